@@ -1,0 +1,134 @@
+"""Configuration: who takes part, what is exchanged and on which terms, as one immutable value with a version.
+
+Each change is an append-only row that holds the noun as it is after the change; the configuration is the last row of
+each noun. A change's version is its identifier in the journal, so the order of changes is the order of acts, and an
+auditor can tell what was in force at each. Nobody edits a ``Configuration``: ``with_changes`` makes the next one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from hub.access import Credential
+from hub.currencies import PointCurrency
+from hub.institutions import OPERATOR_CODE, DebitCap, Institution
+from hub.rates import Rate, RateStatus
+
+Noun = Institution | Credential | PointCurrency | Rate | DebitCap
+NOUNS: dict[str, type[Any]] = {
+    "institution": Institution,
+    "credential": Credential,
+    "currency": PointCurrency,
+    "rate": Rate,
+    "cap": DebitCap,
+}
+_NAMES = {noun: name for name, noun in NOUNS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of the configuration's history: ``version`` orders it, ``credential`` made it."""
+
+    version: int
+    noun: str
+    key: int
+    document: str
+    credential: int
+
+
+def change(version: int, noun: Noun, credential: int) -> Change:
+    """The row that records ``noun`` as it is from ``version`` on."""
+    document = msgspec.json.encode(noun, order="deterministic").decode()
+    return Change(version, _NAMES[type(noun)], noun.id, document, credential)
+
+
+def decode(row: Change) -> Noun:
+    """The noun that a row records."""
+    noun: Noun = msgspec.json.decode(row.document, type=NOUNS[row.noun])
+    return noun
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything configured at one version, by identifier and by the codes that people use."""
+
+    version: int = 0
+    institutions: dict[int, Institution] = field(default_factory=dict)
+    institution_codes: dict[str, int] = field(default_factory=dict)
+    children: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    credentials: dict[int, Credential] = field(default_factory=dict)
+    secrets: dict[str, int] = field(default_factory=dict)
+    currencies: dict[int, PointCurrency] = field(default_factory=dict)
+    currency_codes: dict[str, int] = field(default_factory=dict)
+    rates: dict[int, Rate] = field(default_factory=dict)
+    approved: dict[tuple[int, int], tuple[Rate, ...]] = field(default_factory=dict)
+    caps: dict[tuple[int, str], DebitCap] = field(default_factory=dict)
+
+    def institution(self, code: str) -> Institution | None:
+        """The institution with this code."""
+        found = self.institution_codes.get(code)
+        return None if found is None else self.institutions[found]
+
+    def currency(self, code: str) -> PointCurrency | None:
+        """The point currency with this code."""
+        found = self.currency_codes.get(code)
+        return None if found is None else self.currencies[found]
+
+    @property
+    def operator(self) -> Institution:
+        """The root of the tree."""
+        return self.institutions[self.institution_codes[OPERATOR_CODE]]
+
+    def versions_of(self, source: int, target: int) -> tuple[Rate, ...]:
+        """The approved versions of a pair."""
+        return self.approved.get((source, target), ())
+
+
+_TABLES = {Institution: "institutions", Credential: "credentials", PointCurrency: "currencies", Rate: "rates"}
+
+
+def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Configuration:
+    """The configuration after ``nouns`` took these values, at ``version``."""
+    fresh = Configuration(version, *(dict(getattr(base, name)) for name in Configuration.__slots__[1:]))
+    moved = False
+    for noun in nouns:
+        if isinstance(noun, DebitCap):
+            fresh.caps[noun.institution, noun.currency] = noun
+            continue
+        table = getattr(fresh, _TABLES[type(noun)])
+        before = table.get(noun.id)
+        table[noun.id] = noun
+        if isinstance(noun, Institution):
+            fresh.institution_codes[noun.code] = noun.id
+            moved = moved or before is None or before.parent != noun.parent
+        elif isinstance(noun, Credential):
+            fresh.secrets[noun.secret_hash] = noun.id
+        elif isinstance(noun, PointCurrency):
+            fresh.currency_codes[noun.code] = noun.id
+        else:
+            _index_rate(fresh, noun)
+    if moved:
+        _index_children(fresh)
+    return fresh
+
+
+def _index_rate(fresh: Configuration, rate: Rate) -> None:
+    pair = (rate.source, rate.target)
+    others = tuple(other for other in fresh.approved.get(pair, ()) if other.id != rate.id)
+    if rate.status is RateStatus.APPROVED:
+        fresh.approved[pair] = (*others, rate)
+    elif others:
+        fresh.approved[pair] = others
+    else:
+        fresh.approved.pop(pair, None)
+
+
+def _index_children(fresh: Configuration) -> None:
+    children: dict[int, list[int]] = {}
+    for node in fresh.institutions.values():
+        if node.parent is not None:
+            children.setdefault(node.parent, []).append(node.id)
+    fresh.children.clear()
+    fresh.children.update((parent, tuple(below)) for parent, below in children.items())

@@ -1,0 +1,90 @@
+"""The database: where it is, its pool of connections, and the one way to open a transaction on it."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from hub import postgres
+from hub.settings import Settings
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """URLs of one database for the role that serves and for the one that migrates. They hold passwords."""
+
+    server: str
+    owner: str
+
+
+@contextmanager
+def addresses(settings: Settings) -> Iterator[Addresses]:
+    """Where the database is, for as long as the block lasts: the one that the settings name, or the embedded one.
+
+    Raises:
+        PostgresError: the embedded server cannot be used.
+    """
+    if settings.database_url is not None:
+        server = _with_driver(settings.database_url.get_secret_value())
+        owner = settings.database_owner_url
+        yield Addresses(server, server if owner is None else _with_driver(owner.get_secret_value()))
+        return
+    with postgres.lease(settings.data_dir) as running:
+        yield Addresses(running.url(postgres.SERVER), running.url(postgres.OWNER))
+
+
+def _with_driver(url: str) -> str:
+    """A plain ``postgres://`` URL with the driver that the hub uses."""
+    scheme, separator, rest = url.partition("://")
+    return f"postgresql+asyncpg://{rest}" if separator and scheme in {"postgres", "postgresql"} else url
+
+
+# A batch finds every row by its whole key. The planner, as long as it has no statistics of a table or keeps a plan from
+# when it was small, thinks that reading all of it costs no more; so a batch's connection is told that keys are the way.
+_BY_KEY = {f"enable_{way}": "off" for way in ("seqscan", "bitmapscan", "mergejoin", "material", "memoize")} | {
+    "jit": "off"
+}
+
+
+class Database:
+    """The connections of one process: a pool for reads, and a small one for batches."""
+
+    def __init__(self, url: str, connections: int = 8) -> None:
+        self._readers = _pool(url, connections, {})
+        self._writers = _pool(url, 1, _BY_KEY)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a READ COMMITTED transaction, committed at the end unless an exception leaves the block."""
+        async with self._writers.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a read-only transaction that sees one instant."""
+        async with self._readers.connect() as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with connection.begin():
+                yield connection
+
+    async def close(self) -> None:
+        """Close the pools."""
+        await self._readers.dispose()
+        await self._writers.dispose()
+
+
+def _pool(url: str, connections: int, server_settings: dict[str, str]) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=connections,
+        max_overflow=2,
+        pool_timeout=10,
+        connect_args={"server_settings": {"application_name": "points-hub"} | server_settings},
+    )
+
+
+async def driver_of(connection: AsyncConnection) -> Any:
+    """The asyncpg connection under ``connection``, in the same transaction: for the statements of the hot path."""
+    return (await connection.get_raw_connection()).driver_connection

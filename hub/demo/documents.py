@@ -1,0 +1,160 @@
+"""The GraphQL documents that the demo sends: each public name is one complete operation.
+
+Every mutation asks for the refusal beside the result, because an expected refusal is data. `__typename` tells the two
+apart. A test validates all of them against the committed SDL.
+"""
+
+_REFUSED = "fragment R on Refused { reason message retryable replayed details { key value } }"
+_POINTS = "amount currency"
+
+VIEWER = "query Viewer { viewer { credential { person } institution { code name } } }"
+
+HUB = "query Hub { hub { name version jwksUrl window { id number status } } }"
+
+CREATE_INSTITUTION = f"""
+mutation CreateInstitution($input: CreateInstitutionInput!) {{
+  createInstitution(input: $input) {{ __typename ... on Institution {{ code }} ...R }}
+}}
+{_REFUSED}"""
+
+CREATE_CREDENTIAL = f"""
+mutation CreateCredential($input: CreateCredentialInput!) {{
+  createCredential(input: $input) {{ __typename ... on NewCredential {{ secret credential {{ person }} }} ...R }}
+}}
+{_REFUSED}"""
+
+REGISTER_POINT_CURRENCY = f"""
+mutation RegisterPointCurrency($input: RegisterPointCurrencyInput!) {{
+  registerPointCurrency(input: $input) {{ __typename ... on PointCurrency {{ code }} ...R }}
+}}
+{_REFUSED}"""
+
+_RATE = "... on Rate { id version status awaiting proposedBy acceptedBy decidedBy }"
+
+PROPOSE_RATE = f"""
+mutation ProposeRate($input: ProposeRateInput!) {{ proposeRate(input: $input) {{ __typename {_RATE} ...R }} }}
+{_REFUSED}"""
+
+ACCEPT_RATE = f"""
+mutation AcceptRate($id: ID!) {{ acceptRate(id: $id) {{ __typename {_RATE} ...R }} }}
+{_REFUSED}"""
+
+APPROVE_RATE = f"""
+mutation ApproveRate($id: ID!) {{ approveRate(id: $id) {{ __typename {_RATE} ...R }} }}
+{_REFUSED}"""
+
+REJECT_RATE = f"""
+mutation RejectRate($id: ID!, $reason: String!) {{
+  rejectRate(id: $id, reason: $reason) {{ __typename {_RATE} ...R }}
+}}
+{_REFUSED}"""
+
+ISSUE_POINTS = f"""
+mutation IssuePoints($input: IssuePointsInput!) {{
+  issuePoints(input: $input) {{ __typename ... on Issue {{ id points {{ {_POINTS} }} replayed }} ...R }}
+}}
+{_REFUSED}"""
+
+ISSUE_POINTS_BATCH = f"""
+mutation IssuePointsBatch($input: [IssuePointsInput!]!) {{
+  issuePointsBatch(input: $input) {{ __typename ... on Issue {{ points {{ {_POINTS} }} replayed }} ...R }}
+}}
+{_REFUSED}"""
+
+PREVIEW_CONVERSION = f"""
+query PreviewConversion($input: RequestQuoteInput!) {{
+  previewConversion(input: $input) {{
+    __typename
+    ... on Preview {{ target {{ amount }} bonus {{ amount }} fee {{ {_POINTS} }} settlement {{ {_POINTS} }} }}
+    ...R
+  }}
+}}
+{_REFUSED}"""
+
+REQUEST_QUOTE = f"""
+mutation RequestQuote($input: RequestQuoteInput!) {{
+  requestQuote(input: $input) {{
+    __typename
+    ... on Quote {{ id expiresAt target {{ amount }} fee {{ {_POINTS} }} settlement {{ {_POINTS} }} }}
+    ...R
+  }}
+}}
+{_REFUSED}"""
+
+_CONVERSION = f"""... on Conversion {{
+      id status target {{ amount }} fee {{ {_POINTS} }} settlement {{ {_POINTS} }} replayed
+    }}"""
+
+EXECUTE_QUOTE = f"""
+mutation ExecuteQuote($input: ExecuteQuoteInput!) {{
+  executeQuote(input: $input) {{ __typename {_CONVERSION} ...R }}
+}}
+{_REFUSED}"""
+
+CONVERT_BATCH = f"""
+mutation ConvertBatch($input: [ConvertInput!]!) {{
+  convertBatch(input: $input) {{ __typename {_CONVERSION} ...R }}
+}}
+{_REFUSED}"""
+
+TRANSFER_POINTS = f"""
+mutation TransferPoints($input: TransferPointsInput!) {{
+  transferPoints(input: $input) {{ __typename ... on Transfer {{ id points {{ {_POINTS} }} replayed }} ...R }}
+}}
+{_REFUSED}"""
+
+TRANSFER_POINTS_BATCH = f"""
+mutation TransferPointsBatch($input: [TransferPointsInput!]!) {{
+  transferPointsBatch(input: $input) {{ __typename ... on Transfer {{ points {{ {_POINTS} }} replayed }} ...R }}
+}}
+{_REFUSED}"""
+
+REDEEM_POINTS = f"""
+mutation RedeemPoints($input: RedeemPointsInput!) {{
+  redeemPoints(input: $input) {{
+    __typename
+    ... on Redemption {{ id points {{ {_POINTS} }} value {{ {_POINTS} }} fee {{ {_POINTS} }} replayed }}
+    ...R
+  }}
+}}
+{_REFUSED}"""
+
+REVERSE = f"""
+mutation Reverse($input: ReverseInput!) {{
+  reverse(input: $input) {{ __typename ... on Reversal {{ id points {{ {_POINTS} }} replayed }} ...R }}
+}}
+{_REFUSED}"""
+
+CUSTOMER = """
+query Customer($institution: String!, $reference: String!) {
+  customer(institution: $institution, reference: $reference) { balances { currency { code } total available } }
+}"""
+
+POSITIONS = """
+query Positions($code: String!) { institution(code: $code) { positions { currency own subtree } } }"""
+
+CIRCULATION = """
+query Circulation($code: String!) { pointCurrency(code: $code) { circulation { amount currency } } }"""
+
+_NETS = "nets { institution { code } currency debit credit net confirmed }"
+
+CLOSE_WINDOW = f"""
+mutation CloseSettlementWindow($input: CloseWindowInput!) {{
+  closeSettlementWindow(input: $input) {{
+    __typename ... on SettlementWindow {{ id number status closedAt {_NETS} }} ...R
+  }}
+}}
+{_REFUSED}"""
+
+CONFIRM_SETTLEMENT = f"""
+mutation ConfirmSettlement($input: ConfirmSettlementInput!) {{
+  confirmSettlement(input: $input) {{ __typename ... on SettlementWindow {{ status settledAt }} ...R }}
+}}
+{_REFUSED}"""
+
+SETTLEMENT_REPORT = f"""
+query SettlementReport($windowId: ID!, $institution: String!) {{
+  settlementReport(windowId: $windowId, institution: $institution) {{
+    payload jws digest previousDigest linesUrl {_NETS}
+  }}
+}}"""

@@ -1,0 +1,293 @@
+"""Refusals and faults: everything the hub says no with.
+
+A ``Refusal`` is a business answer: it is stored under the request's idempotency key and shown as data. A ``Fault`` is
+none: the request was never an act (no key, no right), so nothing is stored and the caller gets an error.
+A class is one noun, its ``code`` is stable for ever (it stands in the database), its docstring is its sentence and its
+details are its data. How a code is shown, and in which language, is the edge's affair.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """The act is refused."""
+
+    code: ClassVar[str]
+    retryable: ClassVar[bool] = False  # the same request may succeed later under a new key
+
+    def __init__(self, **details: object) -> None:
+        super().__init__(self.__doc__)
+        self.details: dict[str, str] = {key: str(value) for key, value in details.items()}
+
+    def __str__(self) -> str:
+        listed = ", ".join(f"{key}={value}" for key, value in self.details.items())
+        return f"{self.__doc__} ({listed})" if listed else str(self.__doc__)
+
+
+class InsufficientPoints(Refusal):
+    """The customer has fewer points available than the act needs."""
+
+    code = "INSUFFICIENT_POINTS"
+    retryable = True
+
+
+class InsufficientLiquidity(Refusal):
+    """The payer's cover does not reach for the act."""
+
+    code = "INSUFFICIENT_LIQUIDITY"
+    retryable = True
+
+
+class LimitExceeded(Refusal):
+    """The act would carry an institution's exposure over its cap."""
+
+    code = "LIMIT_EXCEEDED"
+    retryable = True
+
+
+class BelowMinimum(Refusal):
+    """The amount is below the rate's minimum."""
+
+    code = "BELOW_MINIMUM"
+
+
+class AboveMaximum(Refusal):
+    """The amount is above the rate's maximum."""
+
+    code = "ABOVE_MAXIMUM"
+
+
+class NotAMultiple(Refusal):
+    """The amount is not a multiple of the rate's step."""
+
+    code = "NOT_A_MULTIPLE"
+
+
+class AmountTooSmall(Refusal):
+    """The amount is too small to be worth one unit."""
+
+    code = "AMOUNT_TOO_SMALL"
+
+
+class InvalidAmount(Refusal):
+    """The amount is not positive, has more digits than its currency, or is too large."""
+
+    code = "INVALID_AMOUNT"
+
+
+class NoRate(Refusal):
+    """No rate is in force between the two currencies."""
+
+    code = "NO_RATE"
+    retryable = True
+
+
+class RateCycle(Refusal):
+    """With this rate points would multiply around a cycle of currencies."""
+
+    code = "RATE_CYCLE"
+
+
+class RateOverlap(Refusal):
+    """Another approved rate of the pair starts at the same instant."""
+
+    code = "RATE_OVERLAP"
+
+
+class NotAccepted(Refusal):
+    """An issuer whose consent the rate needs has not accepted it."""
+
+    code = "NOT_ACCEPTED"
+    retryable = True
+
+
+class SameApprover(Refusal):
+    """Who proposed the rate cannot approve it as well."""
+
+    code = "SAME_APPROVER"
+
+
+class QuoteExpired(Refusal):
+    """The quote's time is over."""
+
+    code = "QUOTE_EXPIRED"
+
+
+class QuoteUsed(Refusal):
+    """The quote has been used."""
+
+    code = "QUOTE_USED"
+
+
+class QuoteCancelled(Refusal):
+    """The quote was cancelled when its rate was withdrawn."""
+
+    code = "QUOTE_CANCELLED"
+
+
+class TooManyQuotes(Refusal):
+    """The customer has as many open quotes for this pair as are allowed."""
+
+    code = "TOO_MANY_QUOTES"
+    retryable = True
+
+
+class Slippage(Refusal):
+    """The conversion would credit less than the caller's minimum."""
+
+    code = "SLIPPAGE"
+    retryable = True
+
+
+class TransferForbidden(Refusal):
+    """Points of this currency cannot pass to another customer."""
+
+    code = "TRANSFER_FORBIDDEN"
+
+
+class CashoutForbidden(Refusal):
+    """Points of this currency cannot become cash."""
+
+    code = "CASHOUT_FORBIDDEN"
+
+
+class Frozen(Refusal):
+    """The points are frozen."""
+
+    code = "FROZEN"
+    retryable = True
+
+
+class Suspended(Refusal):
+    """An institution that the act needs is suspended or closed."""
+
+    code = "SUSPENDED"
+    retryable = True
+
+
+class HoldExpired(Refusal):
+    """The hold's time is over."""
+
+    code = "HOLD_EXPIRED"
+
+
+class HoldResolved(Refusal):
+    """The hold has been captured or released."""
+
+    code = "HOLD_RESOLVED"
+
+
+class ExceedsHeld(Refusal):
+    """More was asked than is held."""
+
+    code = "EXCEEDS_HELD"
+
+
+class ExceedsOriginal(Refusal):
+    """All reversals together would exceed the original."""
+
+    code = "EXCEEDS_ORIGINAL"
+
+
+class AlreadyReversed(Refusal):
+    """Nothing of the original is left to reverse."""
+
+    code = "ALREADY_REVERSED"
+
+
+class NotFound(Refusal):
+    """What the request names does not exist."""
+
+    code = "NOT_FOUND"
+
+
+class Duplicate(Refusal):
+    """It exists already."""
+
+    code = "DUPLICATE"
+
+
+class OrgCycle(Refusal):
+    """The institution would stand below itself."""
+
+    code = "ORG_CYCLE"
+
+
+class UnknownCurrency(Refusal):
+    """No currency has this code."""
+
+    code = "UNKNOWN_CURRENCY"
+
+
+class InvalidInput(Refusal):
+    """The request's values do not fit together."""
+
+    code = "INVALID_INPUT"
+
+
+class IdempotencyConflict(Refusal):
+    """The idempotency key was used for another request."""
+
+    code = "IDEMPOTENCY_CONFLICT"
+
+
+class WindowClosed(Refusal):
+    """The settlement window is closed."""
+
+    code = "WINDOW_CLOSED"
+
+
+class WindowOrder(Refusal):
+    """Settlement windows are settled in the order of their numbers."""
+
+    code = "WINDOW_ORDER"
+    retryable = True
+
+
+class PartnerRefused(Refusal):
+    """The partner's system refused."""
+
+    code = "PARTNER_REFUSED"
+
+
+class PartnerUnavailable(Refusal):
+    """The partner's system cannot be reached."""
+
+    code = "PARTNER_UNAVAILABLE"
+    retryable = True
+
+
+class RetryLater(Refusal):
+    """The hub is too busy: the request was not looked at, and can be sent again under the same key."""
+
+    code = "RETRY_LATER"
+    retryable = True
+
+
+REFUSALS: dict[str, type[Refusal]] = {refusal.code: refusal for refusal in Refusal.__subclasses__()}
+
+
+def stored(code: str, details: Mapping[str, str]) -> Refusal:
+    """The refusal that was stored as ``code`` with ``details``."""
+    return REFUSALS[code](**details)
+
+
+class Fault(Exception):
+    """The request cannot be looked at."""
+
+    def __init__(self, **details: object) -> None:
+        super().__init__(self.__doc__)
+        self.details: dict[str, str] = {key: str(value) for key, value in details.items()}
+
+
+class Unauthenticated(Fault):
+    """The key is missing, unknown, expired or revoked."""
+
+
+class Forbidden(Fault):
+    """The key's roles do not allow this operation."""
+
+
+class Unexpected(Fault):
+    """The act failed for a reason that is the hub's own; nothing was done."""

@@ -1,0 +1,102 @@
+"""Institutions: the tree of who takes part, and the caps on what a subtree may owe.
+
+Invariants: one root (the operator), no cycles, codes are unique and never change. A move takes effect for rights at
+once and for money with the next window (``placements``), so that one window's money knows one path. Nothing here asks
+who may change the tree; ``hub.access`` does.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+OPERATOR_CODE = "HUB"
+
+
+class Kind(StrEnum):
+    """What an institution is to its customers; it has no effect on money."""
+
+    OPERATOR = "OPERATOR"
+    ALLIANCE = "ALLIANCE"
+    BANK = "BANK"
+    TELECOM = "TELECOM"
+    AIRLINE = "AIRLINE"
+    MERCHANT = "MERCHANT"
+    BRANCH = "BRANCH"
+    DEPARTMENT = "DEPARTMENT"
+    STORE = "STORE"
+    OTHER = "OTHER"
+
+
+class Status(StrEnum):
+    """SUSPENDED: nothing is done with it. CLOSED: nothing new, but what is promised (a quote, a reversal) is kept."""
+
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    CLOSED = "CLOSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Under whom an institution's money stands, from window number ``window`` on."""
+
+    window: int
+    parent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Institution:
+    """One node of the tree. ``parent`` is None for the operator only."""
+
+    id: int
+    code: str
+    name: str
+    kind: Kind
+    status: Status
+    parent: int | None
+    placements: tuple[Placement, ...]
+    zones: tuple[str, ...]
+    auto_enroll: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DebitCap:
+    """The most that an institution's subtree may owe in one currency, in millionths; ``amount`` None: no cap."""
+
+    id: int
+    institution: int
+    currency: str
+    amount: int | None
+
+
+def ancestry(institutions: Mapping[int, Institution], start: int) -> Iterator[Institution]:
+    """``start`` and all above it, up to the operator, as the tree stands now."""
+    node: int | None = start
+    while node is not None:
+        institution = institutions[node]
+        yield institution
+        node = institution.parent
+
+
+def is_below(institutions: Mapping[int, Institution], node: int, top: int) -> bool:
+    """Whether ``node`` is ``top`` or stands below it."""
+    return any(institution.id == top for institution in ancestry(institutions, node))
+
+
+def status_of(institutions: Mapping[int, Institution], node: int) -> Status:
+    """The worst status of a node and of those above it: a suspended bank suspends its branches."""
+    found = {institution.status for institution in ancestry(institutions, node)}
+    if Status.SUSPENDED in found:
+        return Status.SUSPENDED
+    return Status.CLOSED if Status.CLOSED in found else Status.ACTIVE
+
+
+def settlement_path(institutions: Mapping[int, Institution], start: int, window: int) -> list[int]:
+    """``start`` and all above it as they stand for the money of window number ``window``."""
+    path, node = [], start
+    while True:
+        path.append(node)
+        placements = institutions[node].placements
+        parent = next((placement.parent for placement in reversed(placements) if placement.window <= window), None)
+        if parent is None:
+            return path
+        node = parent

@@ -1,0 +1,1 @@
+"""The ledger: the one door to balances. Commands go in, outcomes come out, and every batch is one journal entry."""

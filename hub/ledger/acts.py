@@ -1,0 +1,153 @@
+"""Acts on hosted points: issue, transfer and redeem. Each reads the book and writes one movement into a draft. Pure."""
+
+from datetime import datetime, timedelta
+
+from hub.access import Right
+from hub.currencies import PointCurrency
+from hub.errors import InvalidAmount, InvalidInput, TransferForbidden
+from hub.ledger import commands, resolve
+from hub.ledger.book import Book, Draft
+from hub.ledger.records import AccountKind, Movement, MovementKind, Purpose
+from hub.points import AMOUNT_MAX, MONEY_SCALE, PRICE_SCALE, half_up, parse_positive
+
+_YEARS_MAX = timedelta(days=366 * 100)
+
+
+def issue(book: Book, command: commands.Issue) -> Draft:
+    """issuance:C → customer. Only C's issuer issues, or the operator for it.
+
+    ``earned_at`` (default: now) and ``expires_at`` are kept with the movement, for the lots that are made from it.
+    """
+    of = resolve.currency(book, command.currency)
+    acting = resolve.allow(book, command.actor, Right.TRADE, of.issuer, exact=True)
+    home = resolve.institution(book, command.to.institution)
+    resolve.active(book, of.issuer, home.id)
+    amount = parse_positive(command.amount, of.scale)
+    _check_times(book.at, command.earned_at, command.expires_at)
+    draft = Draft(book)
+    customer = resolve.credited_customer(draft, command.to, home)
+    movement = Movement(
+        id=draft.new_id(),
+        kind=MovementKind.ISSUE,
+        at=book.at,
+        credential=command.actor,
+        for_institution=acting,
+        currency=of.code,
+        amount=amount,
+        target=customer,
+        earned_at=command.earned_at or book.at,
+        expires_at=command.expires_at,
+    )
+    draft.points(
+        movement.id,
+        draft.account(AccountKind.ISSUANCE, of.issuer, of.code),
+        draft.account(AccountKind.CUSTOMER, customer.id, of.code),
+        amount,
+    )
+    _post(draft, movement, command.memo)
+    return draft
+
+
+def transfer(book: Book, command: commands.Transfer) -> Draft:
+    """customer → customer, of one currency. Asked for by the giver's institution."""
+    of = resolve.currency(book, command.currency)
+    home = resolve.institution(book, command.source.institution)
+    acting = resolve.allow(book, command.actor, Right.TRADE, home.id)
+    away = home if command.target.institution == home.code else resolve.institution(book, command.target.institution)
+    resolve.active(book, of.issuer, home.id)
+    if away is not home:
+        resolve.active(book, away.id)
+    amount = parse_positive(command.amount, of.scale)
+    giver = resolve.known_customer(book, command.source, home)
+    draft = Draft(book)
+    taker = resolve.credited_customer(draft, command.target, away)
+    if giver.id == taker.id:
+        raise InvalidInput(to="the same customer")
+    if not of.transferable:
+        raise TransferForbidden(currency=of.code)
+    source = resolve.spendable(draft, giver, of, amount)
+    movement = Movement(
+        id=draft.new_id(),
+        kind=MovementKind.TRANSFER,
+        at=book.at,
+        credential=command.actor,
+        for_institution=acting,
+        currency=of.code,
+        amount=amount,
+        source=giver,
+        target=taker,
+    )
+    draft.points(movement.id, source, draft.account(AccountKind.CUSTOMER, taker.id, of.code), amount)
+    _post(draft, movement, command.memo)
+    return draft
+
+
+def redeem(book: Book, command: commands.Redeem) -> Draft:
+    """customer → issuance:C (burned); the issuer's position → the merchant's, at the unit value, HALF_UP to the
+    millionth, without a fee until acceptance terms say otherwise. Asked for by the customer's institution."""
+    of = resolve.currency(book, command.currency)
+    home = resolve.institution(book, command.customer.institution)
+    acting = resolve.allow(book, command.actor, Right.TRADE, home.id)
+    merchant = resolve.institution(book, command.merchant)
+    resolve.active(book, of.issuer, home.id, merchant.id)
+    amount = parse_positive(command.amount, of.scale)
+    customer = resolve.known_customer(book, command.customer, home)
+    draft = Draft(book)
+    source = resolve.spendable(draft, customer, of, amount)
+    value = value_of(of, amount)
+    movement = Movement(
+        id=draft.new_id(),
+        kind=MovementKind.REDEEM,
+        at=book.at,
+        credential=command.actor,
+        for_institution=acting,
+        currency=of.code,
+        amount=amount,
+        source=customer,
+        merchant=merchant.id,
+        money=of.money,
+        value=value,
+        fee=0,
+    )
+    draft.points(movement.id, source, draft.account(AccountKind.ISSUANCE, of.issuer, of.code), amount)
+    draft.money(movement.id, of.issuer, merchant.id, of.money, value, Purpose.SETTLEMENT)
+    draft.check_caps()
+    _post(draft, movement, command.memo)
+    return draft
+
+
+def value_of(of: PointCurrency, amount: int) -> int:
+    """``amount`` smallest units at the unit value, in millionths, HALF_UP.
+
+    Raises:
+        InvalidAmount: it is more money than the ledger carries.
+    """
+    value = half_up(of.unit_value * amount, 10 ** (of.scale + PRICE_SCALE - MONEY_SCALE))
+    if value > AMOUNT_MAX * 1000:
+        raise InvalidAmount(amount=amount)
+    return value
+
+
+def enroll(book: Book, command: commands.EnrollCustomer) -> Draft:
+    """A new customer of an institution, without an account."""
+    home = resolve.institution(book, command.customer.institution)
+    resolve.allow(book, command.actor, Right.TRADE, home.id)
+    resolve.active(book, home.id)
+    resolve.fresh_reference(book, command.customer, home)
+    draft = Draft(book)
+    draft.result = draft.enroll(home.id, command.customer.reference)
+    return draft
+
+
+def _post(draft: Draft, movement: Movement, memo: str | None) -> None:
+    draft.movements.append(movement)
+    if memo:
+        draft.memos.append((movement.id, memo))
+    draft.result = movement
+
+
+def _check_times(now: datetime, earned: datetime | None, expires: datetime | None) -> None:
+    if earned is not None and not now - _YEARS_MAX <= earned <= now:
+        raise InvalidInput(earnedAt=earned.isoformat())
+    if expires is not None and expires <= now:
+        raise InvalidInput(expiresAt=expires.isoformat())

@@ -1,0 +1,280 @@
+"""The book: what one batch sees of the hub, and drafts: what one command would change in it.
+
+``decide`` reads the book and writes only into its draft; a draft that ends in a refusal is dropped, so a refused
+command changes nothing by construction. ``Book.apply`` takes a good draft in, so that the next command of the batch
+sees it. Plain data: no clock, no database, no I/O.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from hub import ids
+from hub.configuration import Configuration, Noun, with_changes
+from hub.errors import InvalidAmount, LimitExceeded
+from hub.institutions import settlement_path
+from hub.ledger.records import (
+    Account,
+    AccountKind,
+    Confirmation,
+    Conversion,
+    Customer,
+    Leg,
+    Movement,
+    Net,
+    Position,
+    Purpose,
+    Quote,
+    Window,
+    WindowStatus,
+)
+from hub.money import format_millionths
+from hub.points import COUNTER_MAX
+
+AccountKey = tuple[int, int, str]  # kind, owner, currency
+PositionKey = tuple[int, int, str]  # window, institution, currency
+
+
+class Original:
+    """An act that may be reversed: its movement, legs, and how much of it was reversed before."""
+
+    __slots__ = ("conversion", "legs", "movement", "reversed")
+
+    def __init__(self, movement: Movement, legs: list[Leg], conversion: Conversion | None, already: int) -> None:
+        self.movement = movement
+        self.legs = legs
+        self.conversion = conversion
+        self.reversed = already
+
+
+class Draft:
+    """What a command would change. ``result`` is what it answers."""
+
+    __slots__ = (
+        "accounts",
+        "bonus_uses",
+        "book",
+        "confirmations",
+        "conversions",
+        "customers",
+        "legs",
+        "memos",
+        "movements",
+        "nets",
+        "next_id",
+        "nouns",
+        "positions",
+        "quotes",
+        "result",
+        "reversed",
+        "windows",
+    )
+
+    def __init__(self, book: "Book") -> None:
+        self.book = book
+        self.next_id = book.next_id
+        self.result: object = None
+        self.customers: list[Customer] = []
+        self.accounts: dict[AccountKey, Account] = {}
+        self.movements: list[Movement] = []
+        self.legs: list[tuple[int, Leg]] = []
+        self.memos: list[tuple[int, str]] = []
+        self.nouns: list[Noun] = []
+        self.quotes: list[Quote] = []
+        self.conversions: list[Conversion] = []
+        self.bonus_uses: dict[tuple[int, int, int], int] = {}
+        self.windows: list[Window] = []
+        self.nets: list[Net] = []
+        self.confirmations: list[Confirmation] = []
+        self.positions: dict[PositionKey, int] = {}
+        self.reversed: tuple[int, int] | None = None
+
+    def new_id(self) -> int:
+        """The batch's next identifier; a dropped draft's are used again."""
+        made = self.next_id
+        self.next_id = made + 1
+        return made
+
+    def account(self, kind: AccountKind, owner: int, currency: str) -> Account:
+        """The account of this kind, owner and currency; a missing one is opened by this draft."""
+        key = (int(kind), owner, currency)
+        found = self.book.accounts.get(key) or self.accounts.get(key)
+        if found is None:
+            found = self.accounts[key] = Account(self.new_id(), int(kind), owner, currency)
+        return found
+
+    def enroll(self, institution: int, reference: str) -> Customer:
+        """A new customer."""
+        customer = Customer(self.new_id(), institution, reference)
+        self.customers.append(customer)
+        return customer
+
+    def points(self, movement: int, debit: Account, credit: Account, amount: int) -> None:
+        """A leg of points, if there is an amount."""
+        if amount and debit is not credit:
+            self.legs.append((movement, Leg(debit, credit, amount, Purpose.POINTS, None)))
+
+    def money(self, movement: int, payer: int, payee: int, currency: str, amount: int, purpose: Purpose) -> None:
+        """A leg between two institutions' positions in the open window; none when they are one, or for nothing."""
+        if not amount or payer == payee:
+            return
+        window = self.book.open_window.id
+        debit = self.account(AccountKind.POSITION, payer, currency)
+        credit = self.account(AccountKind.POSITION, payee, currency)
+        self.legs.append((movement, Leg(debit, credit, amount, purpose, window)))
+        for institution, change in ((payer, -amount), (payee, amount)):
+            for node in self.book.path(institution, window):
+                key = (window, node, currency)
+                self.positions[key] = self.positions.get(key, 0) + change
+
+    def check_caps(self) -> None:
+        """Pass if no capped node whose exposure this draft worsens ends above its cap.
+
+        Raises:
+            LimitExceeded: with the node, its cap and what its exposure would be.
+        """
+        book = self.book
+        for (window, node, currency), change in self.positions.items():
+            cap = book.configuration.caps.get((node, currency))
+            if change >= 0 or cap is None or cap.amount is None:
+                continue
+            exposure = book.exposure(node, currency, {window: change})
+            if exposure > cap.amount and exposure > book.exposure(node, currency):
+                raise LimitExceeded(
+                    institution=book.configuration.institutions[node].code,
+                    currency=currency,
+                    cap=format_millionths(cap.amount, currency),
+                    exposure=format_millionths(exposure, currency),
+                )
+
+
+class Book:
+    """One batch's view of everything its commands touch, current under the journal's lock."""
+
+    def __init__(self, batch: int, at: datetime, configuration: Configuration) -> None:
+        self.batch = batch
+        self.at = at
+        self.configuration = configuration
+        self.next_id = ids.first_of(batch)
+        self.customers: dict[tuple[int, str], Customer] = {}
+        self.accounts: dict[AccountKey, Account] = {}
+        self.quotes: dict[int, Quote] = {}
+        self.open_quotes: dict[int, dict[int, Quote]] = {}
+        self.bonus_used: dict[tuple[int, int, int], int] = {}
+        self.originals: dict[int, Original] = {}
+        self.windows: dict[int, Window] = {}
+        self.settled_windows: dict[int, Window] = {}
+        self.positions: dict[PositionKey, Position] = {}
+        self.nets: dict[int, list[Net]] = {}
+        self.confirmed: set[PositionKey] = set()
+        self._paths: dict[tuple[int, int], list[int]] = {}
+
+    def new_id(self) -> int:
+        """The batch's next identifier, for rows that no draft numbers."""
+        made = self.next_id
+        self.next_id = made + 1
+        return made
+
+    @property
+    def open_window(self) -> Window:
+        """The window that money falls into."""
+        return next(window for window in self.windows.values() if window.status is WindowStatus.OPEN)
+
+    def path(self, institution: int, window: int) -> list[int]:
+        """The institution and all above it, as they stand for a window's money."""
+        key = (institution, window)
+        found = self._paths.get(key)
+        if found is None:
+            number = self.windows[window].number
+            found = self._paths[key] = settlement_path(self.configuration.institutions, institution, number)
+        return found
+
+    def exposure(self, node: int, currency: str, changes: dict[int, int] | None = None) -> int:
+        """What a node's subtree owes, in millionths: of the open window and of each closed one that is not settled.
+
+        What it is owed from one window does not lessen what it owes from another, because only a confirmed payment
+        frees a closed net.
+        """
+        owed = 0
+        for window in self.windows:
+            position = self.positions.get((window, node, currency))
+            balance = (position.subtree if position else 0) + ((changes or {}).get(window, 0))
+            owed += max(0, -balance)
+        return owed
+
+    def reserved(self, customer: int, rate: int, bonus: int) -> int:
+        """Source units under a bonus' cap that the customer's open quotes reserve."""
+        return sum(
+            quote.figures.eligible[bonus]
+            for quote in self.open_quotes.get(customer, {}).values()
+            if quote.rate == rate and quote.expires_at > self.at
+        )
+
+    def apply(self, draft: Draft) -> list[tuple[int, int, Leg, int, int]]:
+        """Take a draft in; answers its legs with the balances after: (movement, n, leg, debit after, credit after).
+
+        Raises:
+            InvalidAmount: a counter would be larger than the database carries; nothing was taken in.
+        """
+        for _, leg in draft.legs:
+            if max(leg.debit.debits, leg.credit.credits) + leg.amount > COUNTER_MAX:
+                raise InvalidAmount(amount=leg.amount)
+        self.next_id = draft.next_id
+        if draft.customers:
+            self.customers.update(
+                ((customer.institution, customer.reference or ""), customer) for customer in draft.customers
+            )
+        if draft.accounts:
+            self.accounts.update(draft.accounts)
+        posted = []
+        n, movement_before = 0, 0
+        for movement, leg in draft.legs:
+            n = n + 1 if movement == movement_before else 0
+            movement_before = movement
+            debit, credit = leg.debit, leg.credit
+            debit.debits += leg.amount
+            credit.credits += leg.amount
+            if debit.kind == AccountKind.CUSTOMER and debit.available < 0:
+                raise AssertionError("a customer's account would fall below zero")
+            posted.append((movement, n, leg, debit.balance, credit.balance))
+            if leg.window is not None and leg.purpose <= Purpose.FEE:
+                self._position((leg.window, debit.owner, debit.currency)).debits += leg.amount
+                self._position((leg.window, credit.owner, credit.currency)).credits += leg.amount
+        for key, change in draft.positions.items():
+            self._position(key).subtree += change
+        self._take_offers(draft)
+        for window in draft.windows:
+            self.windows[window.id] = window
+        for net in draft.nets:
+            self.nets.setdefault(net.window, []).append(net)
+        self.confirmed.update((row.window, row.institution, row.currency) for row in draft.confirmations)
+        if draft.reversed is not None:
+            self.originals[draft.reversed[0]].reversed = draft.reversed[1]
+        if draft.nouns:
+            self.configuration = with_changes(self.configuration, self.configuration.version, draft.nouns)
+            self._paths.clear()
+        return posted
+
+    def _take_offers(self, draft: Draft) -> None:
+        for quote in draft.quotes:
+            self.quotes[quote.id] = quote
+            open_ones = self.open_quotes.setdefault(quote.source.id, {})
+            if quote.used_by is None and not quote.cancelled:
+                open_ones[quote.id] = quote
+            else:
+                open_ones.pop(quote.id, None)
+        self.bonus_used.update(draft.bonus_uses)
+        for conversion in draft.conversions:
+            original = self.originals.get(conversion.id)
+            if original is not None:
+                original.conversion = conversion
+
+    def _position(self, key: PositionKey) -> Position:
+        position = self.positions.get(key)
+        if position is None:
+            position = self.positions[key] = Position()
+        return position
+
+
+def live_windows(windows: Iterable[Window]) -> list[Window]:
+    """Windows that are not settled, in the order of their numbers."""
+    return sorted((w for w in windows if w.status is not WindowStatus.SETTLED), key=lambda w: w.number)

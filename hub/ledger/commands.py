@@ -1,0 +1,284 @@
+"""Commands: what may be asked of the hub, as plain values in the words of who asks.
+
+Codes and decimal text, not identifiers and units: scale, rights, rates and caps are resolved in the batch, under the
+journal's lock. ``actor`` is the credential that asks. What moves value carries an idempotency ``key``; what only
+configures carries none, and its second asking is refused as a duplicate.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import ClassVar
+
+import msgspec
+
+from hub.access import Role
+from hub.currencies import ExpiryKind, RateConsent
+from hub.errors import InvalidInput
+from hub.institutions import Kind, Status
+from hub.rates import Funding
+
+KEY_MAX = 200
+TEXT_MAX = 2_000
+
+
+class Party(msgspec.Struct, frozen=True):
+    """A customer as its institution knows it."""
+
+    institution: str
+    reference: str
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Something that somebody asks."""
+
+    actor: int
+
+    keyed: ClassVar[bool] = False
+
+
+class Keyed(Command, frozen=True, kw_only=True):
+    """A command whose outcome is frozen under the caller's key."""
+
+    key: str
+
+    keyed: ClassVar[bool] = True
+
+    def digest(self) -> bytes:
+        """SHA-256 of the operation with its arguments; not of who asks or under which key. Amounts are normalised
+        by whoever makes the command, so that ``1.0`` and ``1.00`` are one request."""
+        fields = msgspec.structs.asdict(self)
+        del fields["actor"], fields["key"]
+        return hashlib.sha256(_ENCODER.encode((type(self).__name__, fields))).digest()
+
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+def malformed(command: Command) -> InvalidInput | None:
+    """What is wrong with a command's texts before anything is looked up: what a database cannot hold (the character
+    NUL, half a surrogate pair), or more than it should."""
+    return _wrong(msgspec.structs.astuple(command)) or _wrong_key(command)
+
+
+def _wrong(values: tuple[object, ...]) -> InvalidInput | None:
+    for value in values:
+        if isinstance(value, str):
+            if len(value) > TEXT_MAX or not _is_storable(value):
+                return InvalidInput(text=repr(value[:40]))
+        elif isinstance(value, Party):
+            if len(value.reference) > KEY_MAX:
+                return InvalidInput(reference=f"longer than {KEY_MAX} characters")
+            if not (_is_storable(value.institution) and _is_storable(value.reference)):
+                return InvalidInput(reference=repr(value.reference[:40]))
+    return None
+
+
+def _wrong_key(command: Command) -> InvalidInput | None:
+    if isinstance(command, Keyed) and not 0 < len(command.key) <= KEY_MAX:
+        return InvalidInput(idempotencyKey=f"1 to {KEY_MAX} characters")
+    return None
+
+
+def _is_storable(text: str) -> bool:
+    if "\x00" in text:
+        return False
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+# --- who takes part ---------------------------------------------------------------------------------------------------
+
+
+class CreateInstitution(Command, frozen=True, kw_only=True):
+    code: str
+    name: str
+    kind: Kind
+    parent: str | None
+    zones: tuple[str, ...]
+    auto_enroll: bool
+
+
+class MoveInstitution(Command, frozen=True, kw_only=True):
+    code: str
+    parent: str
+
+
+class SetInstitutionStatus(Command, frozen=True, kw_only=True):
+    code: str
+    status: Status
+    reason: str
+
+
+class SetDebitCap(Command, frozen=True, kw_only=True):
+    institution: str
+    currency: str
+    amount: str | None
+
+
+class CreateCredential(Command, frozen=True, kw_only=True):
+    """``secret_hash``: the caller makes the secret, so that it never stands in a queue."""
+
+    institution: str
+    person: str
+    label: str
+    roles: tuple[Role, ...]
+    expires_at: datetime | None
+    secret_hash: str
+
+
+class RevokeCredential(Command, frozen=True, kw_only=True):
+    id: int | None
+
+
+class EnrollCustomer(Command, frozen=True, kw_only=True):
+    customer: Party
+
+
+# --- what is exchanged ------------------------------------------------------------------------------------------------
+
+
+class MoneyText(msgspec.Struct, frozen=True):
+    amount: str
+    currency: str
+
+
+class RegisterPointCurrency(Command, frozen=True, kw_only=True):
+    code: str
+    name: str
+    issuer: str
+    scale: int
+    unit_value: MoneyText
+    expiry: ExpiryKind
+    expiry_months: int | None
+    transferable: bool
+    cashable: bool
+    rate_consent: RateConsent
+    adapter: str
+
+
+class BonusTerms(msgspec.Struct, frozen=True):
+    percent: str | None
+    cap: str | None
+    per_block: str | None
+    block: str | None
+    funded_by: Funding
+    starts: datetime | None
+    ends: datetime | None
+
+
+class ProposeRate(Command, frozen=True, kw_only=True):
+    source: str
+    target: str
+    numerator: str
+    denominator: str
+    minimum: str | None
+    maximum: str | None
+    step: str | None
+    fee_fixed: MoneyText | None
+    fee_per_point: MoneyText | None
+    fee_percent: str | None
+    fee_cap: MoneyText | None
+    bonuses: tuple[BonusTerms, ...]
+    settlement_price: MoneyText | None
+    starts: datetime | None
+    ends: datetime | None
+
+
+class AcceptRate(Command, frozen=True, kw_only=True):
+    id: int | None
+
+
+class ApproveRate(Command, frozen=True, kw_only=True):
+    id: int | None
+
+
+class RejectRate(Command, frozen=True, kw_only=True):
+    id: int | None
+    reason: str
+
+
+class WithdrawRate(Command, frozen=True, kw_only=True):
+    id: int | None
+    reason: str
+    cancel_quotes: bool
+
+
+# --- acts -------------------------------------------------------------------------------------------------------------
+
+
+class Issue(Keyed, frozen=True, kw_only=True):
+    currency: str
+    to: Party
+    amount: str
+    earned_at: datetime | None
+    expires_at: datetime | None
+    memo: str | None
+
+
+class Transfer(Keyed, frozen=True, kw_only=True):
+    currency: str
+    source: Party
+    target: Party
+    amount: str
+    memo: str | None
+
+
+class Redeem(Keyed, frozen=True, kw_only=True):
+    currency: str
+    customer: Party
+    merchant: str
+    amount: str
+    memo: str | None
+
+
+class RequestQuote(Command, frozen=True, kw_only=True):
+    """``binding`` False: the same figures for a look, kept nowhere."""
+
+    source: Party
+    target: Party
+    source_currency: str
+    target_currency: str
+    amount: str
+    ttl_seconds: int
+
+
+class ExecuteQuote(Keyed, frozen=True, kw_only=True):
+    quote: int | None
+
+
+class Convert(Keyed, frozen=True, kw_only=True):
+    source: Party
+    target: Party
+    source_currency: str
+    target_currency: str
+    amount: str
+    minimum_target: str | None
+
+
+class Reverse(Keyed, frozen=True, kw_only=True):
+    """``amount`` in credited points; None: the rest."""
+
+    id: int | None
+    amount: str | None
+    reason: str
+
+
+# --- settlement -------------------------------------------------------------------------------------------------------
+
+
+class CloseWindow(Keyed, frozen=True, kw_only=True):
+    window: int | None
+
+
+class ConfirmSettlement(Keyed, frozen=True, kw_only=True):
+    window: int | None
+    institution: str
+    currency: str
+    amount: str
+    value_date: str | None
+    reference: str

@@ -1,0 +1,222 @@
+"""Conversions between hosted currencies: quotes that bind, and converting at one or at the rate of the moment. Pure."""
+
+from datetime import timedelta
+
+import msgspec
+
+from hub.access import Right
+from hub.currencies import PointCurrency
+from hub.errors import (
+    NoRate,
+    NotFound,
+    QuoteCancelled,
+    QuoteExpired,
+    QuoteUsed,
+    Slippage,
+    TooManyQuotes,
+    TransferForbidden,
+)
+from hub.ledger import commands, resolve
+from hub.ledger.book import Book, Draft
+from hub.ledger.records import (
+    AccountKind,
+    Conversion,
+    ConversionStatus,
+    Customer,
+    Movement,
+    MovementKind,
+    Purpose,
+    Quote,
+)
+from hub.points import parse, parse_positive, render
+from hub.rates import Figures, Rate, figures, in_force
+
+QUOTES_OPEN_MAX = 5  # per customer and pair
+
+
+class _Deal:
+    """What a quote or a conversion is about: two currencies, two customers, a rate and its figures."""
+
+    __slots__ = ("acting", "draft", "figures", "giver", "rate", "source", "taker", "target")
+
+    def __init__(self, book: Book, command: commands.RequestQuote | commands.Convert) -> None:
+        self.source = resolve.currency(book, command.source_currency)
+        self.target = resolve.currency(book, command.target_currency)
+        home = resolve.institution(book, command.source.institution)
+        self.acting = resolve.allow(book, command.actor, Right.TRADE, home.id)
+        away = resolve.institution(book, command.target.institution)
+        resolve.active(book, self.source.issuer, self.target.issuer, home.id, away.id)
+        amount = parse_positive(command.amount, self.source.scale)
+        self.rate = _rate_in_force(book, self.source, self.target)
+        self.giver = resolve.known_customer(book, command.source, home)
+        self.draft = Draft(book)
+        self.taker = resolve.credited_customer(self.draft, command.target, away)
+        _check_policies(self.source, self.giver, self.taker)
+        self.figures = figures(
+            self.rate,
+            amount,
+            self.source.scale,
+            self.target.scale,
+            [
+                max(0, (bonus.cap or 0) - _counted(book, self.giver.id, self.rate.id, index))
+                for index, bonus in enumerate(self.rate.bonuses)
+            ],
+            book.at,
+        )
+
+
+def _counted(book: Book, customer: int, rate: int, bonus: int) -> int:
+    """Source units of a customer that a bonus' cap has counted: converted, or reserved by open quotes."""
+    return book.bonus_used.get((rate, bonus, customer), 0) + book.reserved(customer, rate, bonus)
+
+
+def _rate_in_force(book: Book, source: PointCurrency, target: PointCurrency) -> Rate:
+    rate = in_force(book.configuration.versions_of(source.id, target.id), book.at)
+    if rate is None:
+        raise NoRate(source=source.code, target=target.code)
+    return rate
+
+
+def _check_policies(source: PointCurrency, giver: Customer, taker: Customer) -> None:
+    """Converting is no way around a policy: another person as target needs transferable points."""
+    if giver.id != taker.id and giver.institution == taker.institution and not source.transferable:
+        raise TransferForbidden(currency=source.code)
+
+
+def quote(book: Book, command: commands.RequestQuote) -> Draft:
+    """A firm offer for ``ttl_seconds``: the rate of the moment with its bonuses and fees, pinned. It reserves what it
+    counts under bonus caps, and needs no balance until it is executed. An unknown target customer is enrolled."""
+    deal = _Deal(book, command)
+    rates = book.configuration.rates
+    open_ones = [
+        offer
+        for offer in book.open_quotes.get(deal.giver.id, {}).values()
+        if offer.expires_at > book.at
+        and (rates[offer.rate].source, rates[offer.rate].target) == (deal.source.id, deal.target.id)
+    ]
+    if len(open_ones) >= QUOTES_OPEN_MAX:
+        raise TooManyQuotes(open=len(open_ones), maximum=QUOTES_OPEN_MAX)
+    draft = deal.draft
+    offer = Quote(
+        id=draft.new_id(),
+        credential=command.actor,
+        for_institution=deal.acting,
+        rate=deal.rate.id,
+        source=deal.giver,
+        target=deal.taker,
+        figures=deal.figures,
+        expires_at=book.at + timedelta(seconds=command.ttl_seconds),
+    )
+    draft.quotes.append(offer)
+    draft.result = offer
+    return draft
+
+
+def execute(book: Book, command: commands.ExecuteQuote) -> Draft:
+    """Convert at a quote's figures, whatever the rate is now. A retired partner's running quotes are honoured.
+
+    Raises:
+        NotFound: no such quote, or not the caller's.
+        QuoteUsed, QuoteCancelled, QuoteExpired: it offers nothing any more.
+    """
+    offer = book.quotes.get(command.quote or 0)
+    asking = resolve.credential(book, command.actor)
+    if offer is None or not resolve.sees(book, asking, offer.source.institution, offer.target.institution):
+        raise NotFound(quote=command.quote or "")
+    acting = resolve.allow(book, command.actor, Right.TRADE, offer.source.institution)
+    if offer.used_by is not None:
+        raise QuoteUsed
+    if offer.cancelled:
+        raise QuoteCancelled
+    if offer.expires_at <= book.at:
+        raise QuoteExpired(expiresAt=offer.expires_at.isoformat())
+    rate = book.configuration.rates[offer.rate]
+    source, target = book.configuration.currencies[rate.source], book.configuration.currencies[rate.target]
+    homes = (source.issuer, target.issuer, offer.source.institution, offer.target.institution)
+    resolve.active(book, *homes, closing=True)
+    draft = Draft(book)
+    conversion = _convert(draft, command, acting, rate, offer.source, offer.target, offer.figures, offer.id)
+    draft.quotes.append(msgspec.structs.replace(offer, used_by=conversion.id))
+    return draft
+
+
+def convert(book: Book, command: commands.Convert) -> Draft:
+    """Convert at the rate of the moment; ``minimum_target`` is the least total credit that the caller accepts.
+
+    Raises:
+        Slippage: the credit would be less, with what it would be.
+    """
+    deal = _Deal(book, command)
+    if command.minimum_target is not None:
+        least = parse(command.minimum_target, deal.target.scale)
+        if deal.figures.target < least:
+            raise Slippage(
+                target=render(deal.figures.target, deal.target.scale), minimum=render(least, deal.target.scale)
+            )
+    _convert(deal.draft, command, deal.acting, deal.rate, deal.giver, deal.taker, deal.figures, None)
+    return deal.draft
+
+
+def _convert(
+    draft: Draft,
+    command: commands.Convert | commands.ExecuteQuote,
+    acting: int,
+    rate: Rate,
+    giver: Customer,
+    taker: Customer,
+    amounts: Figures,
+    offer: int | None,
+) -> Conversion:
+    """customer → issuance:C; issuance:D → customer; C's issuer's position → D's for the settlement value, → the
+    operator's for the fee. All of one movement."""
+    book = draft.book
+    configuration = book.configuration
+    source, target = configuration.currencies[rate.source], configuration.currencies[rate.target]
+    debited = resolve.spendable(draft, giver, source, amounts.source)
+    conversion = Conversion(
+        id=draft.new_id(),
+        status=ConversionStatus.COMPLETED,
+        at=book.at,
+        credential=command.actor,
+        for_institution=acting,
+        rate=rate.id,
+        quote=offer,
+        source=giver,
+        target=taker,
+        figures=amounts,
+        window=book.open_window.id,
+        completed_at=book.at,
+    )
+    movement = Movement(
+        id=draft.new_id(),
+        kind=MovementKind.CONVERT,
+        at=book.at,
+        credential=command.actor,
+        for_institution=acting,
+        currency=target.code,
+        amount=amounts.target,
+        source=giver,
+        target=taker,
+        money=rate.money,
+        value=amounts.settlement,
+        fee=amounts.fee,
+        subject=conversion.id,
+    )
+    draft.points(movement.id, debited, draft.account(AccountKind.ISSUANCE, source.issuer, source.code), amounts.source)
+    draft.points(
+        movement.id,
+        draft.account(AccountKind.ISSUANCE, target.issuer, target.code),
+        draft.account(AccountKind.CUSTOMER, taker.id, target.code),
+        amounts.target,
+    )
+    draft.money(movement.id, source.issuer, target.issuer, rate.money, amounts.settlement, Purpose.SETTLEMENT)
+    draft.money(movement.id, source.issuer, configuration.operator.id, rate.money, amounts.fee, Purpose.FEE)
+    draft.check_caps()
+    for index, counted in enumerate(amounts.eligible):
+        if counted and rate.bonuses[index].cap is not None:
+            key = (rate.id, index, giver.id)
+            draft.bonus_uses[key] = book.bonus_used.get(key, 0) + counted
+    draft.movements.append(movement)
+    draft.conversions.append(conversion)
+    draft.result = conversion
+    return conversion

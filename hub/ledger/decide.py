@@ -1,0 +1,112 @@
+"""Decide: what becomes of a command. Pure.
+
+``decide`` is given the book and a command and answers an outcome: a draft of what changes, or a refusal, which changes
+nothing. A key's first outcome is its outcome for ever; the same key with another request is refused.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from hub import windows
+from hub.errors import IdempotencyConflict, Refusal, stored
+from hub.ledger import acts, commands, conversions, resolve, reversals
+from hub.ledger.book import Book, Draft
+from hub.registry import credentials, currencies, institutions, rates
+
+HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
+    commands.CreateInstitution: institutions.create,
+    commands.MoveInstitution: institutions.move,
+    commands.SetInstitutionStatus: institutions.set_status,
+    commands.SetDebitCap: institutions.set_cap,
+    commands.CreateCredential: credentials.create,
+    commands.RevokeCredential: credentials.revoke,
+    commands.RegisterPointCurrency: currencies.register,
+    commands.ProposeRate: rates.propose,
+    commands.AcceptRate: rates.accept,
+    commands.ApproveRate: rates.approve,
+    commands.RejectRate: rates.reject,
+    commands.WithdrawRate: rates.withdraw,
+    commands.EnrollCustomer: acts.enroll,
+    commands.Issue: acts.issue,
+    commands.Transfer: acts.transfer,
+    commands.Redeem: acts.redeem,
+    commands.RequestQuote: conversions.quote,
+    commands.ExecuteQuote: conversions.execute,
+    commands.Convert: conversions.convert,
+    commands.Reverse: reversals.reverse,
+    commands.CloseWindow: windows.close,
+    commands.ConfirmSettlement: windows.confirm,
+}
+
+
+class Known:
+    """An outcome that stands: the request's digest, and its result or its refusal."""
+
+    __slots__ = ("refusal", "request", "result")
+
+    def __init__(self, request: bytes, result: object, refusal: Refusal | None) -> None:
+        self.request = request
+        self.result = result
+        self.refusal = refusal
+
+
+class Outcome:
+    """The answer to a command: a ``result`` or a ``refusal``; ``replayed`` if it was given before.
+
+    ``draft`` is what changes; ``digest`` is set if the outcome is to be kept under the command's key.
+    """
+
+    __slots__ = ("digest", "draft", "home", "refusal", "replayed", "result")
+
+    def __init__(
+        self,
+        result: object = None,
+        refusal: Refusal | None = None,
+        *,
+        replayed: bool = False,
+        draft: Draft | None = None,
+        home: int = 0,
+        digest: bytes | None = None,
+    ) -> None:
+        self.result = result
+        self.refusal = refusal
+        self.replayed = replayed
+        self.draft = draft
+        self.home = home
+        self.digest = digest
+
+
+Outcomes = dict[tuple[int, str], Known]  # by the caller's institution and its key
+
+
+def decide(book: Book, known: Outcomes, command: commands.Command) -> Outcome:
+    """The outcome of ``command``; neither ``book`` nor ``known`` is changed.
+
+    Raises:
+        Fault: the caller has no live key, or not the right; that is no outcome and is kept nowhere.
+    """
+    home, digest = 0, None
+    if isinstance(command, commands.Keyed):
+        home = resolve.credential(book, command.actor).institution
+        digest = command.digest()
+        before = known.get((home, command.key))
+        if before is not None:
+            if before.request != digest:
+                return Outcome(refusal=IdempotencyConflict(key=command.key))
+            return Outcome(before.result, before.refusal, replayed=True)
+    try:
+        draft = HANDLERS[type(command)](book, command)
+    except Refusal as refusal:
+        return Outcome(refusal=refusal, home=home, digest=digest)
+    return Outcome(draft.result, draft=draft, home=home, digest=digest)
+
+
+def remember(known: Outcomes, command: commands.Command, outcome: Outcome) -> None:
+    """Let the next command of the batch know an outcome that will be kept."""
+    if outcome.digest is not None and isinstance(command, commands.Keyed):
+        known[outcome.home, command.key] = Known(outcome.digest, outcome.result, outcome.refusal)
+
+
+def recalled(request: bytes, result: object, code: str | None, details: dict[str, str]) -> Known:
+    """An outcome as the database keeps it."""
+    return Known(request, result, None if code is None else stored(code, details))

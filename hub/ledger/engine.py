@@ -1,0 +1,309 @@
+"""The engine: group commit. Commands gather while the last batch commits; the next one takes what has gathered.
+
+One turn is one transaction: lock the journal's head, drain the queue, load, decide each command in order, store,
+commit, then answer. Batches of all processes are serial because each begins with that lock. No timer: under low load a
+command commits at once.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+import asyncpg
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeout
+
+from hub.configuration import Configuration
+from hub.db import Database, driver_of
+from hub.errors import Fault, InvalidAmount, RetryLater, Unexpected
+from hub.ledger import journal, rows
+from hub.ledger.commands import Command, malformed
+from hub.ledger.decide import Outcome, Outcomes, decide, remember
+from hub.ledger.load import load
+from hub.ledger.store import Batch
+
+log = structlog.get_logger()
+
+OUTAGE_S_MAX = 20  # how long a batch waits for a database that does not answer
+_OUTAGES = (
+    OSError,
+    TimeoutError,
+    SQLAlchemyTimeout,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
+TRIES_MAX = 2  # of a batch that the database refuses, before it is halved
+
+Answer = Outcome | Fault
+
+
+class _Ticket:
+    """One caller's commands, in order, and the answers so far."""
+
+    __slots__ = ("answers", "commands", "done", "left", "next")
+
+    def __init__(self, commands: Sequence[Command]) -> None:
+        self.commands = commands
+        self.answers: list[Answer | None] = [None] * len(commands)
+        self.next = 0
+        self.left = len(commands)
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def answer(self, place: int, answer: Answer) -> None:
+        self.answers[place] = answer
+        self.left -= 1
+        if not self.left and not self.done.done():
+            self.done.set_result(None)
+
+
+_Item = tuple[_Ticket, int]
+
+
+class Engine:
+    """One process's door to the ledger."""
+
+    def __init__(self, database: Database, *, queue_max: int = 20_000, batch_max: int = 1_000) -> None:
+        self._database = database
+        self._queue: deque[_Ticket] = deque()
+        self._waiting = 0
+        self._queue_max = queue_max
+        self._batch_max = batch_max
+        self._running: asyncio.Task[None] | None = None
+        self._closed = False
+        self._beside: set[asyncio.Task[None]] = set()
+        self.configuration = Configuration()
+
+    @property
+    def queue_depth(self) -> int:
+        """Commands that wait."""
+        return self._waiting
+
+    async def submit(self, commands: Sequence[Command]) -> list[Answer]:
+        """The answers to ``commands``, in their order, each after its batch has committed.
+
+        Each command stands alone. When the queue cannot take all of them, or the engine is closing, none is looked at
+        and each is answered ``RetryLater``, which is never kept; nor is the refusal of a malformed text.
+        """
+        wrong = {place: refusal for place, one in enumerate(commands) if (refusal := malformed(one)) is not None}
+        good = [one for place, one in enumerate(commands) if place not in wrong] if wrong else commands
+        answers = await self._queued(good) if good else []
+        if not wrong:
+            return answers
+        rest = iter(answers)
+        return [Outcome(refusal=wrong[place]) if place in wrong else next(rest) for place in range(len(commands))]
+
+    async def _queued(self, commands: Sequence[Command]) -> list[Answer]:
+        if self._closed or self._waiting + len(commands) > self._queue_max:
+            return [Outcome(refusal=RetryLater())] * len(commands)
+        ticket = _Ticket(commands)
+        self._queue.append(ticket)
+        self._waiting += len(commands)
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        await ticket.done
+        return [answer for answer in ticket.answers if answer is not None]
+
+    async def look(self, command: Command) -> Answer:
+        """What ``command`` would come to now; nothing is kept, locked or promised."""
+        if (wrong := malformed(command)) is not None:
+            return Outcome(refusal=wrong)
+        async with self._database.snapshot() as connection:
+            head = await journal.look(connection)
+            if head is None:
+                raise NotSetUp
+            current = await rows.refresh(connection, self.configuration, head.configuration_version)
+            self.take(current)
+            book, known = await load(connection, await driver_of(connection), head, current, [command])
+            try:
+                return decide(book, known, command)
+            except Fault as fault:
+                return fault
+
+    def take(self, configuration: Configuration) -> None:
+        """Take a configuration that was read, if it is newer than the one that is known."""
+        if configuration.version > self.configuration.version:
+            self.configuration = configuration
+
+    async def close(self) -> None:
+        """Take nothing more, and answer what is queued."""
+        self._closed = True
+        if self._running is not None:
+            await self._running
+        await asyncio.gather(*self._beside)
+
+    async def _run(self) -> None:
+        try:
+            while self._queue:
+                await self._turn()
+        finally:
+            self._running = None
+            if self._queue and not self._closed:
+                self._running = asyncio.create_task(self._run())
+
+    def _drain(self, into: list[_Item]) -> None:
+        """Move up to a batch of commands from the queue into ``into``; a caller's commands keep their order."""
+        while self._queue and len(into) < self._batch_max:
+            ticket = self._queue[0]
+            end = min(len(ticket.commands), ticket.next + self._batch_max - len(into))
+            into.extend((ticket, place) for place in range(ticket.next, end))
+            self._waiting -= end - ticket.next
+            ticket.next = end
+            if end == len(ticket.commands):
+                self._queue.popleft()
+
+    def grown_to(self, batch: int) -> None:
+        """Have the statistics refreshed beside the batches while the journal is young, each time that it has doubled.
+        Later the database does so by itself."""
+        if 4 <= batch <= 1 << 16 and batch & (batch - 1) == 0:
+            self._beside.add(task := asyncio.create_task(self._refresh_statistics()))
+            task.add_done_callback(self._beside.discard)
+
+    async def _refresh_statistics(self) -> None:
+        try:
+            async with self._database.write() as connection:
+                await journal.refresh_statistics(connection)
+        except Exception as error:
+            log.warning("statistics not refreshed", error=repr(error))
+
+    async def _turn(self) -> None:
+        items: list[_Item] = []
+        attempt = _Attempt(self, items)
+        try:
+            await attempt.run()
+        except Exception as error:
+            log.warning("batch failed", commands=len(items), error=repr(error), exc_info=True)
+            if not items:
+                self._drain(items)
+            await self._recover(items, attempt)
+
+    async def _recover(self, items: list[_Item], failed: "_Attempt") -> None:
+        """Retry a failed batch whole, then in halves: only what fails alone is answered as a fault of the hub's.
+
+        The failure may have hidden a commit, so the journal is asked first whether the batch is in it. While the
+        database cannot be reached nothing is wrong with the batch: it waits, and after some seconds is answered
+        RETRY_LATER, which keeps every key as good as it was.
+        """
+        tries, until = 0, time.monotonic() + OUTAGE_S_MAX
+        while tries < TRIES_MAX:
+            try:
+                if await failed.has_committed():
+                    failed.answer()
+                    return
+                failed = _Attempt(self, items, filled=True)
+                await failed.run()
+                return
+            except Exception as error:
+                log.warning("batch failed again", commands=len(items), error=repr(error), exc_info=True)
+                if not is_outage(error):
+                    tries += 1
+                elif time.monotonic() > until:
+                    for ticket, place in items:
+                        ticket.answer(place, _unanswerable(ticket.commands[place]))
+                    return
+                await asyncio.sleep(0.2)
+        if len(items) > 1:
+            middle = len(items) // 2
+            for half in (items[:middle], items[middle:]):
+                await self._recover(half, _Attempt(self, half, filled=True))
+            return
+        for ticket, place in items:
+            log.error("command failed", command=type(ticket.commands[place]).__name__)
+            ticket.answer(place, Unexpected())
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the database could not be reached, as opposed to not liking what it was asked."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or isinstance(error.orig, OSError | TimeoutError)
+    return isinstance(error, _OUTAGES)
+
+
+def _unanswerable(command: Command) -> Answer:
+    """What is said when it is not known whether a command was done: a keyed one can be asked again."""
+    return Outcome(refusal=RetryLater()) if command.keyed else Unexpected()
+
+
+def _decide(batch: Batch, known: Outcomes, command: Command) -> Answer:
+    """Decide one command and take its outcome in. A fault of ``decide`` itself is that command's alone, because it has
+    changed nothing; a failure to take an outcome in is the batch's."""
+    try:
+        outcome = decide(batch.book, known, command)
+    except Fault as fault:
+        return fault
+    except Exception:
+        log.exception("command failed", command=type(command).__name__)
+        return Unexpected()
+    try:
+        batch.add(command, outcome)
+    except InvalidAmount as refusal:
+        outcome = Outcome(refusal=refusal, home=outcome.home, digest=outcome.digest)
+        batch.add(command, outcome)
+    remember(known, command, outcome)
+    return outcome
+
+
+class _Attempt:
+    """One try at committing a batch."""
+
+    def __init__(self, engine: Engine, items: list[_Item], *, filled: bool = False) -> None:
+        self._engine = engine
+        self._items = items
+        self._filled = filled
+        self._answers: list[Answer] = []
+        self._batch = 0
+        self._hash: bytes | None = None
+
+    async def run(self) -> None:
+        """Commit the batch and answer it.
+
+        Raises:
+            Exception: whatever stopped it; ``has_committed`` says whether it is in the journal nevertheless.
+        """
+        engine = self._engine
+        async with engine._database.write() as connection:
+            head = await journal.lock(connection)
+            if head is None:
+                raise NotSetUp
+            if not self._filled:
+                engine._drain(self._items)
+            await journal.make_room(connection, head.batch + 1)
+            current = await rows.refresh(connection, engine.configuration, head.configuration_version)
+            engine.take(current)
+            driver = await driver_of(connection)
+            commands = [ticket.commands[place] for ticket, place in self._items]
+            book, known = await load(connection, driver, head, current, commands)
+            batch = Batch(book)
+            self._batch = book.batch
+            for command in commands:
+                self._answers.append(_decide(batch, known, command))
+            self._hash = await batch.save(driver, head)
+        if batch.version is not None:
+            engine.take(replace(book.configuration, version=batch.version))
+        if self._hash is not None:
+            engine.grown_to(self._batch)
+        self.answer()
+
+    async def has_committed(self) -> bool:
+        """Whether the journal holds this batch."""
+        if self._hash is None:
+            return False
+        async with self._engine._database.snapshot() as connection:
+            return await journal.entry_hash(connection, self._batch) == self._hash
+
+    def answer(self) -> None:
+        """Give every caller its answers."""
+        for (ticket, place), answer in zip(self._items, self._answers, strict=True):
+            ticket.answer(place, answer)
+
+
+class NotSetUp(Exception):
+    """The hub is not set up: run 'points-hub init' first."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)

@@ -1,0 +1,195 @@
+"""The journal: one hash-chained entry per batch, over the canonical rows that the batch appended.
+
+The head is one row; whoever locks it writes the next batch. An entry's content is the SHA-256 of the batch's rows,
+table by table in a fixed order, each row as JSON of its hashed columns; its hash binds that to its number, its time and
+the entry before. So an auditor rebuilds the chain from the tables alone. Counters, references and memos are not hashed:
+counters are derived, references and memos may be erased.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, Table, func, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub import tables
+from hub.ids import PLACES_BITS
+
+JOURNAL_ID = 1
+CHANNEL = "points_hub_batches"
+GENESIS = bytes(32)
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """A table's part in an entry: the hashed columns, in order, how its rows are ordered, and which batch one is of."""
+
+    table: Table
+    columns: tuple[Column[Any], ...]
+    order: tuple[Column[Any], ...]
+    batch: ColumnElement[int]
+
+
+def batch_of(column: Column[Any]) -> ColumnElement[int]:
+    """The batch that made an identifier, in SQL; the number is no parameter, because ``>>`` takes an integer."""
+    return column.op(">>", return_type=column.type)(literal_column(str(PLACES_BITS)))
+
+
+def _hashed(table: Table, names: str, order: str, batch: ColumnElement[int] | None = None) -> Hashed:
+    columns = tuple(table.c[name] for name in names.split())
+    ordering = tuple(table.c[name] for name in order.split())
+    return Hashed(table, columns, ordering, batch_of(ordering[0]) if batch is None else batch)
+
+
+_WINDOW_CLOSED_IN = (
+    select(tables.settlement_window.c.closed_in)
+    .where(
+        tables.settlement_window.c.journal_id == tables.window_net.c.journal_id,
+        tables.settlement_window.c.id == tables.window_net.c.window_id,
+    )
+    .scalar_subquery()
+)
+
+HASHED: tuple[Hashed, ...] = (
+    _hashed(tables.configuration_change, "version noun key document credential_id", "version"),
+    _hashed(tables.customer, "id institution_id", "id"),
+    _hashed(tables.account, "id kind owner_id currency", "id"),
+    _hashed(tables.outcome, "id institution_id key request refusal details subject_id", "id"),
+    _hashed(
+        tables.movement,
+        "id kind credential_id for_institution_id currency amount from_customer_id to_customer_id merchant_id money"
+        " value fee subject_id earned_at expires_at",
+        "id",
+    ),
+    _hashed(
+        tables.leg,
+        "movement_id n phase purpose debit_account_id credit_account_id amount debit_after credit_after window_id",
+        "movement_id n",
+    ),
+    _hashed(
+        tables.quote,
+        "id credential_id for_institution_id rate_id from_customer_id to_customer_id source target bonus fee settlement"
+        " eligible residue expires_at",
+        "id",
+    ),
+    _hashed(
+        tables.conversion,
+        "id credential_id for_institution_id rate_id quote_id from_customer_id from_institution_id to_customer_id"
+        " to_institution_id source target bonus fee settlement eligible residue window_id",
+        "id",
+    ),
+    _hashed(tables.settlement_window, "id model number opened_at", "id"),
+    _hashed(
+        tables.window_net,
+        "window_id institution_id currency debits credits net",
+        "window_id currency institution_id",
+        _WINDOW_CLOSED_IN,
+    ),
+    _hashed(
+        tables.confirmation,
+        "movement_id window_id institution_id currency amount value_date reference",
+        "movement_id",
+    ),
+)
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def content_of(rows: Mapping[str, Sequence[Row]]) -> bytes:
+    """SHA-256 of a batch's rows by table name; tables without rows count for nothing."""
+    digest = hashlib.sha256()
+    for hashed in HASHED:
+        if of_table := rows.get(hashed.table.name):
+            digest.update(_ENCODER.encode((str(hashed.table.name), of_table)))
+    return digest.digest()
+
+
+def hash_of(previous: bytes, batch: int, at: datetime, content: bytes) -> bytes:
+    """The hash of an entry, which the next one carries as its ``previous``."""
+    return hashlib.sha256(previous + batch.to_bytes(8, "big") + at.isoformat().encode() + content).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last entry, and the time for the next: the database's, later than any before."""
+
+    batch: int
+    hash: bytes
+    at: datetime
+    configuration_version: int
+
+
+_LOCK = (
+    select(tables.journal_head, func.clock_timestamp().label("now"))
+    .where(tables.journal_head.c.journal_id == JOURNAL_ID)
+    .with_for_update()
+)
+_LOOK = select(tables.journal_head, func.clock_timestamp().label("now")).where(
+    tables.journal_head.c.journal_id == JOURNAL_ID
+)
+
+
+async def lock(connection: AsyncConnection) -> Head | None:
+    """Lock the head until the transaction ends; None: the hub is not set up. What is read after this, in statements of
+    their own under READ COMMITTED, is current and stays so."""
+    return _head((await connection.execute(_LOCK)).mappings().first())
+
+
+async def look(connection: AsyncConnection) -> Head | None:
+    """The head without its lock, for reading."""
+    return _head((await connection.execute(_LOOK)).mappings().first())
+
+
+def _head(row: Mapping[Any, Any] | None) -> Head | None:
+    if row is None:
+        return None
+    at = max(row["now"], row["at"] + timedelta(microseconds=1))
+    return Head(row["batch"], bytes(row["hash"]), at, row["configuration_version"])
+
+
+async def entry_hash(connection: AsyncConnection, batch: int) -> bytes | None:
+    """The hash of an entry, if it was committed."""
+    found = await connection.scalar(
+        select(tables.journal_entry.c.hash).where(
+            tables.journal_entry.c.journal_id == JOURNAL_ID, tables.journal_entry.c.batch == batch
+        )
+    )
+    return None if found is None else bytes(found)
+
+
+PARTITION_BATCHES = 1 << 18  # batches in one partition of the legs
+
+
+async def make_room(connection: AsyncConnection, batch: int) -> None:
+    """Open the next partition of the legs when the present one is half full, long before it is needed."""
+    if batch % PARTITION_BATCHES == PARTITION_BATCHES // 2:
+        await connection.execute(select(func.open_leg_partition(batch + PARTITION_BATCHES)))
+
+
+async def refresh_statistics(connection: AsyncConnection) -> None:
+    """Let the database look at its tables: until it has, it does not know which part of a key is selective."""
+    await connection.execute(select(func.refresh_statistics()))
+
+
+async def begin(connection: AsyncConnection) -> Head:
+    """Make the head of an empty journal, and lock it. The transaction's other statements write the first batch.
+
+    Raises:
+        IntegrityError: the hub is set up already.
+    """
+    now = await connection.scalar(select(func.clock_timestamp()))
+    await connection.execute(
+        tables.journal_head.insert().values(
+            journal_id=JOURNAL_ID, batch=0, hash=GENESIS, at=now, configuration_version=0
+        )
+    )
+    head = await lock(connection)
+    if head is None:
+        raise AssertionError("the head was just made")
+    return head

@@ -1,0 +1,235 @@
+"""Load: the book of a batch, read under the journal's lock, one statement per kind of row, however many commands."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub import tables
+from hub.configuration import Configuration
+from hub.institutions import settlement_path
+from hub.ledger import commands, rows
+from hub.ledger.book import Book, Original
+from hub.ledger.decide import Known, Outcomes, recalled
+from hub.ledger.journal import JOURNAL_ID, Head
+from hub.ledger.needs import Needs
+from hub.ledger.records import Account, Customer, Leg, MovementKind, Position, Purpose, WindowStatus
+
+# LATERAL with LIMIT: one look into the key's index for each row that is wanted, whatever the planner believes of the sizes.
+_OUTCOMES = f"""
+SELECT o.institution_id, o.key, o.request, o.refusal, o.details, o.subject_id
+FROM unnest($1::bigint[], $2::text[]) AS wanted (institution_id, key)
+CROSS JOIN LATERAL (
+    SELECT * FROM outcome
+    WHERE journal_id = {JOURNAL_ID} AND institution_id = wanted.institution_id AND key = wanted.key LIMIT 1
+) o
+"""
+
+# Customers with, if they have one, their account of the currency named beside them.
+_PARTIES = f"""
+SELECT wanted.institution_id, wanted.reference, r.customer_id, a.id, a.kind, a.owner_id, a.currency,
+       a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending
+FROM unnest($1::bigint[], $2::text[], $3::text[]) AS wanted (institution_id, reference, currency)
+CROSS JOIN LATERAL (
+    SELECT customer_id FROM customer_reference
+    WHERE journal_id = {JOURNAL_ID} AND institution_id = wanted.institution_id AND reference = wanted.reference LIMIT 1
+) r
+LEFT JOIN LATERAL (
+    SELECT * FROM account
+    WHERE journal_id = {JOURNAL_ID} AND owner_id = r.customer_id AND currency = wanted.currency AND kind = 1 LIMIT 1
+) a ON true
+"""
+
+_ACCOUNT = """
+SELECT id, kind, owner_id, currency, debits_posted, credits_posted, debits_pending, credits_pending FROM account
+"""
+_ACCOUNTS_OF = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND owner_id = ANY($1::bigint[])"
+_ACCOUNTS_BY_ID = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[])"
+
+
+async def load(
+    connection: AsyncConnection, driver: Any, head: Head, configuration: Configuration, batch: list[commands.Command]
+) -> tuple[Book, Outcomes]:
+    """The book that the next batch's commands need, and what is known under their keys.
+
+    ``connection`` holds the journal's lock; ``driver`` is its asyncpg connection, used for the hot statements.
+    ``configuration`` is current.
+    """
+    needs = Needs(configuration)
+    for command in batch:
+        needs.add(command)
+    book = Book(head.batch + 1, head.at, configuration)
+    await _windows(connection, book, needs)
+    await _parties(driver, book, needs)
+    if needs.quotes or needs.quotes_of_rates:
+        await _quotes(connection, book, needs)
+    if needs.originals:
+        await _originals(connection, driver, book, needs)
+    if needs.spenders or needs.people:
+        await _offers(connection, book, needs)
+    if needs.money:
+        needs.institutions.add(configuration.operator.id)  # it takes the fees, and keeps rounding and the bank
+        await _positions(connection, book, needs)
+    if owners := needs.institutions | needs.owners:
+        _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, list(owners)))
+    known = await _known(connection, driver, needs, batch) if needs.keys else {}
+    return book, known
+
+
+async def _known(connection: AsyncConnection, driver: Any, needs: Needs, batch: list[commands.Command]) -> Outcomes:
+    """What stands under the batch's keys, with the records that it answers."""
+    found = await driver.fetch(_OUTCOMES, [home for home, _ in needs.keys], [key for _, key in needs.keys])
+    subjects = [row["subject_id"] for row in found if row["subject_id"] is not None]
+    results: dict[int, object] = {}
+    if subjects:
+        results.update(await rows.movements(connection, tables.movement.c.id.in_(subjects)))
+        results.update(await rows.conversions(connection, tables.conversion.c.id.in_(subjects)))
+        results.update({window: window for window in await rows.windows(connection, _window_ids(subjects))})
+    return {(row["institution_id"], row["key"]): _recall(row, results) for row in found}
+
+
+def _recall(row: Any, results: dict[int, object]) -> Known:
+    details = {} if row["details"] is None else msgspec.json.decode(row["details"], type=dict[str, str])
+    return recalled(bytes(row["request"]), results.get(row["subject_id"]), row["refusal"], details)
+
+
+def _window_ids(subjects: list[int]) -> Any:
+    return tables.settlement_window.c.id.in_(subjects)
+
+
+async def _parties(driver: Any, book: Book, needs: Needs) -> None:
+    if not needs.parties:
+        return
+    wanted = list(zip(*needs.parties, strict=True))
+    customers, accounts = book.customers, book.accounts
+    for row in await driver.fetch(_PARTIES, *wanted):
+        home, reference, customer, id, kind, owner, currency, debits, credits, pending_out, pending_in = row
+        customers[home, reference] = Customer(customer, home, reference)
+        if id is not None:
+            accounts[kind, owner, currency] = Account(
+                id, kind, owner, currency, debits, credits, pending_out, pending_in
+            )
+
+
+def _take_accounts(book: Book, found: Any) -> None:
+    for row in found:
+        key = (row["kind"], row["owner_id"], row["currency"])
+        if key not in book.accounts:
+            book.accounts[key] = Account(*row)
+
+
+async def _windows(connection: AsyncConnection, book: Book, needs: Needs) -> None:
+    window = tables.settlement_window
+    book.windows = await rows.windows(connection, window.c.status != WindowStatus.SETTLED)
+    if not needs.windows:
+        return
+    others = needs.windows - book.windows.keys()
+    if others:
+        book.settled_windows = await rows.windows(connection, window.c.id.in_(others))
+    unsettled = needs.windows | book.windows.keys()
+    book.nets = await rows.nets(connection, unsettled)
+    book.confirmed = {
+        (row.window, row.institution, row.currency) for row in await rows.confirmations(connection, unsettled)
+    }
+
+
+async def _quotes(connection: AsyncConnection, book: Book, needs: Needs) -> None:
+    """Quotes to execute, with their customers' accounts; and open quotes of rates that are withdrawn."""
+    quote = tables.quote
+    if needs.quotes_of_rates:
+        book.quotes.update(
+            await rows.quotes(
+                connection,
+                and_(
+                    quote.c.rate_id.in_(needs.quotes_of_rates),
+                    quote.c.expires_at > book.at,
+                    quote.c.used_by.is_(None),
+                ),
+            )
+        )
+    wanted = await rows.quotes(connection, quote.c.id.in_(needs.quotes)) if needs.quotes else {}
+    book.quotes.update(wanted)
+    currencies = book.configuration.currencies
+    for offer in wanted.values():
+        rate = book.configuration.rates[offer.rate]
+        needs.institutions.update((currencies[rate.source].issuer, currencies[rate.target].issuer))
+        needs.owners.update((offer.source.id, offer.target.id))
+        needs.people.add(offer.source.id)
+
+
+async def _offers(connection: AsyncConnection, book: Book, needs: Needs) -> None:
+    """Open quotes, and what bonus caps have counted, of the customers that convert or ask for quotes."""
+    people = needs.people | {book.customers[one].id for one in needs.spenders if one in book.customers}
+    if not people:
+        return
+    quote, use = tables.quote, tables.bonus_use
+    open_ones = await rows.quotes(
+        connection,
+        and_(
+            quote.c.from_customer_id.in_(people),
+            quote.c.expires_at > book.at,
+            quote.c.used_by.is_(None),
+            quote.c.cancelled.is_(False),
+        ),
+    )
+    for offer in open_ones.values():
+        book.open_quotes.setdefault(offer.source.id, {})[offer.id] = offer
+    found = await connection.execute(select(use).where(use.c.journal_id == JOURNAL_ID, use.c.customer_id.in_(people)))
+    book.bonus_used.update({(row.rate_id, row.bonus, row.customer_id): row.used for row in found})
+
+
+async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs: Needs) -> None:
+    """Acts to reverse, by the identifier that was asked for: a conversion's, or a movement's."""
+    movement, leg = tables.movement, tables.leg
+    converted = await rows.conversions(connection, tables.conversion.c.id.in_(needs.originals))
+    found = await rows.movements(
+        connection,
+        movement.c.id.in_(needs.originals)
+        | and_(movement.c.subject_id.in_(converted), movement.c.kind == MovementKind.CONVERT),
+    )
+    if not found:
+        return
+    posted = (
+        await connection.execute(
+            select(leg)
+            .where(leg.c.journal_id == JOURNAL_ID, leg.c.movement_id.in_(found))
+            .order_by(leg.c.movement_id, leg.c.n)
+        )
+    ).all()
+    involved = {account for row in posted for account in (row.debit_account_id, row.credit_account_id)}
+    _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, list(involved)))
+    by_id = {account.id: account for account in book.accounts.values()}
+    already = await rows.reversed_amounts(connection, needs.originals)
+    legs: dict[int, list[Leg]] = {}
+    for row in posted:
+        one = Leg(
+            by_id[row.debit_account_id], by_id[row.credit_account_id], row.amount, Purpose(row.purpose), row.window_id
+        )
+        legs.setdefault(row.movement_id, []).append(one)
+        if one.window is not None:
+            needs.institutions.update((one.debit.owner, one.credit.owner))
+    for id, done in found.items():
+        asked = done.subject if done.kind is MovementKind.CONVERT else id
+        if asked in needs.originals:
+            conversion = converted.get(asked)
+            book.originals[asked] = Original(done, legs.get(id, []), conversion, already.get(asked, 0))
+            if conversion is not None:
+                needs.people.add(conversion.source.id)
+
+
+async def _positions(connection: AsyncConnection, book: Book, needs: Needs) -> None:
+    """The positions of touched institutions and of all above them, in every window that is not settled; for a closing,
+    all of them."""
+    table = tables.position
+    statement = select(table).where(table.c.journal_id == JOURNAL_ID, table.c.window_id.in_(book.windows))
+    if not needs.closing:
+        nodes: set[int] = set()
+        for window in book.windows.values():
+            for institution in needs.institutions & book.configuration.institutions.keys():
+                nodes.update(settlement_path(book.configuration.institutions, institution, window.number))
+        statement = statement.where(table.c.institution_id.in_(nodes))
+    for row in await connection.execute(statement):
+        book.positions[row.window_id, row.institution_id, row.currency] = Position(row.debits, row.credits, row.subtree)
+    if needs.closing:
+        needs.institutions.update(institution for _, institution, _ in book.positions)

@@ -1,0 +1,94 @@
+"""Needs: what the commands of a batch touch, found beforehand, so that one statement loads it for all."""
+
+from hub.configuration import Configuration
+from hub.ledger import commands
+
+
+class Needs:
+    """Keys of rows to load. Institutions are identifiers; a code that names nothing needs nothing, and is refused."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.keys: set[tuple[int, str]] = set()
+        self.parties: set[tuple[int, str, str]] = set()  # institution, reference, currency
+        self.spenders: set[tuple[int, str]] = set()  # customers whose quotes and bonus uses count, by reference
+        self.people: set[int] = set()  # the same, by identifier
+        self.institutions: set[int] = set()  # whose own accounts and positions
+        self.owners: set[int] = set()  # customers whose accounts of all currencies
+        self.quotes: set[int] = set()
+        self.quotes_of_rates: set[int] = set()
+        self.originals: set[int] = set()
+        self.windows: set[int] = set()  # whose nets
+        self.money = False
+        self.closing = False
+
+    def add(self, command: commands.Command) -> None:
+        """Add what one command touches."""
+        if isinstance(command, commands.Keyed):
+            credential = self.configuration.credentials.get(command.actor)
+            if credential is not None:
+                self.keys.add((credential.institution, command.key))
+        match command:
+            case commands.Transfer():
+                self._party(command.source, command.currency)
+                self._party(command.target, command.currency)
+            case commands.Issue():
+                self._party(command.to, command.currency)
+                self._issuer(command.currency)
+            case commands.Convert() | commands.RequestQuote():
+                self._party(command.source, command.source_currency)
+                self._party(command.target, command.target_currency)
+                self._issuer(command.source_currency)
+                self._issuer(command.target_currency)
+                home = self.configuration.institution(command.source.institution)
+                if home is not None:
+                    self.spenders.add((home.id, command.source.reference))
+                self.money = True
+            case commands.Redeem():
+                self._party(command.customer, command.currency)
+                self._issuer(command.currency)
+                self._institution(command.merchant)
+                self.money = True
+            case commands.ExecuteQuote():
+                self._id(self.quotes, command.quote)
+                self.money = True
+            case commands.Reverse():
+                self._id(self.originals, command.id)
+                self.money = True
+            case commands.WithdrawRate():
+                if command.cancel_quotes:
+                    self._id(self.quotes_of_rates, command.id)
+            case commands.EnrollCustomer():
+                self._party(command.customer, "")
+            case commands.CloseWindow():
+                self._id(self.windows, command.window)
+                self.money = self.closing = True
+            case commands.ConfirmSettlement():
+                self._id(self.windows, command.window)
+                self._institution(command.institution)
+                self.money = True
+            case commands.SetDebitCap():
+                self._institution(command.institution)
+                self.money = True
+            case _:
+                pass
+
+    def _party(self, party: commands.Party, currency: str) -> None:
+        home = self.configuration.institution_codes.get(party.institution)
+        if home is not None:
+            self.parties.add((home, party.reference, currency))
+
+    def _issuer(self, currency: str) -> None:
+        of = self.configuration.currency(currency)
+        if of is not None:
+            self.institutions.add(of.issuer)
+
+    def _institution(self, code: str) -> None:
+        home = self.configuration.institution_codes.get(code)
+        if home is not None:
+            self.institutions.add(home)
+
+    @staticmethod
+    def _id(into: set[int], number: int | None) -> None:
+        if number is not None:
+            into.add(number)

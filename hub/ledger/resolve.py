@@ -1,0 +1,154 @@
+"""What the words of a command mean in the book: codes to nouns, references to customers, and the rights to use them."""
+
+from hub.access import Credential, Right, require
+from hub.currencies import PointCurrency
+from hub.errors import (
+    Duplicate,
+    InsufficientPoints,
+    InvalidInput,
+    NotFound,
+    Suspended,
+    Unauthenticated,
+    UnknownCurrency,
+)
+from hub.institutions import Institution, Status, is_below, status_of
+from hub.ledger.book import Book, Draft
+from hub.ledger.commands import Party
+from hub.ledger.records import Account, AccountKind, Customer
+from hub.money import UnknownMoney, minor_unit
+from hub.points import render
+
+
+def credential(book: Book, actor: int) -> Credential:
+    """The credential that asks.
+
+    Raises:
+        Unauthenticated: it is not live now.
+    """
+    found = book.configuration.credentials.get(actor)
+    if found is None or not found.is_live(book.at):
+        raise Unauthenticated
+    return found
+
+
+def institution(book: Book, code: str) -> Institution:
+    """The institution with this code.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = book.configuration.institution(code)
+    if found is None:
+        raise NotFound(institution=code)
+    return found
+
+
+def currency(book: Book, code: str) -> PointCurrency:
+    """The point currency with this code.
+
+    Raises:
+        UnknownCurrency: there is none.
+    """
+    found = book.configuration.currency(code)
+    if found is None:
+        raise UnknownCurrency(currency=code)
+    return found
+
+
+def allow(book: Book, actor: int, right: Right, subject: int, *, exact: bool = False) -> int:
+    """Pass if the actor has ``right`` for institution ``subject``; answers the institution that thereby acts: the
+    actor's own, or for the operator the one on whose behalf it acts.
+
+    Raises:
+        Unauthenticated, Forbidden: see ``hub.access.require``.
+    """
+    asking = credential(book, actor)
+    require(asking, right, book.configuration.institutions, subject, book.at, exact=exact)
+    return subject if asking.operates else asking.institution
+
+
+def active(book: Book, *institutions: int, closing: bool = False) -> None:
+    """Pass if all are active; with ``closing`` also if they are closed, for what was promised before.
+
+    Raises:
+        Suspended: one is not, itself or through one above it.
+    """
+    nodes = book.configuration.institutions
+    for node in institutions:
+        status = status_of(nodes, node)
+        if status is Status.SUSPENDED or (status is Status.CLOSED and not closing):
+            raise Suspended(institution=nodes[node].code, status=status.value)
+
+
+def known_customer(book: Book, party: Party, home: Institution) -> Customer:
+    """A customer that exists.
+
+    Raises:
+        NotFound: the reference is not enrolled.
+    """
+    found = book.customers.get((home.id, party.reference))
+    if found is None:
+        raise NotFound(institution=home.code, reference=party.reference)
+    return found
+
+
+def credited_customer(draft: Draft, party: Party, home: Institution) -> Customer:
+    """A customer that a credit goes to; an unknown reference is enrolled where its institution has that so.
+
+    Raises:
+        NotFound: the reference is not enrolled and its institution enrolls by itself.
+        InvalidInput: the reference is empty.
+    """
+    found = draft.book.customers.get((home.id, party.reference))
+    if found is not None:
+        return found
+    if not party.reference.strip():
+        raise InvalidInput(reference="empty")
+    if not home.auto_enroll:
+        raise NotFound(institution=home.code, reference=party.reference)
+    return draft.enroll(home.id, party.reference)
+
+
+def spendable(draft: Draft, customer: Customer, of: PointCurrency, amount: int) -> Account:
+    """The customer's account, with at least ``amount`` available.
+
+    Raises:
+        InsufficientPoints: with what is available.
+    """
+    found = draft.book.accounts.get((AccountKind.CUSTOMER, customer.id, of.code))
+    available = found.available if found is not None else 0
+    if found is None or available < amount:
+        raise InsufficientPoints(available=render(available, of.scale), requested=render(amount, of.scale))
+    return found
+
+
+def fresh_reference(book: Book, party: Party, home: Institution) -> None:
+    """Pass if the reference can be enrolled.
+
+    Raises:
+        InvalidInput: it is empty.
+        Duplicate: it is enrolled already.
+    """
+    if not party.reference.strip():
+        raise InvalidInput(reference="empty")
+    if (home.id, party.reference) in book.customers:
+        raise Duplicate(institution=home.code, reference=party.reference)
+
+
+def sees(book: Book, asking: Credential, *homes: int) -> bool:
+    """Whether something that belongs to customers of ``homes`` exists for the credential."""
+    nodes = book.configuration.institutions
+    return asking.sees_all or any(is_below(nodes, home, asking.institution) for home in homes)
+
+
+def money(code: str) -> str:
+    """An ISO 4217 currency in which can be paid.
+
+    Raises:
+        UnknownCurrency: it is none.
+    """
+    try:
+        minor_unit(code)
+    except UnknownMoney:
+        raise UnknownCurrency(currency=code) from None
+    return code

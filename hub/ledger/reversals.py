@@ -1,0 +1,124 @@
+"""Reversals: an act's opposite, in whole or in parts, never more than the original in total. Pure.
+
+``amount`` counts credited points. After r of T credited points are reversed in all, each leg of S units is reversed by
+⌊S·r/T⌋ in all; every reversal posts the difference to what was reversed before, so the last one is exact. Money falls
+into the window open now. A reversal is final: it cannot be reversed.
+"""
+
+import msgspec
+
+from hub.access import Right
+from hub.errors import (
+    AlreadyReversed,
+    ExceedsOriginal,
+    Forbidden,
+    InsufficientPoints,
+    NotFound,
+)
+from hub.ledger import commands, resolve
+from hub.ledger.book import Book, Draft, Original
+from hub.ledger.records import AccountKind, Conversion, ConversionStatus, Customer, Movement, MovementKind, Purpose
+from hub.points import parse_positive, render, share
+
+
+def reverse(book: Book, command: commands.Reverse) -> Draft:
+    """Post the opposite legs of an act, in proportion. Asked for by the institution that acted, one above it, or the
+    operator.
+
+    Raises:
+        NotFound: there is no such act, or not for the caller.
+        AlreadyReversed, ExceedsOriginal: nothing, or less than asked, is left of it.
+        InsufficientPoints: the points have been spent.
+    """
+    original = book.originals.get(command.id or 0)
+    if original is None:
+        raise NotFound
+    acting = _allow(book, command.actor, original)
+    done = original.movement
+    resolve.active(book, *_homes(original), closing=True)
+    of = resolve.currency(book, done.currency)
+    left = done.amount - original.reversed
+    if left == 0:
+        raise AlreadyReversed
+    amount = left if command.amount is None else parse_positive(command.amount, of.scale)
+    if amount > left:
+        raise ExceedsOriginal(left=render(left, of.scale), requested=render(amount, of.scale))
+    draft = Draft(book)
+    before, after = original.reversed, original.reversed + amount
+    movement = Movement(
+        id=draft.new_id(),
+        kind=MovementKind.REVERSE,
+        at=book.at,
+        credential=command.actor,
+        for_institution=acting,
+        currency=done.currency,
+        amount=amount,
+        source=done.target,
+        target=done.source,
+        merchant=done.merchant,
+        money=done.money,
+        value=_part(done.value, before, after, done.amount),
+        fee=_part(done.fee, before, after, done.amount),
+        subject=done.id if original.conversion is None else original.conversion.id,
+    )
+    for leg in original.legs:
+        part = share(after, done.amount, leg.amount) - share(before, done.amount, leg.amount)
+        if leg.purpose is Purpose.POINTS:
+            if leg.credit.kind == AccountKind.CUSTOMER and leg.credit.available < part:
+                raise InsufficientPoints(
+                    available=render(leg.credit.available, of.scale), requested=render(part, of.scale)
+                )
+            draft.points(movement.id, leg.credit, leg.debit, part)
+        else:
+            draft.money(movement.id, leg.credit.owner, leg.debit.owner, leg.debit.currency, part, leg.purpose)
+    draft.check_caps()
+    if original.conversion is not None:
+        _convert_back(draft, original.conversion, before, after)
+    draft.movements.append(movement)
+    draft.memos.append((movement.id, command.reason))
+    draft.reversed = (command.id or 0, after)
+    draft.result = movement
+    return draft
+
+
+def _allow(book: Book, actor: int, original: Original) -> int:
+    """The institution that reverses; who cannot even see the act is told that there is none."""
+    asking = resolve.credential(book, actor)
+    try:
+        return resolve.allow(book, actor, Right.TRADE, original.movement.for_institution)
+    except Forbidden:
+        if resolve.sees(book, asking, *(party.institution for party in _parties(original))):
+            raise
+        raise NotFound from None
+
+
+def _parties(original: Original) -> list[Customer]:
+    done = original.movement
+    return [party for party in (done.source, done.target) if party is not None]
+
+
+def _homes(original: Original) -> set[int]:
+    """The institutions whose customers, points or money the reversal touches."""
+    owners = {party.institution for party in _parties(original)}
+    for leg in original.legs:
+        owners.update(side.owner for side in (leg.debit, leg.credit) if side.kind != AccountKind.CUSTOMER)
+    return owners
+
+
+def _part(whole: int | None, before: int, after: int, total: int) -> int | None:
+    return None if whole is None else share(after, total, whole) - share(before, total, whole)
+
+
+def _convert_back(draft: Draft, conversion: Conversion, before: int, after: int) -> None:
+    """Give back what was counted under bonus caps, and end the conversion when all of it is reversed."""
+    book = draft.book
+    total = conversion.figures.target
+    rate = book.configuration.rates[conversion.rate]
+    for index, counted in enumerate(conversion.figures.eligible):
+        if counted and rate.bonuses[index].cap is not None:
+            key = (rate.id, index, conversion.source.id)
+            draft.bonus_uses[key] = book.bonus_used.get(key, 0) - (
+                share(after, total, counted) - share(before, total, counted)
+            )
+    if after == total:
+        draft.conversions.append(msgspec.structs.replace(conversion, status=ConversionStatus.REVERSED))

@@ -1,0 +1,241 @@
+"""Rows to records: how the ledger's tables are read back into the values that batches make.
+
+Every function takes a connection with a transaction open, and answers by identifier; what is not there is left out.
+"""
+
+from collections.abc import Collection, Iterable
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub import tables
+from hub.configuration import Change, Configuration, decode, with_changes
+from hub.ledger.journal import JOURNAL_ID, batch_of
+from hub.ledger.records import (
+    Confirmation,
+    Conversion,
+    ConversionStatus,
+    Customer,
+    Movement,
+    MovementKind,
+    Net,
+    Quote,
+    Window,
+    WindowStatus,
+)
+from hub.rates import Figures
+
+_entry = tables.journal_entry
+
+
+async def refresh(connection: AsyncConnection, configuration: Configuration, version: int) -> Configuration:
+    """The configuration brought up to ``version``, from the changes since."""
+    if configuration.version == version:
+        return configuration
+    change = tables.configuration_change
+    found = await connection.execute(
+        select(change)
+        .where(change.c.journal_id == JOURNAL_ID, change.c.version > configuration.version)
+        .order_by(change.c.version)
+    )
+    nouns = [decode(Change(r.version, r.noun, r.key, r.document, r.credential_id)) for r in found]
+    return with_changes(configuration, version, nouns)
+
+
+async def customers(connection: AsyncConnection, wanted: Collection[int]) -> dict[int, Customer]:
+    """Customers by identifier; an erased reference is None."""
+    if not wanted:
+        return {}
+    customer, reference = tables.customer, tables.customer_reference
+    found = await connection.execute(
+        select(customer.c.id, customer.c.institution_id, reference.c.reference)
+        .outerjoin(
+            reference,
+            and_(reference.c.journal_id == customer.c.journal_id, reference.c.customer_id == customer.c.id),
+        )
+        .where(customer.c.journal_id == JOURNAL_ID, customer.c.id.in_(wanted))
+    )
+    return {row.id: Customer(row.id, row.institution_id, row.reference) for row in found}
+
+
+async def _people(connection: AsyncConnection, found: Iterable[RowMapping]) -> dict[int, Customer]:
+    wanted = {row[side] for row in found for side in ("from_customer_id", "to_customer_id")} - {None}
+    return await customers(connection, wanted)
+
+
+def _with_time(table: Any) -> Select[Any]:
+    """Rows of ``table`` with the time of their batch."""
+    batch = batch_of(table.c.id)
+    return (
+        select(table, _entry.c.at)
+        .select_from(table)
+        .join(_entry, and_(_entry.c.journal_id == table.c.journal_id, _entry.c.batch == batch))
+        .where(table.c.journal_id == JOURNAL_ID)
+    )
+
+
+async def movements(connection: AsyncConnection, where: ColumnElement[bool]) -> dict[int, Movement]:
+    """Movements that meet a condition on their table, in order."""
+    statement = _with_time(tables.movement).where(where).order_by(tables.movement.c.id)
+    found = (await connection.execute(statement)).mappings().all()
+    people = await _people(connection, found)
+    return {
+        row["id"]: Movement(
+            id=row["id"],
+            kind=MovementKind(row["kind"]),
+            at=row["at"],
+            credential=row["credential_id"],
+            for_institution=row["for_institution_id"],
+            currency=row["currency"],
+            amount=row["amount"],
+            source=people.get(row["from_customer_id"]),
+            target=people.get(row["to_customer_id"]),
+            merchant=row["merchant_id"],
+            money=row["money"],
+            value=row["value"],
+            fee=row["fee"],
+            subject=row["subject_id"],
+            earned_at=row["earned_at"],
+            expires_at=row["expires_at"],
+        )
+        for row in found
+    }
+
+
+def figures_columns(amounts: Figures) -> tuple[int, int, int, int, int, str, str]:
+    """Figures as the columns source, target, bonus, fee, settlement, eligible and residue."""
+    return (
+        amounts.source,
+        amounts.target,
+        amounts.bonus,
+        amounts.fee,
+        amounts.settlement,
+        msgspec.json.encode(amounts.eligible).decode(),
+        str(amounts.residue),
+    )
+
+
+def _figures(row: RowMapping) -> Figures:
+    return Figures(
+        source=row["source"],
+        target=row["target"],
+        bonus=row["bonus"],
+        fee=row["fee"],
+        settlement=row["settlement"],
+        eligible=msgspec.json.decode(row["eligible"], type=tuple[int, ...]),
+        residue=Fraction(row["residue"]),
+    )
+
+
+async def quotes(connection: AsyncConnection, where: ColumnElement[bool]) -> dict[int, Quote]:
+    """Quotes that meet a condition on their table."""
+    statement = select(tables.quote).where(tables.quote.c.journal_id == JOURNAL_ID).where(where)
+    found = (await connection.execute(statement)).mappings().all()
+    people = await _people(connection, found)
+    return {
+        row["id"]: Quote(
+            id=row["id"],
+            credential=row["credential_id"],
+            for_institution=row["for_institution_id"],
+            rate=row["rate_id"],
+            source=people[row["from_customer_id"]],
+            target=people[row["to_customer_id"]],
+            figures=_figures(row),
+            expires_at=row["expires_at"],
+            used_by=row["used_by"],
+            cancelled=row["cancelled"],
+        )
+        for row in found
+    }
+
+
+async def conversions(
+    connection: AsyncConnection, where: ColumnElement[bool], *, newest_first: bool = False, most: int | None = None
+) -> dict[int, Conversion]:
+    """Conversions that meet a condition on their table, in order."""
+    identifier = tables.conversion.c.id
+    order = identifier.desc() if newest_first else identifier
+    statement = _with_time(tables.conversion).where(where).order_by(order).limit(most)
+    found = (await connection.execute(statement)).mappings().all()
+    people = await _people(connection, found)
+    return {
+        row["id"]: Conversion(
+            id=row["id"],
+            status=ConversionStatus(row["status"]),
+            at=row["at"],
+            credential=row["credential_id"],
+            for_institution=row["for_institution_id"],
+            rate=row["rate_id"],
+            quote=row["quote_id"],
+            source=people[row["from_customer_id"]],
+            target=people[row["to_customer_id"]],
+            figures=_figures(row),
+            window=row["window_id"],
+            completed_at=row["completed_at"],
+        )
+        for row in found
+    }
+
+
+async def windows(
+    connection: AsyncConnection, where: ColumnElement[bool], *, most: int | None = None
+) -> dict[int, Window]:
+    """Windows that meet a condition on their table, by number."""
+    window = tables.settlement_window
+    found = await connection.execute(
+        select(window).where(window.c.journal_id == JOURNAL_ID).where(where).order_by(window.c.number).limit(most)
+    )
+    return {
+        row.id: Window(
+            id=row.id,
+            model=row.model,
+            number=row.number,
+            status=WindowStatus(row.status),
+            opened_at=row.opened_at,
+            closed_at=row.closed_at,
+            settled_at=row.settled_at,
+            closed_in=row.closed_in,
+        )
+        for row in found
+    }
+
+
+async def nets(connection: AsyncConnection, of: Collection[int]) -> dict[int, list[Net]]:
+    """The nets of windows, by window, ordered by currency and institution."""
+    table = tables.window_net
+    found = await connection.execute(
+        select(table)
+        .where(table.c.journal_id == JOURNAL_ID, table.c.window_id.in_(of))
+        .order_by(table.c.window_id, table.c.currency, table.c.institution_id)
+    )
+    by_window: dict[int, list[Net]] = {}
+    for row in found:
+        net = Net(row.window_id, row.institution_id, row.currency, row.debits, row.credits, row.net)
+        by_window.setdefault(row.window_id, []).append(net)
+    return by_window
+
+
+async def confirmations(connection: AsyncConnection, of: Collection[int]) -> list[Confirmation]:
+    """What was confirmed of windows."""
+    table = tables.confirmation
+    found = await connection.execute(
+        select(table).where(table.c.journal_id == JOURNAL_ID, table.c.window_id.in_(of)).order_by(table.c.movement_id)
+    )
+    return [
+        Confirmation(r.window_id, r.institution_id, r.currency, r.movement_id, r.amount, r.value_date, r.reference)
+        for r in found
+    ]
+
+
+async def reversed_amounts(connection: AsyncConnection, of: Collection[int]) -> dict[int, int]:
+    """How much of each act was reversed, in credited points, by the act's identifier."""
+    table = tables.movement
+    found = await connection.execute(
+        select(table.c.subject_id, func.sum(table.c.amount))
+        .where(table.c.journal_id == JOURNAL_ID, table.c.kind == MovementKind.REVERSE, table.c.subject_id.in_(of))
+        .group_by(table.c.subject_id)
+    )
+    return {subject: int(amount) for subject, amount in found}

@@ -1,0 +1,350 @@
+"""Store: what a batch appended and changed, written with one statement, however many commands.
+
+Rows are given as arrays and unnested, all tables in one statement of common table expressions, because a round trip
+costs more than a row. The statement's text depends only on which tables a batch touched, so that its plans are kept.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Boolean, DateTime, Integer, LargeBinary, SmallInteger, Table, Text
+
+from hub import tables
+from hub.configuration import Noun, change
+from hub.ids import batch_of
+from hub.ledger import journal
+from hub.ledger.book import Book, Draft
+from hub.ledger.commands import Command, Keyed
+from hub.ledger.decide import Outcome
+from hub.ledger.journal import CHANNEL, JOURNAL_ID, Head, Row
+from hub.ledger.records import Account, Conversion, Customer, Leg, Movement, Phase, Position, Quote, Window
+from hub.ledger.rows import figures_columns
+
+_TYPES: dict[type[Any], str] = {
+    BigInteger: "bigint",
+    Integer: "integer",
+    SmallInteger: "smallint",
+    Text: "text",
+    LargeBinary: "bytea",
+    Boolean: "boolean",
+    DateTime: "timestamptz",
+}
+
+
+@dataclass(frozen=True)
+class _Write:
+    """How rows go into a table: the columns they come in, the key, and the columns that an existing row takes over.
+
+    No ``updates``: rows are only inserted. ``upsert`` False with ``updates``: rows exist already, and their first column is ``id``.
+    """
+
+    name: str
+    table: Table
+    columns: tuple[str, ...]
+    updates: tuple[str, ...] = ()
+    upsert: bool = False
+
+    def sql(self, first_parameter: int) -> str:
+        arrays = ", ".join(
+            f"${first_parameter + place}::{_TYPES[type(self.table.c[column].type)]}[]"
+            for place, column in enumerate(self.columns)
+        )
+        listed = ", ".join(f'"{column}"' for column in self.columns)
+        name = self.table.name
+        if self.updates and not self.upsert:
+            changes = ", ".join(f'"{column}" = u."{column}"' for column in self.updates)
+            # The rows are named twice, so that they are found by their key and only then joined.
+            return (
+                f"UPDATE {name} t SET {changes} FROM unnest({arrays}) AS u ({listed})"
+                f" WHERE t.journal_id = {JOURNAL_ID} AND t.id = ANY(${first_parameter}::bigint[]) AND t.id = u.id"
+            )
+        insert = f"INSERT INTO {name} (journal_id, {listed}) SELECT {JOURNAL_ID}, * FROM unnest({arrays})"
+        if self.upsert:
+            keys = [f'"{column.name}"' for column in self.table.primary_key.columns]
+            changes = ", ".join(f'"{column}" = excluded."{column}"' for column in self.updates)
+            insert += f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
+        return insert
+
+
+def _inserts(hashed: journal.Hashed, *more: str) -> _Write:
+    return _Write(hashed.table.name, hashed.table, tuple(column.name for column in hashed.columns) + more)
+
+
+_COUNTERS = ("debits_posted", "credits_posted", "debits_pending", "credits_pending")
+_BY_NAME = {hashed.table.name: hashed for hashed in journal.HASHED}
+_WRITES: dict[str, _Write] = {
+    write.name: write
+    for write in (
+        _inserts(_BY_NAME["configuration_change"]),
+        _inserts(_BY_NAME["customer"]),
+        _Write("customer_reference", tables.customer_reference, ("customer_id", "institution_id", "reference")),
+        _inserts(_BY_NAME["account"], *_COUNTERS),
+        _Write("account counters", tables.account, ("id", *_COUNTERS), _COUNTERS),
+        _inserts(_BY_NAME["outcome"]),
+        _inserts(_BY_NAME["movement"]),
+        _Write("memo", tables.memo, ("movement_id", "text")),
+        _inserts(_BY_NAME["leg"]),
+        _inserts(_BY_NAME["quote"], "used_by", "cancelled"),
+        _Write("quote use", tables.quote, ("id", "used_by", "cancelled"), ("used_by", "cancelled")),
+        _inserts(_BY_NAME["conversion"], "status", "changed_in", "completed_at"),
+        _Write("conversion status", tables.conversion, ("id", "status", "changed_in"), ("status", "changed_in")),
+        _Write("bonus_use", tables.bonus_use, ("rate_id", "bonus", "customer_id", "used"), ("used",), upsert=True),
+        _inserts(_BY_NAME["settlement_window"], "status", "changed_in"),
+        _Write(
+            "window status",
+            tables.settlement_window,
+            ("id", "status", "closed_at", "settled_at", "closed_in", "changed_in"),
+            ("status", "closed_at", "settled_at", "closed_in", "changed_in"),
+        ),
+        _Write(
+            "position",
+            tables.position,
+            ("window_id", "institution_id", "currency", "debits", "credits", "subtree"),
+            ("debits", "credits", "subtree"),
+            upsert=True,
+        ),
+        _inserts(_BY_NAME["window_net"]),
+        _inserts(_BY_NAME["confirmation"]),
+    )
+}
+
+
+class Batch:
+    """Everything that a batch's outcomes append and change, gathered as they are decided."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.rows: dict[str, list[Row]] = {}
+        self._accounts: dict[int, Account] = {}
+        self._new_accounts: dict[int, Account] = {}
+        self._quotes: dict[int, Quote] = {}
+        self._conversions: dict[int, Conversion] = {}
+        self._windows: dict[int, Window] = {}
+        self._bonus_uses: dict[tuple[int, int, int], int] = {}
+        self._positions: dict[tuple[int, int, str], Position] = {}
+        self.version: int | None = None  # of the configuration, if the batch changes it
+
+    def add(self, command: Command, outcome: Outcome) -> None:
+        """Take an outcome in: what it changes, and what is kept under its key.
+
+        Raises:
+            InvalidAmount: see ``Book.apply``; nothing was taken.
+        """
+        if outcome.draft is not None:
+            self.take(outcome.draft, command.actor)
+        if outcome.digest is not None and isinstance(command, Keyed):
+            self._outcome(command, outcome, outcome.digest)
+
+    def take(self, draft: Draft, actor: int) -> None:
+        """Take a draft into the book and its rows into the batch.
+
+        Raises:
+            InvalidAmount: see ``Book.apply``; nothing was taken.
+        """
+        posted = self.book.apply(draft)
+        if draft.customers:
+            self._customers(draft.customers)
+        for account in draft.accounts.values():
+            self._new_accounts[account.id] = account
+        for moved in draft.movements:
+            self._movement(moved)
+        if posted:
+            self._legs(posted)
+        if draft.memos:
+            self.rows.setdefault("memo", []).extend(draft.memos)
+        for key in draft.positions:
+            self._positions[key] = self.book.positions[key]
+        if draft.quotes or draft.conversions:
+            self._quotes.update((offer.id, offer) for offer in draft.quotes)
+            self._conversions.update((made.id, made) for made in draft.conversions)
+        if draft.bonus_uses:
+            self._bonus_uses.update(draft.bonus_uses)
+        if draft.nouns:
+            self._nouns(draft.nouns, actor)
+        if draft.windows:
+            self._closings(draft)
+
+    def _movement(self, moved: Movement) -> None:
+        self._row(
+            "movement",
+            (
+                moved.id,
+                int(moved.kind),
+                moved.credential,
+                moved.for_institution,
+                moved.currency,
+                moved.amount,
+                moved.source and moved.source.id,
+                moved.target and moved.target.id,
+                moved.merchant,
+                moved.money,
+                moved.value,
+                moved.fee,
+                moved.subject,
+                moved.earned_at,
+                moved.expires_at,
+            ),
+        )
+
+    def _nouns(self, nouns: Iterable[Noun], actor: int) -> None:
+        for noun in nouns:
+            row = change(self.book.new_id(), noun, actor)
+            self.version = row.version
+            self._row("configuration_change", (row.version, row.noun, row.key, row.document, row.credential))
+
+    def _closings(self, draft: Draft) -> None:
+        self._windows.update((window.id, window) for window in draft.windows)
+        for net in draft.nets:
+            self._row("window_net", (net.window, net.institution, net.currency, net.debits, net.credits, net.net))
+        for paid in draft.confirmations:
+            who = (paid.movement, paid.window, paid.institution, paid.currency)
+            self._row("confirmation", (*who, paid.amount, paid.value_date, paid.reference))
+
+    def _row(self, name: str, row: Row) -> None:
+        self.rows.setdefault(name, []).append(row)
+
+    def _customers(self, enrolled: Iterable[Customer]) -> None:
+        for customer in enrolled:
+            self._row("customer", (customer.id, customer.institution))
+            self._row("customer_reference", (customer.id, customer.institution, customer.reference))
+
+    def _legs(self, posted: list[tuple[int, int, Leg, int, int]]) -> None:
+        legs = self.rows.setdefault("leg", [])
+        for movement, n, leg, debit_after, credit_after in posted:
+            debit, credit = leg.debit, leg.credit
+            self._accounts[debit.id] = debit
+            self._accounts[credit.id] = credit
+            legs.append(
+                (
+                    movement,
+                    n,
+                    int(Phase.POSTED),
+                    int(leg.purpose),
+                    debit.id,
+                    credit.id,
+                    leg.amount,
+                    debit_after,
+                    credit_after,
+                    leg.window,
+                )
+            )
+
+    def _outcome(self, command: Keyed, outcome: Outcome, digest: bytes) -> None:
+        refusal, result = outcome.refusal, outcome.result
+        self._row(
+            "outcome",
+            (
+                self.book.new_id(),
+                outcome.home,
+                command.key,
+                digest,
+                None if refusal is None else refusal.code,
+                None if refusal is None else msgspec.json.encode(refusal.details, order="sorted").decode(),
+                result if result is None or isinstance(result, int) else getattr(result, "id", None),
+            ),
+        )
+
+    def _finish(self) -> None:
+        """The rows whose values are those at the batch's end."""
+        book = self.book
+        for account in self._new_accounts.values():
+            self._accounts.pop(account.id, None)
+            self._row("account", (account.id, account.kind, account.owner, account.currency, *_counters(account)))
+        for account in self._accounts.values():
+            self._row("account counters", (account.id, *_counters(account)))
+        for offer in self._quotes.values():
+            if batch_of(offer.id) != book.batch:
+                self._row("quote use", (offer.id, offer.used_by, offer.cancelled))
+                continue
+            people = (offer.source.id, offer.target.id)
+            origin = (offer.id, offer.credential, offer.for_institution, offer.rate, *people)
+            self._row(
+                "quote", (*origin, *figures_columns(offer.figures), offer.expires_at, offer.used_by, offer.cancelled)
+            )
+        for made in self._conversions.values():
+            if batch_of(made.id) != book.batch:
+                self._row("conversion status", (made.id, made.status.value, book.batch))
+                continue
+            who = (made.id, made.credential, made.for_institution, made.rate, made.quote)
+            ends = (made.source.id, made.source.institution, made.target.id, made.target.institution)
+            live = (made.status.value, book.batch, made.completed_at)
+            self._row("conversion", (*who, *ends, *figures_columns(made.figures), made.window, *live))
+        for window in self._windows.values():
+            if batch_of(window.id) == book.batch:
+                self._row(
+                    "settlement_window",
+                    (window.id, window.model, window.number, window.opened_at, window.status.value, book.batch),
+                )
+                continue
+            times = (window.closed_at, window.settled_at, window.closed_in)
+            self._row("window status", (window.id, window.status.value, *times, book.batch))
+        for (rate, bonus, customer), used in self._bonus_uses.items():
+            self._row("bonus_use", (rate, bonus, customer, used))
+        for key, position in self._positions.items():
+            self._row("position", (*key, position.debits, position.credits, position.subtree))
+
+    async def save(self, driver: Any, head: Head) -> bytes | None:
+        """Write the batch and its journal entry in the open transaction that holds ``head``'s lock; answers the entry's
+        hash. A batch that appends nothing (only replays) writes nothing and is no entry: None."""
+        self._finish()
+        if not self.rows:
+            return None
+        content = journal.content_of(self._hashed_rows())
+        entry_hash = journal.hash_of(head.hash, self.book.batch, self.book.at, content)
+        names = tuple(name for name in _WRITES if name in self.rows)
+        arrays: list[Sequence[Any]] = []
+        for name in names:
+            arrays.extend(zip(*self.rows[name], strict=True))
+        count = sum(len(rows) for rows in self.rows.values())
+        version = head.configuration_version if self.version is None else self.version
+        await driver.execute(
+            _statement(names),
+            self.book.batch,
+            self.book.at,
+            head.hash,
+            content,
+            entry_hash,
+            count,
+            version,
+            str(self.book.batch),
+            *arrays,
+        )
+        return entry_hash
+
+    def _hashed_rows(self) -> dict[str, list[Row]]:
+        """The batch's rows as an auditor will read them back: hashed columns only, in the order of the tables."""
+        hashed: dict[str, list[Row]] = {}
+        for part in journal.HASHED:
+            found = self.rows.get(part.table.name)
+            if found is None:
+                continue
+            width = len(part.columns)
+            hashed[part.table.name] = found if len(found[0]) == width else [row[:width] for row in found]
+        for name in ("account", "quote", "conversion", "settlement_window"):
+            if name in hashed:
+                hashed[name].sort(key=lambda row: row[0])
+        return hashed
+
+
+def _counters(account: Account) -> tuple[int, int, int, int]:
+    return account.debits, account.credits, account.pending_debits, account.pending_credits
+
+
+@lru_cache(maxsize=256)
+def _statement(names: tuple[str, ...]) -> str:
+    """One statement that writes these tables, the entry and the head, and wakes who listens."""
+    parts = [
+        f"entry AS (INSERT INTO journal_entry (journal_id, batch, at, previous, content, hash, rows)"
+        f" VALUES ({JOURNAL_ID}, $1, $2, $3, $4, $5, $6))",
+        f"head AS (UPDATE journal_head SET batch = $1, at = $2, hash = $5, configuration_version = $7"
+        f" WHERE journal_id = {JOURNAL_ID})",
+    ]
+    parameter = 9
+    for place, name in enumerate(names):
+        write = _WRITES[name]
+        parts.append(f"w{place} AS ({write.sql(parameter)})")
+        parameter += len(write.columns)
+    return f"WITH {', '.join(parts)} SELECT pg_notify('{CHANNEL}', $8)"

@@ -1,0 +1,206 @@
+"""Rates: approved versions of the terms on which one point currency becomes another, and what they make of an amount.
+
+A version is never edited. Which one is in force is computed: of the approved ones whose validity holds the instant, the
+one that started last. Every figure is exact until its one, named rounding. What this file does not do: ask who may
+propose or approve (``hub.rate_approval``), or look for cycles (``hub.arbitrage``).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from fractions import Fraction
+
+from hub.errors import AboveMaximum, AmountTooSmall, BelowMinimum, InvalidAmount, NotAMultiple
+from hub.points import AMOUNT_MAX, MONEY_SCALE, PERCENT_SCALE, PRICE_SCALE, half_up, render
+
+
+class Funding(StrEnum):
+    """Who gives a bonus: the source's issuer pays for it like for the rest, the target's gives it unpaid."""
+
+    SOURCE_ISSUER = "SOURCE_ISSUER"
+    TARGET_ISSUER = "TARGET_ISSUER"
+
+
+class Step(StrEnum):
+    """Whose word a proposed rate still needs."""
+
+    SOURCE_ISSUER = "SOURCE_ISSUER"
+    TARGET_ISSUER = "TARGET_ISSUER"
+    OPERATOR = "OPERATOR"
+
+
+class RateStatus(StrEnum):
+    """A version's life; only an APPROVED one is ever in force."""
+
+    PROPOSED = "PROPOSED"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Bonus:
+    """Percent of the base amount (in 10^-6 percent), or ``per_block`` target units for every ``block`` source units.
+
+    ``cap``: the source units of one customer that count, over the bonus' validity.
+    """
+
+    percent: int | None
+    per_block: int | None
+    block: int | None
+    cap: int | None
+    funded_by: Funding
+    starts: datetime | None
+    ends: datetime | None
+
+    def is_live(self, at: datetime) -> bool:
+        """Whether it is given at ``at``."""
+        return (self.starts is None or self.starts <= at) and (self.ends is None or at < self.ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """One version. Source and target are point currencies' ids; bounds in source units; fee amounts in millionths of
+    ``money``, ``fee_per_point`` and ``price`` in 10^-12 of it per whole point; ``fee_percent`` in 10^-6 percent."""
+
+    id: int
+    source: int
+    target: int
+    version: int
+    status: RateStatus
+    numerator: int
+    denominator: int
+    minimum: int | None
+    maximum: int | None
+    step: int | None
+    money: str
+    fee_fixed: int | None
+    fee_per_point: int | None
+    fee_percent: int | None
+    fee_cap: int | None
+    price: int
+    bonuses: tuple[Bonus, ...]
+    starts: datetime | None
+    ends: datetime | None
+    awaiting: tuple[Step, ...]
+    proposed_by: str
+    proposed_by_credential: int
+    proposed_by_institution: int
+    accepted_by: tuple[str, ...]
+    decided_by: str | None
+    reason: str | None
+
+    def holds(self, at: datetime) -> bool:
+        """Whether its validity contains ``at``."""
+        return self.starts is not None and self.starts <= at and (self.ends is None or at < self.ends)
+
+    def yield_at(self, at: datetime, source_scale: int, target_scale: int) -> Fraction:
+        """The most whole target points that one source point can become at ``at``: the ratio with every live bonus at
+        its best. Minimums, steps, fees and rounding are left out, because they only take."""
+        base = Fraction(self.numerator, self.denominator)
+        best = base
+        for bonus in self.bonuses:
+            if not bonus.is_live(at):
+                continue
+            if bonus.percent is not None:
+                best += base * Fraction(bonus.percent, 100 * 10**PERCENT_SCALE)
+            if bonus.per_block is not None and bonus.block is not None:
+                best += Fraction(bonus.per_block * 10**source_scale, bonus.block * 10**target_scale)
+        return best
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a conversion comes to. Points in smallest units, money in millionths; ``bonus`` is part of ``target``.
+
+    ``eligible``: for each bonus of the rate, the source units that it counts. ``residue``: the fraction of a target
+    unit that rounding the base amount leaves, recorded and not returned.
+    """
+
+    source: int
+    target: int
+    bonus: int
+    fee: int
+    settlement: int
+    eligible: tuple[int, ...]
+    residue: Fraction
+
+
+def in_force(versions: Iterable[Rate], at: datetime) -> Rate | None:
+    """The version in force at ``at`` of one pair's approved ``versions``: the one that started last."""
+    best: Rate | None = None
+    for rate in versions:
+        if rate.holds(at) and (best is None or best.starts is None or (rate.starts or at) > best.starts):
+            best = rate
+    return best
+
+
+def check_bounds(rate: Rate, source: int, scale: int) -> None:
+    """Pass if ``source`` units are within the rate's minimum, maximum and step.
+
+    Raises:
+        BelowMinimum, AboveMaximum, NotAMultiple: with the bound, in whole points.
+    """
+    if rate.minimum is not None and source < rate.minimum:
+        raise BelowMinimum(minimum=render(rate.minimum, scale))
+    if rate.maximum is not None and source > rate.maximum:
+        raise AboveMaximum(maximum=render(rate.maximum, scale))
+    if rate.step is not None and source % rate.step:
+        raise NotAMultiple(step=render(rate.step, scale))
+
+
+def figures(
+    rate: Rate,
+    source: int,
+    source_scale: int,
+    target_scale: int,
+    headroom: Sequence[int],
+    at: datetime,
+) -> Figures:
+    """What ``source`` units come to under ``rate``, with ``headroom[i]`` source units left under bonus i's cap.
+
+    The base amount and each bonus are rounded down by themselves to target units; the settlement value is the price of
+    the credited points (without bonuses that the target's issuer gives), HALF_UP to the millionth; the fee is
+    fixed + per source point + percent of the unrounded settlement value, then capped, HALF_UP to the millionth.
+
+    Raises:
+        BelowMinimum, AboveMaximum, NotAMultiple: the rate's bounds.
+        AmountTooSmall: the target would be no unit at all.
+        InvalidAmount: a figure would be larger than the ledger carries.
+    """
+    check_bounds(rate, source, source_scale)
+    up, down = 10**target_scale, 10**source_scale
+    divisor = rate.denominator * down
+    base, rest = divmod(source * rate.numerator * up, divisor)
+    bonus_total, paid, eligible = 0, base, []
+    for index, bonus in enumerate(rate.bonuses):
+        counted = 0
+        if bonus.is_live(at):
+            counted = source if bonus.cap is None else min(source, headroom[index])
+        eligible.append(counted)
+        amount = 0
+        if bonus.percent is not None:
+            amount = counted * rate.numerator * up * bonus.percent // (divisor * 100 * 10**PERCENT_SCALE)
+        elif bonus.per_block is not None and bonus.block is not None:
+            amount = counted // bonus.block * bonus.per_block
+        bonus_total += amount
+        if bonus.funded_by is Funding.SOURCE_ISSUER:
+            paid += amount
+    target = base + bonus_total
+    if target == 0:
+        raise AmountTooSmall(source=render(source, source_scale))
+    to_money = 10 ** (PRICE_SCALE - MONEY_SCALE)
+    settlement = half_up(rate.price * paid, up * to_money)
+    fee = _fee(rate, source * up, rate.price * paid * down, up * down * to_money)
+    if max(target, settlement, fee) > AMOUNT_MAX * 1000:
+        raise InvalidAmount(amount=render(source, source_scale))
+    return Figures(source, target, bonus_total, fee, settlement, tuple(eligible), Fraction(rest, divisor))
+
+
+def _fee(rate: Rate, points: int, value: int, denominator: int) -> int:
+    """The fee in millionths; ``points`` × price and ``value`` are over ``denominator`` millionths."""
+    hundred = 100 * 10**PERCENT_SCALE
+    numerator = (rate.fee_per_point or 0) * points * hundred + (rate.fee_percent or 0) * value
+    fee = (rate.fee_fixed or 0) + half_up(numerator, denominator * hundred)
+    return fee if rate.fee_cap is None else min(fee, rate.fee_cap)

@@ -1,0 +1,74 @@
+"""Configuring point currencies. By the issuer's administrator, or the operator for it. Pure."""
+
+from hub.access import Right
+from hub.currencies import HOSTED, Expiry, ExpiryKind, PointCurrency
+from hub.errors import Duplicate, InvalidAmount, InvalidInput
+from hub.ledger import commands, resolve
+from hub.ledger.book import Book, Draft
+from hub.ledger.records import AccountKind
+from hub.money import is_money
+from hub.points import PRICE_SCALE, SCALE_MAX, parse
+from hub.registry import checks
+
+PRICE_MAX = 10 ** (PRICE_SCALE + 9)  # a thousand million of money for one point
+MONTHS_MAX = 1200
+
+
+def register(book: Book, command: commands.RegisterPointCurrency) -> Draft:
+    """A new point currency with its contra account.
+
+    Raises:
+        Duplicate: the code is taken.
+        InvalidInput: scale, expiry or adapter are none, or the code is that of money.
+        InvalidAmount: the unit value is not positive or has more than 12 decimals.
+        UnknownCurrency: the unit value's currency is not in ISO 4217.
+    """
+    issuer = resolve.institution(book, command.issuer)
+    resolve.allow(book, command.actor, Right.CONFIGURE, issuer.id)
+    resolve.active(book, issuer.id)
+    checks.code("code", command.code)
+    checks.name("name", command.name)
+    if is_money(command.code):
+        raise InvalidInput(code=command.code)
+    if book.configuration.currency(command.code) is not None:
+        raise Duplicate(currency=command.code)
+    if not 0 <= command.scale <= SCALE_MAX:
+        raise InvalidInput(scale=command.scale)
+    if command.adapter != HOSTED:
+        raise InvalidInput(adapter=command.adapter)
+    resolve.money(command.unit_value.currency)
+    value = parse(command.unit_value.amount, PRICE_SCALE)
+    if not 0 < value <= PRICE_MAX:
+        raise InvalidAmount(amount=command.unit_value.amount)
+    draft = Draft(book)
+    of = PointCurrency(
+        id=draft.new_id(),
+        code=command.code,
+        name=command.name,
+        issuer=issuer.id,
+        scale=command.scale,
+        unit_value=value,
+        money=command.unit_value.currency,
+        expiry=_expiry(command.expiry, command.expiry_months),
+        transferable=command.transferable,
+        cashable=command.cashable,
+        rate_consent=command.rate_consent,
+        adapter=command.adapter,
+    )
+    draft.nouns.append(of)
+    draft.account(AccountKind.ISSUANCE, issuer.id, of.code)
+    draft.result = of
+    return draft
+
+
+def _expiry(kind: ExpiryKind, months: int | None) -> Expiry:
+    """MONTHS_AFTER_EARNING needs its months; the ends of month and year may add some; NEVER has none."""
+    fits = {
+        ExpiryKind.NEVER: months is None,
+        ExpiryKind.MONTHS_AFTER_EARNING: months is not None and 1 <= months <= MONTHS_MAX,
+        ExpiryKind.END_OF_MONTH: months is None or 0 <= months <= MONTHS_MAX,
+        ExpiryKind.END_OF_YEAR: months is None or 0 <= months <= MONTHS_MAX,
+    }
+    if not fits[kind]:
+        raise InvalidInput(expiry=kind.value, months=months)
+    return Expiry(kind, months)

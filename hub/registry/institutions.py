@@ -1,0 +1,101 @@
+"""Configuring the tree: new institutions, moves, statuses and caps on exposure. The operator's work. Pure."""
+
+from dataclasses import replace
+
+from hub.access import Right
+from hub.errors import Duplicate, InvalidAmount, InvalidInput, OrgCycle
+from hub.institutions import DebitCap, Institution, Kind, Placement, Status, is_below
+from hub.ledger import commands, resolve
+from hub.ledger.book import Book, Draft
+from hub.points import MONEY_SCALE, parse
+from hub.registry import checks
+
+
+def root(draft: Draft, code: str, name: str) -> Institution:
+    """The operator itself, made once when the hub is set up."""
+    node = Institution(draft.new_id(), code, name, Kind.OPERATOR, Status.ACTIVE, None, (), (), auto_enroll=True)
+    draft.nouns.append(node)
+    return node
+
+
+def create(book: Book, command: commands.CreateInstitution) -> Draft:
+    """A new institution below ``parent`` (default: the operator). It is a member of the tree at once, for money too.
+
+    Raises:
+        Duplicate: the code is taken.
+        NotFound: there is no such parent.
+    """
+    operator = book.configuration.operator
+    parent = operator if command.parent is None else resolve.institution(book, command.parent)
+    resolve.allow(book, command.actor, Right.OPERATE, operator.id)
+    if command.kind is Kind.OPERATOR:
+        raise InvalidInput(kind=command.kind.value)
+    checks.code("code", command.code)
+    checks.name("name", command.name)
+    zones = tuple(checks.name("zone", zone) for zone in command.zones)
+    if book.configuration.institution(command.code) is not None:
+        raise Duplicate(institution=command.code)
+    draft = Draft(book)
+    node = Institution(
+        id=draft.new_id(),
+        code=command.code,
+        name=command.name,
+        kind=command.kind,
+        status=Status.ACTIVE,
+        parent=parent.id,
+        placements=(Placement(book.open_window.number, parent.id),),
+        zones=zones,
+        auto_enroll=command.auto_enroll,
+    )
+    draft.nouns.append(node)
+    draft.result = node
+    return draft
+
+
+def move(book: Book, command: commands.MoveInstitution) -> Draft:
+    """Put an institution below another parent: for rights at once, for money from the next window on.
+
+    Raises:
+        OrgCycle: the new parent is the institution or stands below it, now or for the next window's money.
+    """
+    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    node, parent = resolve.institution(book, command.code), resolve.institution(book, command.parent)
+    if is_below(book.configuration.institutions, parent.id, node.id):
+        raise OrgCycle(institution=node.code, parent=parent.code)
+    following = book.open_window.number + 1
+    kept = tuple(placement for placement in node.placements if placement.window < following)
+    moved = replace(node, parent=parent.id, placements=(*kept, Placement(following, parent.id)))
+    return _noun(book, moved)
+
+
+def set_status(book: Book, command: commands.SetInstitutionStatus) -> Draft:
+    """Suspend, close or reactivate an institution; the operator itself stays active."""
+    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    node = resolve.institution(book, command.code)
+    checks.name("reason", command.reason)
+    if node.parent is None:
+        raise InvalidInput(institution=node.code)
+    return _noun(book, replace(node, status=command.status))
+
+
+def set_cap(book: Book, command: commands.SetDebitCap) -> Draft:
+    """The most an institution's subtree may owe in a currency; no amount: no cap. It may be below what is owed now:
+    then nothing that worsens it passes."""
+    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    node = resolve.institution(book, command.institution)
+    resolve.money(command.currency)
+    amount = None if command.amount is None else parse(command.amount, MONEY_SCALE)
+    if amount is not None and not 0 <= amount <= 10**18:
+        raise InvalidAmount(amount=command.amount)
+    known = book.configuration.caps.get((node.id, command.currency))
+    draft = Draft(book)
+    draft.nouns.append(DebitCap(known.id if known else draft.new_id(), node.id, command.currency, amount))
+    draft.result = (node.id, command.currency)
+    return draft
+
+
+def _noun(book: Book, node: Institution) -> Draft:
+    draft = Draft(book)
+    draft.nouns.append(node)
+    draft.result = node
+    return draft

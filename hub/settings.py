@@ -1,0 +1,47 @@
+"""Settings: everything the environment decides, under ``HUB_``. A wrong value names its key."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The hub's settings; each is read from ``HUB_<NAME>``."""
+
+    model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore")
+
+    name: str = Field(default="Points Hub", description="Its name in reports and answers.")
+    data_dir: Path = Field(default=Path(".hub"), description="Where the embedded database and the signing key are.")
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="A PostgreSQL 15 or newer instead of the embedded one, as the role that serves.",
+    )
+    database_owner_url: SecretStr | None = Field(
+        default=None, description="The same database as the role that migrates; default: the role that serves."
+    )
+    signing_key: SecretStr | None = Field(
+        default=None, description="The private Ed25519 key, as PEM or JWK; default: a file in the data folder."
+    )
+    quote_ttl_seconds: int = Field(default=900, ge=1, le=86_400, description="How long a quote binds.")
+    environment: str = Field(default="production", description="'development' serves GraphiQL at /graphql.")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    origins: tuple[str, ...] = Field(default=(), description="Origins of web pages that may open subscriptions.")
+    public_url: str = Field(default="", description="What links in answers begin with; default: relative links.")
+    database_connections: int = Field(default=8, ge=2, le=64, description="Connections for reads, per worker process.")
+    queue_commands: int = Field(
+        default=20_000, ge=10_000, description="Commands waiting before RETRY_LATER, per worker."
+    )
+    batch_commands: int = Field(default=1_000, ge=1, le=10_000, description="Commands in one commit at most.")
+
+    @property
+    def development(self) -> bool:
+        """Whether conveniences for developers are served."""
+        return self.environment == "development"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The process's settings, read once."""
+    return Settings()

@@ -1,0 +1,371 @@
+"""The database's tables. Migrations make them; a test holds the two together.
+
+A journal's id leads every key of the tables that grow, so that a journal can be a shard. Append-only tables refuse
+UPDATE, DELETE and TRUNCATE to the server's role (see the grants in the first migration). Points are in smallest units
+of their currency, money in millionths.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+
+def _id(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+def _text(name: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=nullable)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[datetime]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+def _journal() -> Column[int]:
+    return Column("journal_id", Integer, nullable=False)
+
+
+# --- the journal ------------------------------------------------------------------------------------------------------
+
+journal_head = Table(
+    "journal_head",
+    metadata,
+    Column("journal_id", Integer, primary_key=True, autoincrement=False),
+    _id("batch"),
+    Column("hash", LargeBinary, nullable=False),
+    _time("at"),
+    _id("configuration_version"),
+)
+
+journal_entry = Table(
+    "journal_entry",
+    metadata,
+    _journal(),
+    _id("batch"),
+    _time("at"),
+    Column("previous", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("rows", Integer, nullable=False),
+    PrimaryKeyConstraint("journal_id", "batch"),
+)
+
+configuration_change = Table(
+    "configuration_change",
+    metadata,
+    _journal(),
+    _id("version"),
+    _text("noun"),
+    _id("key"),
+    _text("document"),
+    _id("credential_id"),
+    PrimaryKeyConstraint("journal_id", "version"),
+)
+
+# --- customers and accounts -------------------------------------------------------------------------------------------
+
+customer = Table(
+    "customer",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("institution_id"),
+    PrimaryKeyConstraint("journal_id", "id"),
+)
+
+# Apart from everything that is hashed, so that a reference can be erased when its customer asks for it.
+customer_reference = Table(
+    "customer_reference",
+    metadata,
+    _journal(),
+    _id("institution_id"),
+    _text("reference"),
+    _id("customer_id"),
+    PrimaryKeyConstraint("journal_id", "institution_id", "reference"),
+    Index("customer_reference_customer", "customer_id"),
+)
+
+account = Table(
+    "account",
+    metadata,
+    _journal(),
+    _id("id"),
+    Column("kind", SmallInteger, nullable=False),
+    _id("owner_id"),
+    _text("currency"),
+    _id("debits_posted"),
+    _id("credits_posted"),
+    _id("debits_pending"),
+    _id("credits_pending"),
+    PrimaryKeyConstraint("journal_id", "id"),
+    UniqueConstraint("journal_id", "owner_id", "currency", "kind", name="account_natural"),
+    CheckConstraint(
+        "kind <> 1 OR credits_posted - debits_posted - debits_pending >= 0", name="account_customer_not_below_zero"
+    ),
+    CheckConstraint(
+        "debits_posted >= 0 AND credits_posted >= 0 AND debits_pending >= 0 AND credits_pending >= 0",
+        name="account_counters_not_negative",
+    ),
+    postgresql_with={"fillfactor": 70},
+)
+
+# --- acts -------------------------------------------------------------------------------------------------------------
+
+outcome = Table(
+    "outcome",
+    metadata,
+    _journal(),
+    _id("institution_id"),
+    _text("key"),
+    _id("id"),
+    Column("request", LargeBinary, nullable=False),
+    _text("refusal", nullable=True),
+    _text("details", nullable=True),
+    _id("subject_id", nullable=True),
+    PrimaryKeyConstraint("journal_id", "institution_id", "key"),
+    Index("outcome_id", "id"),
+)
+
+movement = Table(
+    "movement",
+    metadata,
+    _journal(),
+    _id("id"),
+    Column("kind", SmallInteger, nullable=False),
+    _id("credential_id"),
+    _id("for_institution_id"),
+    _text("currency"),
+    _id("amount"),
+    _id("from_customer_id", nullable=True),
+    _id("to_customer_id", nullable=True),
+    _id("merchant_id", nullable=True),
+    _text("money", nullable=True),
+    _id("value", nullable=True),
+    _id("fee", nullable=True),
+    _id("subject_id", nullable=True),
+    _time("earned_at", nullable=True),
+    _time("expires_at", nullable=True),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("movement_subject", "subject_id", postgresql_where=text("subject_id IS NOT NULL")),
+)
+
+memo = Table(
+    "memo",
+    metadata,
+    _journal(),
+    _id("movement_id"),
+    _text("text"),
+    PrimaryKeyConstraint("journal_id", "movement_id"),
+)
+
+leg = Table(
+    "leg",
+    metadata,
+    _journal(),
+    _id("movement_id"),
+    Column("n", SmallInteger, nullable=False),
+    Column("phase", SmallInteger, nullable=False),
+    Column("purpose", SmallInteger, nullable=False),
+    _id("debit_account_id"),
+    _id("credit_account_id"),
+    _id("amount"),
+    _id("debit_after"),
+    _id("credit_after"),
+    _id("window_id", nullable=True),
+    PrimaryKeyConstraint("journal_id", "movement_id", "n"),
+    CheckConstraint("amount > 0", name="leg_amount_positive"),
+    CheckConstraint("debit_account_id <> credit_account_id", name="leg_two_accounts"),
+    Index("leg_debit", "debit_account_id", "movement_id"),
+    Index("leg_credit", "credit_account_id", "movement_id"),
+    postgresql_partition_by="RANGE (movement_id)",
+)
+
+# --- conversions ------------------------------------------------------------------------------------------------------
+
+quote = Table(
+    "quote",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("credential_id"),
+    _id("for_institution_id"),
+    _id("rate_id"),
+    _id("from_customer_id"),
+    _id("to_customer_id"),
+    _id("source"),
+    _id("target"),
+    _id("bonus"),
+    _id("fee"),
+    _id("settlement"),
+    _text("eligible"),
+    _text("residue"),
+    _time("expires_at"),
+    _id("used_by", nullable=True),
+    Column("cancelled", Boolean, nullable=False),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("quote_customer", "from_customer_id", "expires_at"),
+    Index("quote_rate", "rate_id", "expires_at"),
+    postgresql_with={"fillfactor": 80},
+)
+
+conversion = Table(
+    "conversion",
+    metadata,
+    _journal(),
+    _id("id"),
+    _text("status"),
+    _id("changed_in"),
+    _id("credential_id"),
+    _id("for_institution_id"),
+    _id("rate_id"),
+    _id("quote_id", nullable=True),
+    _id("from_customer_id"),
+    _id("from_institution_id"),
+    _id("to_customer_id"),
+    _id("to_institution_id"),
+    _id("source"),
+    _id("target"),
+    _id("bonus"),
+    _id("fee"),
+    _id("settlement"),
+    _text("eligible"),
+    _text("residue"),
+    _id("window_id"),
+    _time("completed_at", nullable=True),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("conversion_from", "from_institution_id", "id"),
+    Index("conversion_to", "to_institution_id", "id"),
+    Index("conversion_changed", "changed_in"),
+    postgresql_with={"fillfactor": 80},
+)
+
+bonus_use = Table(
+    "bonus_use",
+    metadata,
+    _journal(),
+    _id("rate_id"),
+    Column("bonus", SmallInteger, nullable=False),
+    _id("customer_id"),
+    _id("used"),
+    PrimaryKeyConstraint("journal_id", "customer_id", "rate_id", "bonus"),
+    CheckConstraint("used >= 0", name="bonus_use_not_negative"),
+    postgresql_with={"fillfactor": 70},
+)
+
+# --- settlement -------------------------------------------------------------------------------------------------------
+
+settlement_window = Table(
+    "settlement_window",
+    metadata,
+    _journal(),
+    _id("id"),
+    _text("model"),
+    Column("number", Integer, nullable=False),
+    _text("status"),
+    _time("opened_at"),
+    _time("closed_at", nullable=True),
+    _time("settled_at", nullable=True),
+    _id("closed_in", nullable=True),
+    _id("changed_in"),
+    PrimaryKeyConstraint("journal_id", "id"),
+    UniqueConstraint("journal_id", "model", "number", name="settlement_window_number"),
+    Index("settlement_window_open", "journal_id", "model", unique=True, postgresql_where=text("status = 'OPEN'")),
+    Index("settlement_window_unsettled", "id", postgresql_where=text("status <> 'SETTLED'")),
+)
+
+# Per window, institution and currency: its own acts, and what the hub owes its subtree and has not settled.
+position = Table(
+    "position",
+    metadata,
+    _journal(),
+    _id("window_id"),
+    _id("institution_id"),
+    _text("currency"),
+    _id("debits"),
+    _id("credits"),
+    _id("subtree"),
+    PrimaryKeyConstraint("journal_id", "window_id", "institution_id", "currency"),
+    postgresql_with={"fillfactor": 50},
+)
+
+window_net = Table(
+    "window_net",
+    metadata,
+    _journal(),
+    _id("window_id"),
+    _id("institution_id"),
+    _text("currency"),
+    _id("debits"),
+    _id("credits"),
+    _id("net"),
+    PrimaryKeyConstraint("journal_id", "window_id", "institution_id", "currency"),
+)
+
+confirmation = Table(
+    "confirmation",
+    metadata,
+    _journal(),
+    _id("window_id"),
+    _id("institution_id"),
+    _text("currency"),
+    _id("movement_id"),
+    _id("amount"),
+    _text("value_date", nullable=True),
+    _text("reference"),
+    PrimaryKeyConstraint("journal_id", "window_id", "institution_id", "currency"),
+)
+
+settlement_report = Table(
+    "settlement_report",
+    metadata,
+    _journal(),
+    _id("window_id"),
+    _id("institution_id"),
+    Column("payload", LargeBinary, nullable=False),
+    _text("jws"),
+    _text("digest"),
+    _text("previous_digest", nullable=True),
+    PrimaryKeyConstraint("journal_id", "window_id", "institution_id"),
+)
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    _text("jwk"),
+    _time("published_at"),
+)
+
+APPEND_ONLY = (
+    journal_entry,
+    configuration_change,
+    customer,
+    outcome,
+    movement,
+    leg,
+    window_net,
+    confirmation,
+    settlement_report,
+    signing_key,
+)
+UPDATABLE = (journal_head, account, quote, conversion, bonus_use, settlement_window, position)
+ERASABLE = (customer_reference, memo)

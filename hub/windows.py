@@ -1,0 +1,198 @@
+"""Settlement windows: closing one, and confirming what was paid. Pure.
+
+Closing is a command like any other, so every act stands before or after it. Each position passes to its institution's
+settlement account as a net in whole minor units; what rounding leaves passes to ``rounding:<currency>``, so that every
+position of the next window begins at zero and each currency still sums to zero.
+"""
+
+from datetime import date
+
+import msgspec
+
+from hub.access import Right
+from hub.errors import Duplicate, InvalidAmount, InvalidInput, NotFound, WindowClosed, WindowOrder
+from hub.ledger import commands, resolve
+from hub.ledger.book import Book, Draft, live_windows
+from hub.ledger.records import (
+    AccountKind,
+    Confirmation,
+    Leg,
+    Movement,
+    MovementKind,
+    Net,
+    Purpose,
+    Window,
+    WindowStatus,
+)
+from hub.money import format_millionths, minor_unit_millionths
+from hub.netting import round_nets
+from hub.points import MONEY_SCALE, parse
+
+DEFAULT_MODEL = "default"  # deferred net settlement of all members, in every currency
+
+
+def first_window(draft: Draft) -> Window:
+    """The first window of the hub, open from its first batch."""
+    return _open_next(draft, DEFAULT_MODEL, 1)
+
+
+def close(book: Book, command: commands.CloseWindow) -> Draft:
+    """Close the open window, net it, and open the next. Asked for by the operator.
+
+    Raises:
+        NotFound: there is no such window.
+        WindowClosed: it is not open any more.
+    """
+    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    window = book.windows.get(command.window or 0) or book.settled_windows.get(command.window or 0)
+    if window is None:
+        raise NotFound
+    if window.status is not WindowStatus.OPEN:
+        raise WindowClosed(number=window.number)
+    draft = Draft(book)
+    by_currency: dict[str, dict[int, tuple[int, int]]] = {}
+    for (of_window, institution, currency), position in book.positions.items():
+        if of_window == window.id and (position.debits or position.credits):
+            by_currency.setdefault(currency, {})[institution] = (position.debits, position.credits)
+    for currency, sides in sorted(by_currency.items()):
+        _net_currency(draft, window, currency, sides, command.actor)
+    draft.windows.append(
+        msgspec.structs.replace(window, status=WindowStatus.CLOSED, closed_at=book.at, closed_in=book.batch)
+    )
+    _open_next(draft, window.model, window.number + 1)
+    _settle_what_is_paid(draft)
+    draft.result = window.id
+    return draft
+
+
+def _net_currency(draft: Draft, window: Window, currency: str, sides: dict[int, tuple[int, int]], actor: int) -> None:
+    book = draft.book
+    institutions, operator = book.configuration.institutions, book.configuration.operator.id
+    exact = {institutions[node].code: credits - debits for node, (debits, credits) in sides.items()}
+    rounded = round_nets(exact, minor_unit_millionths(currency))
+    for node, (debits, credits) in sorted(sides.items()):
+        net, balance = rounded[institutions[node].code], credits - debits
+        draft.nets.append(Net(window.id, node, currency, debits, credits, net))
+        position = draft.account(AccountKind.POSITION, node, currency)
+        movement = draft.new_id()
+        for kind, owner, amount, purpose in (
+            (AccountKind.SETTLEMENT, node, net, Purpose.CLOSING),
+            (AccountKind.ROUNDING, operator, balance - net, Purpose.ROUNDING),
+        ):
+            if amount:
+                account = draft.account(kind, owner, currency)
+                debit, credit = (position, account) if amount > 0 else (account, position)
+                draft.legs.append((movement, Leg(debit, credit, abs(amount), purpose, window.id)))
+        if net or balance:
+            draft.movements.append(_closing(book, movement, MovementKind.CLOSE, actor, node, currency, net, window.id))
+        if net != balance:
+            _adjust(draft, window, node, currency, net - balance)
+
+
+def _closing(
+    book: Book, id: int, kind: MovementKind, actor: int, node: int, currency: str, value: int, window: int
+) -> Movement:
+    return Movement(
+        id=id,
+        kind=kind,
+        at=book.at,
+        credential=actor,
+        for_institution=node,
+        currency=currency,
+        amount=abs(value),
+        money=currency,
+        value=value,
+        subject=window,
+    )
+
+
+def _adjust(draft: Draft, window: Window, node: int, currency: str, change: int) -> None:
+    """Carry a change of what the hub owes ``node`` of a window up to all above it."""
+    for above in draft.book.path(node, window.id):
+        key = (window.id, above, currency)
+        draft.positions[key] = draft.positions.get(key, 0) + change
+
+
+def _open_next(draft: Draft, model: str, number: int) -> Window:
+    window = Window(id=draft.new_id(), model=model, number=number, status=WindowStatus.OPEN, opened_at=draft.book.at)
+    draft.windows.append(window)
+    return window
+
+
+def confirm(book: Book, command: commands.ConfirmSettlement) -> Draft:
+    """Record that the bank moved a net, signed like the net. The last one settles the window, and with it the later
+    windows that have nothing left to pay. Asked for by the operator.
+
+    Raises:
+        NotFound: there is no such window, or the institution has no net in it.
+        WindowOrder: an earlier window is not settled; this is tested before all else.
+        InvalidInput: the window is open, or the value date is none.
+        Duplicate: the net is confirmed, or zero, which needs none.
+        InvalidAmount: another amount moved.
+    """
+    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    window = book.windows.get(command.window or 0) or book.settled_windows.get(command.window or 0)
+    if window is None:
+        raise NotFound
+    earlier = [other.number for other in live_windows(book.windows.values()) if other.number < window.number]
+    if earlier:
+        raise WindowOrder(next=earlier[0], number=window.number)
+    if window.status is WindowStatus.OPEN:
+        raise InvalidInput(window="still open")
+    node = resolve.institution(book, command.institution)
+    key = (window.id, node.id, command.currency)
+    net = next((row for row in book.nets.get(window.id, ()) if (row.institution, row.currency) == key[1:]), None)
+    if net is None:
+        raise NotFound(institution=node.code, currency=command.currency)
+    if net.net == 0 or key in book.confirmed:
+        raise Duplicate(institution=node.code, currency=command.currency)
+    amount = parse(command.amount, MONEY_SCALE)
+    if amount != net.net:
+        raise InvalidAmount(
+            amount=command.amount, expected=format_millionths(net.net, command.currency), currency=command.currency
+        )
+    _check_payment(command)
+    draft = Draft(book)
+    movement = draft.new_id()
+    settlement = draft.account(AccountKind.SETTLEMENT, node.id, net.currency)
+    bank = draft.account(AccountKind.BANK, book.configuration.operator.id, net.currency)
+    debit, credit = (settlement, bank) if amount > 0 else (bank, settlement)
+    draft.legs.append((movement, Leg(debit, credit, abs(amount), Purpose.PAYMENT, window.id)))
+    draft.movements.append(
+        _closing(book, movement, MovementKind.SETTLE, command.actor, node.id, net.currency, amount, window.id)
+    )
+    _adjust(draft, window, node.id, net.currency, -amount)
+    draft.confirmations.append(
+        Confirmation(window.id, node.id, net.currency, movement, amount, command.value_date, command.reference)
+    )
+    draft.windows.append(msgspec.structs.replace(window, status=WindowStatus.SETTLING))
+    _settle_what_is_paid(draft)
+    draft.result = window.id
+    return draft
+
+
+def _check_payment(command: commands.ConfirmSettlement) -> None:
+    if not command.reference.strip():
+        raise InvalidInput(reference="empty")
+    if command.value_date is not None:
+        try:
+            date.fromisoformat(command.value_date)
+        except ValueError:
+            raise InvalidInput(valueDate=command.value_date) from None
+
+
+def _settle_what_is_paid(draft: Draft) -> None:
+    """Settle, in the order of their numbers, the closed windows all of whose nets are paid or zero."""
+    book = draft.book
+    windows = book.windows | {window.id: window for window in draft.windows}
+    confirmed = book.confirmed | {(row.window, row.institution, row.currency) for row in draft.confirmations}
+    nets = {window: [*book.nets.get(window, ())] for window in windows}
+    for net in draft.nets:
+        nets[net.window].append(net)
+    for window in live_windows(windows.values()):
+        due = [
+            row for row in nets[window.id] if row.net and (window.id, row.institution, row.currency) not in confirmed
+        ]
+        if window.status is WindowStatus.OPEN or due:
+            return
+        draft.windows.append(msgspec.structs.replace(window, status=WindowStatus.SETTLED, settled_at=book.at))

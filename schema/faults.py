@@ -1,0 +1,181 @@
+"""Faults: what the API answers with a GraphQL error instead of data, and what is hidden of a crash.
+
+A fault is the caller's or the edge's trouble with the *request*: no key, no right, a malformed cursor, too large a
+body. A business refusal is none; it is data (``Refused``). Each class is one noun: its docstring is its message,
+``code`` is stable and stands in the error's ``extensions`` beside its details, ``status`` is the HTTP status when the
+fault is met before execution begins.
+
+Invariant: nothing of an unexpected exception leaves the process. It is logged whole under an id, and the caller gets
+the id (``masked``). This module decides nothing about who may do what.
+"""
+
+import secrets
+from collections.abc import Collection, Iterable
+from typing import Any, ClassVar
+
+import structlog
+from graphql import GraphQLError, Node
+
+from hub import errors
+
+_log = structlog.get_logger(__name__)
+
+
+class Fault(GraphQLError):
+    """The request cannot be served."""
+
+    code: ClassVar[str] = "FAULT"
+    status: ClassVar[int] = 400
+
+    def __init__(self, message: str | None = None, *, nodes: Collection[Node] | None = None, **details: object) -> None:
+        super().__init__(message or str(type(self).__doc__), nodes, extensions={"code": self.code, **details})
+
+
+class BadRequest(Fault):
+    """The request is not a well-formed GraphQL request."""
+
+    code = "BAD_REQUEST"
+
+
+class BadInput(Fault):
+    """A value of the request is malformed."""
+
+    code = "BAD_INPUT"
+
+
+class BadCursor(Fault):
+    """The cursor was not made by this list."""
+
+    code = "BAD_CURSOR"
+
+
+class BadPage(Fault):
+    """The page's size is out of bounds."""
+
+    code = "BAD_PAGE"
+
+
+class LimitExceeded(Fault):
+    """The document passes a limit."""
+
+    code = "DOCUMENT_LIMIT"
+
+
+class Unauthenticated(Fault):
+    """A valid key is needed: Authorization: Bearer <key>."""
+
+    code = "UNAUTHENTICATED"
+    status = 401
+
+
+class Forbidden(Fault):
+    """The key has no right to this operation."""
+
+    code = "FORBIDDEN"
+    status = 403
+
+
+class MethodNotAllowed(Fault):
+    """The HTTP method does not fit the operation."""
+
+    code = "METHOD_NOT_ALLOWED"
+    status = 405
+
+
+class NotAcceptable(Fault):
+    """Answers are application/graphql-response+json or application/json."""
+
+    code = "NOT_ACCEPTABLE"
+    status = 406
+
+
+class BodyTooLarge(Fault):
+    """The request's body is too large."""
+
+    code = "BODY_TOO_LARGE"
+    status = 413
+
+
+class UnsupportedMedia(Fault):
+    """A request's body is application/json in UTF-8, not compressed."""
+
+    code = "UNSUPPORTED_MEDIA"
+    status = 415
+
+
+class Unavailable(Fault):
+    """The hub cannot answer now; the same request may be sent again."""
+
+    code = "UNAVAILABLE"
+    status = 503
+
+
+class DeadlineExceeded(Fault):
+    """No answer in time; whether the act took place is unknown: ask again with the same idempotencyKey."""
+
+    code = "DEADLINE_EXCEEDED"
+    status = 504
+
+
+class Internal(Fault):
+    """Internal error"""
+
+    code = "INTERNAL"
+    status = 500
+
+
+# The core's faults as the API's. What is missing here is answered as an internal error.
+CORE_FAULTS: dict[type[errors.Fault], type[Fault]] = {
+    errors.Unauthenticated: Unauthenticated,
+    errors.Forbidden: Forbidden,
+}
+
+
+def translated(error: BaseException | None) -> Fault | None:
+    """The API's fault that ``error`` is or, being one of the core's, stands for; None if it is unexpected."""
+    if isinstance(error, Fault):
+        return error
+    if isinstance(error, errors.Fault) and (kind := CORE_FAULTS.get(type(error))) is not None:
+        fault = kind()
+        fault.extensions = {**error.details, "code": kind.code}
+        return fault
+    return None
+
+
+def hidden(error: BaseException) -> Internal:
+    """The ``Internal`` fault in place of an unexpected ``error``, which is logged with its traceback under its id."""
+    identifier = secrets.token_hex(8)
+    _log.error("internal_error", id=identifier, exc_info=(type(error), error, error.__traceback__))
+    return Internal(id=identifier)
+
+
+def masked(error: GraphQLError) -> GraphQLError:
+    """``error`` itself if it was expected, else its ``Internal`` stand-in.
+
+    Expected are faults, errors about the document (they have no path, or name the node that is wrong), and errors with
+    a code of their own. A scalar that cannot show what a resolver returned has neither: it is our fault, not theirs.
+    """
+    cause = error.original_error
+    if cause is None and (error.path is None or error.nodes):
+        return error
+    if isinstance(cause, GraphQLError) and (_has_code(cause) or cause.nodes or error.path is None):
+        return error
+    fault = translated(cause) or hidden(cause or error)
+    fault.path, fault.locations = error.path, error.locations
+    return fault
+
+
+def formatted(errors: Iterable[GraphQLError], code: str | None = None) -> list[dict[str, Any]]:
+    """The errors as a response shows them, masked; those without a code of their own get ``code``."""
+    shown: list[dict[str, Any]] = []
+    for error in errors:
+        visible = masked(error)
+        entry: dict[str, Any] = {**visible.formatted}
+        if code is not None and not _has_code(visible):
+            entry["extensions"] = {**(visible.extensions or {}), "code": code}
+        shown.append(entry)
+    return shown
+
+
+def _has_code(error: GraphQLError) -> bool:
+    return bool(error.extensions and error.extensions.get("code"))

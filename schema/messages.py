@@ -1,0 +1,250 @@
+"""What a refusal says to a person, in English and in simplified Chinese, and which of them a caller reads.
+
+Keyed by the name of the refusal's reason. A template may use the refusal's details; where one of them is missing, the
+plain sentence is said instead, so that a message never fails and never shows a gap. Invariant: every reason of the API
+has both languages. Machines read ``reason`` and ``details``; nobody is to parse these sentences.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+Language = Literal["en", "zh"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One language's wording: ``full`` needs details, ``plain`` stands alone."""
+
+    plain: str
+    full: str | None = None
+
+    def say(self, details: Mapping[str, str]) -> str:
+        if self.full is None:
+            return self.plain
+        try:
+            return self.full.format_map(details)
+        except KeyError:
+            return self.plain
+
+
+def message(reason: str, language: str, details: Mapping[str, str]) -> str:
+    """The sentence for ``reason`` in ``language`` ("zh" or else English).
+
+    Raises:
+        KeyError: there is no such reason; a test holds that the API has none without a message.
+    """
+    english, chinese = MESSAGES[reason]
+    return (chinese if language == "zh" else english).say(details)
+
+
+@lru_cache(maxsize=256)
+def language_of(accept_language: bytes | None) -> Language:
+    """The language of an Accept-Language header: Chinese or English by weight, the first of equals, else English."""
+    best: Language = "en"
+    best_quality = 0.0
+    for name, quality in weighed(accept_language or b""):
+        primary = name.partition("-")[0]
+        if primary in ("zh", "en", "*") and quality > best_quality:
+            best, best_quality = "zh" if primary == "zh" else "en", quality
+    return best
+
+
+def weighed(header: bytes) -> list[tuple[str, float]]:
+    """The members of an Accept-like header, lower case, with their weights; a malformed weight counts as none given."""
+    members = []
+    for member in header.decode("latin-1").lower().split(",")[:32]:
+        name, *options = (part.strip() for part in member.split(";"))
+        found = [match[1] for option in options if (match := re.fullmatch(r"q=\s*([01](?:\.[0-9]{0,3})?)", option))]
+        members.append((name, float(found[0]) if found else 1.0))
+    return members
+
+
+MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
+    "INSUFFICIENT_POINTS": (
+        Sentence(
+            "The customer does not have enough points available.",
+            "The customer has {available} points available, not enough.",
+        ),
+        Sentence("客户可用积分不足。", "客户可用积分为 {available}，余额不足。"),
+    ),
+    "INSUFFICIENT_LIQUIDITY": (
+        Sentence("The paying institution's cover is not enough for this."),
+        Sentence("付款机构的备付额度不足，无法办理。"),
+    ),
+    "LIMIT_EXCEEDED": (
+        Sentence(
+            "This would take an institution beyond its debit cap.",
+            "This would take {institution} beyond its debit cap; {available} is left.",
+        ),
+        Sentence(
+            "该操作将使机构超出净借记限额。", "该操作将使机构 {institution} 超出净借记限额，剩余额度为 {available}。"
+        ),
+    ),
+    "BELOW_MINIMUM": (
+        Sentence("The amount is below the minimum.", "The amount is below the minimum of {minimum}."),
+        Sentence("数额低于最低限额。", "数额低于最低限额 {minimum}。"),
+    ),
+    "ABOVE_MAXIMUM": (
+        Sentence("The amount is above the maximum.", "The amount is above the maximum of {maximum}."),
+        Sentence("数额超过最高限额。", "数额超过最高限额 {maximum}。"),
+    ),
+    "NOT_A_MULTIPLE": (
+        Sentence("The amount is not a multiple of the required step.", "The amount is not a multiple of {step}."),
+        Sentence("数额不是规定单位的整数倍。", "数额须为 {step} 的整数倍。"),
+    ),
+    "AMOUNT_TOO_SMALL": (
+        Sentence("The amount is too small to be worth anything in the target currency."),
+        Sentence("数额过小，不足以兑换任何目标积分。"),
+    ),
+    "INVALID_AMOUNT": (
+        Sentence(
+            "The amount must be above zero and have no more decimal places than its currency.",
+            "The amount must be above zero and have at most {scale} decimal places.",
+        ),
+        Sentence("数额必须大于零，且小数位数不得超过该币种的精度。", "数额必须大于零，且最多保留 {scale} 位小数。"),
+    ),
+    "NO_RATE": (
+        Sentence(
+            "No rate is in force for this exchange.",
+            "No rate is in force from {source} to {target}.",
+        ),
+        Sentence("当前没有生效的兑换比率。", "当前没有从 {source} 兑换为 {target} 的有效比率。"),
+    ),
+    "RATE_CYCLE": (
+        Sentence(
+            "With this rate, points could be multiplied by exchanging them in a circle.",
+            "With this rate, points could be multiplied by exchanging them in a circle: {cycle}.",
+        ),
+        Sentence("该比率会使积分经循环兑换而增值，不予批准。", "该比率会使积分经循环兑换（{cycle}）而增值，不予批准。"),
+    ),
+    "RATE_OVERLAP": (
+        Sentence("Another approved rate of this pair starts at the same instant."),
+        Sentence("该兑换对已有同一时刻生效的获批比率。"),
+    ),
+    "NOT_ACCEPTED": (
+        Sentence(
+            "The consent of those concerned is still missing.",
+            "The consent of {awaiting} is still missing.",
+        ),
+        Sentence("尚未取得相关各方同意。", "尚未取得以下各方同意：{awaiting}。"),
+    ),
+    "SAME_APPROVER": (
+        Sentence("Whoever proposed it may not approve it; another person must."),
+        Sentence("提出人不得自行审批，须由他人复核。"),
+    ),
+    "QUOTE_EXPIRED": (
+        Sentence("The quote has expired.", "The quote expired at {expiresAt}."),
+        Sentence("报价已过期。", "报价已于 {expiresAt} 过期。"),
+    ),
+    "QUOTE_USED": (
+        Sentence("The quote has been used already."),
+        Sentence("该报价已被使用。"),
+    ),
+    "QUOTE_CANCELLED": (
+        Sentence("The quote was cancelled because its rate was withdrawn."),
+        Sentence("因兑换比率已撤回，该报价已取消。"),
+    ),
+    "TOO_MANY_QUOTES": (
+        Sentence(
+            "The customer has too many open quotes for this exchange.",
+            "The customer already has {maximum} open quotes for this exchange.",
+        ),
+        Sentence("客户在该兑换对上未使用的报价过多。", "客户在该兑换对上未使用的报价已达上限 {maximum} 笔。"),
+    ),
+    "SLIPPAGE": (
+        Sentence(
+            "The exchange would yield less than the minimum asked for.",
+            "The exchange would yield {target}, less than the {minimum} asked for.",
+        ),
+        Sentence("兑换所得低于要求的最低数额。", "兑换所得为 {target}，低于要求的最低数额 {minimum}。"),
+    ),
+    "TRANSFER_FORBIDDEN": (
+        Sentence("Points of this currency cannot be transferred between customers."),
+        Sentence("该积分不允许在客户之间转让。"),
+    ),
+    "CASHOUT_FORBIDDEN": (
+        Sentence("Points of this currency cannot be turned into money."),
+        Sentence("该积分不允许兑换为现金。"),
+    ),
+    "FROZEN": (
+        Sentence("The account is frozen."),
+        Sentence("账户已冻结。"),
+    ),
+    "SUSPENDED": (
+        Sentence("The institution is suspended.", "{institution} is suspended."),
+        Sentence("机构已暂停业务。", "机构 {institution} 已暂停业务。"),
+    ),
+    "HOLD_EXPIRED": (
+        Sentence("The hold has expired.", "The hold expired at {expiresAt}."),
+        Sentence("冻结已到期失效。", "冻结已于 {expiresAt} 到期失效。"),
+    ),
+    "HOLD_RESOLVED": (
+        Sentence("The hold has been captured or released already."),
+        Sentence("该笔冻结已扣划或已解冻。"),
+    ),
+    "EXCEEDS_HELD": (
+        Sentence("The amount is more than what is held.", "The amount is more than the {held} held."),
+        Sentence("数额超过已冻结的积分。", "数额超过已冻结的积分 {held}。"),
+    ),
+    "EXCEEDS_ORIGINAL": (
+        Sentence(
+            "The reversals together would be more than the original.",
+            "The reversals together would be more than the original; {remaining} is left to reverse.",
+        ),
+        Sentence("累计冲正数额超过原交易。", "累计冲正数额超过原交易，剩余可冲正数额为 {remaining}。"),
+    ),
+    "ALREADY_REVERSED": (
+        Sentence("It has been reversed in full already."),
+        Sentence("原交易已全额冲正。"),
+    ),
+    "NOT_FOUND": (
+        Sentence("There is no such thing, or it is not visible to the caller.", "There is no such {what}."),
+        Sentence("未找到所请求的对象，或无权查看。", "未找到所请求的对象（{what}）。"),
+    ),
+    "DUPLICATE": (
+        Sentence("It exists already.", "{what} exists already."),
+        Sentence("记录已存在。", "{what} 已存在。"),
+    ),
+    "ORG_CYCLE": (
+        Sentence("An institution cannot be placed below itself."),
+        Sentence("机构不能隶属于其自身或其下级机构。"),
+    ),
+    "UNKNOWN_CURRENCY": (
+        Sentence("There is no such currency.", "There is no currency {currency}."),
+        Sentence("币种不存在。", "币种 {currency} 不存在。"),
+    ),
+    "INVALID_INPUT": (
+        Sentence("A value of the request is not valid.", "The value of {field} is not valid."),
+        Sentence("请求中的参数无效。", "参数 {field} 无效。"),
+    ),
+    "IDEMPOTENCY_CONFLICT": (
+        Sentence("This idempotency key was used before for another request."),
+        Sentence("该幂等键已用于另一笔不同的请求。"),
+    ),
+    "WINDOW_CLOSED": (
+        Sentence("The settlement window is not open for this.", "The settlement window {window} is not open for this."),
+        Sentence("清算窗口已关闭，无法办理。", "清算窗口 {window} 已关闭，无法办理。"),
+    ),
+    "WINDOW_ORDER": (
+        Sentence(
+            "An earlier settlement window has to be settled first.",
+            "Settlement window {window} has to be settled first.",
+        ),
+        Sentence("须先完成前一清算窗口的结算。", "须先完成清算窗口 {window} 的结算。"),
+    ),
+    "PARTNER_REFUSED": (
+        Sentence("The partner refused.", "The partner refused: {partnerReason}."),
+        Sentence("合作方拒绝了该请求。", "合作方拒绝了该请求：{partnerReason}。"),
+    ),
+    "PARTNER_UNAVAILABLE": (
+        Sentence("The partner cannot be reached now. Please try again later."),
+        Sentence("合作方系统暂时不可用，请稍后再试。"),
+    ),
+    "RETRY_LATER": (
+        Sentence("The hub is busy. Please send the same request again, with the same key."),
+        Sentence("系统繁忙，请稍后使用同一幂等键重试。"),
+    ),
+}

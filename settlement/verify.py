@@ -1,0 +1,286 @@
+"""Verification of a report by whoever received it: the report, its lines and the public keys, nothing else.
+
+It believes no figure that it can recompute: sums and nets from the lines, the root from the lines' bytes, the chain
+from the report before. It answers with all findings, never only the first, and holds O(institutions) whatever the
+number of lines. It needs no database and no network; whether the public keys are the hub's is for the caller to know.
+What no line implies (names, instants, the journal's head) is protected by the signature alone.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hub.money import minor_unit_millionths
+from hub.netting import round_nets
+from settlement.lines import Line, LineError, parse
+from settlement.merkle import Root
+from settlement.netting import NetLine, Tally
+from settlement.report import Finding, Reading, digest, read
+from settlement.signing import ALGORITHM, TYP, MalformedJws, is_signed_by, take_apart, thumbprint
+
+__all__ = ["FINDINGS_PER_CODE_MAX", "Finding", "Verdict", "verify"]
+
+FINDINGS_PER_CODE_MAX: Final = 100  # of each kind in full; the rest is counted in one more finding
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What verification found. ``reading`` is what the payload says: to be believed only if ``ok``."""
+
+    findings: tuple[Finding, ...]
+    reading: Reading
+    digest: str | None  # of the payload; None if the JWS could not be taken apart
+    kid: str | None  # of the key that signed; None if no valid signature was found
+    lines_checked: int | None  # how many lines were read; None: none were given, and no figure was recomputed from them
+    previous_checked: bool
+
+    @property
+    def ok(self) -> bool:
+        """No findings. Says nothing about lines or a previous report that were not given."""
+        return not self.findings
+
+
+class _Findings:
+    """Collects findings, of each code the first in full and then only their number."""
+
+    def __init__(self) -> None:
+        self._findings: list[Finding] = []
+        self._counts: Counter[str] = Counter()
+
+    def add(self, code: str, sentence: str) -> None:
+        self._counts[code] += 1
+        if self._counts[code] <= FINDINGS_PER_CODE_MAX:
+            self._findings.append(Finding(code, sentence))
+
+    def all(self) -> tuple[Finding, ...]:
+        more = [
+            Finding(code, f"{count - FINDINGS_PER_CODE_MAX} more findings of this kind.")
+            for code, count in sorted(self._counts.items())
+            if count > FINDINGS_PER_CODE_MAX
+        ]
+        return (*self._findings, *more)
+
+
+def verify(jws: str, lines: Iterable[bytes] | None, jwks: Mapping[str, Any], previous: str | None = None) -> Verdict:
+    """Everything that is wrong with a report.
+
+    ``jws`` is the compact serialization without white space around it; ``lines`` are the report's lines in order, each
+    with or without its line break, read once; ``jwks`` the hub's JWK set; ``previous`` the JWS of the same
+    institution's report of the window before. Parts that are None are not checked, and the verdict says so. What cannot
+    be read is a finding, and what can still be checked is. Never raises for what is in the documents.
+    """
+    findings = _Findings()
+    keys = _keys(findings, jwks)
+    payload, kid = _open(findings, jws, keys, "", "The report")
+    reading = read(payload) if payload is not None else Reading()
+    for finding in reading.findings:
+        findings.add(finding.code, finding.sentence)
+    _check_nets(findings, reading)
+    _check_children(findings, reading)
+    count = None
+    if lines is not None:
+        count, tally = _check_lines(findings, reading, lines)
+        _check_sums(findings, reading, tally)
+    if previous is not None:
+        _check_previous(findings, reading, previous, keys)
+    return Verdict(
+        findings=findings.all(),
+        reading=reading,
+        digest=None if payload is None else digest(payload),
+        kid=kid,
+        lines_checked=count,
+        previous_checked=previous is not None,
+    )
+
+
+def _keys(findings: _Findings, jwks: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The set's Ed25519 keys by their computed thumbprint: what a key calls itself does not count."""
+    members = jwks.get("keys")
+    keys: dict[str, Mapping[str, Any]] = {}
+    if isinstance(members, list):
+        for member in members:
+            try:
+                keys[thumbprint(member)] = member
+            except ValueError:
+                continue  # a key of another kind, or for another use
+    if not keys:
+        findings.add("JWKS", "The key set holds no Ed25519 public key.")
+    return keys
+
+
+def _open(
+    findings: _Findings, token: str, keys: Mapping[str, Mapping[str, Any]], prefix: str, subject: str
+) -> tuple[bytes | None, str | None]:
+    """The payload, and the kid if the signature is valid."""
+    try:
+        unverified = take_apart(token)
+    except MalformedJws as error:
+        findings.add(f"{prefix}JWS", f"{subject}: {error}")
+        return None, None
+    header = unverified.header
+    for name in sorted(header.keys() - {"alg", "kid", "typ"}):
+        findings.add(f"{prefix}HEADER", f"{subject}'s header has an unknown member {ascii(name)[:40]}.")
+    for name, expected in (("alg", ALGORITHM), ("typ", TYP)):
+        if header.get(name) != expected:
+            shown = ascii(header.get(name))[:40]
+            findings.add(f"{prefix}{name.upper()}", f"{subject}'s header has {name} {shown} and not {expected!r}.")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or kid not in keys:
+        findings.add(f"{prefix}KID", f"{subject} names a key that is not in the key set ({ascii(kid)[:60]}).")
+        return unverified.payload, None
+    if not is_signed_by(token, keys[kid]):
+        findings.add(f"{prefix}SIGNATURE", f"{subject} is not signed by the key that it names ({kid}).")
+        return unverified.payload, None
+    return unverified.payload, kid
+
+
+def _check_nets(findings: _Findings, reading: Reading) -> None:
+    """What the payload's figures must fulfil among themselves."""
+    by_currency: dict[str, list[NetLine]] = {}
+    for net in reading.nets:
+        by_currency.setdefault(net.currency, []).append(net)
+    for currency, nets in sorted(by_currency.items()):
+        unit = minor_unit_millionths(currency)
+        for net in nets:
+            if net.net_millionths % unit:
+                findings.add("NET_MINOR_UNIT", f"{_of(net)}: the net is no whole number of minor units.")
+        if reading.kind == "summary" and reading.nets_whole and _is_balanced(findings, currency, nets):
+            rounded = round_nets({net.institution: _exact(net) for net in nets}, unit)
+            for net in nets:
+                if net.net_millionths != rounded[net.institution]:
+                    findings.add(
+                        "NET_ROUNDING",
+                        f"{_of(net)}: the net is {net.net_millionths} millionths; rounding all positions by largest "
+                        f"remainder gives {rounded[net.institution]}.",
+                    )
+        else:
+            for net in nets:
+                if abs(net.net_millionths - _exact(net)) >= unit:
+                    findings.add("NET_ROUNDING", f"{_of(net)}: the net is a minor unit or more from credit − debit.")
+
+
+def _is_balanced(findings: _Findings, currency: str, nets: list[NetLine]) -> bool:
+    total = sum(net.net_millionths for net in nets)
+    if total:
+        findings.add("NET_SUM", f"The nets in {currency} sum to {total} millionths and not to zero.")
+    exact = sum(_exact(net) for net in nets)
+    distinct = len({net.institution for net in nets}) == len(nets)
+    if exact:
+        findings.add("NET_BALANCE", f"Credits and debits in {currency} differ by {exact} millionths.")
+    return exact == 0 and distinct
+
+
+def _check_children(findings: _Findings, reading: Reading) -> None:
+    if reading.kind != "summary" or reading.children is None or reading.institution is None:
+        return
+    listed = {child.institution for child in reading.children} | {reading.institution.code}
+    for institution in sorted({net.institution for net in reading.nets} - listed):
+        findings.add("CHILD_MISSING", f"{institution} has a net, but its report is not listed.")
+
+
+def _check_lines(findings: _Findings, reading: Reading, lines: Iterable[bytes]) -> tuple[int, Tally]:
+    """Each line by itself, their order, their count and root; the sums of those that could be read."""
+    root = Root()
+    tally = Tally()
+    currencies = {net.currency for net in reading.nets} if reading.nets_whole else None
+    last: tuple[int, int] | None = None
+    for position, raw in enumerate(lines, start=1):
+        content = raw[:-1] if raw.endswith(b"\n") else raw
+        root.add(content)
+        try:
+            line = parse(content)
+        except LineError as error:
+            findings.add(error.code, f"Line {position}: {error}")
+            continue
+        _check_line(findings, reading, line, position, currencies)
+        order = line.order
+        if last is not None and order <= last:
+            if order == last:
+                findings.add("LINE_DUPLICATE", f"Line {position} repeats leg {line.leg} of {line.movement}.")
+            else:
+                findings.add(
+                    "LINE_ORDER", f"Line {position} ({line.movement}, {line.leg}) belongs before an earlier one."
+                )
+        else:
+            last = order
+        tally.add(line.payer, line.payee, line.currency, line.amount_millionths)
+    if reading.lines is not None:
+        if root.count != reading.lines.count:
+            findings.add("LINE_COUNT", f"There are {root.count} lines; the report counts {reading.lines.count}.")
+        if root.hexdigest() != reading.lines.root:
+            findings.add("LINE_ROOT", f"The lines' root is {root.hexdigest()}; the report has {reading.lines.root}.")
+    return root.count, tally
+
+
+def _check_line(findings: _Findings, reading: Reading, line: Line, position: int, currencies: set[str] | None) -> None:
+    if reading.window is not None and line.window != reading.window.number:
+        findings.add("LINE_WINDOW", f"Line {position} is of window {line.window}, not {reading.window.number}.")
+    if currencies is not None and line.currency not in currencies:
+        findings.add("LINE_CURRENCY", f"Line {position} is in {line.currency}, of which the report has no net.")
+    if reading.kind == "institution" and reading.institution is not None:
+        code = reading.institution.code
+        if code not in (line.payer, line.payee):
+            findings.add("LINE_FOREIGN", f"Line {position} is between {line.payer} and {line.payee}, not of {code}.")
+
+
+def _check_sums(findings: _Findings, reading: Reading, tally: Tally) -> None:
+    """The payload's debits and credits against the lines'."""
+    if reading.kind is None or reading.institution is None:
+        return
+    own = None if reading.kind == "summary" else reading.institution.code
+    nets = [net for net in reading.nets if own is None or net.institution == own]
+    for net in nets:
+        sums = tally.sums(net.institution, net.currency)
+        if sums is None:
+            if net.debit_millionths or net.credit_millionths or net.net_millionths:
+                findings.add("NET_WITHOUT_LINES", f"{_of(net)}: there is no line, but the figures are not zero.")
+            continue
+        for code, name, stated, summed in (
+            ("NET_DEBIT", "debit", net.debit_millionths, sums[0]),
+            ("NET_CREDIT", "credit", net.credit_millionths, sums[1]),
+        ):
+            if stated != summed:
+                findings.add(code, f"{_of(net)}: the {name} is {stated} millionths; the lines sum to {summed}.")
+    if reading.nets_whole:
+        present = {(net.institution, net.currency) for net in nets}
+        for institution, currency in tally.touched():
+            if (own is None or institution == own) and (institution, currency) not in present:
+                findings.add("NET_MISSING", f"{institution} has lines in {currency}, but no net.")
+
+
+def _check_previous(
+    findings: _Findings, reading: Reading, previous: str, keys: Mapping[str, Mapping[str, Any]]
+) -> None:
+    payload, _ = _open(findings, previous, keys, "PREVIOUS_", "The previous report")
+    if payload is None:
+        return
+    if digest(payload) != reading.previous_digest:
+        findings.add(
+            "PREVIOUS_DIGEST",
+            f"The previous report's digest is {digest(payload)}; the report follows {reading.previous_digest}.",
+        )
+    before = read(payload)
+    for finding in before.findings:
+        findings.add(f"PREVIOUS_{finding.code}", f"Previous report: {finding.sentence}")
+    for code, then, now in (
+        ("HUB", before.hub, reading.hub),
+        ("MODEL", before.model, reading.model),
+        ("KIND", before.kind, reading.kind),
+        (
+            "INSTITUTION",
+            before.institution and before.institution.code,
+            reading.institution and reading.institution.code,
+        ),
+        ("NUMBER", before.window and str(before.window.number + 1), reading.window and str(reading.window.number)),
+    ):
+        if then is not None and now is not None and then != now:
+            findings.add(f"PREVIOUS_{code}", f"By the previous report the {code.lower()} would be {then}; it is {now}.")
+
+
+def _exact(net: NetLine) -> int:
+    return net.credit_millionths - net.debit_millionths
+
+
+def _of(net: NetLine) -> str:
+    return f"{net.institution} in {net.currency}"

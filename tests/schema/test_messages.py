@@ -1,0 +1,78 @@
+"""Every refusal has a sentence in both languages, and no detail can break it."""
+
+import re
+import string
+
+import pytest
+
+from schema.messages import MESSAGES, Sentence, language_of, message
+
+REASONS = re.findall(
+    r"\w+",
+    """
+    INSUFFICIENT_POINTS INSUFFICIENT_LIQUIDITY LIMIT_EXCEEDED BELOW_MINIMUM ABOVE_MAXIMUM NOT_A_MULTIPLE
+    AMOUNT_TOO_SMALL INVALID_AMOUNT NO_RATE RATE_CYCLE RATE_OVERLAP NOT_ACCEPTED SAME_APPROVER QUOTE_EXPIRED
+    QUOTE_USED QUOTE_CANCELLED TOO_MANY_QUOTES SLIPPAGE TRANSFER_FORBIDDEN CASHOUT_FORBIDDEN FROZEN SUSPENDED
+    HOLD_EXPIRED HOLD_RESOLVED EXCEEDS_HELD EXCEEDS_ORIGINAL ALREADY_REVERSED NOT_FOUND DUPLICATE ORG_CYCLE
+    UNKNOWN_CURRENCY INVALID_INPUT IDEMPOTENCY_CONFLICT WINDOW_CLOSED WINDOW_ORDER PARTNER_REFUSED
+    PARTNER_UNAVAILABLE RETRY_LATER
+    """,
+)
+
+
+def fields(sentence: Sentence) -> set[str | None]:
+    return {field for _, field, _, _ in string.Formatter().parse(sentence.full or "") if field is not None}
+
+
+def test_the_contracts_reasons_are_all_there_and_no_others() -> None:
+    assert set(MESSAGES) == set(REASONS)
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_both_languages_are_worded_and_use_the_same_details(reason: str) -> None:
+    english, chinese = MESSAGES[reason]
+    assert re.fullmatch(r"[ -~]+\.", english.plain)
+    assert re.fullmatch(r".*[\u4e00-\u9fff].*。", chinese.plain)
+    assert fields(english) == fields(chinese)
+    assert message(reason, "en", {}) == english.plain
+    assert message(reason, "zh", {}) == chinese.plain
+
+
+def test_details_are_said_when_they_are_there() -> None:
+    assert message("INSUFFICIENT_POINTS", "en", {"available": "80"}) == (
+        "The customer has 80 points available, not enough."
+    )
+    assert message("INSUFFICIENT_POINTS", "zh", {"available": "80"}) == "客户可用积分为 80，余额不足。"
+
+
+def test_a_detail_with_braces_is_said_as_it_is() -> None:
+    assert message("DUPLICATE", "en", {"what": "{0.__class__}"}) == "{0.__class__} exists already."
+
+
+def test_an_unknown_reason_is_an_error_of_ours() -> None:
+    with pytest.raises(KeyError):
+        message("NO_SUCH_REASON", "en", {})
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        (None, "en"),
+        (b"", "en"),
+        (b"zh-CN", "zh"),
+        (b"ZH-hans-cn", "zh"),
+        (b"zh", "zh"),
+        (b"fr, de;q=0.9", "en"),
+        (b"zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        (b"en;q=0.8, zh-TW", "zh"),
+        (b"en,zh", "en"),
+        (b"zh;q=0, en;q=0.1", "en"),
+        (b"zh;q=0", "en"),
+        (b"fr, zh;q=0.2, *;q=0.1", "zh"),
+        (b"zhuang", "en"),
+        (b"zh;q=oops", "zh"),
+        (b"\xff\xfe;;;,,,q=", "en"),
+    ],
+)
+def test_the_language_is_the_one_weighed_highest(header: bytes | None, language: str) -> None:
+    assert language_of(header) == language
