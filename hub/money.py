@@ -13,6 +13,7 @@ import iso4217
 
 MILLIONTHS: Final = 1_000_000
 _DIGITS: Final = 6  # decimal digits of a millionth
+_PRICE_DIGITS: Final = 12  # of a unit price
 
 _MINOR_UNITS: Mapping[str, int] = {
     code: int(digits)
@@ -83,6 +84,20 @@ def format_millionths(value: int, currency: str) -> str:
     decimals = text[:digits] + text[digits:].rstrip("0")
     sign = "-" if value < 0 else ""
     return f"{sign}{whole}.{decimals}" if decimals else f"{sign}{whole}"
+
+
+def format_price(value_pico: int, currency: str) -> str:
+    """A unit price of ``value_pico`` 10^-12 as the one decimal text of it: at least the digits of the currency's minor
+    unit, more only where they are not zero, twelve at most; not below zero.
+
+    Raises:
+        UnknownMoney: as ``minor_unit``.
+    """
+    digits = minor_unit(currency)
+    whole, fraction = divmod(value_pico, 10**_PRICE_DIGITS)
+    text = f"{fraction:0{_PRICE_DIGITS}d}"
+    decimals = text[:digits] + text[digits:].rstrip("0")
+    return f"{whole}.{decimals}" if decimals else str(whole)
 
 
 def parse_millionths(text: str) -> int:

@@ -34,22 +34,22 @@ _BIGINT_MAX = 2**63 - 1
 
 @strawberry.type(description="Where a page lies in its list.")
 class PageInfo:
-    has_next_page: bool
-    has_previous_page: bool
-    start_cursor: str | None
-    end_cursor: str | None
+    has_next_page: bool = strawberry.field(description="Whether there are rows after it.")
+    has_previous_page: bool = strawberry.field(description="Whether it was continued from a page before it.")
+    start_cursor: str | None = strawberry.field(description="The first row's cursor.")
+    end_cursor: str | None = strawberry.field(description="The last row's cursor, to continue after.")
 
 
 @strawberry.type(description="A row of a list, with the cursor to continue after it.")
 class Edge(Generic[N]):
-    node: N
-    cursor: str
+    node: N = strawberry.field(description="The row.")
+    cursor: str = strawberry.field(description="What continues after it.")
 
 
 @strawberry.type(description="A page of a list.")
 class Connection(Generic[N]):
-    edges: list[Edge[N]]
-    page_info: PageInfo
+    edges: list[Edge[N]] = strawberry.field(description="Its rows, in order.")
+    page_info: PageInfo = strawberry.field(description="Where it lies.")
 
 
 @dataclass(frozen=True, slots=True)

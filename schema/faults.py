@@ -75,6 +75,13 @@ class Forbidden(Fault):
     status = 403
 
 
+class NotFound(Fault):
+    """There is no such thing, or it is not visible to the caller."""
+
+    code = "NOT_FOUND"
+    status = 404
+
+
 class MethodNotAllowed(Fault):
     """The HTTP method does not fit the operation."""
 

@@ -3,46 +3,23 @@
 It reads a request, asks the wiring's ``context_factory`` who is asking, executes, and writes what came of it.
 Invariant: whatever arrives, the answer is a GraphQL response, and nothing of an unexpected exception leaves.
 It knows no operation, no right and no business; resolvers decide what an anonymous caller may see.
-
-Why it calls graphql-core itself: ``strawberry.Schema.execute`` builds an execution context and an extensions' runner
-and enters its hooks at every request. Measured on a small mutation it takes 195 µs, against 130 µs for graphql-core's
-``execute`` with the document remembered (``schema.limits``), and the stock view then doubles that. Strawberry's
-semantics are kept: its executor class makes ``strawberry.Info`` and converts arguments, its own validation rules run.
-Schema extensions would not run, so a schema that has some is refused.
 """
 
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from inspect import isawaitable
-from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
 import strawberry
 import structlog
-from graphql import ExecutionResult, GraphQLError, OperationType, execute, subscribe
-from starlette.requests import Request
-from starlette.responses import Response
+from graphql import GraphQLError
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import Message, Receive, Scope, Send
-from starlette.websockets import WebSocket
-from strawberry.asgi import GraphQL
-from strawberry.exceptions import ConnectionRejectionError
-from strawberry.execution import optimized_is_awaitable
-from strawberry.schema.base import BaseSchema
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, SubscribeMessage
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message as TransportMessage
-from strawberry.types.execution import ExecutionResult as StrawberryResult
 from strawberry.types.execution import PreExecutionError
-from strawberry.types.unset import UNSET, UnsetType
 
 from schema import graphiql as page
 from schema.faults import (
@@ -56,44 +33,22 @@ from schema.faults import (
     UnsupportedMedia,
     formatted,
     hidden,
-    masked,
     translated,
 )
-from schema.limits import DocumentRefused, Documents, Limits
-from schema.messages import Language, language_of, weighed
+from schema.incoming import ContextFactory, Incoming
+from schema.limits import DocumentRefused, Limits
+from schema.messages import language_of, weighed
+from schema.operations import Operations, Parameters
+from schema.sockets import Sockets
 
 C = TypeVar("C")
 
 JSON_MEDIA: Final = b"application/json"
 RESPONSE_MEDIA: Final = b"application/graphql-response+json"
 BODY_BYTES_MAX: Final = 16 * 1024 * 1024
-_CONNECTION_INIT_WAIT = timedelta(seconds=10)
-_SUBSCRIPTIONS_PER_CONNECTION_MAX = 100
 
 _is_request_id = re.compile(rb"[A-Za-z0-9._-]{1,64}").fullmatch
 _encode = msgspec.json.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """What of a request the context factory may want to know; nothing of it is verified."""
-
-    authorization: str | None
-    language: Language
-    request_id: str
-    client: str | None  # the peer's address
-
-
-class Parameters(msgspec.Struct):
-    """The parameters of a GraphQL-over-HTTP request; unknown ones are ignored, as its specification asks."""
-
-    query: str
-    variables: dict[str, Any] | None = None
-    operationName: str | None = None  # the wire's name
-    extensions: dict[str, Any] | None = None
-
-
-ContextFactory = Callable[[Incoming], Awaitable[C]]
 _decode = msgspec.json.Decoder(Parameters).decode
 _decode_map = msgspec.json.Decoder(dict[str, Any] | None).decode
 
@@ -141,7 +96,7 @@ class GraphQLEndpoint(Generic[C]):
         self._body_bytes_max = body_bytes_max
         self._deadline_seconds = deadline_seconds
         self._graphiql = graphiql
-        self._sockets = _Sockets(self._operations, context_factory, allowed_origins)
+        self._sockets = Sockets(self._operations, context_factory, allowed_origins)
 
     def routes(self, path: str = "/graphql") -> list[BaseRoute]:
         """The endpoint's routes for a Starlette application, the page's files included if it is served."""
@@ -220,175 +175,6 @@ class GraphQLEndpoint(Generic[C]):
         if result.errors:
             return _Reply(200, media, _encode({"errors": formatted(result.errors, "BAD_INPUT"), "data": result.data}))
         return _Reply(200, media, _encode({"data": result.data}))
-
-
-class Operations:
-    """Executes the operations of one schema, over whichever transport they came."""
-
-    def __init__(self, api: strawberry.Schema, limits: Limits) -> None:
-        if api.extensions:
-            raise ValueError(f"these schema extensions would not run: {api.extensions!r}")
-        self._core = api._schema
-        self._executor_class = api.execution_context_class
-        self._documents = Documents(self._core, limits)
-
-    async def execute(self, parameters: Parameters, context: object, *, reading: bool) -> StrawberryResult:
-        """The result of a query or, unless ``reading``, a mutation; ``PreExecutionError`` if nothing was executed.
-
-        Raises:
-            DocumentRefused: the document is not valid.
-            MethodNotAllowed: it is a mutation, and the request was for reading.
-            BadRequest: it is a subscription.
-        """
-        prepared = self._documents.prepare(parameters.query)
-        operation = prepared.operation(parameters.operationName)
-        if operation is OperationType.MUTATION and reading:
-            raise MethodNotAllowed("Mutations are sent with POST.", allow="POST")
-        if operation is OperationType.SUBSCRIPTION:
-            raise BadRequest(f"Subscriptions are served over WebSocket ({GRAPHQL_TRANSPORT_WS_PROTOCOL}).")
-        result = execute(
-            self._core,
-            prepared.document,
-            context_value=context,
-            variable_values=parameters.variables,
-            operation_name=parameters.operationName,
-            executor_class=self._executor_class,
-            is_awaitable=cast(Any, optimized_is_awaitable),
-            operation_extensions=parameters.extensions,
-        )
-        return _result(await result if isawaitable(result) else result)
-
-    async def stream(
-        self,
-        query: str | None,
-        variable_values: dict[str, Any] | None = None,
-        context_value: object = None,
-        root_value: object = None,
-        operation_name: str | None = None,
-    ) -> AsyncGenerator[StrawberryResult, None]:
-        """The results of any operation, errors masked: what Strawberry's WebSocket handler asks of a schema."""
-        return self._stream(query, variable_values, context_value, operation_name)
-
-    async def _stream(
-        self, query: object, variables: object, context: object, operation_name: object
-    ) -> AsyncGenerator[StrawberryResult, None]:
-        try:
-            parameters = msgspec.convert(
-                {"query": query, "variables": variables, "operationName": operation_name}, Parameters
-            )
-            prepared = self._documents.prepare(parameters.query)
-            if prepared.operation(parameters.operationName) is not OperationType.SUBSCRIPTION:
-                yield _shown(await self.execute(parameters, context, reading=False))
-                return
-            source = subscribe(
-                self._core,
-                prepared.document,
-                context_value=context,
-                variable_values=parameters.variables,
-                operation_name=parameters.operationName,
-                executor_class=self._executor_class,
-                operation_extensions=None,
-            )
-            events = await source if isawaitable(source) else source
-            if isinstance(events, ExecutionResult):
-                yield _shown(PreExecutionError(data=None, errors=events.errors))
-                return
-            async with aclosing(cast(AsyncGenerator[ExecutionResult, None], events)):
-                async for event in events:
-                    yield _shown(_result(event))
-        except msgspec.ValidationError as error:
-            yield PreExecutionError(data=None, errors=[BadRequest(str(error))])
-        except DocumentRefused as refused:
-            yield PreExecutionError(data=None, errors=refused.errors)
-        except Exception as error:  # the stream breaks off with a masked error instead of the connection
-            yield PreExecutionError(data=None, errors=[translated(error) or hidden(error)])
-
-
-@dataclass(slots=True)
-class _Caller(Generic[C]):
-    """A WebSocket's caller before it has introduced itself; the handler sets ``connection_params`` when it does."""
-
-    incoming: Incoming
-    connection_params: dict[str, object] | None = None
-    context: C | None = None
-
-
-class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
-    """Strawberry's handler of graphql-transport-ws, with the API's own context and its errors on malformed messages."""
-
-    caller: _Caller[Any]
-
-    async def handle_message(self, message: TransportMessage) -> None:
-        # A message or payload that is no object is the client's mistake, not a crash.
-        if isinstance(message, dict) and (
-            message.get("type") != "subscribe" or isinstance(message.get("payload"), dict)
-        ):
-            await super().handle_message(message)
-        else:
-            await self.handle_invalid_message("Failed to parse message")
-
-    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
-        if not self.connection_init_received:
-            self.caller = self.context
-        await super().handle_connection_init(message)
-        if self.connection_acknowledged:
-            self.context = self.caller.context
-
-    async def handle_subscribe(self, message: SubscribeMessage) -> None:
-        if self.connection_acknowledged:
-            try:
-                await self.view.on_ws_connect(self.caller)
-            except ConnectionRejectionError:
-                await self.websocket.close(code=4403, reason="Forbidden")
-                return
-            self.context = self.caller.context
-        await super().handle_subscribe(message)
-
-
-class _Sockets(GraphQL[Any, None], Generic[C]):
-    """Strawberry's ASGI application, for WebSockets only: it checks the Origin and speaks the protocol."""
-
-    graphql_transport_ws_handler_class = _Handler
-
-    def __init__(
-        self, operations: Operations, context_factory: ContextFactory[C], allowed_origins: Sequence[str]
-    ) -> None:
-        # Of a schema the handler only calls ``stream``; ours has the same caches, limits and masking as HTTP.
-        super().__init__(
-            cast(BaseSchema, operations),
-            graphql_ide=None,
-            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
-            connection_init_wait_timeout=_CONNECTION_INIT_WAIT,
-            max_subscriptions_per_connection=_SUBSCRIPTIONS_PER_CONNECTION_MAX,
-            allowed_origins=allowed_origins,
-        )
-        self._context_factory = context_factory
-
-    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> _Caller[C]:
-        return _Caller(request.scope["graphql.incoming"])
-
-    async def on_ws_connect(self, context: _Caller[C]) -> UnsetType:
-        """Make the caller's context; browsers cannot set headers, so ``connection_init`` may carry them.
-
-        Raises:
-            ConnectionRejectionError: the key is not valid, or the context could not be made; closes with 4403.
-        """
-        said = context.connection_params or {}
-        incoming = context.incoming
-        if isinstance(authorization := said.get("Authorization"), str):
-            incoming = replace(incoming, authorization=authorization)
-        if isinstance(language := said.get("Accept-Language"), str):
-            incoming = replace(incoming, language=language_of(language.encode("utf-8", "replace")))
-        try:
-            context.context = await self._context_factory(incoming)
-        except Exception as error:  # the socket has no room for more than a code
-            if translated(error) is None:
-                hidden(error)
-            raise ConnectionRejectionError from None
-        return cast(UnsetType, UNSET)  # Strawberry types its sentinel as Any
-
-    def encode_json(self, data: object) -> str:
-        return _encode(data).decode()
 
 
 @lru_cache(maxsize=256)
@@ -487,19 +273,6 @@ def _queried(query_string: bytes) -> Parameters:
         )
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadRequest(f"A parameter is malformed: {error}") from None
-
-
-def _result(result: ExecutionResult) -> StrawberryResult:
-    """Tell a request refused before execution (no data, and no error has a place in it) from one that failed."""
-    if result.data is None and result.errors and all(error.path is None for error in result.errors):
-        return PreExecutionError(data=None, errors=result.errors)
-    return StrawberryResult(data=result.data, errors=result.errors)
-
-
-def _shown(result: StrawberryResult) -> StrawberryResult:
-    if result.errors:
-        result.errors = [masked(error) for error in result.errors]
-    return result
 
 
 def _refused(errors: Sequence[GraphQLError], code: str, media: bytes) -> _Reply:

@@ -11,7 +11,7 @@ from datetime import datetime
 from hub import ids
 from hub.configuration import Configuration, Noun, with_changes
 from hub.errors import InvalidAmount, LimitExceeded
-from hub.institutions import settlement_path
+from hub.institutions import Status, settlement_path, status_of
 from hub.ledger.records import (
     Account,
     AccountKind,
@@ -167,6 +167,7 @@ class Book:
         self.nets: dict[int, list[Net]] = {}
         self.confirmed: set[PositionKey] = set()
         self._paths: dict[tuple[int, int], list[int]] = {}
+        self._statuses: dict[int, Status] = {}
 
     def new_id(self) -> int:
         """The batch's next identifier, for rows that no draft numbers."""
@@ -186,6 +187,13 @@ class Book:
         if found is None:
             number = self.windows[window].number
             found = self._paths[key] = settlement_path(self.configuration.institutions, institution, number)
+        return found
+
+    def status(self, institution: int) -> Status:
+        """The institution's status, or a worse one of those above it."""
+        found = self._statuses.get(institution)
+        if found is None:
+            found = self._statuses[institution] = status_of(self.configuration.institutions, institution)
         return found
 
     def exposure(self, node: int, currency: str, changes: dict[int, int] | None = None) -> int:
@@ -215,9 +223,7 @@ class Book:
         Raises:
             InvalidAmount: a counter would be larger than the database carries; nothing was taken in.
         """
-        for _, leg in draft.legs:
-            if max(leg.debit.debits, leg.credit.credits) + leg.amount > COUNTER_MAX:
-                raise InvalidAmount(amount=leg.amount)
+        _check_counters(draft.legs)
         self.next_id = draft.next_id
         if draft.customers:
             self.customers.update(
@@ -252,6 +258,7 @@ class Book:
         if draft.nouns:
             self.configuration = with_changes(self.configuration, self.configuration.version, draft.nouns)
             self._paths.clear()
+            self._statuses.clear()
         return posted
 
     def _take_offers(self, draft: Draft) -> None:
@@ -273,6 +280,22 @@ class Book:
         if position is None:
             position = self.positions[key] = Position()
         return position
+
+
+def _check_counters(legs: list[tuple[int, Leg]]) -> None:
+    """Pass if no counter passes COUNTER_MAX, with all legs on it together.
+
+    Raises:
+        InvalidAmount: one does.
+    """
+    debits: dict[int, int] = {}
+    credits: dict[int, int] = {}
+    for _, leg in legs:
+        debit, credit = leg.debit, leg.credit
+        debits[debit.id] = debits.get(debit.id, debit.debits) + leg.amount
+        credits[credit.id] = credits.get(credit.id, credit.credits) + leg.amount
+        if max(debits[debit.id], credits[credit.id]) > COUNTER_MAX:
+            raise InvalidAmount(amount=leg.amount)
 
 
 def live_windows(windows: Iterable[Window]) -> list[Window]:

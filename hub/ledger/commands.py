@@ -70,6 +70,10 @@ def _wrong(values: tuple[object, ...]) -> InvalidInput | None:
                 return InvalidInput(reference=f"longer than {KEY_MAX} characters")
             if not (_is_storable(value.institution) and _is_storable(value.reference)):
                 return InvalidInput(reference=repr(value.reference[:40]))
+        elif isinstance(value, tuple | msgspec.Struct):
+            inner = value if isinstance(value, tuple) else msgspec.structs.astuple(value)
+            if (wrong := _wrong(inner)) is not None:
+                return wrong
     return None
 
 
@@ -245,6 +249,7 @@ class RequestQuote(Command, frozen=True, kw_only=True):
     target_currency: str
     amount: str
     ttl_seconds: int
+    binding: bool = True
 
 
 class ExecuteQuote(Keyed, frozen=True, kw_only=True):

@@ -94,7 +94,7 @@ def quote(book: Book, command: commands.RequestQuote) -> Draft:
         if offer.expires_at > book.at
         and (rates[offer.rate].source, rates[offer.rate].target) == (deal.source.id, deal.target.id)
     ]
-    if len(open_ones) >= QUOTES_OPEN_MAX:
+    if command.binding and len(open_ones) >= QUOTES_OPEN_MAX:
         raise TooManyQuotes(open=len(open_ones), maximum=QUOTES_OPEN_MAX)
     draft = deal.draft
     offer = Quote(

@@ -7,9 +7,10 @@ command commits at once.
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import asyncpg
 import structlog
@@ -18,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeout
 
 from hub.configuration import Configuration
 from hub.db import Database, driver_of
-from hub.errors import Fault, InvalidAmount, RetryLater, Unexpected
+from hub.errors import Fault, InvalidAmount, InvalidInput, RetryLater, Unexpected
 from hub.ledger import journal, rows
 from hub.ledger.commands import Command, malformed
 from hub.ledger.decide import Outcome, Outcomes, decide, remember
@@ -28,19 +29,35 @@ from hub.ledger.store import Batch
 log = structlog.get_logger()
 
 OUTAGE_S_MAX = 20  # how long a batch waits for a database that does not answer
-_OUTAGES = (
-    OSError,
-    TimeoutError,
-    SQLAlchemyTimeout,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-)
+_OUTAGES = (OSError, TimeoutError, SQLAlchemyTimeout, asyncpg.InterfaceError)
+# SQLSTATE: connection lost; no memory, disk or connection left; shutting down or starting up; failed over to a replica.
+_OUTAGE_STATES = ("08", "53", "57P", "25006")
 TRIES_MAX = 2  # of a batch that the database refuses, before it is halved
 
 Answer = Outcome | Fault
+
+
+class Observer(Protocol):
+    """Who counts what the engine does. Asked once for a request or a batch, never for a row, so it may not wait."""
+
+    def waiting(self, commands: int) -> None:
+        """So many commands are in the queue now."""
+
+    def committed(self, commands: int, seconds: float) -> None:
+        """A batch has committed; ``seconds`` from taking the journal's lock to the end of the commit."""
+
+    def refused(self, code: str, commands: int) -> None:
+        """So many commands were refused for this reason, for the first time or again."""
+
+
+class _Unobserved:
+    """Counts nothing."""
+
+    def waiting(self, commands: int) -> None: ...
+
+    def committed(self, commands: int, seconds: float) -> None: ...
+
+    def refused(self, code: str, commands: int) -> None: ...
 
 
 class _Ticket:
@@ -68,8 +85,16 @@ _Item = tuple[_Ticket, int]
 class Engine:
     """One process's door to the ledger."""
 
-    def __init__(self, database: Database, *, queue_max: int = 20_000, batch_max: int = 1_000) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        queue_max: int = 20_000,
+        batch_max: int = 1_000,
+        observer: Observer | None = None,
+    ) -> None:
         self._database = database
+        self._observer: Observer = observer or _Unobserved()
         self._queue: deque[_Ticket] = deque()
         self._waiting = 0
         self._queue_max = queue_max
@@ -95,15 +120,18 @@ class Engine:
         answers = await self._queued(good) if good else []
         if not wrong:
             return answers
+        self._observer.refused(InvalidInput.code, len(wrong))
         rest = iter(answers)
         return [Outcome(refusal=wrong[place]) if place in wrong else next(rest) for place in range(len(commands))]
 
     async def _queued(self, commands: Sequence[Command]) -> list[Answer]:
         if self._closed or self._waiting + len(commands) > self._queue_max:
+            self._observer.refused(RetryLater.code, len(commands))
             return [Outcome(refusal=RetryLater())] * len(commands)
         ticket = _Ticket(commands)
         self._queue.append(ticket)
         self._waiting += len(commands)
+        self._observer.waiting(self._waiting)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         await ticket.done
@@ -156,6 +184,7 @@ class Engine:
             ticket.next = end
             if end == len(ticket.commands):
                 self._queue.popleft()
+        self._observer.waiting(self._waiting)
 
     def grown_to(self, batch: int) -> None:
         """Have the statistics refreshed beside the batches while the journal is young, each time that it has doubled.
@@ -171,13 +200,23 @@ class Engine:
         except Exception as error:
             log.warning("statistics not refreshed", error=repr(error))
 
+    def give(self, items: Sequence[_Item], answers: Sequence[Answer]) -> None:
+        """Give every caller its answers, and count the refusals among them."""
+        refusals: Counter[str] = Counter()
+        for (ticket, place), answer in zip(items, answers, strict=True):
+            if isinstance(answer, Outcome) and answer.refusal is not None:
+                refusals[answer.refusal.code] += 1
+            ticket.answer(place, answer)
+        for code, commands in refusals.items():
+            self._observer.refused(code, commands)
+
     async def _turn(self) -> None:
         items: list[_Item] = []
         attempt = _Attempt(self, items)
         try:
             await attempt.run()
         except Exception as error:
-            log.warning("batch failed", commands=len(items), error=repr(error), exc_info=True)
+            log.warning("batch failed", commands=len(items), error=repr(error))
             if not items:
                 self._drain(items)
             await self._recover(items, attempt)
@@ -190,21 +229,23 @@ class Engine:
         RETRY_LATER, which keeps every key as good as it was.
         """
         tries, until = 0, time.monotonic() + OUTAGE_S_MAX
-        while tries < TRIES_MAX:
+        while True:
             try:
                 if await failed.has_committed():
                     failed.answer()
                     return
+                if tries == TRIES_MAX:
+                    break
                 failed = _Attempt(self, items, filled=True)
                 await failed.run()
                 return
             except Exception as error:
-                log.warning("batch failed again", commands=len(items), error=repr(error), exc_info=True)
+                log.warning("batch failed again", commands=len(items), error=repr(error))
                 if not is_outage(error):
-                    tries += 1
+                    tries = min(tries + 1, TRIES_MAX)
                 elif time.monotonic() > until:
-                    for ticket, place in items:
-                        ticket.answer(place, _unanswerable(ticket.commands[place]))
+                    answers = [_unanswerable(ticket.commands[place]) for ticket, place in items]
+                    self.give(items, answers)
                     return
                 await asyncio.sleep(0.2)
         if len(items) > 1:
@@ -219,9 +260,13 @@ class Engine:
 
 def is_outage(error: Exception) -> bool:
     """Whether the database could not be reached, as opposed to not liking what it was asked."""
+    cause: BaseException | None = error
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or isinstance(error.orig, OSError | TimeoutError)
-    return isinstance(error, _OUTAGES)
+        if error.connection_invalidated:
+            return True
+        cause = error.orig
+    state = getattr(cause, "sqlstate", None)
+    return isinstance(cause, _OUTAGES) or (isinstance(state, str) and state.startswith(_OUTAGE_STATES))
 
 
 def _unanswerable(command: Command) -> Answer:
@@ -258,6 +303,7 @@ class _Attempt:
         self._answers: list[Answer] = []
         self._batch = 0
         self._hash: bytes | None = None
+        self._locked_s = 0.0
 
     async def run(self) -> None:
         """Commit the batch and answer it.
@@ -270,6 +316,7 @@ class _Attempt:
             head = await journal.lock(connection)
             if head is None:
                 raise NotSetUp
+            self._locked_s = time.perf_counter()
             if not self._filled:
                 engine._drain(self._items)
             await journal.make_room(connection, head.batch + 1)
@@ -290,16 +337,18 @@ class _Attempt:
         self.answer()
 
     async def has_committed(self) -> bool:
-        """Whether the journal holds this batch."""
+        """Whether the journal holds this batch. Asked behind the journal's lock, because a transaction whose connection
+        was lost may still be committing."""
         if self._hash is None:
             return False
-        async with self._engine._database.snapshot() as connection:
+        async with self._engine._database.write() as connection:
+            await journal.lock(connection)
             return await journal.entry_hash(connection, self._batch) == self._hash
 
     def answer(self) -> None:
-        """Give every caller its answers."""
-        for (ticket, place), answer in zip(self._items, self._answers, strict=True):
-            ticket.answer(place, answer)
+        """Give every caller its answers: the batch has committed."""
+        self._engine._observer.committed(len(self._items), time.perf_counter() - self._locked_s)
+        self._engine.give(self._items, self._answers)
 
 
 class NotSetUp(Exception):

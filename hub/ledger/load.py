@@ -16,7 +16,7 @@ from hub.ledger.journal import JOURNAL_ID, Head
 from hub.ledger.needs import Needs
 from hub.ledger.records import Account, Customer, Leg, MovementKind, Position, Purpose, WindowStatus
 
-# LATERAL with LIMIT: one look into the key's index for each row that is wanted, whatever the planner believes of the sizes.
+# LATERAL with LIMIT: one look into the key's index for each row wanted, whatever the planner thinks of the sizes.
 _OUTCOMES = f"""
 SELECT o.institution_id, o.key, o.request, o.refusal, o.details, o.subject_id
 FROM unnest($1::bigint[], $2::text[]) AS wanted (institution_id, key)
@@ -179,13 +179,16 @@ async def _offers(connection: AsyncConnection, book: Book, needs: Needs) -> None
     book.bonus_used.update({(row.rate_id, row.bonus, row.customer_id): row.used for row in found})
 
 
+_REVERSIBLE = (MovementKind.ISSUE, MovementKind.TRANSFER, MovementKind.REDEEM)  # besides conversions
+
+
 async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs: Needs) -> None:
     """Acts to reverse, by the identifier that was asked for: a conversion's, or a movement's."""
     movement, leg = tables.movement, tables.leg
     converted = await rows.conversions(connection, tables.conversion.c.id.in_(needs.originals))
     found = await rows.movements(
         connection,
-        movement.c.id.in_(needs.originals)
+        and_(movement.c.id.in_(needs.originals), movement.c.kind.in_(_REVERSIBLE))
         | and_(movement.c.subject_id.in_(converted), movement.c.kind == MovementKind.CONVERT),
     )
     if not found:

@@ -1,6 +1,7 @@
 """Needs: what the commands of a batch touch, found beforehand, so that one statement loads it for all."""
 
 from hub.configuration import Configuration
+from hub.institutions import OPERATOR_CODE
 from hub.ledger import commands
 
 
@@ -70,6 +71,11 @@ class Needs:
             case commands.SetDebitCap():
                 self._institution(command.institution)
                 self.money = True
+            # What these make may be used by a later command of the batch, which is then about those who were there before.
+            case commands.CreateInstitution():
+                self._institution(OPERATOR_CODE if command.parent is None else command.parent)
+            case commands.RegisterPointCurrency():
+                self._institution(command.issuer)
             case _:
                 pass
 

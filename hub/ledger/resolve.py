@@ -11,7 +11,7 @@ from hub.errors import (
     Unauthenticated,
     UnknownCurrency,
 )
-from hub.institutions import Institution, Status, is_below, status_of
+from hub.institutions import Institution, Status, is_below
 from hub.ledger.book import Book, Draft
 from hub.ledger.commands import Party
 from hub.ledger.records import Account, AccountKind, Customer
@@ -73,11 +73,10 @@ def active(book: Book, *institutions: int, closing: bool = False) -> None:
     Raises:
         Suspended: one is not, itself or through one above it.
     """
-    nodes = book.configuration.institutions
     for node in institutions:
-        status = status_of(nodes, node)
+        status = book.status(node)
         if status is Status.SUSPENDED or (status is Status.CLOSED and not closing):
-            raise Suspended(institution=nodes[node].code, status=status.value)
+            raise Suspended(institution=book.configuration.institutions[node].code, status=status.value)
 
 
 def known_customer(book: Book, party: Party, home: Institution) -> Customer:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, RowMapping, Select, and_, any_, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
@@ -46,7 +46,8 @@ async def refresh(connection: AsyncConnection, configuration: Configuration, ver
 
 
 async def customers(connection: AsyncConnection, wanted: Collection[int]) -> dict[int, Customer]:
-    """Customers by identifier; an erased reference is None."""
+    """Customers by identifier; an erased reference is None. They go as one array: a rate's open quotes may name more
+    customers than a statement may have parameters."""
     if not wanted:
         return {}
     customer, reference = tables.customer, tables.customer_reference
@@ -56,7 +57,7 @@ async def customers(connection: AsyncConnection, wanted: Collection[int]) -> dic
             reference,
             and_(reference.c.journal_id == customer.c.journal_id, reference.c.customer_id == customer.c.id),
         )
-        .where(customer.c.journal_id == JOURNAL_ID, customer.c.id.in_(wanted))
+        .where(customer.c.journal_id == JOURNAL_ID, customer.c.id == any_(literal(list(wanted), ARRAY(BigInteger))))
     )
     return {row.id: Customer(row.id, row.institution_id, row.reference) for row in found}
 

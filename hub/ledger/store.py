@@ -36,9 +36,10 @@ _TYPES: dict[type[Any], str] = {
 
 @dataclass(frozen=True)
 class _Write:
-    """How rows go into a table: the columns they come in, the key, and the columns that an existing row takes over.
+    """How rows go into a table: the columns they come in, and the columns that an existing row takes over.
 
-    No ``updates``: rows are only inserted. ``upsert`` False with ``updates``: rows exist already, and their first column is ``id``.
+    No ``updates``: rows are only inserted. ``updates`` without ``upsert``: the rows exist, found by their first column,
+    which is ``id``.
     """
 
     name: str
@@ -242,7 +243,7 @@ class Batch:
                 command.key,
                 digest,
                 None if refusal is None else refusal.code,
-                None if refusal is None else msgspec.json.encode(refusal.details, order="sorted").decode(),
+                None if refusal is None else msgspec.json.encode(refusal.details).decode(),
                 result if result is None or isinstance(result, int) else getattr(result, "id", None),
             ),
         )

@@ -23,7 +23,8 @@ from websockets.typing import Subprotocol
 
 from hub import errors
 from schema.faults import CORE_FAULTS, Forbidden, Unauthenticated, Unavailable
-from schema.http import GraphQLEndpoint, Incoming, negotiated
+from schema.http import GraphQLEndpoint, negotiated
+from schema.incoming import Incoming
 from schema.limits import Limits
 from schema.scalars import SCALARS, Decimal
 

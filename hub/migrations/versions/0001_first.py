@@ -103,7 +103,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("journal_id", "id"),
         postgresql_with={"fillfactor": 80},
     )
-    op.create_index("conversion_changed", "conversion", ["changed_in"], unique=False)
     op.create_index("conversion_from", "conversion", ["from_institution_id", "id"], unique=False)
     op.create_index("conversion_to", "conversion", ["to_institution_id", "id"], unique=False)
     op.create_table(
@@ -160,8 +159,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("journal_id", "movement_id", "n"),
         postgresql_partition_by="RANGE (movement_id)",
     )
-    op.create_index("leg_credit", "leg", ["credit_account_id", "movement_id"], unique=False)
-    op.create_index("leg_debit", "leg", ["debit_account_id", "movement_id"], unique=False)
+    op.create_index(
+        "leg_credit",
+        "leg",
+        ["credit_account_id", "movement_id"],
+        unique=False,
+        postgresql_where=sa.text("window_id IS NULL"),
+    )
+    op.create_index(
+        "leg_debit",
+        "leg",
+        ["debit_account_id", "movement_id"],
+        unique=False,
+        postgresql_where=sa.text("window_id IS NULL"),
+    )
     op.create_table(
         "memo",
         sa.Column("journal_id", sa.Integer(), nullable=False),

@@ -1,0 +1,331 @@
+"""The application of one worker: its parts wired once, and the paths on which they are met.
+
+    /graphql                     the API (schema.http), dispatched before any router: that alone saves a third
+    /settlement/{window}/{institution}/lines.ndjson
+                                 the lines behind a report, for whoever may see it
+    /.well-known/jwks.json       every public key that ever signed a report
+    /health/live  /health/ready  whether the process runs; whether it can do its work, and if not why
+    /metrics                     what all workers counted
+
+It holds no business. Invariant: whatever is not a stream is answered as JSON, errors with a stable ``code`` and a
+sentence, and nothing of an unexpected exception leaves.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final
+
+import strawberry
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from strawberry.types.execution import ExecutionResult
+
+from hub import ids
+from hub.db import Database
+from hub.errors import Fault, Unauthenticated
+from hub.ledger import journal
+from hub.ledger.engine import Engine, NotSetUp, is_outage
+from hub.metrics import CONTENT_TYPE, Board, Row
+from hub.reading import Reading
+from hub.settings import Settings
+from hub.updates import Updates
+from schema import faults
+from schema.api import api
+from schema.context import Context
+from schema.http import GraphQLEndpoint
+from schema.incoming import Incoming
+from schema.limits import Limits
+from schema.operations import Operations, Parameters
+from settlement.publish import Keys, Reports
+from settlement.signing import CURRENT, SigningError, SigningKey
+
+REQUEST_S_MAX: Final = 30
+READY_S_MAX: Final = 2
+GRAPHQL: Final = "/graphql"
+LINES: Final = "/settlement/{window}/{code}/lines.ndjson"
+
+_KINDS: Final = {"settlement": "lines", ".well-known": "keys", "health": "health", "metrics": "metrics"}
+_kind: ContextVar[str] = ContextVar("kind")
+
+log = structlog.get_logger()
+
+
+def create_app(settings: Settings, url: str, board: Board, row: Row) -> ASGIApp:
+    """The application over the database at ``url``; counts in ``row``, shows all of ``board``."""
+    return Application(Parts.of(settings, url, row), board, row)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a process has one of."""
+
+    settings: Settings
+    database: Database
+    engine: Engine
+    reading: Reading
+    updates: Updates
+    keys: Keys
+    reports: Reports
+
+    @classmethod
+    def of(cls, settings: Settings, url: str, row: Row) -> "Parts":
+        """The parts, not connected to anything yet."""
+        database = Database(url, settings.database_connections)
+        engine = Engine(database, queue_max=settings.queue_commands, batch_max=settings.batch_commands, observer=row)
+        keys = Keys.of(settings)
+        return cls(
+            settings=settings,
+            database=database,
+            engine=engine,
+            reading=Reading(database, engine),
+            updates=Updates(url),
+            keys=keys,
+            reports=Reports(database, keys, settings.name),
+        )
+
+    @asynccontextmanager
+    async def running(self, _: object = None) -> AsyncIterator[None]:
+        """For as long as requests come. At the end no command is taken any more, what is queued is committed and
+        answered, and then the connections are closed."""
+        try:
+            yield
+        finally:
+            await self.engine.close()
+            await self.updates.close()
+            await self.database.close()
+
+    async def context(self, incoming: Incoming) -> Context:
+        """The context of a request: of the key's credential, or of nobody.
+
+        Raises:
+            Unauthenticated: a key was presented, and is not a live one.
+            Unavailable: the database cannot be asked.
+        """
+        credential = None if incoming.authorization is None else await self.credential(incoming.authorization)
+        return Context(
+            engine=self.engine,
+            reading=self.reading,
+            settings=self.settings,
+            incoming=incoming,
+            credential=credential,
+            reports=self.reports,
+            updates=self.updates,
+        )
+
+    async def credential(self, authorization: str) -> int:
+        """The credential behind an Authorization header.
+
+        Raises:
+            Unauthenticated, Unavailable: as ``context``.
+        """
+        scheme, _, secret = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated
+        try:
+            return await self.reading.authenticate(secret.strip())
+        except NotSetUp as error:
+            raise faults.Unavailable from error
+        except Exception as error:
+            if is_outage(error):
+                raise faults.Unavailable from error
+            raise
+
+    async def ailments(self) -> list[str]:
+        """Why this process cannot do its work; none: it is ready. Public, so no place or name is told."""
+        found = []
+        try:
+            async with asyncio.timeout(READY_S_MAX), self.database.snapshot() as connection:
+                if await journal.look(connection) is None:
+                    found.append(str(NotSetUp()))
+        except Exception as error:
+            log.warning("not ready", error=repr(error))
+            found.append("The database does not answer.")
+        if self.engine.queue_depth >= self.settings.queue_commands:
+            found.append("The queue of commands is full.")
+        try:
+            await asyncio.to_thread(_look_at_key, self.keys)
+        except SigningError as error:
+            log.warning("not ready", error=str(error))
+            found.append(str(error.__doc__))
+        return found
+
+
+def _look_at_key(keys: Keys) -> None:
+    """Unlike ``Keys.current`` this makes no key where one was lost."""
+    if keys.text is not None:
+        SigningKey.from_text(keys.text.get_secret_value())
+    else:
+        SigningKey.from_file(keys.folder / CURRENT)
+
+
+class Application:
+    """Dispatches, counts and logs requests."""
+
+    def __init__(self, parts: Parts, board: Board, row: Row) -> None:
+        settings = parts.settings
+        self._endpoint = _Endpoint(
+            api,
+            parts.context,
+            deadline_seconds=REQUEST_S_MAX,
+            allowed_origins=settings.origins,
+            graphiql=settings.development,
+        )
+        self._site = _site(parts, board, self._endpoint)
+        self._row = row
+        self._log_all = settings.log_level.upper() == logging.getLevelName(logging.DEBUG)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._site(scope, receive, send)
+        elif scope["path"] == GRAPHQL:
+            _kind.set("none" if scope["type"] == "http" else "subscription")
+            await self._endpoint(scope, receive, self._counted(scope, send, None))
+        else:
+            _kind.set(_KINDS.get(scope["path"].split("/", 2)[1], "other"))
+            request_id = secrets.token_hex(8)
+            with structlog.contextvars.bound_contextvars(request_id=request_id):
+                await self._site(scope, receive, self._counted(scope, send, request_id))
+
+    def _counted(self, scope: Scope, send: Send, request_id: str | None) -> Send:
+        """``send``, which also counts the answer; ``request_id`` is shown in it, the endpoint shows one by itself."""
+
+        async def counted(message: Message) -> None:
+            if (status := _status(message)) is not None:
+                if request_id is not None:
+                    message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                self._row.answered(_kind.get(), status)
+                if status >= 400 or self._log_all:
+                    _tell(scope, status, message)
+            await send(message)
+
+        return counted
+
+
+def _status(message: Message) -> int | None:
+    """The status that a message begins an answer with."""
+    kind = message["type"]
+    if kind == "http.response.start" or kind == "websocket.http.response.start":
+        return int(message["status"])
+    return 101 if kind == "websocket.accept" else None
+
+
+def _tell(scope: Scope, status: int, message: Message) -> None:
+    level = logging.DEBUG if status < 400 else logging.INFO if status < 500 else logging.WARNING
+    told = dict(message.get("headers", ())).get(b"x-request-id", b"").decode()
+    with structlog.contextvars.bound_contextvars(request_id=told):
+        log.log(level, "request", method=scope.get("method"), path=scope["path"], status=status, operation=_kind.get())
+
+
+class _Endpoint(GraphQLEndpoint[Context]):
+    """The endpoint, which also tells which kind of operation a request was."""
+
+    def __init__(self, api: strawberry.Schema, *arguments: Any, **options: Any) -> None:
+        super().__init__(api, *arguments, **options)
+        self._operations = _Telling(api, Limits())
+
+
+class _Telling(Operations):
+    """Operations that note their kind for whoever counts the answer."""
+
+    async def execute(self, parameters: Parameters, context: object, *, reading: bool) -> ExecutionResult:
+        operation = self._documents.prepare(parameters.query).operation(parameters.operationName)
+        if operation is not None:
+            _kind.set(operation.value)
+        return await super().execute(parameters, context, reading=reading)
+
+
+# --- everything but the API -------------------------------------------------------------------------------------------
+
+
+def _site(parts: Parts, board: Board, endpoint: _Endpoint) -> Starlette:
+    async def live(_: Request) -> Response:
+        return _json({"live": True})
+
+    async def ready(_: Request) -> Response:
+        ailments = await parts.ailments()
+        return _json({"ready": not ailments, "reasons": ailments}, 503 if ailments else 200)
+
+    async def metrics(_: Request) -> Response:
+        return Response(board.page(), media_type=CONTENT_TYPE)
+
+    async def keys(_: Request) -> Response:
+        return JSONResponse(await parts.reports.jwks(), headers={"cache-control": "public, max-age=60"})
+
+    async def lines(request: Request) -> Response:
+        return await _lines(parts, request)
+
+    return Starlette(
+        routes=[
+            Route("/health/live", live),
+            Route("/health/ready", ready),
+            Route("/metrics", metrics),
+            Route("/.well-known/jwks.json", keys),
+            Route(LINES, lines),
+            *endpoint.routes(GRAPHQL),
+        ],
+        exception_handlers={
+            HTTPException: _http_error,
+            Fault: _fault,
+            faults.Fault: _fault,
+            Exception: _unexpected,
+        },
+        lifespan=parts.running,
+    )
+
+
+async def _lines(parts: Parts, request: Request) -> Response:
+    """The lines of an institution's report, for those who may see the institution; the operator's are all of them."""
+    authorization = request.headers.get("authorization")
+    if authorization is None:
+        raise Unauthenticated
+    credential = await parts.credential(authorization)
+    window = ids.number(request.path_params["window"], ids.WINDOW)
+    async with parts.reading.open(credential) as reader:
+        institution = reader.configuration.institution(request.path_params["code"])
+        if window is None or institution is None or not reader.sees(institution.id):
+            raise faults.NotFound
+        if await parts.reports.report(reader, window, institution.id) is None:
+            raise faults.NotFound
+    return StreamingResponse(
+        parts.reports.lines(window, institution.id),
+        media_type="application/x-ndjson",
+        headers={"cache-control": "private, no-store"},
+    )
+
+
+def _json(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse(content, status, headers={"cache-control": "no-store", **(headers or {})})
+
+
+def _error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    return _json({"error": {"code": code, "message": message}}, status, headers)
+
+
+async def _fault(_: Request, error: Exception) -> Response:
+    """A fault, of the API's or of the core's; what is neither stays unexpected."""
+    fault = faults.translated(error)
+    if fault is None:
+        raise error
+    headers = {"www-authenticate": "Bearer"} if isinstance(fault, faults.Unauthenticated) else None
+    return _error(fault.status, fault.code, fault.message, headers)
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, "BAD_REQUEST")
+    return _error(error.status_code, code, error.detail, error.headers)
+
+
+async def _unexpected(_: Request, error: Exception) -> Response:
+    return _error(500, faults.Internal.code, str(faults.Internal.__doc__))

@@ -1,0 +1,38 @@
+"""Findings: what an audit says is wrong, all of it, each with a stable code and a sentence."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+FINDINGS_PER_CODE_MAX: Final = 1_000  # of each code in full; the rest is counted in one more finding
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong."""
+
+    code: str
+    sentence: str
+
+
+class Findings:
+    """Collects findings, in the order in which they are found."""
+
+    def __init__(self) -> None:
+        self._findings: list[Finding] = []
+        self._counts: Counter[str] = Counter()
+
+    def add(self, code: str, sentence: str) -> None:
+        """Add one."""
+        self._counts[code] += 1
+        if self._counts[code] <= FINDINGS_PER_CODE_MAX:
+            self._findings.append(Finding(code, sentence))
+
+    def all(self) -> tuple[Finding, ...]:
+        """Every finding."""
+        more = (
+            Finding(code, f"{count - FINDINGS_PER_CODE_MAX} more findings of this kind.")
+            for code, count in sorted(self._counts.items())
+            if count > FINDINGS_PER_CODE_MAX
+        )
+        return (*self._findings, *more)

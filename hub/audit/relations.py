@@ -1,0 +1,128 @@
+"""Relations: rows that name rows of other tables, compared by the database. Each question's answer is what is wrong."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub import ids
+from hub.audit.entries import Progress
+from hub.audit.findings import Findings
+from hub.configuration import Configuration
+from hub.db import driver_of
+from hub.ledger.journal import JOURNAL_ID
+from hub.ledger.records import AccountKind, ConversionStatus, MovementKind
+
+
+@dataclass(frozen=True, slots=True)
+class _Relation:
+    """``sql`` gives the numbers of wrong rows; with ``institutions`` it is given those that exist as ``$1``."""
+
+    code: str
+    sentence: str
+    sql: str
+    institutions: bool = False
+
+
+_RELATIONS = (
+    _Relation(
+        "ACCOUNT_OWNER",
+        "Account {} belongs to a customer that there is not.",
+        f"""SELECT a.id FROM account a WHERE a.journal_id = {JOURNAL_ID} AND a.kind = {int(AccountKind.CUSTOMER)}
+        AND NOT EXISTS (SELECT FROM customer c WHERE c.journal_id = {JOURNAL_ID} AND c.id = a.owner_id)""",
+    ),
+    _Relation(
+        "ACCOUNT_OWNER",
+        "Account {} belongs to an institution that there is not.",
+        f"""SELECT id FROM account WHERE journal_id = {JOURNAL_ID} AND kind <> {int(AccountKind.CUSTOMER)}
+        AND owner_id <> ALL ($1::bigint[])""",
+        institutions=True,
+    ),
+    _Relation(
+        "CUSTOMER",
+        "Customer {} belongs to an institution that there is not.",
+        f"SELECT id FROM customer WHERE journal_id = {JOURNAL_ID} AND institution_id <> ALL ($1::bigint[])",
+        institutions=True,
+    ),
+    _Relation(
+        "CUSTOMER_REFERENCE",
+        "A reference names customer {}, which there is not or which is another institution's.",
+        f"""SELECT r.customer_id FROM customer_reference r
+        LEFT JOIN customer c ON c.journal_id = r.journal_id AND c.id = r.customer_id
+        WHERE r.journal_id = {JOURNAL_ID} AND c.institution_id IS DISTINCT FROM r.institution_id""",
+    ),
+    _Relation(
+        "MEMO",
+        "There is a memo of movement {}, which there is not.",
+        f"""SELECT o.movement_id FROM memo o WHERE o.journal_id = {JOURNAL_ID}
+        AND NOT EXISTS (SELECT FROM movement m WHERE m.journal_id = {JOURNAL_ID} AND m.id = o.movement_id)""",
+    ),
+    _Relation(
+        "NET",
+        "There is a net of window {}, which there is not or which is open.",
+        f"""SELECT n.window_id FROM window_net n
+        LEFT JOIN settlement_window w ON w.journal_id = n.journal_id AND w.id = n.window_id
+        WHERE n.journal_id = {JOURNAL_ID} AND w.closed_in IS NULL""",
+    ),
+    _Relation(
+        "CONVERSION_STATUS",
+        "Conversion {} does not stand as its reversals say.",
+        f"""SELECT c.id FROM conversion c
+        JOIN journal_entry e ON e.journal_id = c.journal_id AND e.batch = c.id >> {ids.PLACES_BITS}
+        LEFT JOIN (
+            SELECT subject_id, sum(amount) AS amount, max(id) >> {ids.PLACES_BITS} AS batch FROM movement
+            WHERE journal_id = {JOURNAL_ID} AND kind = {int(MovementKind.REVERSE)} GROUP BY subject_id
+        ) r ON r.subject_id = c.id
+        WHERE c.journal_id = {JOURNAL_ID} AND (
+            c.completed_at IS DISTINCT FROM e.at
+            OR CASE WHEN r.amount >= c.target
+                THEN (c.status, c.changed_in) <> ('{ConversionStatus.REVERSED}', r.batch)
+                ELSE (c.status, c.changed_in) <> ('{ConversionStatus.COMPLETED}', c.id >> {ids.PLACES_BITS})
+            END
+        )""",
+    ),
+    _Relation(
+        "CONVERSION",
+        "Conversion {} is not by an institution's customers whom it names.",
+        f"""SELECT c.id FROM conversion c
+        LEFT JOIN customer f ON f.journal_id = c.journal_id AND f.id = c.from_customer_id
+        LEFT JOIN customer t ON t.journal_id = c.journal_id AND t.id = c.to_customer_id
+        WHERE c.journal_id = {JOURNAL_ID} AND (f.institution_id IS DISTINCT FROM c.from_institution_id
+            OR t.institution_id IS DISTINCT FROM c.to_institution_id)""",
+    ),
+    _Relation(
+        "QUOTE",
+        "Quote {} is used by a conversion that does not name it, or is cancelled as well.",
+        f"""SELECT q.id FROM quote q
+        LEFT JOIN conversion c ON c.journal_id = q.journal_id AND c.id = q.used_by
+        WHERE q.journal_id = {JOURNAL_ID} AND q.used_by IS NOT NULL
+            AND (c.quote_id IS DISTINCT FROM q.id OR q.cancelled)""",
+    ),
+    _Relation(
+        "QUOTE",
+        "Conversion {} is not what its quote offers.",
+        f"""SELECT c.id FROM conversion c
+        LEFT JOIN quote q ON q.journal_id = c.journal_id AND q.id = c.quote_id
+        LEFT JOIN journal_entry e ON e.journal_id = c.journal_id AND e.batch = c.id >> {ids.PLACES_BITS}
+        WHERE c.journal_id = {JOURNAL_ID} AND c.quote_id IS NOT NULL AND (
+            (q.used_by, q.rate_id, q.from_customer_id, q.to_customer_id, q.source, q.target, q.bonus, q.fee,
+                q.settlement, q.eligible, q.residue)
+            IS DISTINCT FROM (c.id, c.rate_id, c.from_customer_id, c.to_customer_id, c.source, c.target, c.bonus, c.fee,
+                c.settlement, c.eligible, c.residue)
+            OR q.id >= c.id OR q.expires_at <= e.at
+        )""",
+    ),
+)
+
+
+async def compare(
+    connection: AsyncConnection, configuration: Configuration, findings: Findings, progress: Progress | None
+) -> None:
+    """Find every row that names another one wrongly."""
+    driver = await driver_of(connection)
+    institutions = list(configuration.institutions)
+    for place, relation in enumerate(_RELATIONS, start=1):
+        arguments = (institutions,) if relation.institutions else ()
+        async for row in driver.cursor(relation.sql, *arguments, prefetch=1_000):
+            findings.add(relation.code, relation.sentence.format(row[0]))
+        if progress is not None:
+            progress("relations", place, len(_RELATIONS))

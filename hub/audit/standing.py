@@ -1,0 +1,128 @@
+"""Standing: the tables that change in place, compared with what the journal's rows make of them."""
+
+from collections import Counter
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.audit.accounts import Account
+from hub.audit.entries import Progress
+from hub.audit.findings import Findings
+from hub.audit.replay import Replay
+from hub.db import driver_of
+from hub.ledger.journal import JOURNAL_ID
+from hub.ledger.records import AccountKind, WindowStatus
+
+_ACCOUNTS = f"""
+SELECT id, currency, debits_posted, credits_posted, debits_pending, credits_pending FROM account
+WHERE journal_id = {JOURNAL_ID} ORDER BY id
+"""
+_POSITIONS = f"""
+SELECT window_id, institution_id, currency, debits, credits, subtree FROM position WHERE journal_id = {JOURNAL_ID}
+"""
+_BONUS_USES = f"SELECT rate_id, bonus, customer_id, used FROM bonus_use WHERE journal_id = {JOURNAL_ID}"
+_WINDOWS = f"""
+SELECT id, number, status, opened_at, closed_at, settled_at, closed_in, changed_in FROM settlement_window
+WHERE journal_id = {JOURNAL_ID} ORDER BY number
+"""
+_PAGE_ROWS = 5_000
+
+
+async def compare(connection: AsyncConnection, replay: Replay, findings: Findings, progress: Progress | None) -> None:
+    """Find every standing row that is not what the replayed journal gives."""
+    driver = await driver_of(connection)
+    await _accounts(driver, replay, findings, progress)
+    await _positions(driver, replay, findings)
+    await _bonus_uses(driver, replay, findings)
+    await _windows(driver, replay, findings)
+    _money(replay, findings)
+
+
+async def _accounts(driver: Any, replay: Replay, findings: Findings, progress: Progress | None) -> None:
+    sums: Counter[str] = Counter()
+    made, done, total = replay.accounts.by_id, 0, len(replay.accounts.by_id)
+    async for id, currency, debits, credits, debits_pending, credits_pending in driver.cursor(
+        _ACCOUNTS, prefetch=_PAGE_ROWS
+    ):
+        sums[currency] += credits - debits
+        account = made.get(id)
+        if account is None or (debits, credits) != (account.debits, account.credits):
+            findings.add("ACCOUNT_COUNTERS", f"Account {id} does not stand at the sums of its legs.")
+        if debits_pending or credits_pending:
+            findings.add("ACCOUNT_COUNTERS", f"Account {id} has pending sums without pending legs.")
+        done += 1
+        if progress is not None and done % _PAGE_ROWS == 0:
+            progress("accounts", done, total)
+    for currency, total_of in sorted(sums.items()):
+        if total_of:
+            findings.add("CURRENCY_SUM", f"The balances in {currency} sum to {total_of} and not to zero.")
+
+
+async def _positions(driver: Any, replay: Replay, findings: Findings) -> None:
+    left = {key: tuple(sums) for key, sums in replay.positions.sums.items() if any(sums)}
+    for window, institution, currency, *stated in await driver.fetch(_POSITIONS):
+        if left.pop((window, institution, currency), (0, 0, 0)) != tuple(stated):
+            findings.add(
+                "POSITION", f"The position {_position(replay, window, institution, currency)} is not its legs'."
+            )
+    for key in left:
+        findings.add("POSITION", f"The position {_position(replay, *key)} is missing.")
+
+
+def _position(replay: Replay, window: int, institution: int, currency: str) -> str:
+    node, of = replay.configuration.institutions.get(institution), replay.positions.windows.get(window)
+    return f"of {node.code if node else institution} in {currency}, window {of.number if of else window}"
+
+
+async def _bonus_uses(driver: Any, replay: Replay, findings: Findings) -> None:
+    left = {key: used for key, used in replay.acts.bonus_used.items() if used}
+    for rate, bonus, customer, used in await driver.fetch(_BONUS_USES):
+        if left.pop((rate, bonus, customer), 0) != used:
+            findings.add("BONUS_USE", f"What customer {customer} has of bonus {bonus} of rate {rate} is not its acts'.")
+    for rate, bonus, customer in left:
+        findings.add("BONUS_USE", f"What customer {customer} has of bonus {bonus} of rate {rate} is missing.")
+
+
+async def _windows(driver: Any, replay: Replay, findings: Findings) -> None:
+    open_windows = 0
+    for id, number, *stated in await driver.fetch(_WINDOWS):
+        made = replay.positions.windows.get(id)
+        open_windows += stated[0] == WindowStatus.OPEN
+        if made is None:
+            continue  # a row without an entry, or it would have been replayed
+        given = (made.status, made.opened_at, made.closed_at, made.settled_at, made.closed_in, made.changed_in)
+        if tuple(stated) != given:
+            findings.add("WINDOW", f"Window {number} does not stand as the journal's rows say.")
+    if replay.positions.windows and open_windows != 1:
+        findings.add("WINDOW", f"There are {open_windows} open windows and not one.")
+
+
+def _money(replay: Replay, findings: Findings) -> None:
+    """What the accounts of money hold against what windows, payments and rounding say."""
+    positions = replay.positions
+    due: Counter[tuple[int, int, str]] = Counter()
+    for window in positions.due.values():
+        for (node, currency), net in window.items():
+            due[AccountKind.SETTLEMENT, node, currency] += net
+    for (window_id, node, currency), (debits, credits, _) in positions.sums.items():
+        if window_id in positions.windows and positions.windows[window_id].status == WindowStatus.OPEN:
+            due[AccountKind.POSITION, node, currency] += credits - debits
+    by_currency = {(int(AccountKind.BANK), currency): amount for currency, amount in positions.paid.items()}
+    by_currency |= {(int(AccountKind.ROUNDING), currency): amount for currency, amount in positions.rounded.items()}
+    for account in replay.accounts.by_id.values():
+        kind, owner, currency = account.key
+        if kind in (AccountKind.SETTLEMENT, AccountKind.POSITION):
+            expected = due.pop((kind, owner, currency), 0)
+        elif kind in (AccountKind.BANK, AccountKind.ROUNDING):
+            expected = by_currency.pop((kind, currency), 0)
+        else:
+            continue
+        if _balance(account) != expected:
+            name = AccountKind(kind).name.lower()
+            findings.add("MONEY_ACCOUNT", f"The {name} account of {owner} in {currency} is not what its windows say.")
+    if any(due.values()) or any(by_currency.values()):
+        findings.add("MONEY_ACCOUNT", "Windows speak of money that no account holds.")
+
+
+def _balance(account: Account) -> int:
+    return account.credits - account.debits

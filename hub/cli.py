@@ -1,0 +1,410 @@
+"""The command line: ``points-hub``, also ``python -m hub``. Each command wires what it needs, runs, and says what came
+of it: results on stdout, everything else on stderr, a failure in one sentence.
+
+It decides no business: commands act through the same doors as the server, beside it if it runs. A signal that asks to
+end makes an ordinary exit, so that whoever leaves last stops the embedded database.
+"""
+
+import asyncio
+import getpass
+import json
+import os
+import signal
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from asyncpg import InterfaceError, PostgresError
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
+from uvicorn.importer import import_from_string
+
+import hub
+from hub import demo as story
+from hub import ids, logs, postgres, serving
+from hub import migrate as migrating
+from hub.db import Addresses, addresses
+from hub.errors import Fault, Refusal
+from hub.host import ClosedWindow, UnfitDatabase, check, close_window
+from hub.ledger.engine import NotSetUp
+from hub.money import format_millionths
+from hub.registry import checks
+from hub.settings import Settings, settings
+from hub.setup import AlreadySetUp, set_up
+from settlement import signing
+from settlement.publish import Keys, NetsMismatch, NotClosed
+from settlement.verify import Verdict
+from settlement.verify import verify as verify_report
+
+FINDINGS = 1
+FAILED = 3
+WORKERS_MAX = 64
+EXIT_CODES = f"""Exit codes: 0 done, nothing wrong found; {FINDINGS} `audit`, `verify` or `demo` found something wrong;
+2 the command was called wrongly; {FAILED} it could not be done, and one sentence says why; 128 and the signal's number
+when it was asked to end (130 after Ctrl-C)."""
+
+_EPILOG = EXIT_CODES.replace("\n", " ")
+_LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_options: dict[str, Any] = {
+    "no_args_is_help": True,
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": "markdown",
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+app = typer.Typer(**_options, epilog=_EPILOG)
+window_commands = typer.Typer(**_options, help="Settlement windows.")
+key_commands = typer.Typer(**_options, help="The key that signs settlement reports.")
+app.add_typer(window_commands, name="window")
+app.add_typer(key_commands, name="keys")
+
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON object to stdout and nothing else.")]
+File = partial(typer.Option, exists=True, dir_okay=False, readable=True)
+
+
+def main() -> int:
+    """Run the command that the arguments name; answers its exit code."""
+    for number in _LEAVE:
+        signal.signal(number, _leave)
+    try:
+        logs.configure("WARNING", development=True)
+        app()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    except Exception as error:
+        if logs.is_debugging():
+            traceback.print_exc()
+        typer.echo(f"points-hub: {sentence_of(error)}", err=True)
+        return FAILED
+    return 0
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    """**Points Hub**: points of one organisation's programme become points of another's, and what the organisations
+    then owe each other is netted and settled against signed reports.
+
+    Start with `points-hub init`, keep the key that it shows, then `points-hub serve`; or see it all with
+    `points-hub demo`.
+
+    Settings are environment variables. `HUB_DATA_DIR` is the folder of the embedded PostgreSQL and of the signing key
+    (default `.hub`); `HUB_DATABASE_URL` names a PostgreSQL 15 or newer to use instead, as the role that serves, and
+    `HUB_DATABASE_OWNER_URL` the same as the role that migrates. Several commands share one database: `audit` runs
+    beside `serve`.
+    """
+    if version:
+        typer.echo(f"points-hub {hub.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def init(
+    person: Annotated[str, typer.Option(help="Who gets the first key; default: who runs this.")] = "",
+    name: Annotated[str, typer.Option(help="The operator's name; default: HUB_NAME.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Set up a hub: the database, the operator `HUB`, and the operator's first key, which is shown only this once.
+
+    A second run changes nothing and fails. For scripts: `points-hub init --json` writes `institution`,
+    `credentialId` and `secret`.
+    """
+    chosen = _settings()
+    person = checks.name("person", person or _user())
+    name = checks.name("name", name or chosen.name)
+    with _progress("Setting up", shown=not as_json), _database(chosen, new=True) as where:
+        postgres.claim(chosen.data_dir)
+        Keys.of(chosen).current()  # a key that cannot be used is found out before the hub has a history
+        asyncio.run(migrating.migrate(where))
+        institution, credential, secret = asyncio.run(set_up(where, name, person))
+    shown = {"institution": institution, "credentialId": ids.text(ids.CREDENTIAL, credential), "secret": secret}
+    if as_json:
+        typer.echo(json.dumps(shown))
+        return
+    typer.echo(f"{name} is set up; its data are in {chosen.data_dir.resolve()}.\n")
+    for label, value in (("institution", institution), ("person", person), ("key", secret)):
+        typer.echo(f"  {label:12} {value}")
+    typer.echo("\nThe key opens everything and is shown only now: keep it safe. Next: points-hub serve")
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to this program; nothing changes if it is there.
+
+    Run it after an update and before `serve`, if `HUB_DATABASE_URL` is set; the embedded database is brought up to date
+    by `serve` itself.
+    """
+    with _database(_settings()) as where:
+        asyncio.run(migrating.migrate(where))
+    typer.echo(f"The database's schema is {migrating.newest()}, this program's.")
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0: every one.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port; 0: any that is free.")] = 8000,
+    workers: Annotated[
+        int, typer.Option(min=1, max=WORKERS_MAX, help="Processes that serve; default: one for each core, at most 4.")
+    ] = min(os.cpu_count() or 1, 4),
+) -> None:
+    """Serve the API at `/graphql` until asked to end (Ctrl-C or SIGTERM); what was asked by then is answered.
+
+    Also served: `/health/live`, `/health/ready`, `/metrics` for Prometheus, `/.well-known/jwks.json`, and the lines
+    behind each report. Logs go to stderr, as JSON unless `HUB_ENVIRONMENT=development`, which serves GraphiQL too.
+    """
+    chosen = _settings()
+    logs.configure(chosen.log_level, development=chosen.development)
+    listeners = serving.bind(host, port)  # first: a taken port needs no database to be found out
+    with _database(chosen) as where:
+        if chosen.database_url is None:
+            asyncio.run(migrating.migrate(where))
+        asyncio.run(check(where.server))
+        postgres.claim(chosen.data_dir)
+        Keys.of(chosen).current()
+        create = import_from_string("hub.app:create_app")  # named, not imported: other commands start without it
+        here = " and ".join(f"http://{_address(listener.getsockname())}" for listener in listeners)
+        ready = partial(typer.echo, f"Points Hub serves at {here} with {workers} workers. Ctrl-C ends it.", err=True)
+        try:
+            serving.serve(listeners, partial(create, chosen, where.server), workers, ready)
+        finally:
+            _be_deaf()
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Where the report's files stay; default: nothing stays.")
+    ] = None,
+) -> None:
+    """See it work: a hub of its own with fourteen institutions and ten thousand acts, netted, reported, audited.
+
+    It takes half a minute, uses none of your settings or data, and stops with exit code 1 if anything is not as told.
+    """
+    raise typer.Exit(story.main(folder))
+
+
+@app.command()
+def verify(
+    report: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The report: a JWS.")],
+    lines: Annotated[Path, File(help="Its lines, one JSON object each (NDJSON), in their order.")],
+    jwks: Annotated[Path, File(help="The hub's public keys, from its /.well-known/jwks.json.")],
+    previous: Annotated[Path | None, File(help="The same institution's report of the window before.")] = None,
+) -> None:
+    """Recompute a settlement report from its lines and check its signature; needs no hub, database or network.
+
+    Lists everything that is wrong; the exit code is 0 only if nothing is. Example:
+    `points-hub verify report.jws --lines lines.ndjson --jwks jwks.json`
+    """
+    keys = _jwks(jwks)
+    before = None if previous is None else _token(previous)
+    with _progress("Verifying", total=lines.stat().st_size) as progress:
+        verdict = verify_report(_token(report), _read_lines(lines, progress), keys, before)
+    for finding in verdict.findings:
+        typer.echo(f"{finding.code}: {finding.sentence}")
+    if not verdict.ok:
+        typer.echo(f"{len(verdict.findings)} findings: this report is not to be believed.", err=True)
+        raise typer.Exit(FINDINGS)
+    typer.echo(_genuine(verdict))
+
+
+@window_commands.command("close")
+def close(as_json: Json = False) -> None:
+    """Close the open settlement window: net what everybody owes, and sign the reports. The next window opens at once.
+
+    Runs beside `serve`; what is under way falls into one window or the other.
+    """
+    chosen = _settings()
+    with _progress("Closing the window", shown=not as_json), _database(chosen) as where:
+        asyncio.run(check(where.server))
+        closed = asyncio.run(close_window(chosen, where.server))
+    if as_json:
+        typer.echo(json.dumps(_closed_as_json(closed)))
+        return
+    if not closed.nets:
+        typer.echo(f"Window {closed.window.number} is closed; nobody owed anybody anything in it.")
+        return
+    table = Table("institution", "currency", title=f"window {closed.window.number}, closed", title_justify="left")
+    for heading in ("owes", "is owed", "net"):
+        table.add_column(heading, justify="right")
+    for net in _closed_as_json(closed)["nets"]:
+        table.add_row(*net.values())
+    Console().print(table)
+    typer.echo("Its reports are signed.")
+
+
+@key_commands.command("rotate")
+def rotate() -> None:
+    """Replace the signing key in the data folder. The old key's public half stays, so that what it signed can be
+    verified for ever; its private half is destroyed. A running server signs with the new key from its next report on.
+    """
+    keys = Keys.of(_settings())
+    if keys.text is not None:
+        raise signing.SigningError("it comes from HUB_SIGNING_KEY; change it there")
+    old = signing.SigningKey.from_file(keys.folder / signing.CURRENT)
+    new = signing.rotate(keys.folder)
+    typer.echo(f"Reports are signed with {new.kid} from now on; {old.kid} is kept for verification.")
+
+
+# --- what the commands share ------------------------------------------------------------------------------------------
+
+
+def _settings() -> Settings:
+    """The settings; DEBUG logging is for every command, other levels are the server's."""
+    chosen = settings()
+    logs.configure(chosen.log_level, development=chosen.development)
+    if not logs.is_debugging():
+        logs.configure("WARNING", development=True)
+    return chosen
+
+
+@contextmanager
+def _database(chosen: Settings, *, new: bool = False) -> Iterator[Addresses]:
+    """Where the database is. Unless it is to be ``new``, an embedded one is used only where ``init`` has made one: the
+    folder of a mistyped HUB_DATA_DIR is not filled with an empty database.
+
+    Raises:
+        NotSetUp: there is none.
+        NotOurFolder: there is something else.
+        UnfitDatabase: the settings name no PostgreSQL.
+    """
+    folder = chosen.data_dir
+    if chosen.database_url is None and not new and not (folder / "postgres").exists():
+        if folder.exists():
+            postgres.claim(folder)
+        raise NotSetUp
+    with addresses(chosen) as where:
+        if not all(url.startswith("postgresql+asyncpg://") for url in (where.server, where.owner)):
+            raise UnfitDatabase("The URL of a database begins with postgresql://")
+        yield where
+
+
+@contextmanager
+def _progress(text: str, *, total: int | None = None, shown: bool = True) -> Iterator[Progress]:
+    """A progress bar on stderr, gone when done; none where stderr is no terminal."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not (shown and console.is_terminal)) as progress:
+        progress.add_task(text, total=total)
+        yield progress
+
+
+def _read_lines(path: Path, progress: Progress) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.readlines(1 << 20):
+            yield from chunk
+            progress.advance(progress.task_ids[0], sum(map(len, chunk)))
+
+
+def _token(path: Path) -> str:
+    return path.read_bytes().decode("ascii", "replace").strip()
+
+
+def _jwks(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise typer.BadParameter(f"{path} holds no JWK set.", param_hint="--jwks")
+    return found
+
+
+def _genuine(verdict: Verdict) -> str:
+    reading = verdict.reading
+    if reading.institution is None or reading.window is None:
+        raise AssertionError("a report without findings was read")
+    return (
+        f"Genuine and complete: {reading.institution.code}'s report of window {reading.window.number}, "
+        f"{verdict.lines_checked} lines, {len(reading.nets)} nets, signed with {verdict.kid}"
+        + ("; it follows the previous report." if verdict.previous_checked else ".")
+    )
+
+
+def _closed_as_json(closed: ClosedWindow) -> dict[str, Any]:
+    window = closed.window
+    return {
+        "window": ids.text(ids.WINDOW, window.id),
+        "number": window.number,
+        "status": window.status.name,
+        "nets": [
+            {
+                "institution": closed.codes[net.institution],
+                "currency": net.currency,
+                **{
+                    label: format_millionths(value, net.currency)
+                    for label, value in (("debit", net.debits), ("credit", net.credits), ("net", net.net))
+                },
+            }
+            for net in closed.nets
+        ],
+    }
+
+
+def _address(name: tuple[Any, ...]) -> str:
+    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
+
+def _user() -> str:
+    """Who runs this, for the record; some containers' users have no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "operator"
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """End like a program that was asked to; from here on nothing interrupts the way out."""
+    _be_deaf()
+    raise SystemExit(128 + number)
+
+
+def _be_deaf() -> None:
+    for number in _LEAVE:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def sentence_of(error: Exception) -> str:
+    """What to tell a person about ``error``: one sentence, without secrets."""
+    if isinstance(error, ValidationError):
+        return " ".join(_of_setting(one) for one in error.errors(include_url=False))
+    if isinstance(error, SettingsError):
+        return f"A setting cannot be read: {error}; lists are written in JSON."
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    if isinstance(error, SQLAlchemyError | PostgresError | InterfaceError | OSError):
+        cause = getattr(error, "orig", None) or error
+        detail = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+        return f"The database cannot be used: {detail.rstrip('.')}."
+    if isinstance(error, _SAID):
+        return str(error)
+    return f"Something unexpected happened ({type(error).__name__}: {error}); HUB_LOG_LEVEL=DEBUG shows where."
+
+
+_SAID = (
+    AlreadySetUp,
+    Fault,
+    NetsMismatch,
+    NotClosed,
+    NotSetUp,
+    Refusal,
+    UnfitDatabase,
+    logs.UnknownLevel,
+    postgres.PostgresError,
+    serving.CannotListen,
+    serving.WorkersFailed,
+    signing.SigningError,
+)
+_SECRET = {"database_url", "database_owner_url", "signing_key"}
+
+
+def _of_setting(error: Any) -> str:
+    name = str(error["loc"][0]) if error["loc"] else "?"
+    value = "" if name in _SECRET else f" {error['input']!r}"
+    return f"HUB_{name.upper()} cannot be{value}: {error['msg'][0].lower()}{error['msg'][1:]}."

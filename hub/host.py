@@ -1,0 +1,112 @@
+"""The host: what the hub's own machine does beside the server, without a key and on record as the person ``host``.
+
+Its commands go through the same engine as everybody's. The host's credential is made with the hub and has no secret,
+so it cannot be presented; whoever can start programs on this machine could read the database anyway.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from hub import ids, postgres, tables
+from hub.configuration import Configuration
+from hub.db import Database
+from hub.errors import Fault
+from hub.ledger import journal, rows
+from hub.ledger.commands import CloseWindow
+from hub.ledger.engine import Engine, NotSetUp
+from hub.ledger.records import Net, Window, WindowStatus
+from hub.migrate import newest
+from hub.reading import Reading
+from hub.settings import Settings
+from settlement.publish import Keys, Reports
+
+CONNECT_S_MAX = 15
+
+
+class UnfitDatabase(Exception):
+    """The database is of no use to this program."""
+
+
+async def check(url: str) -> None:
+    """Pass if the database at ``url`` is of a version that will do, has this program's schema, and holds a hub.
+
+    Raises:
+        UnfitDatabase: it is too old, or its schema is another.
+        NotSetUp: it holds no hub.
+    """
+    engine = create_async_engine(url)
+    try:
+        async with asyncio.timeout(CONNECT_S_MAX), engine.connect() as connection:
+            version = int(await connection.scalar(text("SHOW server_version_num")) or 0) // 10_000
+            if version < postgres.VERSION_MIN:
+                raise UnfitDatabase(f"PostgreSQL {postgres.VERSION_MIN} or newer is needed; this one is {version}.")
+            if await connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+                raise NotSetUp
+            found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+            if found != newest():
+                raise UnfitDatabase(
+                    f"The database's schema is {found}, this program's is {newest()}: run 'points-hub migrate'."
+                )
+            if await journal.look(connection) is None:
+                raise NotSetUp
+    finally:
+        await engine.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedWindow:
+    """A window that was closed now, its nets, and the codes of who has them."""
+
+    window: Window
+    nets: list[Net]
+    codes: dict[int, str]
+
+
+async def close_window(settings: Settings, url: str) -> ClosedWindow:
+    """Close the open window and store its signed reports. The request's key is derived from the window, so that two
+    who do so at once close it once.
+
+    Raises:
+        Refusal: it was closed meanwhile.
+        Fault: the host's credential was not let through.
+        NotSetUp: there is no hub.
+        NetsMismatch, SigningError: it is closed, but its reports could not be made; they are made when asked for.
+    """
+    database = Database(url, connections=2)
+    engine = Engine(database)
+    try:
+        configuration = await Reading(database, engine).refresh()
+        async with database.snapshot() as connection:
+            opened = await rows.windows(connection, tables.settlement_window.c.status == WindowStatus.OPEN)
+        [window] = opened.values()
+        [answer] = await engine.submit(
+            [
+                CloseWindow(
+                    actor=_host(configuration),
+                    key=f"host-close-{ids.text(ids.WINDOW, window.id)}",
+                    window=window.id,
+                )
+            ]
+        )
+        if isinstance(answer, Fault):
+            raise answer
+        if answer.refusal is not None:
+            raise answer.refusal
+        await Reports(database, Keys.of(settings), settings.name).ensure(window.id)
+        async with database.snapshot() as connection:
+            closed = await rows.windows(connection, tables.settlement_window.c.id == window.id)
+            nets = await rows.nets(connection, [window.id])
+        codes = {institution.id: institution.code for institution in engine.configuration.institutions.values()}
+        return ClosedWindow(closed[window.id], nets.get(window.id, []), codes)
+    finally:
+        await engine.close()
+        await database.close()
+
+
+def _host(configuration: Configuration) -> int:
+    """The one credential without a secret."""
+    [host] = (one.id for one in configuration.credentials.values() if not one.secret_hash)
+    return host

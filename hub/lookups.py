@@ -1,0 +1,366 @@
+"""Lookups: the questions that people ask of the hub, each answered from one reader's snapshot.
+
+Each function answers what there is, by key, with one statement for all keys; whether the viewer may see it is for the
+caller to ask (``Reader.sees``). Configuration is in memory and not asked for here.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal, select, text, union_all
+
+from hub import tables
+from hub.ledger import rows
+from hub.ledger.journal import JOURNAL_ID, batch_of
+from hub.ledger.records import (
+    Account,
+    AccountKind,
+    Conversion,
+    ConversionStatus,
+    Customer,
+    Exposure,
+    Movement,
+    MovementKind,
+    Net,
+    Quote,
+    Window,
+    WindowStatus,
+)
+from hub.reading import Reader
+
+_account, _leg, _movement = tables.account, tables.leg, tables.movement
+_window, _conversion = tables.settlement_window, tables.conversion
+
+
+# --- customers --------------------------------------------------------------------------------------------------------
+
+
+async def customer(reader: Reader, institution: int, reference: str) -> Customer | None:
+    """The customer that an institution knows as ``reference``."""
+    if "\x00" in reference:  # no text that the database could hold
+        return None
+    table = tables.customer_reference
+    found = await reader.connection.scalar(
+        select(table.c.customer_id).where(
+            table.c.journal_id == JOURNAL_ID, table.c.institution_id == institution, table.c.reference == reference
+        )
+    )
+    return None if found is None else Customer(found, institution, reference)
+
+
+async def customers(reader: Reader, of: Collection[int]) -> dict[int, Customer]:
+    """Customers by identifier."""
+    return await rows.customers(reader.connection, of)
+
+
+async def balances(reader: Reader, of: Collection[int]) -> dict[int, list[Account]]:
+    """The customers' accounts, ordered by currency."""
+    if not of:
+        return {}
+    found = await reader.connection.execute(
+        select(_account)
+        .where(
+            _account.c.journal_id == JOURNAL_ID,
+            _account.c.owner_id.in_(of),
+            _account.c.kind == AccountKind.CUSTOMER,
+        )
+        .order_by(_account.c.currency)
+    )
+    by_owner: dict[int, list[Account]] = {}
+    for row in found:
+        by_owner.setdefault(row.owner_id, []).append(
+            Account(
+                row.id,
+                row.kind,
+                row.owner_id,
+                row.currency,
+                row.debits_posted,
+                row.credits_posted,
+                row.debits_pending,
+                row.credits_pending,
+            )
+        )
+    return by_owner
+
+
+async def circulation(reader: Reader, of: Collection[str]) -> dict[str, int]:
+    """What customers hold of each currency, in its smallest units: the opposite of its issuance and breakage."""
+    found = await reader.connection.execute(
+        select(_account.c.currency, func.sum(_account.c.debits_posted - _account.c.credits_posted))
+        .where(
+            _account.c.journal_id == JOURNAL_ID,
+            _account.c.owner_id.in_({one.issuer for one in reader.configuration.currencies.values() if one.code in of}),
+            _account.c.kind.in_((AccountKind.ISSUANCE, AccountKind.BREAKAGE)),
+            _account.c.currency.in_(of),
+        )
+        .group_by(_account.c.currency)
+    )
+    return {currency: int(units) for currency, units in found}
+
+
+# --- statements -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a customer's statement: a side of leg ``n`` of a movement, with the account's balance after it."""
+
+    movement: int
+    n: int
+    is_credit: bool
+    kind: MovementKind
+    at: datetime
+    currency: str
+    amount: int
+    balance: int
+    memo: str | None
+
+
+async def statement(
+    reader: Reader, owner: int, currency: str, after: tuple[int, int] | None, rows_max: int
+) -> list[Entry]:
+    """The entries of a customer's account, newest first, from before (movement, n) ``after`` on."""
+    account = await reader.connection.scalar(
+        select(_account.c.id).where(
+            _account.c.journal_id == JOURNAL_ID,
+            _account.c.owner_id == owner,
+            _account.c.currency == currency,
+            _account.c.kind == AccountKind.CUSTOMER,
+        )
+    )
+    if account is None:
+        return []
+    sides = []
+    for is_credit in (False, True):
+        mine = _leg.c.credit_account_id if is_credit else _leg.c.debit_account_id
+        side = _side(is_credit).where(mine == account)
+        if after is not None:
+            movement, n = after
+            # The first condition is the index's; the second cuts within the movement.
+            side = side.where(
+                _leg.c.movement_id <= movement, (_leg.c.movement_id < movement) | (_leg.c.n < literal(n))
+            )
+        side = side.order_by(_leg.c.movement_id.desc(), _leg.c.n.desc()).limit(rows_max)
+        sides.append(select(side.subquery()))
+    return await _entries(reader, union_all(*sides).subquery(), rows_max)
+
+
+async def entry(reader: Reader, movement: int, n: int, is_credit: bool) -> tuple[Entry, int] | None:
+    """One entry of a customer's statement, and the customer."""
+    side = _side(is_credit).where(_leg.c.movement_id == movement, _leg.c.n == n).subquery()
+    found = await _entries(reader, side, 1)
+    if not found:
+        return None
+    mine = _leg.c.credit_account_id if is_credit else _leg.c.debit_account_id
+    owner = await reader.connection.scalar(
+        select(_account.c.owner_id)
+        .join(_leg, and_(_leg.c.journal_id == _account.c.journal_id, mine == _account.c.id))
+        .where(
+            _leg.c.journal_id == JOURNAL_ID,
+            _leg.c.movement_id == movement,
+            _leg.c.n == n,
+            _account.c.kind == AccountKind.CUSTOMER,
+        )
+    )
+    return None if owner is None else (found[0], owner)
+
+
+def _side(is_credit: bool) -> Select[Any]:
+    return select(
+        _leg.c.movement_id,
+        _leg.c.n,
+        _leg.c.amount,
+        (_leg.c.credit_after if is_credit else _leg.c.debit_after).label("balance"),
+        (_leg.c.credit_account_id if is_credit else _leg.c.debit_account_id).label("account_id"),
+        literal(is_credit).label("is_credit"),
+    ).where(_leg.c.journal_id == JOURNAL_ID)
+
+
+async def _entries(reader: Reader, side: Any, rows_max: int) -> list[Entry]:
+    memo, journal_entry = tables.memo, tables.journal_entry
+    found = await reader.connection.execute(
+        select(side, _account.c.currency, _movement.c.kind, memo.c.text, journal_entry.c.at)
+        .join(_account, and_(_account.c.journal_id == JOURNAL_ID, _account.c.id == side.c.account_id))
+        .join(_movement, and_(_movement.c.journal_id == JOURNAL_ID, _movement.c.id == side.c.movement_id))
+        .join(
+            journal_entry,
+            and_(journal_entry.c.journal_id == JOURNAL_ID, journal_entry.c.batch == batch_of(side.c.movement_id)),
+        )
+        .outerjoin(memo, and_(memo.c.journal_id == JOURNAL_ID, memo.c.movement_id == side.c.movement_id))
+        .order_by(side.c.movement_id.desc(), side.c.n.desc())
+        .limit(rows_max)
+    )
+    return [
+        Entry(
+            movement=row.movement_id,
+            n=row.n,
+            is_credit=row.is_credit,
+            kind=MovementKind(row.kind),
+            at=row.at,
+            currency=row.currency,
+            amount=row.amount,
+            balance=row.balance,
+            memo=row.text,
+        )
+        for row in found
+    ]
+
+
+# --- acts and conversions ---------------------------------------------------------------------------------------------
+
+
+async def movements(reader: Reader, of: Collection[int]) -> dict[int, Movement]:
+    """Movements by identifier."""
+    return await rows.movements(reader.connection, _movement.c.id.in_(of)) if of else {}
+
+
+async def quote(reader: Reader, id: int) -> Quote | None:
+    """A quote."""
+    return (await rows.quotes(reader.connection, tables.quote.c.id == id)).get(id)
+
+
+async def conversions(reader: Reader, of: Collection[int]) -> dict[int, Conversion]:
+    """Conversions by identifier."""
+    return await rows.conversions(reader.connection, _conversion.c.id.in_(of)) if of else {}
+
+
+# One look into the index of each institution's conversions, at either end, however many others there are.
+_PAGE_OF = f"""
+SELECT DISTINCT page.id
+FROM unnest(CAST(:homes AS bigint[])) AS home (id)
+CROSS JOIN LATERAL (
+    (SELECT id FROM conversion
+     WHERE journal_id = {JOURNAL_ID} AND from_institution_id = home.id AND id < :before
+       AND (CAST(:status AS text) IS NULL OR status = :status)
+       AND (CAST(:other AS bigint) IS NULL OR from_institution_id = :other OR to_institution_id = :other)
+     ORDER BY id DESC LIMIT :rows)
+    UNION ALL
+    (SELECT id FROM conversion
+     WHERE journal_id = {JOURNAL_ID} AND to_institution_id = home.id AND id < :before
+       AND (CAST(:status AS text) IS NULL OR status = :status)
+       AND (CAST(:other AS bigint) IS NULL OR from_institution_id = :other OR to_institution_id = :other)
+     ORDER BY id DESC LIMIT :rows)
+) page
+ORDER BY page.id DESC LIMIT :rows
+"""
+_BEFORE_MAX = 2**63 - 1
+
+
+async def conversions_page(
+    reader: Reader,
+    homes: Collection[int] | None,
+    institution: int | None,
+    status: ConversionStatus | None,
+    before: int | None,
+    rows_max: int,
+) -> list[Conversion]:
+    """Conversions with an end at one of ``homes`` (None: any), newest first, from before ``before`` on; only those with
+    an end at ``institution`` and of ``status`` if these are given."""
+    if homes is None and institution is None:
+        conditions: list[ColumnElement[bool]] = [] if before is None else [_conversion.c.id < before]
+        if status is not None:
+            conditions.append(_conversion.c.status == status.value)
+        where = and_(literal(True), *conditions)
+    else:
+        found = await reader.connection.scalars(
+            text(_PAGE_OF),
+            {
+                "homes": sorted(homes) if homes is not None else [institution],
+                "other": institution if homes is not None else None,
+                "status": None if status is None else status.value,
+                "before": _BEFORE_MAX if before is None else before,
+                "rows": rows_max,
+            },
+        )
+        where = _conversion.c.id.in_(found.all())
+    page = await rows.conversions(reader.connection, where, newest_first=True, most=rows_max)
+    return list(page.values())
+
+
+async def conversion_changed_in(reader: Reader, id: int) -> int | None:
+    """The batch that last changed a conversion."""
+    return await reader.connection.scalar(
+        select(_conversion.c.changed_in).where(_conversion.c.journal_id == JOURNAL_ID, _conversion.c.id == id)
+    )
+
+
+# --- settlement -------------------------------------------------------------------------------------------------------
+
+
+async def windows(reader: Reader, of: Collection[int]) -> dict[int, Window]:
+    """Windows by identifier."""
+    return await rows.windows(reader.connection, _window.c.id.in_(of)) if of else {}
+
+
+async def open_window(reader: Reader) -> Window:
+    """The window that money falls into."""
+    found = await rows.windows(reader.connection, _window.c.status == WindowStatus.OPEN.value)
+    return next(iter(found.values()))
+
+
+async def windows_page(
+    reader: Reader, status: WindowStatus | None, after: int | None, rows_max: int
+) -> Sequence[Window]:
+    """Windows by number, from after number ``after`` on; only those of ``status`` if it is given."""
+    conditions = [] if after is None else [_window.c.number > after]
+    if status is not None:
+        conditions.append(_window.c.status == status.value)
+    found = await rows.windows(reader.connection, and_(literal(True), *conditions), most=rows_max)
+    return list(found.values())
+
+
+async def windows_changed_in(reader: Reader) -> int:
+    """The last batch that changed any window."""
+    found = await reader.connection.scalar(
+        select(func.max(_window.c.changed_in)).where(_window.c.journal_id == JOURNAL_ID)
+    )
+    return found or 0
+
+
+async def windows_changed_after(reader: Reader, batch: int) -> Sequence[Window]:
+    """The windows that later batches than ``batch`` changed, by number."""
+    return list((await rows.windows(reader.connection, _window.c.changed_in > batch)).values())
+
+
+async def nets(reader: Reader, of: Collection[int]) -> dict[int, list[tuple[Net, bool]]]:
+    """The nets of windows, and whether each is confirmed; a zero net confirms itself."""
+    if not of:
+        return {}
+    paid = {(one.window, one.institution, one.currency) for one in await rows.confirmations(reader.connection, of)}
+    return {
+        window: [(net, net.net == 0 or (window, net.institution, net.currency) in paid) for net in found]
+        for window, found in (await rows.nets(reader.connection, of)).items()
+    }
+
+
+async def positions(reader: Reader, of: Collection[int]) -> dict[int, list[Exposure]]:
+    """What the hub owes institutions and their subtrees in the open window, and what the subtrees owe over all windows
+    that are not settled (``Book.exposure``), by currency; also zeros where there is a cap."""
+    table = tables.position
+    found = await reader.connection.execute(
+        select(table, _window.c.status)
+        .join(_window, and_(_window.c.journal_id == table.c.journal_id, _window.c.id == table.c.window_id))
+        .where(
+            table.c.journal_id == JOURNAL_ID,
+            table.c.institution_id.in_(of),
+            _window.c.status != WindowStatus.SETTLED.value,
+        )
+    )
+    caps = {key: cap.amount for key, cap in reader.configuration.caps.items() if key[0] in of}
+    sums: dict[tuple[int, str], tuple[int, int, int]] = {
+        key: (0, 0, 0) for key, amount in caps.items() if amount is not None
+    }
+    for row in found:
+        key = (row.institution_id, row.currency)
+        own, subtree, exposure = sums.get(key, (0, 0, 0))
+        if row.status == WindowStatus.OPEN.value:
+            own, subtree = row.credits - row.debits, row.subtree
+        sums[key] = (own, subtree, exposure + max(0, -row.subtree))
+    by_institution: dict[int, list[Exposure]] = {}
+    for (institution, currency), (own, subtree, exposure) in sorted(sums.items()):
+        by_institution.setdefault(institution, []).append(
+            Exposure(institution, currency, own, subtree, exposure, caps.get((institution, currency)))
+        )
+    return by_institution

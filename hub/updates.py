@@ -1,0 +1,115 @@
+"""Updates: word of committed batches, from whichever process committed them, to those of this process who wait.
+
+One connection listens for all. An announcement is a wake-up, not a record: several may be told as one, and after the
+connection was lost everybody is woken once, because something may have been missed. So whoever waits looks at the
+database, and never counts announcements.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import asyncpg
+import structlog
+from sqlalchemy import make_url
+
+from hub.ledger.journal import CHANNEL
+
+log = structlog.get_logger()
+
+CONNECT_S_MAX = 10
+PROBE_EVERY_S = 30  # a connection that died without a word is found out
+RETRY_AFTER_S = 0.5
+
+
+class _Subscriber:
+    """One who waits. Announcements that come while it is busy are told as one, the latest."""
+
+    def __init__(self) -> None:
+        self._woken = asyncio.Event()
+        self._batch = 0
+        self._ended = False
+
+    def wake(self, batch: int) -> None:
+        self._batch = batch
+        self._woken.set()
+
+    def end(self) -> None:
+        self._ended = True
+        self._woken.set()
+
+    def __aiter__(self) -> "_Subscriber":
+        return self
+
+    async def __anext__(self) -> int:
+        await self._woken.wait()
+        self._woken.clear()
+        if self._ended:
+            raise StopAsyncIteration
+        return self._batch
+
+
+class Updates:
+    """The announcements of one process; ``listening`` must be entered for them to come."""
+
+    def __init__(self, url: str) -> None:
+        self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._subscribers: set[_Subscriber] = set()
+        self._latest = 0
+
+    @asynccontextmanager
+    async def subscribe(self) -> AsyncIterator[AsyncIterator[int]]:
+        """The batches that are announced from now on; they end when the listening does."""
+        subscriber = _Subscriber()
+        self._subscribers.add(subscriber)
+        try:
+            yield subscriber
+        finally:
+            self._subscribers.discard(subscriber)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Listen for as long as the block lasts, whatever becomes of the connection."""
+        task = asyncio.create_task(self._listen())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            for subscriber in self._subscribers:
+                subscriber.end()
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._hear()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("updates interrupted", error=repr(error))
+            await asyncio.sleep(RETRY_AFTER_S)
+
+    async def _hear(self) -> None:
+        """Listen until the connection is lost."""
+        connection = await asyncpg.connect(self._dsn, timeout=CONNECT_S_MAX)
+        lost = asyncio.Event()
+        try:
+            connection.add_termination_listener(lambda _connection: lost.set())
+            await connection.add_listener(CHANNEL, self._heard)
+            self._wake(self._latest)
+            while not lost.is_set():
+                try:
+                    async with asyncio.timeout(PROBE_EVERY_S):
+                        await lost.wait()
+                except TimeoutError:
+                    await connection.execute("SELECT 1", timeout=CONNECT_S_MAX)
+        finally:
+            connection.terminate()
+
+    def _heard(self, _connection: Any, _process: int, _channel: str, payload: object) -> None:
+        self._wake(int(str(payload)))
+
+    def _wake(self, batch: int) -> None:
+        self._latest = batch
+        for subscriber in self._subscribers:
+            subscriber.wake(batch)

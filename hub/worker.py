@@ -1,0 +1,146 @@
+"""A worker: serves the connections that its parent hands it, until there are no more (see ``hub.serving``)."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from hub.metrics import Row
+
+GRACEFUL_S = 12  # for the requests under way when there are no more
+KEEP_ALIVE_S = 75
+_PDEATHSIG = 1
+
+log = structlog.get_logger()
+
+
+def work(channel: socket.socket, parent: int, app: Callable[[], ASGIApp], row: Row) -> NoReturn:
+    """Be a worker until the channel ends; never returns into the parent's code."""
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        _die_with(parent)
+        row.begin()
+        config = _config(app(), row)
+        server = _Server(config, channel, parent)
+        server.run(sockets=[])
+        status = 0 if server.started else 1
+    except BaseException as error:
+        log.error("worker failed", error=repr(error), exc_info=True)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent is gone; Linux only, elsewhere the channel's end says it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _config(app: ASGIApp, row: Row) -> uvicorn.Config:
+    class Http(_Counted, HttpToolsProtocol):
+        pass
+
+    class WebSocket(_Counted, WebSocketsSansIOProtocol):
+        pass
+
+    Http.row = WebSocket.row = row
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=Http,
+        ws=WebSocket,
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACEFUL_S,
+    )
+
+
+class _Counted(asyncio.Protocol):
+    """Tells the parent that a connection is over. A connection that became a WebSocket ends as that."""
+
+    row: Row
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.row.closed()
+        super().connection_lost(exc)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn over connections that were accepted elsewhere."""
+
+    def __init__(self, config: uvicorn.Config, channel: socket.socket, parent: int) -> None:
+        super().__init__(config)
+        self._channel = channel
+        self._parent = parent
+        self._opening: set[asyncio.Task[Any]] = set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None: the parent gives the orders."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._channel.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._channel.fileno(), self._take)
+        self._channel.send(b"r")
+
+    def _take(self) -> None:
+        """Take one connection from the channel, or learn that there are no more."""
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._channel, 1, 1)
+        except BlockingIOError:
+            return
+        except OSError:
+            message, descriptors = b"", []
+        loop = asyncio.get_running_loop()
+        if not message:
+            if os.getppid() != self._parent:
+                os._exit(1)
+            loop.remove_reader(self._channel.fileno())
+            self.should_exit = True
+            return
+        for descriptor in descriptors:
+            connection = socket.socket(fileno=descriptor)
+            connection.setblocking(False)
+            task = loop.create_task(self._open(connection))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    async def _open(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+
+        def protocol() -> asyncio.Protocol:
+            return self.config.http_protocol_class(  # type: ignore[call-arg]
+                config=self.config, server_state=self.server_state, app_state=self.lifespan.state, _loop=loop
+            )
+
+        try:
+            await loop.connect_accepted_socket(protocol, connection)
+        except OSError:  # the client is gone
+            connection.close()
+            self.config.http_protocol_class.row.closed()  # type: ignore[attr-defined]

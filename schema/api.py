@@ -1,0 +1,80 @@
+"""The API: every noun's queries, mutations and subscriptions as one schema.
+
+Invariant: no schema extension, because ``schema.operations`` runs none.
+"""
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from schema.conversions import ConversionMutation, ConversionQuery
+from schema.credentials import CredentialMutation, CredentialQuery
+from schema.currencies import CurrencyMutation, CurrencyQuery
+from schema.customers import CustomerMutation, CustomerQuery
+from schema.hubs import HubQuery
+from schema.institutions import InstitutionMutation, InstitutionQuery
+from schema.issues import IssueMutation
+from schema.movements import MovementQuery
+from schema.nodes import NodeQuery
+from schema.proposals import RateMutation, RateQuery
+from schema.quotes import QuoteMutation, QuoteQuery
+from schema.redemptions import RedemptionMutation
+from schema.reports import ReportQuery
+from schema.reversals import ReversalMutation
+from schema.scalars import SCALARS
+from schema.shortcuts import shorten
+from schema.subscriptions import Subscription as Updates
+from schema.transfers import TransferMutation
+from schema.windows import WindowMutation, WindowQuery
+
+
+@strawberry.type(description="What can be asked. All but `hub` needs a key.")
+class Query(
+    HubQuery,
+    CredentialQuery,
+    NodeQuery,
+    InstitutionQuery,
+    CurrencyQuery,
+    RateQuery,
+    QuoteQuery,
+    CustomerQuery,
+    ConversionQuery,
+    MovementQuery,
+    WindowQuery,
+    ReportQuery,
+):
+    pass
+
+
+@strawberry.type(
+    description="What can be done. A refusal is data, in each result's union; errors are malformed requests, missing "
+    "rights and faults."
+)
+class Mutation(
+    InstitutionMutation,
+    CredentialMutation,
+    CurrencyMutation,
+    RateMutation,
+    CustomerMutation,
+    IssueMutation,
+    TransferMutation,
+    QuoteMutation,
+    ConversionMutation,
+    RedemptionMutation,
+    ReversalMutation,
+    WindowMutation,
+):
+    pass
+
+
+@strawberry.type(description="What goes on answering.")
+class Subscription(Updates):
+    pass
+
+
+api = strawberry.Schema(Query, Mutation, Subscription, config=StrawberryConfig(scalar_map=SCALARS))
+shorten(api)
+
+
+def sdl() -> str:
+    """The API in GraphQL's schema definition language."""
+    return f"{api.as_str()}\n"

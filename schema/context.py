@@ -1,0 +1,233 @@
+"""The context of one request: who asks, in which language, and the doors to the core that resolvers use.
+
+Resolvers look through ``read`` and act through ``submit``; nothing else touches the database. A read is short and is
+never shared by fields that are resolved at the same time; what nested fields need is loaded through ``loaders``, each
+batch of keys in a read of its own. Whoever has no key is ``Unauthenticated`` at both doors.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, TypeVar
+
+import strawberry
+from strawberry.dataloader import DataLoader
+
+from hub import lookups
+from hub.access import Credential
+from hub.configuration import Configuration
+from hub.errors import Fault, Unauthenticated
+from hub.ledger.commands import Command
+from hub.ledger.decide import Outcome
+from hub.ledger.engine import Engine
+from hub.ledger.records import Account, Conversion, Exposure, Movement, Net, Window
+from hub.reading import Reader, Reading, sees
+from hub.settings import Settings
+from schema.incoming import Incoming
+
+
+class StoredReport(Protocol):
+    """A settlement report as it was signed."""
+
+    @property
+    def window(self) -> int: ...
+    @property
+    def institution(self) -> int: ...
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def jws(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def previous_digest(self) -> str | None: ...
+
+
+class Reports(Protocol):
+    """The settlement reports of the hub."""
+
+    async def report(self, reader: Reader, window_id: int, institution_id: int, /) -> StoredReport | None:
+        """An institution's report of a closed window; None: there is none."""
+
+    async def ensure(self, window_id: int, /) -> None:
+        """See to it that a closed window's reports are stored."""
+
+
+class Updates(Protocol):
+    """Word of what other processes, and this one, have committed."""
+
+    def subscribe(self) -> AbstractAsyncContextManager[AsyncIterator[int]]:
+        """Numbers of batches, each after it was committed; several may be announced as one, and one twice."""
+
+
+@dataclass
+class Context:
+    """Made for each request by the application. ``credential`` None: nobody has presented a key."""
+
+    engine: Engine
+    reading: Reading
+    settings: Settings
+    incoming: Incoming
+    credential: int | None
+    reports: Reports
+    updates: Updates
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Reader]:
+        """A look at the hub for the caller.
+
+        Raises:
+            Unauthenticated: there is no key, or it is not live any more.
+        """
+        if self.credential is None:
+            raise Unauthenticated
+        async with self.reading.open(self.credential) as reader:
+            yield reader
+
+    @property
+    def actor(self) -> int:
+        """The credential that acts.
+
+        Raises:
+            Unauthenticated: there is none.
+        """
+        if self.credential is None:
+            raise Unauthenticated
+        return self.credential
+
+    async def submit(self, command: Command) -> Outcome:
+        """The outcome of ``command``, after it was committed.
+
+        Raises:
+            Fault: the command was not looked at, for want of a key or a right, or failed for a reason of the hub's own.
+        """
+        [answer] = await self.engine.submit([command])
+        if isinstance(answer, Fault):
+            raise answer
+        return answer
+
+    async def submit_many(self, commands: Sequence[Command]) -> list[Outcome]:
+        """The outcomes of ``commands``, in their order.
+
+        Raises:
+            Fault: that of the first command that has one; the others may have been done, and can be asked again.
+        """
+        outcomes = []
+        for answer in await self.engine.submit(commands):
+            if isinstance(answer, Fault):
+                raise answer
+            outcomes.append(answer)
+        return outcomes
+
+    async def look(self, command: Command) -> Outcome:
+        """What ``command`` would come to now.
+
+        Raises:
+            Fault: as ``submit``.
+        """
+        answer = await self.engine.look(command)
+        if isinstance(answer, Fault):
+            raise answer
+        return answer
+
+    @property
+    def configuration(self) -> Configuration:
+        """What is configured, as of the latest read or act of this process."""
+        return self.engine.configuration
+
+    @property
+    def viewer(self) -> Credential:
+        """The caller's credential, once a read or an act has found it live.
+
+        Raises:
+            Unauthenticated: there is none.
+        """
+        found = self.configuration.credentials.get(self.actor)
+        if found is None:
+            raise Unauthenticated
+        return found
+
+    def sees(self, *homes: int) -> bool:
+        """Whether what belongs to any of these institutions is open to the caller."""
+        return sees(self.configuration, self.viewer, *homes)
+
+    @cached_property
+    def loaders(self) -> "Loaders":
+        """What nested fields load."""
+        return Loaders(self)
+
+
+class Loaders:
+    """What nested fields need, gathered over one tick and loaded with one statement; nothing is kept, because an
+    operation may act between two looks. What the caller may not see is left out."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.balances = DataLoader(self._balances, cache=False)
+        self.circulation = DataLoader(self._circulation, cache=False)
+        self.positions = DataLoader(self._positions, cache=False)
+        self.movements = DataLoader(self._movements, cache=False)
+        self.conversions = DataLoader(self._conversions, cache=False)
+        self.windows = DataLoader(self._windows, cache=False)
+        self.nets = DataLoader(self._nets, cache=False)
+
+    async def _balances(self, keys: list[tuple[int, int]]) -> list[list[Account]]:
+        """By customer and institution."""
+        async with self._context.read() as reader:
+            found = await lookups.balances(reader, {id for id, home in keys if reader.sees(home)})
+        return [found.get(id, []) for id, _ in keys]
+
+    async def _circulation(self, keys: list[str]) -> list[int]:
+        """By currency's code; open to all."""
+        async with self._context.read() as reader:
+            found = await lookups.circulation(reader, set(keys))
+        return [found.get(key, 0) for key in keys]
+
+    async def _positions(self, keys: list[int]) -> list[list[Exposure]]:
+        """By institution."""
+        async with self._context.read() as reader:
+            found = await lookups.positions(reader, {key for key in keys if reader.sees(key)})
+        return [found.get(key, []) for key in keys]
+
+    async def _movements(self, keys: list[int]) -> list[Movement | None]:
+        """By identifier."""
+        async with self._context.read() as reader:
+            found = await lookups.movements(reader, set(keys))
+            return _where(found, keys, lambda one: reader.sees(*homes_of(one)))
+
+    async def _conversions(self, keys: list[int]) -> list[Conversion | None]:
+        """By identifier; visible at both ends."""
+        async with self._context.read() as reader:
+            found = await lookups.conversions(reader, set(keys))
+            return _where(found, keys, lambda one: reader.sees(one.source.institution, one.target.institution))
+
+    async def _windows(self, keys: list[int]) -> list[Window | None]:
+        """By identifier; open to all."""
+        async with self._context.read() as reader:
+            found = await lookups.windows(reader, set(keys))
+        return [found.get(key) for key in keys]
+
+    async def _nets(self, keys: list[int]) -> list[list[tuple[Net, bool]]]:
+        """By window."""
+        async with self._context.read() as reader:
+            found = await lookups.nets(reader, set(keys))
+            return [[one for one in found.get(key, []) if reader.sees(one[0].institution)] for key in keys]
+
+
+def homes_of(movement: Movement) -> list[int]:
+    """The institutions to whom an act is open: its customers', its merchant and who acted."""
+    homes = [party.institution for party in (movement.source, movement.target) if party is not None]
+    if movement.merchant is not None:
+        homes.append(movement.merchant)
+    return [*homes, movement.for_institution]
+
+
+T = TypeVar("T")
+
+
+def _where(found: Mapping[int, T], keys: Sequence[int], visible: Callable[[T], bool]) -> list[T | None]:
+    return [one if (one := found.get(key)) is not None and visible(one) else None for key in keys]
+
+
+Info = strawberry.Info[Context, None]

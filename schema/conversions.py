@@ -1,0 +1,220 @@
+"""Conversions: points of one currency that became points of another. Visible at both ends."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from hub import ids, lookups
+from hub.access import Credential
+from hub.configuration import Configuration
+from hub.ledger import commands, records
+from hub.ledger.decide import Outcome
+from hub.ledger.records import ConversionStatus
+from hub.points import normalise
+from schema.amounts import Money, Points, to_money, to_points
+from schema.batches import homes, submit_rows
+from schema.connection import Connection, connect, page
+from schema.context import Context, Info
+from schema.enums import publish
+from schema.fields import field, mutation
+from schema.inputs import KEY, After, CustomerInput, First, Id, built_by, customer_input, decimal, party
+from schema.node import Node
+from schema.rates import Rate, to_rate
+from schema.refusals import Refused, refusal_of, result_of
+from schema.scalars import Decimal
+from schema.windows import SettlementWindow, to_window
+
+publish(
+    ConversionStatus,
+    "ConversionStatus",
+    "The life of a conversion.",
+    PENDING="A partner has not answered yet.",
+    COMPLETED="The points have arrived.",
+    REFUSED="A partner refused, and nothing was changed.",
+    REVERSED="All of it was reversed.",
+    IN_DOUBT="It is unknown what a partner did; it is asked again.",
+)
+
+
+@strawberry.type(description="Points of one currency that became points of another.")
+class Conversion(Node):
+    record: strawberry.Private[records.Conversion]
+    status: ConversionStatus = strawberry.field(description="Where it is in its life; as it is now, replayed or not.")
+    source: Points = strawberry.field(description="What was given.")
+    target: Points = strawberry.field(description="What was received, bonus included.")
+    bonus: Points = strawberry.field(description="What of it is bonus.")
+    fee: Money = strawberry.field(description="What the source's issuer is charged.")
+    settlement: Money = strawberry.field(description="What the source's issuer pays the target's.")
+    created_at: datetime = strawberry.field(description="When it was asked for.")
+    completed_at: datetime | None = strawberry.field(description="When the points arrived.")
+    refusal: Refused | None = strawberry.field(description="Why a partner refused it, if one did.")
+    replayed: bool = strawberry.field(description="Whether this is the answer that was given before under this key.")
+    sequence: str = strawberry.field(description="Its place in the order of all acts, as a decimal number.")
+
+    @field("The rate version that it was made at.")
+    def rate(self, info: Info) -> Rate:
+        configuration = info.context.configuration
+        return to_rate(configuration, configuration.rates[self.record.rate])
+
+    @field("The settlement window that its money falls into.")
+    async def window(self, info: Info) -> SettlementWindow | None:
+        found = await info.context.loaders.windows.load(self.record.window)
+        return None if found is None else to_window(found)
+
+
+ConversionResult = Annotated[
+    Conversion | Refused, strawberry.union("ConversionResult", description="The conversion, or why there is none.")
+]
+
+
+@strawberry.input(description="A conversion at the rate of the moment.")
+class ConvertInput:
+    idempotency_key: str = strawberry.field(description=KEY)
+    source: CustomerInput = strawberry.field(description="Whose points are given.")
+    target: CustomerInput = strawberry.field(description="Who receives; enrolled if the institution has that so.")
+    source_currency: str = strawberry.field(description="The code of the currency that is given.")
+    target_currency: str = strawberry.field(description="The code of the currency that it becomes.")
+    source_amount: Decimal = strawberry.field(description="How many points are given.")
+    min_target_amount: Decimal | None = strawberry.field(
+        default=None, description="The least that is to be received, bonus included; otherwise SLIPPAGE."
+    )
+
+
+def convert_input(value: Mapping[str, Any]) -> ConvertInput:
+    """A row of a request; hot."""
+    return ConvertInput(
+        idempotency_key=value["idempotencyKey"],
+        source=customer_input(value["source"]),
+        target=customer_input(value["target"]),
+        source_currency=value["sourceCurrency"],
+        target_currency=value["targetCurrency"],
+        source_amount=value["sourceAmount"],
+        min_target_amount=value.get("minTargetAmount"),
+    )
+
+
+built_by(ConvertInput, convert_input)
+
+
+@strawberry.type
+class ConversionQuery:
+    @field("A conversion.")
+    async def conversion(self, info: Info, id: Id) -> Conversion | None:
+        return await conversion_by_id(info.context, ids.number(id, ids.CONVERSION))
+
+    @field(
+        "Conversions that have an end at the caller's institution or below it, the newest first; the operator's: all."
+    )
+    async def conversions(
+        self,
+        info: Info,
+        institution: Annotated[
+            str | None, strawberry.argument(description="Only with an end at the institution of this code.")
+        ] = None,
+        status: Annotated[ConversionStatus | None, strawberry.argument(description="Only in this state.")] = None,
+        first: First = 50,
+        after: After = None,
+    ) -> Connection[Conversion]:
+        wanted = page(first, after, tuple[int])
+        found: list[records.Conversion] = []
+        async with info.context.read() as reader:
+            configuration = reader.configuration
+            home = None if institution is None else configuration.institution(institution)
+            if institution is None or home is not None:
+                found = await lookups.conversions_page(
+                    reader,
+                    within(configuration, reader.viewer),
+                    None if home is None else home.id,
+                    status,
+                    None if wanted.after is None else wanted.after[0],
+                    wanted.rows,
+                )
+        return connect(found, wanted, lambda one: to_conversion(configuration, one), lambda one: (one.id,))
+
+
+@strawberry.type
+class ConversionMutation:
+    @mutation(
+        "Convert points. By a trader of the source customer's institution or of one above it, or by the operator."
+    )
+    async def convert(
+        self, info: Info, input: Annotated[ConvertInput, strawberry.argument(description="The conversion.")]
+    ) -> ConversionResult:
+        outcome = await info.context.submit(convert_command(info.context.actor, input))
+        return to_conversion_result(info.context, outcome)
+
+    @mutation("Convert many: at most 10,000 rows, each standing alone, one result per row in order.")
+    async def convert_batch(
+        self, info: Info, input: Annotated[list[ConvertInput], strawberry.argument(description="The rows.")]
+    ) -> list[ConversionResult]:
+        context = info.context
+        actor = context.actor
+        rows = [convert_command(actor, row) for row in input]
+        return [to_conversion_result(context, outcome) for outcome in await submit_rows(context, rows, sources)]
+
+
+async def conversion_by_id(context: Context, id: int | None) -> Conversion | None:
+    """The conversion with this identifier, if there is one for the caller."""
+    async with context.read() as reader:
+        found = None if id is None else (await lookups.conversions(reader, {id})).get(id)
+        if found is None or not reader.sees(found.source.institution, found.target.institution):
+            return None
+        return to_conversion(reader.configuration, found)
+
+
+def within(configuration: Configuration, viewer: Credential) -> set[int] | None:
+    """The viewer's institution and all below it; None: the whole hub is open to it."""
+    if viewer.sees_all:
+        return None
+    found, waiting = set(), [viewer.institution]
+    while waiting:
+        node = waiting.pop()
+        found.add(node)
+        waiting.extend(configuration.children.get(node, ()))
+    return found
+
+
+def convert_command(actor: int, input: ConvertInput) -> commands.Convert:
+    return commands.Convert(
+        actor=actor,
+        key=input.idempotency_key,
+        source=party(input.source),
+        target=party(input.target),
+        source_currency=input.source_currency,
+        target_currency=input.target_currency,
+        amount=normalise(input.source_amount),
+        minimum_target=decimal(input.min_target_amount),
+    )
+
+
+def sources(configuration: Configuration, rows: Iterable[commands.Convert]) -> set[int]:
+    """For whom rows trade: the source customers' institutions."""
+    return homes(configuration, {((row.source_currency, row.target_currency), row.source.institution) for row in rows})
+
+
+def to_conversion_result(context: Context, outcome: Outcome) -> Conversion | Refused:
+    if (no := refusal_of(outcome, context.incoming.language)) is not None:
+        return no
+    return to_conversion(context.configuration, result_of(outcome, records.Conversion), outcome.replayed)
+
+
+def to_conversion(configuration: Configuration, conversion: records.Conversion, replayed: bool = False) -> Conversion:
+    rate, figures = configuration.rates[conversion.rate], conversion.figures
+    source, target = configuration.currencies[rate.source], configuration.currencies[rate.target]
+    return Conversion(
+        record=conversion,
+        id=strawberry.ID(ids.text(ids.CONVERSION, conversion.id)),
+        status=conversion.status,
+        source=to_points(figures.source, source),
+        target=to_points(figures.target, target),
+        bonus=to_points(figures.bonus, target),
+        fee=to_money(figures.fee, rate.money),
+        settlement=to_money(figures.settlement, rate.money),
+        created_at=conversion.at,
+        completed_at=conversion.completed_at,
+        refusal=None,
+        replayed=replayed,
+        sequence=str(conversion.id),
+    )

@@ -1,0 +1,106 @@
+"""Point currencies: asking for them, and registering one."""
+
+from typing import Annotated
+
+import strawberry
+
+from hub import currencies as core
+from hub.currencies import ExpiryKind, RateConsent
+from hub.ledger import commands
+from schema.connection import Connection, connect, page
+from schema.context import Info
+from schema.directory import PointCurrency, to_currency
+from schema.fields import field, mutation
+from schema.inputs import After, First, MoneyInput, money_text
+from schema.refusals import Refused, refusal_of, result_of
+from schema.scalars import JSON
+
+PointCurrencyResult = Annotated[
+    PointCurrency | Refused,
+    strawberry.union("PointCurrencyResult", description="The point currency, or why there is none."),
+]
+
+
+@strawberry.input(description="When a currency's points end.")
+class ExpiryPolicyInput:
+    kind: ExpiryKind = strawberry.field(description="The rule.")
+    months: int | None = strawberry.field(
+        default=None, description="Needed for MONTHS_AFTER_EARNING, possible for the ends of month and year."
+    )
+
+
+@strawberry.input(description="A new point currency.")
+class RegisterPointCurrencyInput:
+    code: str = strawberry.field(
+        description="1 to 32 letters, digits, `_`, `.` or `-`; unique, for ever, and not that of money."
+    )
+    name: str = strawberry.field(description="Its name, at most 200 characters.")
+    issuer: str = strawberry.field(description="The code of the institution that owes its points.")
+    scale: int = strawberry.field(default=0, description="How many decimal places an amount may have, 0 to 6.")
+    unit_value: MoneyInput = strawberry.field(
+        description="The settlement value of one point, with at most 12 decimal places."
+    )
+    expiry: ExpiryPolicyInput | None = strawberry.field(default=None, description="Default: its points do not end.")
+    transferable: bool = strawberry.field(
+        default=True, description="Whether a customer's points may pass to another customer."
+    )
+    cashable: bool = strawberry.field(default=False, description="Whether points may become money.")
+    rate_consent: RateConsent = strawberry.field(
+        default=RateConsent.ISSUER,
+        description="Whether the issuer itself accepts rates or leaves that to the operator.",
+    )
+    adapter: str = strawberry.field(default="hosted", description='Who keeps the balances; "hosted": the hub.')
+    adapter_config: JSON | None = strawberry.field(
+        default=None, description='What the partner adapter needs; nothing for "hosted".'
+    )
+
+
+@strawberry.type
+class CurrencyQuery:
+    @field("The point currency with this code.")
+    async def point_currency(
+        self, info: Info, code: Annotated[str, strawberry.argument(description="The currency's code.")]
+    ) -> PointCurrency | None:
+        async with info.context.read() as reader:
+            found = reader.configuration.currency(code)
+        return None if found is None else to_currency(found)
+
+    @field("All point currencies, by code.")
+    async def point_currencies(self, info: Info, first: First = 50, after: After = None) -> Connection[PointCurrency]:
+        wanted = page(first, after, tuple[str])
+        async with info.context.read() as reader:
+            configuration = reader.configuration
+        codes = sorted(code for code in configuration.currency_codes if wanted.after is None or code > wanted.after[0])
+        found = [configuration.currencies[configuration.currency_codes[code]] for code in codes[: wanted.rows]]
+        return connect(found, wanted, to_currency, lambda of: (of.code,))
+
+
+@strawberry.type
+class CurrencyMutation:
+    @mutation("Register a point currency. By an administrator of its issuer or of one above it, or by the operator.")
+    async def register_point_currency(
+        self,
+        info: Info,
+        input: Annotated[RegisterPointCurrencyInput, strawberry.argument(description="The currency.")],
+    ) -> PointCurrencyResult:
+        outcome = await info.context.submit(register_command(info.context.actor, input))
+        if (no := refusal_of(outcome, info.context.incoming.language)) is not None:
+            return no
+        return to_currency(result_of(outcome, core.PointCurrency))
+
+
+def register_command(actor: int, input: RegisterPointCurrencyInput) -> commands.RegisterPointCurrency:
+    return commands.RegisterPointCurrency(
+        actor=actor,
+        code=input.code,
+        name=input.name,
+        issuer=input.issuer,
+        scale=input.scale,
+        unit_value=money_text(input.unit_value),
+        expiry=ExpiryKind.NEVER if input.expiry is None else input.expiry.kind,
+        expiry_months=None if input.expiry is None else input.expiry.months,
+        transferable=input.transferable,
+        cashable=input.cashable,
+        rate_consent=input.rate_consent,
+        adapter=input.adapter,
+    )

@@ -1,0 +1,105 @@
+"""Customers: who they are, and what they hold. Of a customer of others only institution and reference show."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from hub import ids, lookups
+from hub.currencies import PointCurrency as Currency
+from hub.ledger import commands, records
+from hub.points import render
+from schema.context import Info
+from schema.directory import Institution, PointCurrency, institution_of, to_currency
+from schema.fields import field, mutation
+from schema.inputs import CustomerInput, party
+from schema.node import Node
+from schema.refusals import Refused, refusal_of, result_of
+from schema.scalars import Decimal
+
+
+@strawberry.type(description="Points that were earned together and end together.")
+class Lot:
+    amount: Decimal = strawberry.field(description="What is left of them.")
+    earned_at: datetime = strawberry.field(description="When they were earned.")
+    expires_at: datetime | None = strawberry.field(description="The first instant at which they are gone.")
+
+
+@strawberry.type(description="What a customer holds of one currency.")
+class Balance:
+    of: strawberry.Private[Currency]
+    total: Decimal = strawberry.field(description="All of it.")
+    available: Decimal = strawberry.field(description="What may be spent: the total less what is held.")
+    held: Decimal = strawberry.field(description="What is promised and not yet spent.")
+    lots: list[Lot] = strawberry.field(description="The open lots, the earliest expiry first.")
+
+    @field("The currency.")
+    def currency(self) -> PointCurrency:
+        return to_currency(self.of)
+
+
+@strawberry.type(description="A customer, as its institution knows it.")
+class Customer(Node):
+    record: strawberry.Private[records.Customer]
+    reference: str = strawberry.field(description="What the institution calls the customer; empty once it was erased.")
+
+    @field("The customer's institution.")
+    def institution(self, info: Info) -> Institution:
+        return institution_of(info.context.configuration, self.record.institution)
+
+    @field("What the customer holds, by currency; empty for whoever does not see the institution from within.")
+    async def balances(self, info: Info) -> list[Balance]:
+        found = await info.context.loaders.balances.load((self.record.id, self.record.institution))
+        configuration = info.context.configuration
+        return [
+            to_balance(account, of) for account in found if (of := configuration.currency(account.currency)) is not None
+        ]
+
+
+CustomerResult = Annotated[
+    Customer | Refused, strawberry.union("CustomerResult", description="The customer, or why there is none.")
+]
+
+
+@strawberry.type
+class CustomerQuery:
+    @field("The customer that an institution knows by this reference.")
+    async def customer(
+        self,
+        info: Info,
+        institution: Annotated[str, strawberry.argument(description="The institution's code.")],
+        reference: Annotated[str, strawberry.argument(description="What the institution calls the customer.")],
+    ) -> Customer | None:
+        async with info.context.read() as reader:
+            home = reader.configuration.institution(institution)
+            found = None if home is None else await lookups.customer(reader, home.id, reference)
+        return None if found is None else to_customer(found)
+
+
+@strawberry.type
+class CustomerMutation:
+    @mutation("Enroll a customer of an institution. By a trader of it or of one above it, or by the operator.")
+    async def enroll_customer(
+        self, info: Info, input: Annotated[CustomerInput, strawberry.argument(description="The customer.")]
+    ) -> CustomerResult:
+        command = commands.EnrollCustomer(actor=info.context.actor, customer=party(input))
+        outcome = await info.context.submit(command)
+        if (no := refusal_of(outcome, info.context.incoming.language)) is not None:
+            return no
+        return to_customer(result_of(outcome, records.Customer))
+
+
+def to_customer(customer: records.Customer) -> Customer:
+    return Customer(
+        record=customer, id=strawberry.ID(ids.text(ids.CUSTOMER, customer.id)), reference=customer.reference or ""
+    )
+
+
+def to_balance(account: records.Account, of: Currency) -> Balance:
+    return Balance(
+        of=of,
+        total=Decimal(render(account.balance, of.scale)),
+        available=Decimal(render(account.available, of.scale)),
+        held=Decimal(render(account.pending_debits, of.scale)),
+        lots=[],
+    )

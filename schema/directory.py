@@ -1,0 +1,193 @@
+"""The directory: institutions and point currencies as every member sees them.
+
+They name each other (an institution's currencies, a currency's issuer), so they stand together here; how they are asked
+for and configured is in the files of their own names. Positions and children are for those who see the institution.
+"""
+
+import strawberry
+
+from hub import currencies as core
+from hub import ids, institutions
+from hub.configuration import Configuration
+from hub.ledger.records import Exposure
+from hub.money import format_millionths
+from schema.amounts import Money, Points, to_points, to_price
+from schema.context import Info
+from schema.enums import publish
+from schema.fields import field
+from schema.node import Node
+from schema.scalars import Decimal
+
+publish(
+    institutions.Kind,
+    "InstitutionKind",
+    "What an institution is to its customers; it has no effect on money.",
+    OPERATOR="The hub's operator, at the root of the tree.",
+    ALLIANCE="A group of institutions.",
+    BANK="A bank.",
+    TELECOM="A telephone company.",
+    AIRLINE="An airline.",
+    MERCHANT="A merchant.",
+    BRANCH="A branch of an institution.",
+    DEPARTMENT="A department of an institution.",
+    STORE="A single store.",
+    OTHER="Anything else.",
+)
+publish(
+    institutions.Status,
+    "InstitutionStatus",
+    "Whether an institution may act. One that is not active stops all below it as well.",
+    ACTIVE="It may act.",
+    SUSPENDED="Nothing is done with it for now.",
+    CLOSED="Nothing new is done with it; what was promised, a quote or a reversal, is kept.",
+)
+publish(
+    core.ExpiryKind,
+    "ExpiryKind",
+    "When points end.",
+    NEVER="They do not.",
+    MONTHS_AFTER_EARNING="A number of months after they were earned.",
+    END_OF_MONTH="At the end of the month in which they were earned, or of one that many months later.",
+    END_OF_YEAR="At the end of the year in which they were earned, or of the one that many months later lies in.",
+)
+publish(
+    core.RateConsent,
+    "RateConsent",
+    "Who agrees to a rate on the issuer's behalf.",
+    ISSUER="The issuer itself.",
+    OPERATOR="The operator, to whom the issuer has left it.",
+)
+
+
+@strawberry.type(description="Who takes part in the hub: one node of its tree.")
+class Institution(Node):
+    record: strawberry.Private[institutions.Institution]
+    code: str = strawberry.field(description="Its unique code, which never changes.")
+    name: str = strawberry.field(description="Its name.")
+    kind: institutions.Kind = strawberry.field(description="What it is to its customers.")
+    status: institutions.Status = strawberry.field(description="Its own status; those above it count as well.")
+    zones: list[str] = strawberry.field(description="The economic zones it belongs to.")
+
+    @field("The institution above it; none for the operator.")
+    def parent(self, info: Info) -> "Institution | None":
+        return None if self.record.parent is None else institution_of(info.context.configuration, self.record.parent)
+
+    @field("Those directly below it; empty for whoever does not see it from within.")
+    def children(self, info: Info) -> list["Institution"]:
+        if not info.context.sees(self.record.id):
+            return []
+        configuration = info.context.configuration
+        below = [configuration.institutions[id] for id in configuration.children.get(self.record.id, ())]
+        return [to_institution(node) for node in sorted(below, key=lambda node: node.code)]
+
+    @field("The point currencies that it issues.")
+    def point_currencies(self, info: Info) -> list["PointCurrency"]:
+        every = info.context.configuration.currencies.values()
+        issued = [of for of in every if of.issuer == self.record.id]
+        return [to_currency(of) for of in sorted(issued, key=lambda of: of.code)]
+
+    @field("What the hub owes it, by currency; empty for whoever does not see it from within.")
+    async def positions(self, info: Info) -> list["Position"]:
+        found = await info.context.loaders.positions.load(self.record.id)
+        return [to_position(exposure) for exposure in found]
+
+
+@strawberry.type(
+    description="What the hub owes an institution in the open window, in one currency; negative: what it owes."
+)
+class Position:
+    record: strawberry.Private[Exposure]
+    currency: str = strawberry.field(description="ISO 4217.")
+    own: Decimal = strawberry.field(description="By itself.")
+    subtree: Decimal = strawberry.field(description="Together with all below it.")
+    exposure: Decimal = strawberry.field(
+        description="What the subtree owes: in the open window, pending, and closed but not settled."
+    )
+    debit_cap: Decimal | None = strawberry.field(description="The most that the exposure may become; null: no cap.")
+    available: Decimal | None = strawberry.field(description="What is left of the cap; null: no cap.")
+
+    @field("Whose position it is.")
+    def institution(self, info: Info) -> Institution:
+        return institution_of(info.context.configuration, self.record.institution)
+
+
+@strawberry.type(description="When a currency's points end.")
+class ExpiryPolicy:
+    kind: core.ExpiryKind = strawberry.field(description="The rule.")
+    months: int | None = strawberry.field(description="How many months the rule counts, if it counts any.")
+
+
+@strawberry.type(description="A point currency: what a point is, who owes it and what it is worth.")
+class PointCurrency(Node):
+    record: strawberry.Private[core.PointCurrency]
+    code: str = strawberry.field(description="Its unique code, which is never that of money and never changes.")
+    name: str = strawberry.field(description="Its name.")
+    scale: int = strawberry.field(description="How many decimal places an amount may have.")
+    transferable: bool = strawberry.field(description="Whether a customer's points may pass to another customer.")
+    cashable: bool = strawberry.field(description="Whether points may become money.")
+    rate_consent: core.RateConsent = strawberry.field(
+        description="Whether its issuer accepts rates itself or has left that to the operator."
+    )
+    adapter: str = strawberry.field(description='"hosted" where the hub keeps the balances, or the partner adapter.')
+
+    @field("Who owes the points.")
+    def issuer(self, info: Info) -> Institution:
+        return institution_of(info.context.configuration, self.record.issuer)
+
+    @field("The settlement value of one point.")
+    def unit_value(self) -> Money:
+        return to_price(self.record.unit_value, self.record.money)
+
+    @field("When its points end.")
+    def expiry(self) -> ExpiryPolicy:
+        return ExpiryPolicy(kind=self.record.expiry.kind, months=self.record.expiry.months)
+
+    @field("What all customers hold of it.")
+    async def circulation(self, info: Info) -> Points:
+        return to_points(await info.context.loaders.circulation.load(self.record.code), self.record)
+
+
+def to_institution(node: institutions.Institution) -> Institution:
+    return Institution(
+        record=node,
+        id=strawberry.ID(ids.text(ids.INSTITUTION, node.id)),
+        code=node.code,
+        name=node.name,
+        kind=node.kind,
+        status=node.status,
+        zones=list(node.zones),
+    )
+
+
+def institution_of(configuration: Configuration, id: int) -> Institution:
+    return to_institution(configuration.institutions[id])
+
+
+def to_position(exposure: Exposure) -> Position:
+    def shown(millionths: int) -> Decimal:
+        return Decimal(format_millionths(millionths, exposure.currency))
+
+    cap = exposure.cap
+    return Position(
+        record=exposure,
+        currency=exposure.currency,
+        own=shown(exposure.own),
+        subtree=shown(exposure.subtree),
+        exposure=shown(exposure.exposure),
+        debit_cap=None if cap is None else shown(cap),
+        available=None if cap is None else shown(cap - exposure.exposure),
+    )
+
+
+def to_currency(of: core.PointCurrency) -> PointCurrency:
+    return PointCurrency(
+        record=of,
+        id=strawberry.ID(ids.text(ids.CURRENCY, of.id)),
+        code=of.code,
+        name=of.name,
+        scale=of.scale,
+        transferable=of.transferable,
+        cashable=of.cashable,
+        rate_consent=of.rate_consent,
+        adapter=of.adapter,
+    )

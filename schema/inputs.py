@@ -1,0 +1,84 @@
+"""Inputs: what many requests are made of, and how a value of the request becomes text of a command.
+
+Input types whose rows come by the thousand are built by a function of their own: Strawberry's generic conversion of a
+row costs several times as much as everything else that is done with it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar, overload
+
+import strawberry
+from strawberry.types import get_object_definition
+from strawberry.types.arguments import InputContext
+
+from hub.ledger.commands import MoneyText, Party
+from hub.points import normalise
+from schema.scalars import Decimal
+
+T = TypeVar("T")
+
+First = Annotated[int | None, strawberry.argument(description="How many rows at most, 1 to 200.")]
+After = Annotated[str | None, strawberry.argument(description="Continue after the row that carries this cursor.")]
+Id = Annotated[strawberry.ID, strawberry.argument(description="Its identifier.")]
+Reason = Annotated[str, strawberry.argument(description="Why, for the record; not blank.")]
+
+KEY = "Names this request for ever within the caller's institution: the same request under it gets the same answer."
+
+
+@strawberry.input(description="A customer, as its institution knows it.")
+class CustomerInput:
+    institution: str = strawberry.field(description="The code of the customer's institution.")
+    reference: str = strawberry.field(description="What the institution calls the customer.")
+
+
+@strawberry.input(description="An amount of money, or a price in it.")
+class MoneyInput:
+    amount: Decimal = strawberry.field(description="In the currency's major unit.")
+    currency: str = strawberry.field(description="ISO 4217.")
+
+
+@strawberry.input(description="An exact ratio of two positive whole numbers: target points per source points.")
+class RatioInput:
+    numerator: str = strawberry.field(description="Target points.")
+    denominator: str = strawberry.field(description="Source points.")
+
+
+def built_by(kind: type[T], build: Callable[[Mapping[str, Any]], T]) -> None:
+    """Have ``kind``, an input type, built by ``build`` from the fields as the API names them. Fields that were left out
+    and have no default are not among them."""
+
+    def from_input(_kind: type, value: Mapping[str, Any], _context: InputContext) -> T:
+        return build(value)
+
+    get_object_definition(kind, strict=True).from_input = from_input
+
+
+def customer_input(value: Mapping[str, Any]) -> CustomerInput:
+    """A customer of a request; hot."""
+    return CustomerInput(institution=value["institution"], reference=value["reference"])
+
+
+built_by(CustomerInput, customer_input)
+
+
+def party(customer: CustomerInput) -> Party:
+    """The customer as commands name it."""
+    return Party(customer.institution, customer.reference)
+
+
+@overload
+def decimal(value: Decimal) -> str: ...
+@overload
+def decimal(value: Decimal | None) -> str | None: ...
+def decimal(value: Decimal | None) -> str | None:
+    """The shortest text of a decimal, so that ``1.0`` and ``1.00`` are one request."""
+    return None if value is None else normalise(value)
+
+
+@overload
+def money_text(value: MoneyInput) -> MoneyText: ...
+@overload
+def money_text(value: MoneyInput | None) -> MoneyText | None: ...
+def money_text(value: MoneyInput | None) -> MoneyText | None:
+    """Money as commands name it."""
+    return None if value is None else MoneyText(normalise(value.amount), value.currency)

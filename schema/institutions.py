@@ -1,0 +1,139 @@
+"""Institutions: asking for them, making and moving them, and the caps on what their subtrees may owe."""
+
+from typing import Annotated
+
+import strawberry
+
+from hub import institutions as core
+from hub import lookups
+from hub.institutions import Kind, Status
+from hub.ledger import commands
+from hub.ledger.records import Exposure
+from schema.connection import Connection, connect, page
+from schema.context import Info
+from schema.directory import Institution, Position, to_institution, to_position
+from schema.fields import field, mutation
+from schema.inputs import After, First, Reason, decimal
+from schema.refusals import Refused, refusal_of, result_of
+from schema.scalars import Decimal
+
+Code = Annotated[str, strawberry.argument(description="The institution's code.")]
+
+InstitutionResult = Annotated[
+    Institution | Refused,
+    strawberry.union("InstitutionResult", description="The institution as it is now, or why not."),
+]
+PositionResult = Annotated[
+    Position | Refused, strawberry.union("PositionResult", description="The position under its cap, or why not.")
+]
+
+
+@strawberry.input(description="A new institution.")
+class CreateInstitutionInput:
+    code: str = strawberry.field(description="1 to 32 letters, digits, `_`, `.` or `-`; unique, and for ever.")
+    name: str = strawberry.field(description="Its name, at most 200 characters.")
+    kind: Kind = strawberry.field(description="What it is to its customers; not OPERATOR.")
+    parent: str | None = strawberry.field(
+        default=None, description="The code of the institution above it. Default: the operator."
+    )
+    zones: list[str] | None = strawberry.field(default=None, description="The economic zones it belongs to.")
+    auto_enroll: bool = strawberry.field(
+        default=True,
+        description="Whether a credit to an unknown reference enrolls that customer; otherwise it is NOT_FOUND.",
+    )
+
+
+@strawberry.input(description="The most that an institution's subtree may owe in one currency.")
+class SetDebitCapInput:
+    institution: str = strawberry.field(description="The institution's code.")
+    currency: str = strawberry.field(description="ISO 4217.")
+    amount: Decimal | None = strawberry.field(
+        default=None, description="In major units; it may be below what is owed now. Default: no cap."
+    )
+
+
+@strawberry.type
+class InstitutionQuery:
+    @field("The institution with this code.")
+    async def institution(self, info: Info, code: Code) -> Institution | None:
+        async with info.context.read() as reader:
+            found = reader.configuration.institution(code)
+        return None if found is None else to_institution(found)
+
+    @field("All institutions, by code.")
+    async def institutions(self, info: Info, first: First = 50, after: After = None) -> Connection[Institution]:
+        wanted = page(first, after, tuple[str])
+        async with info.context.read() as reader:
+            configuration = reader.configuration
+        codes = sorted(
+            code for code in configuration.institution_codes if wanted.after is None or code > wanted.after[0]
+        )
+        found = [configuration.institutions[configuration.institution_codes[code]] for code in codes[: wanted.rows]]
+        return connect(found, wanted, to_institution, lambda node: (node.code,))
+
+
+@strawberry.type
+class InstitutionMutation:
+    @mutation("Add an institution. By the operator.")
+    async def create_institution(
+        self,
+        info: Info,
+        input: Annotated[CreateInstitutionInput, strawberry.argument(description="The institution.")],
+    ) -> InstitutionResult:
+        command = commands.CreateInstitution(
+            actor=info.context.actor,
+            code=input.code,
+            name=input.name,
+            kind=input.kind,
+            parent=input.parent,
+            zones=tuple(input.zones or ()),
+            auto_enroll=input.auto_enroll,
+        )
+        return await _configure(info, command)
+
+    @mutation(
+        "Put an institution, with all below it, below another: for rights at once, for money from the next settlement "
+        "window on. By the operator."
+    )
+    async def move_institution(
+        self,
+        info: Info,
+        code: Code,
+        parent: Annotated[str, strawberry.argument(description="The code of the institution to stand below.")],
+    ) -> InstitutionResult:
+        return await _configure(info, commands.MoveInstitution(actor=info.context.actor, code=code, parent=parent))
+
+    @mutation("Suspend, close or reactivate an institution, and thereby all below it. By the operator.")
+    async def set_institution_status(
+        self,
+        info: Info,
+        code: Code,
+        status: Annotated[Status, strawberry.argument(description="The new status.")],
+        reason: Reason,
+    ) -> InstitutionResult:
+        command = commands.SetInstitutionStatus(actor=info.context.actor, code=code, status=status, reason=reason)
+        return await _configure(info, command)
+
+    @mutation("Cap what an institution's subtree may owe in one currency, or lift the cap. By the operator.")
+    async def set_debit_cap(
+        self, info: Info, input: Annotated[SetDebitCapInput, strawberry.argument(description="The cap.")]
+    ) -> PositionResult:
+        context = info.context
+        command = commands.SetDebitCap(
+            actor=context.actor, institution=input.institution, currency=input.currency, amount=decimal(input.amount)
+        )
+        outcome = await context.submit(command)
+        if (no := refusal_of(outcome, context.incoming.language)) is not None:
+            return no
+        async with context.read() as reader:
+            home = reader.configuration.institution_codes[input.institution]
+            found = (await lookups.positions(reader, {home})).get(home, [])
+        nothing = Exposure(home, input.currency, 0, 0, 0, None)
+        return to_position(next((one for one in found if one.currency == input.currency), nothing))
+
+
+async def _configure(info: Info, command: commands.Command) -> Institution | Refused:
+    outcome = await info.context.submit(command)
+    if (no := refusal_of(outcome, info.context.incoming.language)) is not None:
+        return no
+    return to_institution(result_of(outcome, core.Institution))

@@ -1,0 +1,137 @@
+"""Issues: points that their issuer gives to customers."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from hub import ids
+from hub.configuration import Configuration
+from hub.ledger import commands, records
+from hub.ledger.decide import Outcome
+from hub.points import normalise
+from schema.amounts import Points, to_points
+from schema.batches import submit_rows
+from schema.context import Context, Info
+from schema.customers import Customer, to_customer
+from schema.fields import field, mutation
+from schema.inputs import KEY, CustomerInput, built_by, customer_input, party
+from schema.node import Node
+from schema.refusals import Refused, refusal_of, result_of
+from schema.scalars import Decimal
+
+
+@strawberry.type(description="Points that were issued to a customer.")
+class Issue(Node):
+    record: strawberry.Private[records.Movement]
+    points: Points = strawberry.field(description="What was issued.")
+    posted_at: datetime = strawberry.field(description="When.")
+    replayed: bool = strawberry.field(description="Whether this is the answer that was given before under this key.")
+    sequence: str = strawberry.field(description="Its place in the order of all acts, as a decimal number.")
+
+    @field("Who received them.")
+    def customer(self) -> Customer:
+        return to_customer(known(self.record.target))
+
+
+IssuePointsResult = Annotated[
+    Issue | Refused, strawberry.union("IssuePointsResult", description="What was issued, or why nothing was.")
+]
+
+
+@strawberry.input(description="Points to issue to a customer.")
+class IssuePointsInput:
+    idempotency_key: str = strawberry.field(description=KEY)
+    currency: str = strawberry.field(description="The point currency's code.")
+    to: CustomerInput = strawberry.field(description="Who receives them; enrolled if the institution has that so.")
+    amount: Decimal = strawberry.field(description="How many.")
+    earned_at: datetime | None = strawberry.field(
+        default=None, description="When they were earned, not in the future. Default: now."
+    )
+    expires_at: datetime | None = strawberry.field(
+        default=None, description="The first instant at which they are gone. Default: by the currency's policy."
+    )
+    memo: str | None = strawberry.field(default=None, description="A note for the customer's statement.")
+
+
+def issue_input(value: Mapping[str, Any]) -> IssuePointsInput:
+    """A row of a request; hot."""
+    return IssuePointsInput(
+        idempotency_key=value["idempotencyKey"],
+        currency=value["currency"],
+        to=customer_input(value["to"]),
+        amount=value["amount"],
+        earned_at=value.get("earnedAt"),
+        expires_at=value.get("expiresAt"),
+        memo=value.get("memo"),
+    )
+
+
+built_by(IssuePointsInput, issue_input)
+
+
+@strawberry.type
+class IssueMutation:
+    @mutation("Issue points. By a trader of the currency's issuer, or by the operator for it.")
+    async def issue_points(
+        self, info: Info, input: Annotated[IssuePointsInput, strawberry.argument(description="The points.")]
+    ) -> IssuePointsResult:
+        outcome = await info.context.submit(issue_command(info.context.actor, input))
+        return to_issue_result(info.context, outcome)
+
+    @mutation("Issue points to many: at most 10,000 rows, each standing alone, one result per row in order.")
+    async def issue_points_batch(
+        self, info: Info, input: Annotated[list[IssuePointsInput], strawberry.argument(description="The rows.")]
+    ) -> list[IssuePointsResult]:
+        context = info.context
+        actor = context.actor
+        rows = [issue_command(actor, row) for row in input]
+        return [to_issue_result(context, outcome) for outcome in await submit_rows(context, rows, issuers, exact=True)]
+
+
+def issue_command(actor: int, input: IssuePointsInput) -> commands.Issue:
+    return commands.Issue(
+        actor=actor,
+        key=input.idempotency_key,
+        currency=input.currency,
+        to=party(input.to),
+        amount=normalise(input.amount),
+        earned_at=input.earned_at,
+        expires_at=input.expires_at,
+        memo=input.memo,
+    )
+
+
+def issuers(configuration: Configuration, rows: Iterable[commands.Issue]) -> set[int]:
+    """For whom rows trade: a currency's issuer."""
+    found = (configuration.currency(code) for code in {row.currency for row in rows})
+    return {of.issuer for of in found if of is not None}
+
+
+def known(customer: records.Customer | None) -> records.Customer:
+    """A customer that every act of its kind has.
+
+    Raises:
+        LookupError: the act has none.
+    """
+    if customer is None:
+        raise LookupError("the act has no such customer")
+    return customer
+
+
+def to_issue_result(context: Context, outcome: Outcome) -> Issue | Refused:
+    if (no := refusal_of(outcome, context.incoming.language)) is not None:
+        return no
+    return to_issue(context.configuration, result_of(outcome, records.Movement), outcome.replayed)
+
+
+def to_issue(configuration: Configuration, movement: records.Movement, replayed: bool = False) -> Issue:
+    return Issue(
+        record=movement,
+        id=strawberry.ID(ids.text(ids.ISSUE, movement.id)),
+        points=to_points(movement.amount, configuration.currencies[configuration.currency_codes[movement.currency]]),
+        posted_at=movement.at,
+        replayed=replayed,
+        sequence=str(movement.id),
+    )

@@ -1,0 +1,106 @@
+"""Nodes: finding whatever has an identifier, as far as it exists for the caller."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import strawberry
+
+from hub import ids, lookups
+from hub.ledger.records import MovementKind
+from schema.context import Context, Info
+from schema.conversions import conversion_by_id
+from schema.credentials import to_credential
+from schema.customers import to_customer
+from schema.directory import to_currency, to_institution
+from schema.fields import field
+from schema.inputs import Id
+from schema.movements import movement_by_id
+from schema.node import Node
+from schema.proposals import is_visible
+from schema.quotes import quote_by_id
+from schema.rates import to_rate
+from schema.reports import parse_report_id, report_of
+from schema.reversals import to_act
+from schema.windows import to_window, window_by_id
+
+
+@strawberry.type
+class NodeQuery:
+    @field("Whatever has this identifier; null if there is no such thing for the caller.")
+    async def node(self, info: Info, id: Id) -> Node | None:
+        context = info.context
+        if (report := parse_report_id(id)) is not None:
+            return await report_of(context, *report)
+        parsed = ids.parse(id)
+        find = None if parsed is None else FINDERS.get(parsed[0])
+        if parsed is None or find is None:
+            async with context.read():
+                return None
+        return await find(context, parsed[1])
+
+
+async def _institution(context: Context, id: int) -> Node | None:
+    async with context.read() as reader:
+        found = reader.configuration.institutions.get(id)
+    return None if found is None else to_institution(found)
+
+
+async def _currency(context: Context, id: int) -> Node | None:
+    async with context.read() as reader:
+        found = reader.configuration.currencies.get(id)
+    return None if found is None else to_currency(found)
+
+
+async def _credential(context: Context, id: int) -> Node | None:
+    """A key without a secret is the host's own, and is nobody's to see."""
+    async with context.read() as reader:
+        found = reader.configuration.credentials.get(id)
+        if found is None or not found.secret_hash or not reader.sees(found.institution):
+            return None
+    return to_credential(found)
+
+
+async def _rate(context: Context, id: int) -> Node | None:
+    async with context.read() as reader:
+        found = reader.configuration.rates.get(id)
+        if found is None or not is_visible(reader.configuration, reader.viewer, found):
+            return None
+    return to_rate(reader.configuration, found)
+
+
+async def _customer(context: Context, id: int) -> Node | None:
+    async with context.read() as reader:
+        found = (await lookups.customers(reader, {id})).get(id)
+    return None if found is None else to_customer(found)
+
+
+async def _window(context: Context, id: int) -> Node | None:
+    found = await window_by_id(context, id)
+    return None if found is None else to_window(found)
+
+
+def _act(kind: MovementKind) -> Callable[[Context, int], Awaitable[Node | None]]:
+    async def find(context: Context, id: int) -> Node | None:
+        movement = await context.loaders.movements.load(id)
+        if movement is None or movement.kind is not kind:
+            return None
+        return to_act(context.configuration, movement)
+
+    return find
+
+
+FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
+    ids.INSTITUTION: _institution,
+    ids.CREDENTIAL: _credential,
+    ids.CURRENCY: _currency,
+    ids.RATE: _rate,
+    ids.CUSTOMER: _customer,
+    ids.QUOTE: quote_by_id,
+    ids.CONVERSION: conversion_by_id,
+    ids.ISSUE: _act(MovementKind.ISSUE),
+    ids.TRANSFER: _act(MovementKind.TRANSFER),
+    ids.REDEMPTION: _act(MovementKind.REDEEM),
+    ids.REVERSAL: _act(MovementKind.REVERSE),
+    ids.ENTRY: movement_by_id,
+    ids.WINDOW: _window,
+}

@@ -1,0 +1,91 @@
+"""Redemptions: points that a customer spends at a merchant."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from hub import ids
+from hub.configuration import Configuration
+from hub.ledger import commands, records
+from schema.amounts import Money, Points, to_money, to_points
+from schema.context import Info
+from schema.customers import Customer, to_customer
+from schema.directory import Institution, institution_of
+from schema.fields import field, mutation
+from schema.inputs import KEY, CustomerInput, decimal, party
+from schema.issues import known
+from schema.node import Node
+from schema.refusals import Refused, refusal_of, result_of
+from schema.scalars import Decimal
+
+
+@strawberry.type(description="Points that a customer spent at a merchant; they are gone.")
+class Redemption(Node):
+    record: strawberry.Private[records.Movement]
+    points: Points = strawberry.field(description="What was spent.")
+    value: Money = strawberry.field(description="What the issuer pays the merchant for them.")
+    fee: Money = strawberry.field(description="What is kept of that.")
+    posted_at: datetime = strawberry.field(description="When.")
+    replayed: bool = strawberry.field(description="Whether this is the answer that was given before under this key.")
+    sequence: str = strawberry.field(description="Its place in the order of all acts, as a decimal number.")
+
+    @field("Who spent them.")
+    def customer(self) -> Customer:
+        return to_customer(known(self.record.source))
+
+    @field("Where.")
+    def merchant(self, info: Info) -> Institution:
+        return institution_of(info.context.configuration, self.record.merchant or 0)
+
+
+RedeemPointsResult = Annotated[
+    Redemption | Refused, strawberry.union("RedeemPointsResult", description="What was spent, or why nothing was.")
+]
+
+
+@strawberry.input(description="Points to spend at a merchant.")
+class RedeemPointsInput:
+    idempotency_key: str = strawberry.field(description=KEY)
+    currency: str = strawberry.field(description="The point currency's code.")
+    customer: CustomerInput = strawberry.field(description="Who spends them.")
+    merchant: str = strawberry.field(description="The merchant's code.")
+    amount: Decimal = strawberry.field(description="How many.")
+    memo: str | None = strawberry.field(default=None, description="A note for the customer's statement.")
+
+
+@strawberry.type
+class RedemptionMutation:
+    @mutation("Spend points. By a trader of the customer's institution or of one above it, or by the operator.")
+    async def redeem_points(
+        self, info: Info, input: Annotated[RedeemPointsInput, strawberry.argument(description="The points.")]
+    ) -> RedeemPointsResult:
+        context = info.context
+        command = commands.Redeem(
+            actor=context.actor,
+            key=input.idempotency_key,
+            currency=input.currency,
+            customer=party(input.customer),
+            merchant=input.merchant,
+            amount=decimal(input.amount),
+            memo=input.memo,
+        )
+        outcome = await context.submit(command)
+        if (no := refusal_of(outcome, context.incoming.language)) is not None:
+            return no
+        return to_redemption(context.configuration, result_of(outcome, records.Movement), outcome.replayed)
+
+
+def to_redemption(configuration: Configuration, movement: records.Movement, replayed: bool = False) -> Redemption:
+    of = configuration.currencies[configuration.currency_codes[movement.currency]]
+    money = movement.money or of.money
+    return Redemption(
+        record=movement,
+        id=strawberry.ID(ids.text(ids.REDEMPTION, movement.id)),
+        points=to_points(movement.amount, of),
+        value=to_money(movement.value or 0, money),
+        fee=to_money(movement.fee or 0, money),
+        posted_at=movement.at,
+        replayed=replayed,
+        sequence=str(movement.id),
+    )

@@ -1,0 +1,111 @@
+"""Reversals: an act's opposite, in whole or in parts. A reversal is final."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from hub import ids
+from hub.configuration import Configuration
+from hub.ledger import commands, records
+from hub.ledger.records import MovementKind
+from schema.amounts import Points, to_points
+from schema.context import Info
+from schema.conversions import to_conversion
+from schema.fields import field, mutation
+from schema.inputs import KEY, decimal
+from schema.issues import to_issue
+from schema.node import Node
+from schema.redemptions import to_redemption
+from schema.refusals import Refused, refusal_of, result_of
+from schema.scalars import Decimal
+from schema.transfers import to_transfer
+
+
+@strawberry.type(description="The opposite of an act, or of a part of it.")
+class Reversal(Node):
+    record: strawberry.Private[records.Movement]
+    points: Points = strawberry.field(description="What was reversed, in the points that the act credited.")
+    posted_at: datetime = strawberry.field(description="When.")
+    replayed: bool = strawberry.field(description="Whether this is the answer that was given before under this key.")
+    sequence: str = strawberry.field(description="Its place in the order of all acts, as a decimal number.")
+
+    @field("The act: an Issue, Transfer, Redemption or Conversion.")
+    async def of(self, info: Info) -> Node:
+        loaders, configuration, subject = info.context.loaders, info.context.configuration, self.record.subject or 0
+        conversion = await loaders.conversions.load(subject)
+        if conversion is not None:
+            return to_conversion(configuration, conversion)
+        movement = await loaders.movements.load(subject)
+        if movement is None:
+            raise LookupError("a reversal of nothing")
+        return to_act(configuration, movement)
+
+
+ReversalResult = Annotated[
+    Reversal | Refused, strawberry.union("ReversalResult", description="The reversal, or why there is none.")
+]
+
+
+@strawberry.input(description="An act to reverse.")
+class ReverseInput:
+    idempotency_key: str = strawberry.field(description=KEY)
+    id: strawberry.ID = strawberry.field(description="Of an Issue, Transfer, Redemption or Conversion.")
+    amount: Decimal | None = strawberry.field(
+        default=None,
+        description="How much, in the points that the act credited (a conversion's target points). Default: the rest.",
+    )
+    reason: str = strawberry.field(description="Why, for the record.")
+
+
+@strawberry.type
+class ReversalMutation:
+    @mutation(
+        "Reverse an act, in whole or in part, never more than all of it. By a trader of the institution that acted or "
+        "of one above it, or by the operator."
+    )
+    async def reverse(
+        self, info: Info, input: Annotated[ReverseInput, strawberry.argument(description="The act.")]
+    ) -> ReversalResult:
+        context = info.context
+        command = commands.Reverse(
+            actor=context.actor,
+            key=input.idempotency_key,
+            id=ids.number(input.id, ids.ISSUE, ids.TRANSFER, ids.REDEMPTION, ids.CONVERSION),
+            amount=decimal(input.amount),
+            reason=input.reason,
+        )
+        outcome = await context.submit(command)
+        if (no := refusal_of(outcome, context.incoming.language)) is not None:
+            return no
+        return to_reversal(context.configuration, result_of(outcome, records.Movement), outcome.replayed)
+
+
+def to_reversal(configuration: Configuration, movement: records.Movement, replayed: bool = False) -> Reversal:
+    return Reversal(
+        record=movement,
+        id=strawberry.ID(ids.text(ids.REVERSAL, movement.id)),
+        points=to_points(movement.amount, configuration.currencies[configuration.currency_codes[movement.currency]]),
+        posted_at=movement.at,
+        replayed=replayed,
+        sequence=str(movement.id),
+    )
+
+
+def to_act(configuration: Configuration, movement: records.Movement) -> Node:
+    """The node that a movement is; those of conversions and windows are none.
+
+    Raises:
+        LookupError: it is none.
+    """
+    match movement.kind:
+        case MovementKind.ISSUE:
+            return to_issue(configuration, movement)
+        case MovementKind.TRANSFER:
+            return to_transfer(configuration, movement)
+        case MovementKind.REDEEM:
+            return to_redemption(configuration, movement)
+        case MovementKind.REVERSE:
+            return to_reversal(configuration, movement)
+        case _:
+            raise LookupError(f"{movement.kind.name} is no node")

@@ -1,0 +1,59 @@
+"""Subscriptions: word of what changes. Each look is a read of its own, so a key that was revoked hears nothing more.
+
+Batches are announced faster than anybody reads; a subscriber looks when it is free, and sees the latest state. The
+announcements are subscribed to before the first look, so nothing falls between the two.
+"""
+
+from collections.abc import AsyncGenerator
+
+import strawberry
+
+from hub import ids, lookups
+from schema.context import Context, Info
+from schema.conversions import Conversion, to_conversion
+from schema.faults import NotFound
+from schema.fields import subscription
+from schema.inputs import Id
+from schema.windows import SettlementWindow, to_window
+
+
+@strawberry.type
+class Subscription:
+    @subscription("A conversion as it is, and again each time that it changes.")
+    async def conversion_updated(self, info: Info, id: Id) -> AsyncGenerator[Conversion, None]:
+        number = ids.number(id, ids.CONVERSION)
+        async with info.context.updates.subscribe() as batches:
+            seen, current = await _changed(info.context, number, None)
+            if current is None:
+                raise NotFound
+            yield current
+            async for _batch in batches:
+                seen, current = await _changed(info.context, number, seen)
+                if current is not None:
+                    yield current
+
+    @subscription("Each settlement window that changes.")
+    async def window_updated(self, info: Info) -> AsyncGenerator[SettlementWindow, None]:
+        async with info.context.updates.subscribe() as batches:
+            async with info.context.read() as reader:
+                seen = await lookups.windows_changed_in(reader)
+            async for _batch in batches:
+                async with info.context.read() as reader:
+                    latest = await lookups.windows_changed_in(reader)
+                    changed = await lookups.windows_changed_after(reader, seen) if latest > seen else []
+                seen = latest
+                for window in changed:
+                    yield to_window(window)
+
+
+async def _changed(context: Context, id: int | None, seen: int | None) -> tuple[int | None, Conversion | None]:
+    """The batch that last changed a conversion, and the conversion if it exists for the caller and that was not
+    ``seen``."""
+    async with context.read() as reader:
+        changed_in = None if id is None else await lookups.conversion_changed_in(reader, id)
+        if id is None or changed_in is None or changed_in == seen:
+            return changed_in, None
+        found = (await lookups.conversions(reader, {id})).get(id)
+        if found is None or not reader.sees(found.source.institution, found.target.institution):
+            return changed_in, None
+        return changed_in, to_conversion(reader.configuration, found)

@@ -1,0 +1,363 @@
+"""Publishing: the signed reports of closed windows, built once from rows that never change, and their lines.
+
+A window's reports are stored in one transaction, the operator's summary among them, so that they are all there or none
+is. Whoever needs them first has them built: a crash between closing and reporting loses nothing. Digests chain, so
+earlier windows come first. The lines are not stored: they are spelled again from the legs, each time to the same bytes.
+Who may see a report is for the caller to ask.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import SecretStr
+from sqlalchemy import and_, func, select
+from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub import ids, tables
+from hub.configuration import Configuration
+from hub.db import Database
+from hub.ledger import journal, rows
+from hub.ledger.engine import NotSetUp
+from hub.ledger.journal import JOURNAL_ID
+from hub.ledger.records import Net, Window, WindowStatus
+from hub.reading import Reader
+from hub.settings import Settings
+from settlement import report, signing
+from settlement.legs import Legs, Sums
+from settlement.lines import encode
+from settlement.merkle import Root
+from settlement.netting import NetLine
+
+_stored = tables.settlement_report
+_window = tables.settlement_window
+_NAMESPACE: Final = "points_hub_reports"  # of the advisory lock that is held while a window's reports are built
+
+
+class NotClosed(Exception):
+    """Reports are of closed windows only."""
+
+    def __init__(self, window_id: int) -> None:
+        super().__init__(f"{self.__doc__} ({ids.text(ids.WINDOW, window_id)})")
+
+
+class NetsMismatch(Exception):
+    """The window's money legs do not give the nets with which it was closed, so nothing is reported of it."""
+
+    def __init__(self, number: int, differing: Sequence[NetLine]) -> None:
+        shown = ", ".join(f"{net.institution} in {net.currency}" for net in differing[:5])
+        super().__init__(f"{self.__doc__} (window {number}: {shown})")
+        self.number = number
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """One institution's report of one window, as it was signed."""
+
+    window: int
+    institution: int
+    payload: bytes
+    jws: str
+    digest: str
+    previous_digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Where this process's signing key is: in its environment, or in a folder that also keeps the public keys."""
+
+    folder: Path
+    text: SecretStr | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Keys":
+        """The place that the settings name."""
+        return cls(settings.data_dir / "signing", settings.signing_key)
+
+    def current(self) -> signing.SigningKey:
+        """The key to sign with, loaded anew because it may have been rotated; a folder without one gets one.
+
+        Raises:
+            SigningError: it cannot be used.
+        """
+        if self.text is not None:
+            return signing.SigningKey.from_text(self.text.get_secret_value())
+        return signing.ensure(self.folder)
+
+    def public(self) -> list[dict[str, str]]:
+        """The public halves that are known here, the current key's among them."""
+        current = self.current().public_jwk()
+        return [current, *signing.jwks(self.folder)["keys"]]
+
+
+class Reports:
+    """The reports of the hub ``name``. One is enough for a process, however many requests it serves."""
+
+    def __init__(self, database: Database, keys: Keys, name: str) -> None:
+        self._database = database
+        self._keys = keys
+        self._name = name
+        self._configuration = Configuration()
+        # One builder in a process: those who wait hold no connection that the ledger needs.
+        self._building = asyncio.Lock()
+
+    async def ensure(self, window_id: int) -> None:
+        """See to it that a closed window's reports are stored, and those of all before it. Does nothing if they are.
+
+        Of processes that do so at once one builds and the others wait.
+
+        Raises:
+            NotClosed: the window is open, or there is none.
+            NetsMismatch: its legs and its nets differ.
+            SigningError: there is no usable key; nothing is stored.
+        """
+        async with self._building:
+            async with self._database.write() as connection:
+                missing = await self._missing(connection, window_id)
+            for one in missing:
+                async with self._database.write() as connection:
+                    await self._publish(connection, one)
+
+    async def report(self, reader: Reader, window_id: int, institution_id: int) -> StoredReport | None:
+        """An institution's report of a window, built now if the window is closed and that was not done; the operator's
+        is the summary. None: the window is open or unknown, or the institution has no net in it.
+
+        Raises:
+            NetsMismatch, SigningError: as ``ensure``.
+        """
+        found = await _find(reader.connection, window_id, institution_id)
+        if found is not None or await _is_published(reader.connection, window_id, reader.configuration.operator.id):
+            return found
+        try:
+            await self.ensure(window_id)
+        except NotClosed:
+            return None
+        async with self._database.write() as connection:  # not a second reader: all of them may be waiting here
+            return await _find(connection, window_id, institution_id)
+
+    async def lines(self, window_id: int, institution_id: int | None) -> AsyncIterator[bytes]:
+        """The lines behind an institution's report, each with its line break, in the order of the ledger; all lines of
+        the window for None and for the operator.
+
+        Nothing is held between pages, neither memory nor a connection, however slowly the lines are taken.
+
+        Raises:
+            NotClosed: the window is open, or there is none.
+        """
+        async with self._database.snapshot() as connection:
+            legs = await self._legs(connection, window_id)
+        of = None if institution_id == legs.configuration.operator.id else institution_id
+        after = legs.start
+        while True:
+            async with self._database.snapshot() as connection:
+                page = await legs.page(connection, after, of)
+            if not page:
+                return
+            yield b"".join(encode(line) + b"\n" for line in page)
+            after = page[-1].order
+
+    async def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """Every public key that signs or ever signed, of all processes and hosts, as a JWK set sorted by kid."""
+        keys = {member["kid"]: member for member in await asyncio.to_thread(self._keys.public)}
+        async with self._database.snapshot() as connection:
+            for text in await connection.scalars(select(tables.signing_key.c.jwk)):
+                member = json.loads(text)
+                keys.setdefault(member["kid"], member)
+        return {"keys": [keys[kid] for kid in sorted(keys)]}
+
+    async def _refreshed(self, connection: AsyncConnection) -> Configuration:
+        head = await journal.look(connection)
+        if head is None:
+            raise NotSetUp
+        if head.configuration_version > self._configuration.version:
+            self._configuration = await rows.refresh(connection, self._configuration, head.configuration_version)
+        return self._configuration
+
+    async def _legs(self, connection: AsyncConnection, window_id: int) -> Legs:
+        window = (await rows.windows(connection, _window.c.id == window_id)).get(window_id)
+        if window is None or window.status is WindowStatus.OPEN:
+            raise NotClosed(window_id)
+        return await Legs.of(connection, await self._refreshed(connection), window)
+
+    async def _missing(self, connection: AsyncConnection, window_id: int) -> list[int]:
+        """This window and those before it, as far as they have no reports, in order."""
+        windows = await rows.windows(connection, _window.c.id == window_id)
+        if window_id not in windows or windows[window_id].status is WindowStatus.OPEN:
+            raise NotClosed(window_id)
+        window = windows[window_id]
+        operator = (await self._refreshed(connection)).operator.id
+        found = await connection.scalars(
+            select(_window.c.id)
+            .outerjoin(
+                _stored,
+                and_(
+                    _stored.c.journal_id == _window.c.journal_id,
+                    _stored.c.window_id == _window.c.id,
+                    _stored.c.institution_id == operator,
+                ),
+            )
+            .where(
+                _window.c.journal_id == JOURNAL_ID,
+                _window.c.model == window.model,
+                _window.c.number <= window.number,
+                _stored.c.window_id.is_(None),
+            )
+            .order_by(_window.c.number)
+        )
+        return list(found)
+
+    async def _publish(self, connection: AsyncConnection, window_id: int) -> None:
+        """Build, sign and store a window's reports; those before it are stored."""
+        await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(_NAMESPACE, window_id))))
+        legs = await self._legs(connection, window_id)
+        if await _is_published(connection, window_id, legs.configuration.operator.id):
+            return
+        nets = (await rows.nets(connection, [window_id])).get(window_id, [])
+        sums = await legs.sum(connection)
+        shape = _Shape(
+            hub=self._name,
+            legs=legs,
+            nets=_net_lines(legs.configuration, nets),
+            previous=await _previous(connection, legs.window),
+            closing=await _closing(connection, legs.window),
+        )
+        _check(shape, sums)
+        key = await asyncio.to_thread(self._keys.current)
+        made = await asyncio.to_thread(_sign, shape, sums, key)
+        await connection.execute(
+            insert(tables.signing_key)
+            .values(
+                kid=key.kid,
+                jwk=json.dumps(key.public_jwk(), sort_keys=True),
+                published_at=func.clock_timestamp(),
+            )
+            .on_conflict_do_nothing()
+        )
+        await connection.execute(insert(_stored).on_conflict_do_nothing(), made)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a window's reports are made of, besides their lines."""
+
+    hub: str
+    legs: Legs
+    nets: tuple[NetLine, ...]
+    previous: dict[int, str]
+    closing: report.JournalHead
+
+
+def _check(shape: _Shape, sums: Sums) -> None:
+    """Pass if the lines give the nets."""
+    summed = sums.tally.net_lines()
+    if summed != shape.nets:
+        differing = sorted(set(summed) ^ set(shape.nets), key=lambda net: (net.institution, net.currency))
+        raise NetsMismatch(shape.legs.window.number, differing)
+
+
+def _sign(shape: _Shape, sums: Sums, key: signing.SigningKey) -> list[dict[str, Any]]:
+    """The rows of all reports: the institutions', and the summary over them."""
+    configuration = shape.legs.configuration
+    operator = configuration.operator
+    made, children = [], []
+    for code in sorted({net.institution for net in shape.nets} - {operator.code}):
+        institution = configuration.institutions[configuration.institution_codes[code]]
+        own = tuple(net for net in shape.nets if net.institution == code)
+        row = _row(shape, key, "institution", institution.id, own, sums.roots[code])
+        made.append(row)
+        children.append(report.Child(code, row["digest"]))
+    made.append(_row(shape, key, "summary", operator.id, shape.nets, sums.whole, tuple(children)))
+    return made
+
+
+def _row(
+    shape: _Shape,
+    key: signing.SigningKey,
+    kind: report.Kind,
+    institution: int,
+    nets: tuple[NetLine, ...],
+    root: Root,
+    children: tuple[report.Child, ...] = (),
+) -> dict[str, Any]:
+    window, named = shape.legs.window, shape.legs.configuration.institutions[institution]
+    previous = shape.previous.get(institution)
+    payload = report.build(
+        report.Report(
+            kind=kind,
+            hub=shape.hub,
+            model=window.model,
+            window=report.Window(
+                ids.text(ids.WINDOW, window.id), window.number, window.opened_at, window.closed_at or window.opened_at
+            ),
+            institution=report.Party(named.code, named.name),
+            nets=nets,
+            lines=report.LineSet(root.count, root.hexdigest()),
+            previous_digest=previous,
+            journal=shape.closing,
+            children=children,
+        )
+    )
+    return {
+        "journal_id": JOURNAL_ID,
+        "window_id": window.id,
+        "institution_id": institution,
+        "payload": payload,
+        "jws": key.sign(payload),
+        "digest": report.digest(payload),
+        "previous_digest": previous,
+    }
+
+
+def _net_lines(configuration: Configuration, nets: Sequence[Net]) -> tuple[NetLine, ...]:
+    codes = configuration.institutions
+    lines = (NetLine(codes[net.institution].code, net.currency, net.debits, net.credits, net.net) for net in nets)
+    return tuple(sorted(lines, key=lambda line: (line.institution, line.currency)))
+
+
+async def _find(connection: AsyncConnection, window_id: int, institution_id: int) -> StoredReport | None:
+    found = (
+        await connection.execute(
+            select(_stored).where(
+                _stored.c.journal_id == JOURNAL_ID,
+                _stored.c.window_id == window_id,
+                _stored.c.institution_id == institution_id,
+            )
+        )
+    ).first()
+    if found is None:
+        return None
+    return StoredReport(window_id, institution_id, bytes(found.payload), found.jws, found.digest, found.previous_digest)
+
+
+async def _is_published(connection: AsyncConnection, window_id: int, operator: int) -> bool:
+    """Whether the window's reports are stored: the summary is never missing where another is."""
+    found = await connection.scalar(
+        select(_stored.c.digest).where(
+            _stored.c.journal_id == JOURNAL_ID, _stored.c.window_id == window_id, _stored.c.institution_id == operator
+        )
+    )
+    return found is not None
+
+
+async def _previous(connection: AsyncConnection, window: Window) -> dict[int, str]:
+    """The digest of each institution's latest report before this window."""
+    found = await connection.execute(
+        select(_stored.c.institution_id, _stored.c.digest)
+        .ext(distinct_on(_stored.c.institution_id))
+        .join(_window, and_(_window.c.journal_id == _stored.c.journal_id, _window.c.id == _stored.c.window_id))
+        .where(_stored.c.journal_id == JOURNAL_ID, _window.c.model == window.model, _window.c.number < window.number)
+        .order_by(_stored.c.institution_id, _window.c.number.desc())
+    )
+    return {row.institution_id: row.digest for row in found}
+
+
+async def _closing(connection: AsyncConnection, window: Window) -> report.JournalHead:
+    """The journal's entry in which the window closed."""
+    entry = None if window.closed_in is None else await journal.entry_hash(connection, window.closed_in)
+    if window.closed_in is None or entry is None:
+        raise NotClosed(window.id)
+    return report.JournalHead(window.closed_in, entry.hex())

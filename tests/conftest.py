@@ -1,0 +1,314 @@
+"""What tests share: one real PostgreSQL for all, a fresh database for each that asks, and a hub set up in it.
+
+The network is off: only Unix sockets and this machine's own addresses are reached. Warnings are errors, see
+pyproject.toml.
+"""
+
+import ipaddress
+import itertools
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import hypothesis
+import pytest
+from sqlalchemy import make_url
+
+from hub import postgres
+from hub.access import Role, hash_secret, new_secret
+from hub.currencies import HOSTED, ExpiryKind, RateConsent
+from hub.db import Addresses, Database
+from hub.errors import Fault
+from hub.institutions import OPERATOR_CODE, Kind
+from hub.ledger import commands
+from hub.ledger.decide import Outcome
+from hub.ledger.engine import Answer, Engine
+from hub.migrate import migrate
+from hub.reading import Reading
+from hub.setup import set_up
+
+TEMPLATE = "points_hub_template"
+
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+class NetworkIsOff(Exception):
+    """A test reached for another machine."""
+
+
+def _refuse_other_machines(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "socket.connect":
+        address = arguments[1]
+        host = address[0] if isinstance(address, tuple) else None
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    else:
+        return
+    if isinstance(host, bytes):
+        host = host.decode()
+    if host and host != "localhost" and not _is_here(host):
+        raise NetworkIsOff(host)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+sys.addaudithook(_refuse_other_machines)
+
+
+def driver_url(url: str) -> str:
+    """asyncpg's own form of an SQLAlchemy URL."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """The test run's PostgreSQL. Its folder is one that every user may enter, which pytest's own are not: where root
+    may not have a namespace of its own, the server runs as nobody."""
+    folder = Path(tempfile.mkdtemp(prefix="points-hub-tests-", dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        with postgres.lease(folder / "data") as server:
+            yield server
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+async def superuser(postgres_server: postgres.Server) -> AsyncIterator["asyncpg.Connection[Any]"]:
+    """A connection that may do everything, to a database that no test uses."""
+    connection = await asyncpg.connect(driver_url(postgres_server.url(postgres.SUPERUSER, "postgres")))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+async def template(postgres_server: postgres.Server, superuser: "asyncpg.Connection[Any]") -> str:
+    """The name of a migrated, empty database, of which each test's is a copy."""
+    await superuser.execute(f"CREATE DATABASE {TEMPLATE} OWNER {postgres.OWNER}")
+    await migrate(_addresses(postgres_server, TEMPLATE))
+    return TEMPLATE
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+async def addresses(
+    postgres_server: postgres.Server, superuser: "asyncpg.Connection[Any]", template: str
+) -> AsyncIterator[Addresses]:
+    """A fresh, migrated database, which is gone after the test."""
+    name = f"points_hub_test_{next(_numbers)}"
+    await superuser.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {postgres.OWNER}")
+    try:
+        yield _addresses(postgres_server, name)
+    finally:
+        await superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _addresses(server: postgres.Server, database: str) -> Addresses:
+    return Addresses(server.url(postgres.SERVER, database), server.url(postgres.OWNER, database))
+
+
+@dataclass
+class Hub:
+    """One process's view of a hub that is set up: ``admin`` and ``second`` are keys of two persons of the operator's,
+    ``secret`` is the first one's."""
+
+    addresses: Addresses
+    database: Database
+    engine: Engine
+    reading: Reading
+    admin: int
+    secret: str
+    second: int = 0
+
+    async def try_(self, command: commands.Command) -> Outcome:
+        """The outcome of a command, refused or not; a fault is raised."""
+        [answer] = await self.engine.submit([command])
+        if isinstance(answer, Fault):
+            raise answer
+        return answer
+
+    async def do(self, command: commands.Command) -> Any:
+        """The result of a command; a refusal or fault is raised."""
+        outcome = await self.try_(command)
+        if outcome.refusal is not None:
+            raise outcome.refusal
+        return outcome.result
+
+    async def batch(self, batch: Sequence[commands.Command]) -> list[Answer]:
+        """The answers to commands that are asked at once."""
+        return await self.engine.submit(batch)
+
+    def beside(self, *, queue_max: int = 20_000, batch_max: int = 1_000) -> "Hub":
+        """Another process's view of the same hub, as far as one process can play two: own connections, own engine.
+        The caller closes it."""
+        database = Database(self.addresses.server)
+        door = Engine(database, queue_max=queue_max, batch_max=batch_max)
+        reading = Reading(database, door)
+        return Hub(self.addresses, database, door, reading, self.admin, self.secret, self.second)
+
+    async def close(self) -> None:
+        """Answer what is queued, and let the connections go."""
+        await self.engine.close()
+        await self.database.close()
+
+    async def sql(self, statement: str, *arguments: object) -> list[Any]:
+        """Rows, as the role that owns the database sees them."""
+        connection = await asyncpg.connect(driver_url(self.addresses.owner))
+        try:
+            return list(await connection.fetch(statement, *arguments))
+        finally:
+            await connection.close()
+
+    async def institution(
+        self, code: str, kind: Kind = Kind.OTHER, parent: str | None = None, *, auto_enroll: bool = True
+    ) -> Any:
+        """A new institution, by default below the operator."""
+        return await self.do(
+            commands.CreateInstitution(
+                actor=self.admin, code=code, name=code, kind=kind, parent=parent, zones=(), auto_enroll=auto_enroll
+            )
+        )
+
+    async def currency(
+        self,
+        code: str,
+        issuer: str,
+        *,
+        scale: int = 0,
+        unit_value: str = "0.05",
+        money: str = "CNY",
+        transferable: bool = True,
+        rate_consent: RateConsent = RateConsent.OPERATOR,
+    ) -> Any:
+        """A new hosted currency; by default 0.05 CNY a point, whose rates the operator alone approves."""
+        return await self.do(
+            commands.RegisterPointCurrency(
+                actor=self.admin,
+                code=code,
+                name=code,
+                issuer=issuer,
+                scale=scale,
+                unit_value=commands.MoneyText(unit_value, money),
+                expiry=ExpiryKind.NEVER,
+                expiry_months=None,
+                transferable=transferable,
+                cashable=False,
+                rate_consent=rate_consent,
+                adapter=HOSTED,
+            )
+        )
+
+    async def key(self, institution: str, *roles: Role, person: str = "someone") -> tuple[int, str]:
+        """A new credential's identifier and secret."""
+        secret = new_secret()
+        made = await self.do(
+            commands.CreateCredential(
+                actor=self.admin,
+                institution=institution,
+                person=person,
+                label="test",
+                roles=roles,
+                expires_at=None,
+                secret_hash=hash_secret(secret),
+            )
+        )
+        return made.id, secret
+
+    def proposal(self, source: str, target: str, ratio: str = "1:1", **terms: Any) -> commands.ProposeRate:
+        """A proposal of ``ratio`` (target points per source points, as numerator:denominator), by the operator."""
+        numerator, _, denominator = ratio.partition(":")
+        nothing = dict.fromkeys(
+            (
+                "minimum",
+                "maximum",
+                "step",
+                "fee_fixed",
+                "fee_per_point",
+                "fee_percent",
+                "fee_cap",
+                "settlement_price",
+                "starts",
+                "ends",
+            )
+        )
+        return commands.ProposeRate(
+            **{
+                "actor": self.admin,
+                "source": source,
+                "target": target,
+                "numerator": numerator,
+                "denominator": denominator,
+                "bonuses": (),
+                **nothing,
+                **terms,
+            }
+        )
+
+    async def rate(self, source: str, target: str, ratio: str = "1:1", **terms: Any) -> Any:
+        """A rate that is approved."""
+        proposed = await self.do(self.proposal(source, target, ratio, **terms))
+        return await self.do(commands.ApproveRate(actor=self.second, id=proposed.id))
+
+    async def cap(self, institution: str, amount: str | None, currency: str = "CNY") -> None:
+        """The most that an institution's subtree may owe."""
+        await self.do(commands.SetDebitCap(actor=self.admin, institution=institution, currency=currency, amount=amount))
+
+    async def issue(self, currency: str, institution: str, reference: str, amount: str) -> Any:
+        """Points for a customer, under a key of their own."""
+        return await self.do(
+            commands.Issue(
+                actor=self.admin,
+                key=f"issue-{next(_numbers)}",
+                currency=currency,
+                to=commands.Party(institution, reference),
+                amount=amount,
+                earned_at=None,
+                expires_at=None,
+                memo=None,
+            )
+        )
+
+    async def balance(self, currency: str, institution: str, reference: str) -> int:
+        """A customer's balance in smallest units; 0 without an account."""
+        rows = await self.sql(
+            "SELECT a.credits_posted - a.debits_posted FROM account a"
+            " JOIN customer_reference r ON r.customer_id = a.owner_id AND a.kind = 1"
+            " WHERE a.currency = $1 AND r.reference = $2 AND r.institution_id = $3",
+            currency,
+            reference,
+            self.engine.configuration.institution_codes[institution],
+        )
+        return int(rows[0][0]) if rows else 0
+
+    async def window(self) -> int:
+        """The open window's identifier."""
+        rows = await self.sql("SELECT id FROM settlement_window WHERE status = 'OPEN'")
+        return int(rows[0][0])
+
+
+@pytest.fixture
+async def hub(addresses: Addresses) -> AsyncIterator[Hub]:
+    """A hub that is set up and has nobody in it but the operator."""
+    code, admin, secret = await set_up(addresses, "Points Hub", "root")
+    assert code == OPERATOR_CODE
+    database = Database(addresses.server)
+    engine = Engine(database)
+    made = Hub(addresses, database, engine, Reading(database, engine), admin, secret)
+    made.second, _ = await made.key(OPERATOR_CODE, Role.OPERATOR_ADMIN, person="second")
+    yield made
+    await made.close()

@@ -1,0 +1,124 @@
+"""A partner's client over real HTTP: it speaks the API's names and nothing else."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+REFUSED = "... on Refused { reason message retryable replayed details { key value } }"
+
+# What is asked of each mutation's answer, and how its argument is typed.
+ANSWERS = {
+    "createInstitution": ("input", "CreateInstitutionInput!", "... on Institution { id code name kind status }"),
+    "setDebitCap": ("input", "SetDebitCapInput!", "... on Position { own subtree exposure debitCap available }"),
+    "createCredential": (
+        "input",
+        "CreateCredentialInput!",
+        "... on NewCredential { secret credential { id person roles } }",
+    ),
+    "registerPointCurrency": ("input", "RegisterPointCurrencyInput!", "... on PointCurrency { id code scale }"),
+    "proposeRate": ("input", "ProposeRateInput!", "... on Rate { id status version awaiting effectiveFrom }"),
+    "enrollCustomer": ("input", "CustomerInput!", "... on Customer { id reference }"),
+    "issuePoints": ("input", "IssuePointsInput!", "... on Issue { id replayed points { amount currency } }"),
+    "issuePointsBatch": ("input", "[IssuePointsInput!]!", "... on Issue { id replayed }"),
+    "transferPoints": ("input", "TransferPointsInput!", "... on Transfer { id replayed points { amount currency } }"),
+    "transferPointsBatch": ("input", "[TransferPointsInput!]!", "... on Transfer { id replayed }"),
+    "requestQuote": (
+        "input",
+        "RequestQuoteInput!",
+        "... on Quote { id expiresAt target { amount } bonus { amount } fee { amount } settlement { amount } }",
+    ),
+    "executeQuote": ("input", "ExecuteQuoteInput!", "... on Conversion { id status replayed target { amount } }"),
+    "convert": (
+        "input",
+        "ConvertInput!",
+        "... on Conversion { id status replayed source { amount } target { amount } bonus { amount }"
+        " fee { amount currency } settlement { amount currency } }",
+    ),
+    "convertBatch": ("input", "[ConvertInput!]!", "... on Conversion { id status replayed target { amount } }"),
+    "redeemPoints": ("input", "RedeemPointsInput!", "... on Redemption { id replayed value { amount currency } }"),
+    "reverse": ("input", "ReverseInput!", "... on Reversal { id replayed points { amount currency } }"),
+    "closeSettlementWindow": (
+        "input",
+        "CloseWindowInput!",
+        "... on SettlementWindow { id number status"
+        " nets { institution { code } currency debit credit net confirmed } }",
+    ),
+    "confirmSettlement": ("input", "ConfirmSettlementInput!", "... on SettlementWindow { id number status }"),
+}
+
+
+class Failed(Exception):
+    """The request ended in GraphQL errors."""
+
+    def __init__(self, errors: list[dict[str, Any]], status: int) -> None:
+        super().__init__(str(errors))
+        self.codes = [error.get("extensions", {}).get("code") for error in errors]
+        self.status = status
+
+
+def key() -> str:
+    """A fresh idempotency key."""
+    return uuid.uuid4().hex
+
+
+@dataclass
+class Client:
+    """One person's key at one hub."""
+
+    url: str
+    secret: str | None
+    language: str = "en"
+
+    def post(self, query: str, variables: dict[str, Any] | None = None) -> httpx2.Response:
+        """The raw answer to a document."""
+        headers = {"accept": "application/json", "accept-language": self.language}
+        if self.secret is not None:
+            headers["authorization"] = f"Bearer {self.secret}"
+        body = {"query": query, "variables": variables or {}}
+        return httpx2.post(f"{self.url}/graphql", json=body, headers=headers, timeout=60)
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """The data of an answer.
+
+        Raises:
+            Failed: it has errors.
+        """
+        response = self.post(query, variables)
+        answer = response.json()
+        if answer.get("errors"):
+            raise Failed(answer["errors"], response.status_code)
+        return answer["data"]
+
+    def do(self, mutation: str, value: Any = None, **fields: Any) -> Any:
+        """A mutation's answer, with ``__typename``; its input is ``value`` or the fields."""
+        argument, kind, selection = ANSWERS[mutation]
+        document = f"mutation($v: {kind}) {{ {mutation}({argument}: $v) {{ __typename {selection} {REFUSED} }} }}"
+        return self.ask(document, v=fields if value is None else value)[mutation]
+
+    def rate(self, mutation: str, id: str, **more: Any) -> Any:
+        """acceptRate, approveRate, rejectRate or withdrawRate."""
+        extra = "".join(
+            f", {name}: {str(v).lower() if isinstance(v, bool) else repr_text(v)}" for name, v in more.items()
+        )
+        document = (
+            f"mutation($id: ID!) {{ {mutation}(id: $id{extra}) {{ __typename"
+            f" ... on Rate {{ id status awaiting acceptedBy decidedBy }} {REFUSED} }} }}"
+        )
+        return self.ask(document, id=id)[mutation]
+
+    def balance(self, institution: str, reference: str, currency: str) -> str:
+        """A customer's total of one currency; "0" without an account."""
+        document = (
+            "query($i: String!, $r: String!) { customer(institution: $i, reference: $r)"
+            " { balances { currency { code } total available } } }"
+        )
+        customer = self.ask(document, i=institution, r=reference)["customer"]
+        totals = {row["currency"]["code"]: row["total"] for row in customer["balances"]}
+        return str(totals.get(currency, "0"))
+
+
+def repr_text(value: object) -> str:
+    """A GraphQL string literal."""
+    return '"' + str(value).replace('"', '\\"') + '"'

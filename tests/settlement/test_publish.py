@@ -1,0 +1,298 @@
+"""Reports of a real hub: two members and the operator, built from what the ledger holds and verified without it."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import make_url
+
+from hub import ids, postgres
+from hub.institutions import Kind
+from hub.ledger import commands
+from hub.settings import Settings
+from settlement import signing
+from settlement.publish import Keys, NetsMismatch, NotClosed, Reports, StoredReport
+from settlement.verify import Verdict, verify
+from tests.conftest import Hub, driver_url
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return Keys(tmp_path / "signing")
+
+
+@pytest.fixture
+def reports(hub: Hub, keys: Keys) -> Reports:
+    return Reports(hub.database, keys, "Test Hub")
+
+
+@pytest.fixture
+async def members(hub: Hub) -> Hub:
+    """BANK's points become AIR's miles, 25:1, for 0.05 CNY a mile and 1 % of that."""
+    await hub.institution("BANK", Kind.BANK)
+    await hub.institution("AIR", Kind.AIRLINE)
+    await hub.currency("BP", "BANK")
+    await hub.currency("MILE", "AIR", scale=1)
+    await hub.rate("BP", "MILE", "1:25", fee_percent="1")
+    await hub.issue("BP", "BANK", "alice", "1000000")
+    return hub
+
+
+async def convert(hub: Hub, key: str, amount: str = "50000") -> Any:
+    return await hub.do(
+        commands.Convert(
+            actor=hub.admin,
+            key=key,
+            source=commands.Party("BANK", "alice"),
+            target=commands.Party("AIR", "al"),
+            source_currency="BP",
+            target_currency="MILE",
+            amount=amount,
+            minimum_target=None,
+        )
+    )
+
+
+async def close(hub: Hub) -> int:
+    window = await hub.window()
+    await hub.do(commands.CloseWindow(actor=hub.admin, key=f"close-{window}", window=window))
+    return window
+
+
+async def report_of(hub: Hub, reports: Reports, window: int, code: str) -> StoredReport | None:
+    async with hub.reading.open(hub.admin) as reader:
+        return await reports.report(reader, window, reader.configuration.institution_codes[code])
+
+
+async def lines_of(hub: Hub, reports: Reports, window: int, code: str | None) -> list[bytes]:
+    institution = None if code is None else hub.engine.configuration.institution_codes[code]
+    pages = [page async for page in reports.lines(window, institution)]
+    return b"".join(pages).splitlines(keepends=True)
+
+
+async def verified(hub: Hub, reports: Reports, window: int, code: str, previous: str | None = None) -> Verdict:
+    stored = await report_of(hub, reports, window, code)
+    assert stored is not None
+    return verify(stored.jws, await lines_of(hub, reports, window, code), await reports.jwks(), previous)
+
+
+async def superuser_of(hub: Hub, server: postgres.Server) -> "asyncpg.Connection[Any]":
+    database = make_url(hub.addresses.server).database
+    assert database is not None
+    return await asyncpg.connect(driver_url(server.url(postgres.SUPERUSER, database)))
+
+
+async def test_every_institution_with_a_net_has_a_report_that_verifies_and_the_operator_the_summary(
+    members: Hub, reports: Reports
+) -> None:
+    conversion = await convert(members, "c1")
+    window = await close(members)
+    await reports.ensure(window)
+    for code, kind, count in (("BANK", "institution", 2), ("AIR", "institution", 1), ("HUB", "summary", 2)):
+        verdict = await verified(members, reports, window, code)
+        assert verdict.findings == ()
+        assert (verdict.reading.kind, verdict.lines_checked) == (kind, count)
+        assert verdict.reading.hub == "Test Hub"
+    # 50,000 / 25 = 2,000 miles at 0.05 CNY = 100.00 CNY, and 1 % of it.
+    stored = await report_of(members, reports, window, "BANK")
+    assert stored is not None
+    document = json.loads(stored.payload)
+    assert document["nets"] == [
+        {"institution": "BANK", "currency": "CNY", "debit": "101.00", "credit": "0.00", "net": "-101.00"}
+    ]
+    lines = [json.loads(line) for line in await lines_of(members, reports, window, "BANK")]
+    assert [(line["kind"], line["purpose"], line["amount"], line["from"], line["to"]) for line in lines] == [
+        ("convert", "settlement", "100.00", "BANK", "AIR"),
+        ("convert", "fee", "1.00", "BANK", "HUB"),
+    ]
+    assert lines[0]["points"] == [
+        {"currency": "BP", "amount": "50000"},
+        {"currency": "MILE", "amount": "2000.0"},
+    ]
+    assert lines[0]["reverses"] is None
+    assert ids.batch_of(ids.number(lines[0]["movement"], ids.ENTRY) or 0) == ids.batch_of(conversion.id)
+
+
+async def test_the_report_carries_the_entry_that_closed_the_window(members: Hub, reports: Reports) -> None:
+    await convert(members, "c1")
+    window = await close(members)
+    await convert(members, "c2")
+    stored = await report_of(members, reports, window, "AIR")
+    assert stored is not None
+    [[batch, entry_hash]] = await members.sql(
+        "SELECT e.batch, e.hash FROM journal_entry e JOIN settlement_window w ON w.closed_in = e.batch"
+    )
+    assert json.loads(stored.payload)["journal"] == {"batch": str(batch), "hash": bytes(entry_hash).hex()}
+
+
+async def test_lines_of_reversals_and_redemptions_name_what_they_are_of(members: Hub, reports: Reports) -> None:
+    conversion = await convert(members, "c1")
+    redemption = await members.do(
+        commands.Redeem(
+            actor=members.admin,
+            key="r1",
+            currency="MILE",
+            customer=commands.Party("AIR", "al"),
+            merchant="BANK",
+            amount="100",
+            memo=None,
+        )
+    )
+    for key, act in (("v1", conversion), ("v2", redemption)):
+        await members.do(commands.Reverse(actor=members.admin, key=key, id=act.id, amount="10", reason="test"))
+    window = await close(members)
+    lines = [json.loads(line) for line in await lines_of(members, reports, window, None)]
+    assert [(line["kind"], line["reverses"]) for line in lines] == [
+        ("convert", None),
+        ("convert", None),
+        ("redeem", None),
+        ("reverse", ids.text(ids.CONVERSION, conversion.id)),
+        ("reverse", ids.text(ids.CONVERSION, conversion.id)),
+        ("reverse", ids.text(ids.REDEMPTION, redemption.id)),
+    ]
+    assert lines[3]["points"] == [{"currency": "MILE", "amount": "10.0"}]
+    assert (await verified(members, reports, window, "HUB")).findings == ()
+
+
+async def test_digests_chain_from_window_to_window(members: Hub, reports: Reports) -> None:
+    await convert(members, "c1")
+    first = await close(members)
+    await convert(members, "c2")
+    second = await close(members)
+    await reports.ensure(second)  # builds the first one's before
+    for code in ("BANK", "AIR", "HUB"):
+        before, after = [await report_of(members, reports, window, code) for window in (first, second)]
+        assert before is not None
+        assert after is not None
+        assert (before.previous_digest, after.previous_digest) == (None, before.digest)
+        assert (await verified(members, reports, second, code, before.jws)).findings == ()
+
+
+async def test_a_window_without_acts_has_a_summary_only(members: Hub, reports: Reports) -> None:
+    window = await close(members)
+    assert await report_of(members, reports, window, "BANK") is None
+    verdict = await verified(members, reports, window, "HUB")
+    assert (verdict.findings, verdict.lines_checked) == ((), 0)
+
+
+async def test_an_open_or_unknown_window_has_no_reports(members: Hub, reports: Reports) -> None:
+    await convert(members, "c1")
+    for window in (await members.window(), 12345):
+        assert await report_of(members, reports, window, "BANK") is None
+        with pytest.raises(NotClosed):
+            await reports.ensure(window)
+        with pytest.raises(NotClosed):
+            await lines_of(members, reports, window, None)
+
+
+async def test_a_report_that_was_not_built_when_the_window_closed_is_built_when_it_is_asked_for(
+    members: Hub, reports: Reports
+) -> None:
+    await convert(members, "c1")
+    window = await close(members)
+    assert await members.sql("SELECT * FROM settlement_report") == []
+    assert (await verified(members, reports, window, "BANK")).findings == ()
+    assert len(await members.sql("SELECT * FROM settlement_report")) == 3
+
+
+async def test_processes_that_build_at_once_store_one_set_and_publish_each_key_once(
+    members: Hub, tmp_path: Path
+) -> None:
+    await convert(members, "c1")
+    windows = [await close(members), await close(members)]
+    others = [members.beside() for _ in range(3)]
+    builders = [
+        Reports(other.database, Keys(tmp_path / f"host {number}"), "Test Hub") for number, other in enumerate(others)
+    ]
+    try:
+        await asyncio.gather(*(builder.ensure(windows[-1]) for builder in builders for _ in range(3)))
+        stored = await members.sql("SELECT window_id, institution_id, digest FROM settlement_report")
+        assert len(stored) == 4  # BANK, AIR and the summary of the first window, the summary of the second
+        signed = {row[0] for row in await members.sql("SELECT jws FROM settlement_report")}
+        sets = [await builder.jwks() for builder in builders]
+        kids = {row[0] for row in await members.sql("SELECT kid FROM signing_key")}
+        assert {str(signing.take_apart(jws).header["kid"]) for jws in signed} == kids
+        for served in sets:  # whichever host is asked, the key that signed is there
+            assert kids <= {key["kid"] for key in served["keys"]}
+    finally:
+        for other in others:
+            await other.close()
+
+
+async def test_many_who_ask_for_a_missing_report_at_once_leave_connections_for_the_ledger(
+    members: Hub, reports: Reports
+) -> None:
+    await convert(members, "c1")
+    window = await close(members)
+    found = await asyncio.gather(
+        *(report_of(members, reports, window, "BANK") for _ in range(30)), convert(members, "c2")
+    )
+    assert len({one.digest for one in found[:-1] if one is not None}) == 1
+
+
+async def test_a_rotated_key_signs_the_next_window_and_the_old_one_stays_known(
+    members: Hub, reports: Reports, keys: Keys
+) -> None:
+    await convert(members, "c1")
+    first = await close(members)
+    await reports.ensure(first)
+    old = keys.current().kid
+    new = signing.rotate(keys.folder).kid
+    await convert(members, "c2")
+    second = await close(members)
+    assert (await verified(members, reports, first, "BANK")).kid == old
+    assert (await verified(members, reports, second, "BANK")).kid == new
+
+
+async def test_a_key_from_the_environment_signs_and_no_folder_is_made(members: Hub, tmp_path: Path) -> None:
+    key = signing.SigningKey.generate()
+    settings = Settings(data_dir=tmp_path / "data", signing_key=SecretStr(key.private_pem().decode()))
+    reports = Reports(members.database, Keys.of(settings), settings.name)
+    assert [member["kid"] for member in (await reports.jwks())["keys"]] == [key.kid]
+    await convert(members, "c1")
+    assert (await verified(members, reports, await close(members), "BANK")).kid == key.kid
+    assert not (tmp_path / "data").exists()
+
+
+async def test_legs_that_do_not_give_the_nets_are_not_reported(
+    members: Hub, reports: Reports, postgres_server: postgres.Server
+) -> None:
+    await convert(members, "c1")
+    window = await close(members)
+    connection = await superuser_of(members, postgres_server)
+    try:
+        await connection.execute("SET session_replication_role = replica")
+        await connection.execute("UPDATE leg SET amount = amount + 1 WHERE purpose = 2")
+    finally:
+        await connection.close()
+    with pytest.raises(NetsMismatch, match=r"window 1: AIR in CNY"):
+        await reports.ensure(window)
+    assert await members.sql("SELECT * FROM settlement_report") == []
+    assert await members.sql("SELECT * FROM signing_key") == []
+
+
+async def test_lines_go_on_over_pages(members: Hub, reports: Reports) -> None:
+    count = 701  # 1,402 lines: three pages
+    await members.batch(
+        [
+            commands.Convert(
+                actor=members.admin,
+                key=f"c-{number}",
+                source=commands.Party("BANK", "alice"),
+                target=commands.Party("AIR", "al"),
+                source_currency="BP",
+                target_currency="MILE",
+                amount="100",
+                minimum_target=None,
+            )
+            for number in range(count)
+        ]
+    )
+    window = await close(members)
+    verdict = await verified(members, reports, window, "HUB")
+    assert (verdict.findings, verdict.lines_checked) == ((), 2 * count)
+    assert (await verified(members, reports, window, "AIR")).lines_checked == count
