@@ -35,6 +35,7 @@ from hub import migrate as migrating
 from hub.db import Addresses, addresses
 from hub.errors import Fault, Refusal
 from hub.host import ClosedWindow, UnfitDatabase, check, close_window
+from hub.host import audit as audit_all
 from hub.ledger.engine import NotSetUp
 from hub.money import format_millionths
 from hub.registry import checks
@@ -162,8 +163,7 @@ def serve(
     """
     chosen = _settings()
     logs.configure(chosen.log_level, development=chosen.development)
-    listeners = serving.bind(host, port)  # first: a taken port needs no database to be found out
-    with _database(chosen) as where:
+    with serving.bind(host, port) as listeners, _database(chosen) as where:  # a taken port is found out first
         if chosen.database_url is None:
             asyncio.run(migrating.migrate(where))
         asyncio.run(check(where.server))
@@ -189,6 +189,29 @@ def demo(
     It takes half a minute, uses none of your settings or data, and stops with exit code 1 if anything is not as told.
     """
     raise typer.Exit(story.main(folder))
+
+
+@app.command()
+def audit() -> None:
+    """Recompute everything from the rows alone: every balance, every hash of the journal, every report's figures.
+
+    Lists everything that is wrong; the exit code is 0 only if nothing is. Needs the right to read only, sees one
+    instant, and runs beside `serve`.
+    """
+    with _database(_settings()) as where, _progress("Auditing") as progress:
+        asyncio.run(check(where.server, empty=True))
+
+        def told(stage: str, done: int, total: int) -> None:
+            progress.update(progress.task_ids[0], description=f"Auditing: {stage}", completed=done, total=total)
+
+        found = asyncio.run(audit_all(where.server, told))
+    for finding in found.findings:
+        typer.echo(f"{finding.code}: {finding.sentence}")
+    if not found.ok:
+        typer.echo(f"{len(found.findings)} findings: the books are not in order.", err=True)
+        raise typer.Exit(FINDINGS)
+    rows = ", ".join(f"{count:,} of {table}" for table, count in sorted(found.counts.items()) if count)
+    typer.echo(f"Nothing is wrong up to entry {found.batch} of the journal (hash {found.hash.hex()}).\nRead: {rows}.")
 
 
 @app.command()

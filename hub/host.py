@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from hub import ids, postgres, tables
+from hub.audit import Audit, Progress
 from hub.configuration import Configuration
 from hub.db import Database
 from hub.errors import Fault
@@ -21,6 +22,7 @@ from hub.ledger.records import Net, Window, WindowStatus
 from hub.migrate import newest
 from hub.reading import Reading
 from hub.settings import Settings
+from settlement.audit import audit as audit_all
 from settlement.publish import Keys, Reports
 
 CONNECT_S_MAX = 15
@@ -30,8 +32,9 @@ class UnfitDatabase(Exception):
     """The database is of no use to this program."""
 
 
-async def check(url: str) -> None:
-    """Pass if the database at ``url`` is of a version that will do, has this program's schema, and holds a hub.
+async def check(url: str, *, empty: bool = False) -> None:
+    """Pass if the database at ``url`` is of a version that will do, has this program's schema, and holds a hub; with
+    ``empty`` also if it has lost it.
 
     Raises:
         UnfitDatabase: it is too old, or its schema is another.
@@ -50,10 +53,20 @@ async def check(url: str) -> None:
                 raise UnfitDatabase(
                     f"The database's schema is {found}, this program's is {newest()}: run 'points-hub migrate'."
                 )
-            if await journal.look(connection) is None:
+            if not empty and await journal.look(connection) is None:
                 raise NotSetUp
     finally:
         await engine.dispose()
+
+
+async def audit(url: str, progress: Progress) -> Audit:
+    """Audit the hub at ``url`` as it is at this instant; reads only, and may run beside the server."""
+    database = Database(url, connections=2)
+    try:
+        async with database.snapshot() as connection:
+            return await audit_all(connection, progress)
+    finally:
+        await database.close()
 
 
 @dataclass(frozen=True, slots=True)

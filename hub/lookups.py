@@ -139,9 +139,7 @@ async def statement(
         if after is not None:
             movement, n = after
             # The first condition is the index's; the second cuts within the movement.
-            side = side.where(
-                _leg.c.movement_id <= movement, (_leg.c.movement_id < movement) | (_leg.c.n < literal(n))
-            )
+            side = side.where(_leg.c.movement_id <= movement, (_leg.c.movement_id < movement) | (_leg.c.n < literal(n)))
         side = side.order_by(_leg.c.movement_id.desc(), _leg.c.n.desc()).limit(rows_max)
         sides.append(select(side.subquery()))
     return await _entries(reader, union_all(*sides).subquery(), rows_max)

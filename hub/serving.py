@@ -23,7 +23,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
@@ -59,29 +59,29 @@ class WorkersFailed(Exception):
         super().__init__(self.__doc__)
 
 
-def bind(host: str, port: int) -> list[socket.socket]:
+@contextmanager
+def bind(host: str, port: int) -> Iterator[list[socket.socket]]:
     """A socket on each address of ``host``, not listening yet: only ``serve`` takes connections. Port 0 is any.
 
     Raises:
         CannotListen: the port is taken, not allowed, or the host is not this machine's.
     """
-    sockets: list[socket.socket] = []
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, kind, protocol, _, address in dict.fromkeys(found):
-            listener = socket.socket(family, kind, protocol)
-            sockets.append(listener)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted ones inherit it
-            if family == socket.AF_INET6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listener.setblocking(False)
-            listener.bind(address)
-    except (OSError, OverflowError, UnicodeError) as error:
-        for listener in sockets:
-            listener.close()
-        raise CannotListen(f"{host} port {port}", error) from error
-    return sockets
+    with ExitStack() as stack:
+        sockets = []
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            for family, kind, protocol, _, address in dict.fromkeys(found):
+                listener = stack.enter_context(socket.socket(family, kind, protocol))
+                sockets.append(listener)
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted ones inherit it
+                if family == socket.AF_INET6:
+                    listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                listener.setblocking(False)
+                listener.bind(address)
+        except (OSError, OverflowError, UnicodeError) as error:
+            raise CannotListen(f"{host} port {port}", error) from error
+        yield sockets
 
 
 def serve(

@@ -51,35 +51,38 @@ class _Subscriber:
 
 
 class Updates:
-    """The announcements of one process; ``listening`` must be entered for them to come."""
+    """The announcements of one process. It connects when the first one subscribes, and holds on until it is closed."""
 
     def __init__(self, url: str) -> None:
         self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._subscribers: set[_Subscriber] = set()
         self._latest = 0
+        self._listening: asyncio.Task[None] | None = None
+        self._closed = False
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[AsyncIterator[int]]:
-        """The batches that are announced from now on; they end when the listening does."""
+        """The batches that are announced from now on; they end when this is closed."""
         subscriber = _Subscriber()
+        if self._closed:
+            subscriber.end()
+        elif self._listening is None:
+            self._listening = asyncio.create_task(self._listen())
         self._subscribers.add(subscriber)
         try:
             yield subscriber
         finally:
             self._subscribers.discard(subscriber)
 
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
-        """Listen for as long as the block lasts, whatever becomes of the connection."""
-        task = asyncio.create_task(self._listen())
-        try:
-            yield
-        finally:
-            task.cancel()
+    async def close(self) -> None:
+        """Let the connection go, and end all subscriptions."""
+        self._closed = True
+        for subscriber in self._subscribers:
+            subscriber.end()
+        if self._listening is not None:
+            self._listening.cancel()
             with suppress(asyncio.CancelledError):
-                await task
-            for subscriber in self._subscribers:
-                subscriber.end()
+                await self._listening
 
     async def _listen(self) -> None:
         while True:

@@ -20,6 +20,7 @@ from schema.quotes import QuoteMutation, QuoteQuery
 from schema.redemptions import RedemptionMutation
 from schema.reports import ReportQuery
 from schema.reversals import ReversalMutation
+from schema.rows import Executor
 from schema.scalars import SCALARS
 from schema.shortcuts import shorten
 from schema.subscriptions import Subscription as Updates
@@ -71,7 +72,9 @@ class Subscription(Updates):
     pass
 
 
-api = strawberry.Schema(Query, Mutation, Subscription, config=StrawberryConfig(scalar_map=SCALARS))
+api = strawberry.Schema(
+    Query, Mutation, Subscription, execution_context_class=Executor, config=StrawberryConfig(scalar_map=SCALARS)
+)
 shorten(api)
 
 

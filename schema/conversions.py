@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import strawberry
 
-from hub import ids, lookups
+from hub import ids, lookups, rates
 from hub.access import Credential
 from hub.configuration import Configuration
+from hub.currencies import PointCurrency
 from hub.ledger import commands, records
 from hub.ledger.decide import Outcome
 from hub.ledger.records import ConversionStatus
@@ -19,10 +20,11 @@ from schema.connection import Connection, connect, page
 from schema.context import Context, Info
 from schema.enums import publish
 from schema.fields import field, mutation
-from schema.inputs import KEY, After, CustomerInput, First, Id, built_by, customer_input, decimal, party
+from schema.inputs import KEY, After, CustomerInput, First, Id, customer_input, decimal, party
 from schema.node import Node
 from schema.rates import Rate, to_rate
 from schema.refusals import Refused, refusal_of, result_of
+from schema.rows import built_by
 from schema.scalars import Decimal
 from schema.windows import SettlementWindow, to_window
 
@@ -41,22 +43,39 @@ publish(
 @strawberry.type(description="Points of one currency that became points of another.")
 class Conversion(Node):
     record: strawberry.Private[records.Conversion]
+    at_rate: strawberry.Private[rates.Rate]
+    of_source: strawberry.Private[PointCurrency]
+    of_target: strawberry.Private[PointCurrency]
     status: ConversionStatus = strawberry.field(description="Where it is in its life; as it is now, replayed or not.")
-    source: Points = strawberry.field(description="What was given.")
-    target: Points = strawberry.field(description="What was received, bonus included.")
-    bonus: Points = strawberry.field(description="What of it is bonus.")
-    fee: Money = strawberry.field(description="What the source's issuer is charged.")
-    settlement: Money = strawberry.field(description="What the source's issuer pays the target's.")
     created_at: datetime = strawberry.field(description="When it was asked for.")
     completed_at: datetime | None = strawberry.field(description="When the points arrived.")
     refusal: Refused | None = strawberry.field(description="Why a partner refused it, if one did.")
     replayed: bool = strawberry.field(description="Whether this is the answer that was given before under this key.")
     sequence: str = strawberry.field(description="Its place in the order of all acts, as a decimal number.")
 
+    @field("What was given.")
+    def source(self) -> Points:
+        return to_points(self.record.figures.source, self.of_source)
+
+    @field("What was received, bonus included.")
+    def target(self) -> Points:
+        return to_points(self.record.figures.target, self.of_target)
+
+    @field("What of it is bonus.")
+    def bonus(self) -> Points:
+        return to_points(self.record.figures.bonus, self.of_target)
+
+    @field("What the source's issuer is charged.")
+    def fee(self) -> Money:
+        return to_money(self.record.figures.fee, self.at_rate.money)
+
+    @field("What the source's issuer pays the target's.")
+    def settlement(self) -> Money:
+        return to_money(self.record.figures.settlement, self.at_rate.money)
+
     @field("The rate version that it was made at.")
     def rate(self, info: Info) -> Rate:
-        configuration = info.context.configuration
-        return to_rate(configuration, configuration.rates[self.record.rate])
+        return to_rate(info.context.configuration, self.at_rate)
 
     @field("The settlement window that its money falls into.")
     async def window(self, info: Info) -> SettlementWindow | None:
@@ -201,17 +220,14 @@ def to_conversion_result(context: Context, outcome: Outcome) -> Conversion | Ref
 
 
 def to_conversion(configuration: Configuration, conversion: records.Conversion, replayed: bool = False) -> Conversion:
-    rate, figures = configuration.rates[conversion.rate], conversion.figures
-    source, target = configuration.currencies[rate.source], configuration.currencies[rate.target]
+    rate = configuration.rates[conversion.rate]
     return Conversion(
         record=conversion,
+        at_rate=rate,
+        of_source=configuration.currencies[rate.source],
+        of_target=configuration.currencies[rate.target],
         id=strawberry.ID(ids.text(ids.CONVERSION, conversion.id)),
         status=conversion.status,
-        source=to_points(figures.source, source),
-        target=to_points(figures.target, target),
-        bonus=to_points(figures.bonus, target),
-        fee=to_money(figures.fee, rate.money),
-        settlement=to_money(figures.settlement, rate.money),
         created_at=conversion.at,
         completed_at=conversion.completed_at,
         refusal=None,

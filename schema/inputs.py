@@ -1,21 +1,14 @@
-"""Inputs: what many requests are made of, and how a value of the request becomes text of a command.
+"""Inputs: what many requests are made of, and how a value of the request becomes text of a command."""
 
-Input types whose rows come by the thousand are built by a function of their own: Strawberry's generic conversion of a
-row costs several times as much as everything else that is done with it.
-"""
-
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeVar, overload
+from collections.abc import Mapping
+from typing import Annotated, Any, overload
 
 import strawberry
-from strawberry.types import get_object_definition
-from strawberry.types.arguments import InputContext
 
 from hub.ledger.commands import MoneyText, Party
 from hub.points import normalise
+from schema.rows import built_by
 from schema.scalars import Decimal
-
-T = TypeVar("T")
 
 First = Annotated[int | None, strawberry.argument(description="How many rows at most, 1 to 200.")]
 After = Annotated[str | None, strawberry.argument(description="Continue after the row that carries this cursor.")]
@@ -43,18 +36,10 @@ class RatioInput:
     denominator: str = strawberry.field(description="Source points.")
 
 
-def built_by(kind: type[T], build: Callable[[Mapping[str, Any]], T]) -> None:
-    """Have ``kind``, an input type, built by ``build`` from the fields as the API names them. Fields that were left out
-    and have no default are not among them."""
-
-    def from_input(_kind: type, value: Mapping[str, Any], _context: InputContext) -> T:
-        return build(value)
-
-    get_object_definition(kind, strict=True).from_input = from_input
-
-
-def customer_input(value: Mapping[str, Any]) -> CustomerInput:
+def customer_input(value: Mapping[str, Any] | CustomerInput) -> CustomerInput:
     """A customer of a request; hot."""
+    if isinstance(value, CustomerInput):
+        return value
     return CustomerInput(institution=value["institution"], reference=value["reference"])
 
 

@@ -25,6 +25,7 @@ from strawberry.types.execution import PreExecutionError
 
 from schema.faults import BadRequest, MethodNotAllowed, hidden, masked, translated
 from schema.limits import DocumentRefused, Documents, Limits
+from schema.rows import Executor, taken
 
 
 class Parameters(msgspec.Struct):
@@ -44,6 +45,7 @@ class Operations:
             raise ValueError(f"these schema extensions would not run: {api.extensions!r}")
         self._core = api._schema
         self._executor_class = api.execution_context_class
+        self._takes_rows = issubclass(self._executor_class, Executor)
         self._documents = Documents(self._core, limits)
 
     async def execute(self, parameters: Parameters, context: object, *, reading: bool) -> StrawberryResult:
@@ -60,15 +62,20 @@ class Operations:
             raise MethodNotAllowed("Mutations are sent with POST.", allow="POST")
         if operation is OperationType.SUBSCRIPTION:
             raise BadRequest(f"Subscriptions are served over WebSocket ({GRAPHQL_TRANSPORT_WS_PROTOCOL}).")
+        variables, more = parameters.variables, dict[str, Any]()
+        if self._takes_rows and (rows := taken(self._core, prepared.document, parameters.operationName, variables)):
+            # An empty list stands in for each: it is of any list's type, and the executor puts the rows in its place.
+            variables, more = {**(variables or {}), **{name: [] for name in rows}}, {"rows": rows}
         result = execute(
             self._core,
             prepared.document,
             context_value=context,
-            variable_values=parameters.variables,
+            variable_values=variables,
             operation_name=parameters.operationName,
             executor_class=self._executor_class,
             is_awaitable=cast(Any, optimized_is_awaitable),
             operation_extensions=parameters.extensions,
+            **more,
         )
         return _result(await result if isawaitable(result) else result)
 

@@ -8,6 +8,7 @@ import strawberry
 
 from hub import ids
 from hub.configuration import Configuration
+from hub.currencies import PointCurrency
 from hub.ledger import commands, records
 from hub.ledger.decide import Outcome
 from hub.points import normalise
@@ -16,20 +17,25 @@ from schema.batches import homes, submit_rows
 from schema.context import Context, Info
 from schema.customers import Customer, to_customer
 from schema.fields import field, mutation
-from schema.inputs import KEY, CustomerInput, built_by, customer_input, party
+from schema.inputs import KEY, CustomerInput, customer_input, party
 from schema.issues import known
 from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
+from schema.rows import built_by
 from schema.scalars import Decimal
 
 
 @strawberry.type(description="Points that passed from a customer to another.")
 class Transfer(Node):
     record: strawberry.Private[records.Movement]
-    points: Points = strawberry.field(description="What was transferred.")
+    currency: strawberry.Private[PointCurrency]
     posted_at: datetime = strawberry.field(description="When.")
     replayed: bool = strawberry.field(description="Whether this is the answer that was given before under this key.")
     sequence: str = strawberry.field(description="Its place in the order of all acts, as a decimal number.")
+
+    @field("What was transferred.")
+    def points(self) -> Points:
+        return to_points(self.record.amount, self.currency)
 
     @field("Who gave them.", name="from")
     def giver(self) -> Customer:
@@ -119,7 +125,7 @@ def to_transfer(configuration: Configuration, movement: records.Movement, replay
     return Transfer(
         record=movement,
         id=strawberry.ID(ids.text(ids.TRANSFER, movement.id)),
-        points=to_points(movement.amount, configuration.currencies[configuration.currency_codes[movement.currency]]),
+        currency=configuration.currencies[configuration.currency_codes[movement.currency]],
         posted_at=movement.at,
         replayed=replayed,
         sequence=str(movement.id),

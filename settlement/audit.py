@@ -1,30 +1,28 @@
 """The audit of everything: the hub's books, and the reports that were signed over them.
 
-A stored report is proved as a partner would prove it, with its lines spelled again from the legs, and beyond that
-against what only the hub knows: its row, its window, and the journal's entry that it names.
+A stored report is compared with its window as the rows give it now: lines spelled again from the legs, nets, the entry
+that closed it, the reports before and beside it; and its signature with the public keys that the hub keeps.
 """
 
 import json
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import ids, tables
 from hub.audit import Audit, Findings, Progress
 from hub.audit import audit as audit_hub
-from hub.configuration import OPERATOR_CODE, Configuration
+from hub.configuration import Configuration
 from hub.ledger import journal, rows
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import Window, WindowStatus
 from settlement import report
 from settlement.legs import Legs, Sums
-from settlement.lines import LineError
-from settlement.netting import InvalidObligation, NetLine
-from settlement.signing import TYP, MalformedJws, is_signed_by, take_apart, thumbprint
+from settlement.netting import NetLine
+from settlement.signing import MalformedJws, is_signed_by, take_apart, thumbprint
 
 _stored = tables.settlement_report
 
@@ -40,3 +38,153 @@ async def audit(connection: AsyncConnection, progress: Progress | None = None) -
         count = await _Reports(connection, configuration, findings).check(progress)
     counts = books.counts | {"settlement_report": count}
     return replace(books, findings=books.findings + findings.all(), counts=counts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What the reports of a window must say."""
+
+    window: Window
+    nets: tuple[NetLine, ...]
+    sums: Sums
+    closing: report.JournalHead
+
+
+class _Reports:
+    """The stored reports, window by window; of those before, only each institution's last digest is held."""
+
+    def __init__(self, connection: AsyncConnection, configuration: Configuration, findings: Findings) -> None:
+        self._connection = connection
+        self._configuration = configuration
+        self._findings = findings
+        self._last: dict[tuple[str, int], str] = {}  # by model and institution
+
+    async def check(self, progress: Progress | None) -> int:
+        """Check all; answers how many there are."""
+        keys = await self._keys()
+        windows = await rows.windows(self._connection, tables.settlement_window.c.id > 0)
+        holders = set(
+            await self._connection.scalars(
+                select(_stored.c.window_id).where(_stored.c.journal_id == JOURNAL_ID).distinct()
+            )
+        )
+        for id in holders - windows.keys():
+            self._findings.add("REPORT_WINDOW", f"There are reports of window {id:x}, which there is not.")
+        count = 0
+        for place, (id, window) in enumerate(windows.items(), start=1):
+            if id in holders:
+                count += await self._window(window, keys)
+            if progress is not None:
+                progress("reports", place, len(windows))
+        return count
+
+    async def _keys(self) -> dict[str, Mapping[str, Any]]:
+        keys: dict[str, Mapping[str, Any]] = {}
+        for kid, text in await self._connection.execute(select(tables.signing_key.c.kid, tables.signing_key.c.jwk)):
+            try:
+                member = json.loads(text)
+                if thumbprint(member) != kid:
+                    raise ValueError("another key")
+            except ValueError:
+                self._findings.add("SIGNING_KEY", f"The public key {kid} is not the one of that name.")
+            else:
+                keys[kid] = member
+        return keys
+
+    async def _window(self, window: Window, keys: Mapping[str, Mapping[str, Any]]) -> int:
+        """Check the reports of one window."""
+        found = list(
+            await self._connection.execute(
+                select(_stored)
+                .where(_stored.c.journal_id == JOURNAL_ID, _stored.c.window_id == window.id)
+                .order_by(_stored.c.institution_id)
+            )
+        )
+        for row in found:
+            self._signature(row, keys)
+        expected = await self._expected(window)
+        if expected is not None:
+            self._whole(found, expected)
+            for row in found:
+                self._content(row, expected, found)
+        self._last.update({(window.model, row.institution_id): row.digest for row in found})
+        return len(found)
+
+    def _signature(self, row: Any, keys: Mapping[str, Mapping[str, Any]]) -> None:
+        name, payload = self._name(row), bytes(row.payload)
+        if row.digest != report.digest(payload):
+            self._findings.add("REPORT_DIGEST", f"{name} does not have the digest that is stored with it.")
+        try:
+            signed = take_apart(row.jws)
+        except MalformedJws as error:
+            self._findings.add("REPORT_SIGNATURE", f"{name}: {error}")
+            return
+        if signed.payload != payload:
+            self._findings.add("REPORT_PAYLOAD", f"{name} is stored otherwise than it was signed.")
+        key = keys.get(str(signed.header.get("kid")))
+        if key is None or not is_signed_by(row.jws, key):
+            self._findings.add("REPORT_SIGNATURE", f"{name} is signed by no key of the hub's.")
+
+    async def _expected(self, window: Window) -> _Expected | None:
+        entry = None if window.closed_in is None else await journal.entry_hash(self._connection, window.closed_in)
+        if window.status is WindowStatus.OPEN or window.closed_in is None or entry is None:
+            self._findings.add("REPORT_WINDOW", f"There are reports of window {window.number}, which did not close.")
+            return None
+        legs = await Legs.of(self._connection, self._configuration, window)
+        try:
+            sums = await legs.sum(self._connection)
+            nets = (await rows.nets(self._connection, [window.id])).get(window.id, [])
+            codes = self._configuration.institutions
+            lines = [
+                NetLine(codes[net.institution].code, net.currency, net.debits, net.credits, net.net) for net in nets
+            ]
+        except (ValueError, LookupError) as error:
+            self._findings.add("REPORT_LINES", f"The lines of window {window.number} cannot be spelled ({error}).")
+            return None
+        lines.sort(key=lambda net: (net.institution, net.currency))
+        return _Expected(window, tuple(lines), sums, report.JournalHead(window.closed_in, entry.hex()))
+
+    def _whole(self, found: Sequence[Any], expected: _Expected) -> None:
+        due = {net.institution for net in expected.nets} | {self._configuration.operator.code}
+        there = {self._code(row.institution_id) for row in found}
+        for code in sorted(due ^ there):
+            what = "has no report" if code in due else "has a report without a net"
+            self._findings.add("REPORT_MISSING", f"{code} {what} of window {expected.window.number}.")
+
+    def _content(self, row: Any, expected: _Expected, found: Sequence[Any]) -> None:
+        """Compare what a report says with what it must say. The hub's name and the institutions' may have changed."""
+        said, name = report.read(bytes(row.payload)), self._name(row)
+        for finding in said.findings:
+            self._findings.add("REPORT_PAYLOAD", f"{name}: {finding.sentence}")
+        window, code = expected.window, self._code(row.institution_id)
+        is_summary = row.institution_id == self._configuration.operator.id
+        root = expected.sums.whole if is_summary else expected.sums.roots[code]
+        children = sorted(
+            (self._code(other.institution_id), other.digest)
+            for other in found
+            if is_summary and other.institution_id != row.institution_id
+        )
+        closed_at = window.closed_at or window.opened_at
+        due = {
+            "kind": "summary" if is_summary else "institution",
+            "model": window.model,
+            "window": report.Window(ids.text(ids.WINDOW, window.id), window.number, window.opened_at, closed_at),
+            "institution": report.Party(code, said.institution.name if said.institution else ""),
+            "nets": tuple(net for net in expected.nets if is_summary or net.institution == code),
+            "lines": report.LineSet(root.count, root.hexdigest()),
+            "journal": expected.closing,
+            "children": tuple(report.Child(*child) for child in children),
+        }
+        for member, value in due.items():
+            if getattr(said, member) != value:
+                self._findings.add(f"REPORT_{member.upper()}", f"{name} says other {member} than the rows give.")
+        previous = self._last.get((window.model, row.institution_id))
+        if (said.previous_digest, row.previous_digest) != (previous, previous):
+            self._findings.add("REPORT_CHAIN", f"{name} does not follow the institution's report before it.")
+
+    def _code(self, institution: int) -> str:
+        found = self._configuration.institutions.get(institution)
+        return f"institution {institution:x}" if found is None else found.code
+
+    def _name(self, row: Any) -> str:
+        return f"The report of {self._code(row.institution_id)} in window {row.window_id:x}"

@@ -66,7 +66,7 @@ def _check_head(findings: Findings, head: Any, entries: Entries) -> None:
         findings.add("EMPTY", "The journal has no head: the hub is not set up, or its history is gone.")
     if last is None:
         findings.add("EMPTY", "The journal has no entries.")
-    elif not entries.counts:
+    elif not entries.counts.total():
         findings.add("EMPTY", "The journal has entries, but the tables hold no rows of them.")
     if head is None:
         return

@@ -9,11 +9,11 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
-from hub.demo.network import OPERATOR, issuer, member_of
+from hub.demo.network import OPERATOR, issuer
 
 
 class Book:
-    """Points in circulation per currency, money per settling member, and each payment that netting saves."""
+    """Points in circulation per currency, money per institution, and each payment that netting saves."""
 
     def __init__(self) -> None:
         self.points: defaultdict[str, Decimal] = defaultdict(Decimal)
@@ -49,11 +49,9 @@ class Book:
 
     def _paid(self, payer: str, payee: str, money: dict[str, str]) -> None:
         amount, currency = Decimal(money["amount"]), money["currency"]
-        giver, taker = member_of(payer), member_of(payee)
-        # Within one member nothing has to be paid through the hub, netted or not.
-        if giver == taker or not amount:
+        if payer == payee or not amount:
             return
-        self.money[giver, currency] -= amount
-        self.money[taker, currency] += amount
+        self.money[payer, currency] -= amount
+        self.money[payee, currency] += amount
         self.gross[currency] += amount
         self.payments[currency] += 1

@@ -19,14 +19,14 @@ async def close(stage: Stage) -> Row:
         5,
         "The window closes",
         "Every act was also a debt: who sends points away owes their price to whom has to honour them.",
-        "Instead of paying each debt, the window is closed: branches and stores net into their member, "
-        "and each member pays or receives one amount per currency.",
+        "Instead of paying each debt, the window is closed: all that an institution owes and is owed is netted, "
+        "and each pays or receives one amount per currency.",
     )
     hub = await stage.operator.ask(documents.HUB)
     key = {"idempotencyKey": f"close-{hub['window']['id']}", "windowId": hub["window"]["id"]}
     window = await stage.operator.must(documents.CLOSE_WINDOW, input=key)
     expect(window["status"] != "OPEN", "The window is still open after closing it.")
-    table = columns("member", "currency", "owes", "is owed", "net", right=3, title=f"window {window['number']}")
+    table = columns("institution", "currency", "owes", "is owed", "net", right=3, title=f"window {window['number']}")
     for net in sorted(window["nets"], key=lambda net: (net["currency"], Decimal(net["net"]))):
         colour = "red" if Decimal(net["net"]) < 0 else "green"
         figures = (cash(net["debit"]), cash(net["credit"]), f"[{colour}]{cash(net['net'])}[/]")
@@ -44,7 +44,7 @@ async def settle(stage: Stage, window: Row) -> None:
         7,
         "The nets are paid",
         f"The settlement bank moves {len(open_nets)} amounts; the operator confirms each. "
-        "Only a confirmed payment frees what a member owes.",
+        "Only a confirmed payment frees what an institution owes.",
     )
     status = window["status"]
     for net in open_nets:
@@ -104,7 +104,7 @@ def _show_saving(stage: Stage, nets: list[dict[str, Any]]) -> None:
             currency, figure(stage.book.payments[currency]), cash(gross), figure(len(paying)), cash(net_total),
             f"[bold green]{cash(gross - net_total)}[/]", f"{(gross - net_total) / gross:.1%}",
         )  # fmt: skip
-    stage.say("\nHad each debt between two members been paid by itself, much more money would have moved:")
+    stage.say("\nHad each debt between two institutions been paid by itself, much more money would have moved:")
     stage.show(table)
 
 

@@ -241,8 +241,8 @@ class Engine:
                 return
             except Exception as error:
                 log.warning("batch failed again", commands=len(items), error=repr(error))
-                if not is_outage(error):
-                    tries = min(tries + 1, TRIES_MAX)
+                if tries < TRIES_MAX and not is_outage(error):
+                    tries += 1
                 elif time.monotonic() > until:
                     answers = [_unanswerable(ticket.commands[place]) for ticket, place in items]
                     self.give(items, answers)

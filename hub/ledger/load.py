@@ -14,7 +14,7 @@ from hub.ledger.book import Book, Original
 from hub.ledger.decide import Known, Outcomes, recalled
 from hub.ledger.journal import JOURNAL_ID, Head
 from hub.ledger.needs import Needs
-from hub.ledger.records import Account, Customer, Leg, MovementKind, Position, Purpose, WindowStatus
+from hub.ledger.records import Account, Customer, Leg, MovementKind, Position, Purpose
 
 # LATERAL with LIMIT: one look into the key's index for each row wanted, whatever the planner thinks of the sizes.
 _OUTCOMES = f"""
@@ -47,6 +47,14 @@ SELECT id, kind, owner_id, currency, debits_posted, credits_posted, debits_pendi
 _ACCOUNTS_OF = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND owner_id = ANY($1::bigint[])"
 _ACCOUNTS_BY_ID = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[])"
 
+_WINDOWS = f"SELECT * FROM settlement_window WHERE journal_id = {JOURNAL_ID} AND status <> 'SETTLED' ORDER BY number"
+
+_POSITIONS = f"""
+SELECT window_id, institution_id, currency, debits, credits, subtree FROM position
+WHERE journal_id = {JOURNAL_ID} AND window_id = ANY($1::bigint[])
+  AND ($2::bigint[] IS NULL OR institution_id = ANY($2::bigint[]))
+"""
+
 
 async def load(
     connection: AsyncConnection, driver: Any, head: Head, configuration: Configuration, batch: list[commands.Command]
@@ -60,7 +68,8 @@ async def load(
     for command in batch:
         needs.add(command)
     book = Book(head.batch + 1, head.at, configuration)
-    await _windows(connection, book, needs)
+    if needs.windowed:
+        await _windows(connection, driver, book, needs)
     await _parties(driver, book, needs)
     if needs.quotes or needs.quotes_of_rates:
         await _quotes(connection, book, needs)
@@ -70,7 +79,7 @@ async def load(
         await _offers(connection, book, needs)
     if needs.money:
         needs.institutions.add(configuration.operator.id)  # it takes the fees, and keeps rounding and the bank
-        await _positions(connection, book, needs)
+        await _positions(driver, book, needs)
     if owners := needs.institutions | needs.owners:
         _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, list(owners)))
     known = await _known(connection, driver, needs, batch) if needs.keys else {}
@@ -119,9 +128,9 @@ def _take_accounts(book: Book, found: Any) -> None:
             book.accounts[key] = Account(*row)
 
 
-async def _windows(connection: AsyncConnection, book: Book, needs: Needs) -> None:
+async def _windows(connection: AsyncConnection, driver: Any, book: Book, needs: Needs) -> None:
     window = tables.settlement_window
-    book.windows = await rows.windows(connection, window.c.status != WindowStatus.SETTLED)
+    book.windows = {row["id"]: rows.window_of(row) for row in await driver.fetch(_WINDOWS)}
     if not needs.windows:
         return
     others = needs.windows - book.windows.keys()
@@ -221,18 +230,18 @@ async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs
                 needs.people.add(conversion.source.id)
 
 
-async def _positions(connection: AsyncConnection, book: Book, needs: Needs) -> None:
+async def _positions(driver: Any, book: Book, needs: Needs) -> None:
     """The positions of touched institutions and of all above them, in every window that is not settled; for a closing,
     all of them."""
-    table = tables.position
-    statement = select(table).where(table.c.journal_id == JOURNAL_ID, table.c.window_id.in_(book.windows))
+    nodes: set[int] | None = None
     if not needs.closing:
-        nodes: set[int] = set()
+        institutions = book.configuration.institutions
+        nodes = set()
         for window in book.windows.values():
-            for institution in needs.institutions & book.configuration.institutions.keys():
-                nodes.update(settlement_path(book.configuration.institutions, institution, window.number))
-        statement = statement.where(table.c.institution_id.in_(nodes))
-    for row in await connection.execute(statement):
-        book.positions[row.window_id, row.institution_id, row.currency] = Position(row.debits, row.credits, row.subtree)
+            for institution in needs.institutions & institutions.keys():
+                nodes.update(settlement_path(institutions, institution, window.number))
+    for row in await driver.fetch(_POSITIONS, list(book.windows), None if nodes is None else list(nodes)):
+        window_id, institution_id, currency, debits, credits, subtree = row
+        book.positions[window_id, institution_id, currency] = Position(debits, credits, subtree)
     if needs.closing:
         needs.institutions.update(institution for _, institution, _ in book.positions)

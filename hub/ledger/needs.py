@@ -4,6 +4,9 @@ from hub.configuration import Configuration
 from hub.institutions import OPERATOR_CODE
 from hub.ledger import commands
 
+# These post no money and configure nothing, so that no window concerns them.
+_TIMELESS = frozenset({commands.Issue, commands.Transfer, commands.EnrollCustomer})
+
 
 class Needs:
     """Keys of rows to load. Institutions are identifiers; a code that names nothing needs nothing, and is refused."""
@@ -20,6 +23,7 @@ class Needs:
         self.quotes_of_rates: set[int] = set()
         self.originals: set[int] = set()
         self.windows: set[int] = set()  # whose nets
+        self.windowed = False  # whether the open window matters
         self.money = False
         self.closing = False
 
@@ -29,6 +33,7 @@ class Needs:
             credential = self.configuration.credentials.get(command.actor)
             if credential is not None:
                 self.keys.add((credential.institution, command.key))
+        self.windowed = self.windowed or type(command) not in _TIMELESS
         match command:
             case commands.Transfer():
                 self._party(command.source, command.currency)
@@ -41,9 +46,10 @@ class Needs:
                 self._party(command.target, command.target_currency)
                 self._issuer(command.source_currency)
                 self._issuer(command.target_currency)
-                home = self.configuration.institution(command.source.institution)
-                if home is not None:
-                    self.spenders.add((home.id, command.source.reference))
+                if isinstance(command, commands.RequestQuote) or self._has_caps(command):
+                    home = self.configuration.institution(command.source.institution)
+                    if home is not None:
+                        self.spenders.add((home.id, command.source.reference))
                 self.money = True
             case commands.Redeem():
                 self._party(command.customer, command.currency)
@@ -71,7 +77,7 @@ class Needs:
             case commands.SetDebitCap():
                 self._institution(command.institution)
                 self.money = True
-            # What these make may be used by a later command of the batch, which is then about those who were there before.
+            # What these make may be used by a later command of the batch, which touches who was there before.
             case commands.CreateInstitution():
                 self._institution(OPERATOR_CODE if command.parent is None else command.parent)
             case commands.RegisterPointCurrency():
@@ -83,6 +89,15 @@ class Needs:
         home = self.configuration.institution_codes.get(party.institution)
         if home is not None:
             self.parties.add((home, party.reference, currency))
+
+    def _has_caps(self, command: commands.Convert) -> bool:
+        """Whether what the customer converted before may matter: only bonuses with a cap remember it."""
+        source = self.configuration.currency(command.source_currency)
+        target = self.configuration.currency(command.target_currency)
+        if source is None or target is None:
+            return False
+        versions = self.configuration.versions_of(source.id, target.id)
+        return any(bonus.cap is not None for rate in versions for bonus in rate.bonuses)
 
     def _issuer(self, currency: str) -> None:
         of = self.configuration.currency(currency)

@@ -3,7 +3,7 @@
 Every function takes a connection with a transaction open, and answers by identifier; what is not there is left out.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -181,6 +181,20 @@ async def conversions(
     }
 
 
+def window_of(row: Mapping[Any, Any]) -> Window:
+    """A window from its row."""
+    return Window(
+        id=row["id"],
+        model=row["model"],
+        number=row["number"],
+        status=WindowStatus(row["status"]),
+        opened_at=row["opened_at"],
+        closed_at=row["closed_at"],
+        settled_at=row["settled_at"],
+        closed_in=row["closed_in"],
+    )
+
+
 async def windows(
     connection: AsyncConnection, where: ColumnElement[bool], *, most: int | None = None
 ) -> dict[int, Window]:
@@ -189,19 +203,7 @@ async def windows(
     found = await connection.execute(
         select(window).where(window.c.journal_id == JOURNAL_ID).where(where).order_by(window.c.number).limit(most)
     )
-    return {
-        row.id: Window(
-            id=row.id,
-            model=row.model,
-            number=row.number,
-            status=WindowStatus(row.status),
-            opened_at=row.opened_at,
-            closed_at=row.closed_at,
-            settled_at=row.settled_at,
-            closed_in=row.closed_in,
-        )
-        for row in found
-    }
+    return {row["id"]: window_of(row) for row in found.mappings()}
 
 
 async def nets(connection: AsyncConnection, of: Collection[int]) -> dict[int, list[Net]]:

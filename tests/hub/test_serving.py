@@ -2,20 +2,19 @@
 
 import http.client
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from hub.serving import CannotListen, bind
+from tests.hub.programs import children, is_gone, until
 
 SERVER = """
 import asyncio, os, sys
@@ -41,8 +40,8 @@ def ready():
     sys.stdout.write(f"{listeners[0].getsockname()[1]}\\n")
     sys.stdout.flush()
 
-listeners = serving.bind("127.0.0.1", int(sys.argv[1]))
-serving.serve(listeners, lambda board, row: app, int(sys.argv[2]), ready)
+with serving.bind("127.0.0.1", int(sys.argv[1])) as listeners:
+    serving.serve(listeners, lambda board, row: app, int(sys.argv[2]), ready)
 """
 
 
@@ -66,8 +65,7 @@ class Serving:
 
     def workers(self) -> set[int]:
         """The processes that serve."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return {int(pid) for pid in children}
+        return children(self.process.pid)
 
 
 def answer(connection: http.client.HTTPConnection, path: str = "/") -> int:
@@ -96,24 +94,6 @@ def serving(workers: int, port: int = 0) -> Iterator[Serving]:
 def two() -> Iterator[Serving]:
     with serving(2) as server:
         yield server
-
-
-def until(holds: Callable[[], bool], seconds: float) -> bool:
-    """Whether it came to hold in time."""
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-def is_gone(pid: int) -> bool:
-    """Whether a process has ended; nobody may have collected it yet."""
-    try:
-        return bool(re.match(r"\d+ \(.*\) [ZX]", Path(f"/proc/{pid}/stat").read_text()))
-    except OSError:
-        return True
 
 
 @pytest.mark.parametrize("connections", [4, 64])
@@ -200,5 +180,5 @@ def test_a_worker_that_cannot_start_ends_all_with_an_error(monkeypatch: pytest.M
 
 
 def test_a_taken_port_is_named(two: Serving) -> None:
-    with pytest.raises(CannotListen, match=f"port {two.port}: another program uses it"):
-        bind("127.0.0.1", two.port)
+    with pytest.raises(CannotListen, match=f"port {two.port}: another program uses it"), bind("127.0.0.1", two.port):
+        pass

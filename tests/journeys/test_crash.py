@@ -136,9 +136,8 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path, whole: bool) -> None:
 
 
 async def _under_load(load: Load, process: subprocess.Popen[bytes], *, whole: bool) -> None:
+    load.enough, load.enough_at = asyncio.Event(), len(load.answered) + 60
     lanes = [asyncio.create_task(load.stream(lane)) for lane in range(16)]
-    load.enough_at = len(load.answered) + 60
-    load.enough.clear()
     await load.enough.wait()
     if whole:
         os.killpg(process.pid, signal.SIGKILL)

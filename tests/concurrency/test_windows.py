@@ -1,0 +1,127 @@
+"""Windows that are closed while acts come in: each act stands before or after, and everything still sums to zero."""
+
+import asyncio
+import random
+from collections import defaultdict
+from typing import Any
+
+from hub.ledger import commands
+from hub.ledger.commands import Party
+from hub.money import format_millionths
+from tests.concurrency.world import bank, code, convert, found, gathered, passed, redeem, two
+from tests.conftest import Hub
+from tests.properties import invariants
+
+
+async def close(hub: Hub, key: str) -> Any:
+    return await hub.try_(commands.CloseWindow(actor=hub.admin, key=key, window=await hub.window()))
+
+
+async def test_a_window_closed_under_load_sums_to_zero_in_every_currency(hub: Hub) -> None:
+    await found(hub, 6, "1000000")
+    await hub.currency("KR", "SHOP", unit_value="0.0333", money="JPY")  # no minor unit: its nets are rounded to 1
+    await hub.rate("BP", "KR", "3:7", settlement_price=commands.MoneyText("0.0333", "JPY"))
+    dice = random.Random(5)
+    closed = 0
+
+    def act(wave: int, place: int) -> commands.Command:
+        key, who, amount = f"{wave}-{place}", dice.randrange(6), dice.randint(25, 999)
+        match place % 3:
+            case 0:
+                return convert(hub, key, who, amount)
+            case 1:
+                return redeem(hub, key, who, amount, dice.choice(["SHOP", "AIR", "HUB"]))
+            case _:
+                return commands.Convert(
+                    actor=hub.admin,
+                    key=key,
+                    source=bank(who),
+                    target=Party("SHOP", "s"),
+                    source_currency="BP",
+                    target_currency="KR",
+                    amount=str(amount),
+                    minimum_target=None,
+                )
+
+    async with two(hub, batch_max=9) as doors:
+        for wave in range(8):
+            commands_of_wave = [act(wave, place) for place in range(60)]
+            asked = [asyncio.create_task(doors[place % 2].try_(one)) for place, one in enumerate(commands_of_wave)]
+            await asyncio.sleep(dice.uniform(0, 0.03))
+            outcomes = await gathered([close(doors[wave % 2], f"close-{wave}-a"), close(doors[1], f"close-{wave}-b")])
+            closed += sum(map(passed, outcomes))
+            assert {code(one) for one in outcomes} <= {"OK", "WINDOW_CLOSED"}
+            acted = await gathered(asked)
+            assert {code(one) for one in acted} == {"OK"}
+    assert closed >= 8
+    await invariants.check(hub)
+    windows = await hub.sql("SELECT number, status FROM settlement_window ORDER BY number")
+    assert [row["number"] for row in windows] == list(range(1, closed + 2))
+    # What was said to each caller about its window is where its money went.
+    strays = await hub.sql(
+        "SELECT 1 FROM conversion c JOIN movement m ON m.subject_id = c.id AND m.kind = 4"
+        " JOIN leg l ON l.movement_id = m.id WHERE l.window_id <> c.window_id"
+    )
+    assert strays == []
+    # An act of a batch after the one that closed a window is never of that window, and the reverse.
+    assert (
+        await hub.sql(
+            "SELECT 1 FROM leg l JOIN settlement_window w ON w.id = l.window_id WHERE l.purpose <= 3"
+            " AND (l.movement_id >> 20 > w.closed_in OR l.movement_id < w.id)"
+        )
+        == []
+    )
+    # Every position begins the next window at zero; what rounding left is the operator's, in its own account.
+    await close(hub, "last")
+    left = await hub.sql(
+        "SELECT sum(credits_posted - debits_posted) FROM account WHERE kind = 4 GROUP BY owner_id, currency"
+    )
+    assert {row[0] for row in left} == {0}
+
+
+async def test_all_windows_settle_in_order_after_all_nets_are_paid(hub: Hub) -> None:
+    await found(hub, 3, "100000")
+    for wave in range(3):
+        answers = await hub.batch([redeem(hub, f"{wave}-{who}", who, 101 + wave) for who in range(3)])
+        assert all(map(passed, answers))
+        assert passed(await close(hub, f"c{wave}"))
+    codes = {id: one.code for id, one in hub.engine.configuration.institutions.items()}
+    nets = await hub.sql(
+        "SELECT n.*, w.number FROM window_net n JOIN settlement_window w ON w.id = n.window_id"
+        " WHERE net <> 0 ORDER BY number"
+    )
+    by_window: dict[int, list[Any]] = defaultdict(list)
+    for net in nets:
+        by_window[net["number"]].append(net)
+
+    def confirm(net: Any, key: str) -> commands.ConfirmSettlement:
+        return commands.ConfirmSettlement(
+            actor=hub.admin,
+            key=key,
+            window=net["window_id"],
+            institution=codes[net["institution_id"]],
+            currency=net["currency"],
+            amount=format_millionths(net["net"], net["currency"]),
+            value_date=None,
+            reference="bank",
+        )
+
+    async with two(hub) as doors:
+        early = await doors[0].try_(confirm(by_window[2][0], "early"))
+        assert code(early) == "WINDOW_ORDER"
+        for number in (1, 2, 3):
+            outcomes = await gathered(
+                door.try_(confirm(net, f"{number}-{place}-{side}"))
+                for place, net in enumerate(by_window[number])
+                for side, door in enumerate(doors)
+            )
+            # Each net is confirmed by one of the two; the other is late, and may find the whole window settled.
+            found_codes = sorted(map(code, outcomes))
+            assert found_codes == ["DUPLICATE"] * len(by_window[number]) + ["OK"] * len(by_window[number])
+    statuses = await hub.sql("SELECT status FROM settlement_window ORDER BY number")
+    assert [row[0] for row in statuses] == ["SETTLED", "SETTLED", "SETTLED", "OPEN"]
+    subtrees = await hub.sql("SELECT subtree FROM position WHERE subtree <> 0")
+    assert subtrees == []
+    settled = await hub.sql("SELECT sum(credits_posted - debits_posted) FROM account WHERE kind = 5 GROUP BY owner_id")
+    assert {row[0] for row in settled} == {0}
+    await invariants.check(hub)

@@ -1,0 +1,162 @@
+"""Real programs for the tests that need some: the command line on a data folder, and processes that come and go."""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HOST = "127.0.0.1"
+PROGRAM = (sys.executable, "-m", "hub")
+READY_S_MAX = 30
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """An environment whose only hub is the one in ``folder``."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+    return {**kept, "HUB_DATA_DIR": str(folder), **more}
+
+
+def run(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A command run to its end."""
+    return subprocess.run(
+        [*PROGRAM, *arguments], env=environment(folder, **more), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def until(holds: Callable[[], bool], seconds: float) -> bool:
+    """Whether it came to hold in time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, even if nobody has collected it yet."""
+    try:
+        return bool(re.match(r"\d+ \(.*\) [ZX]", Path(f"/proc/{pid}/stat").read_text()))
+    except OSError:
+        return True
+
+
+def children(pid: int) -> set[int]:
+    """The processes that a process has started."""
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Served:
+    """A hub that is served from ``folder``."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+    secret: str
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection of one's own."""
+        return http.client.HTTPConnection(HOST, self.port, timeout=30)
+
+    def get(self, path: str, secret: str | None = None) -> tuple[int, bytes]:
+        """Status and body of a path."""
+        connection = self.connect()
+        try:
+            connection.request("GET", path, headers={} if secret is None else {"authorization": f"Bearer {secret}"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def ask(self, document: str, connection: http.client.HTTPConnection | None = None, **variables: Any) -> Any:
+        """The value of the operation's only field."""
+        own = connection or self.connect()
+        try:
+            body = json.dumps({"query": document, "variables": variables})
+            own.request("POST", "/graphql", body, self.headers)
+            answer = json.loads(own.getresponse().read())
+            assert "errors" not in answer, answer
+            [value] = answer["data"].values()
+            return value
+        finally:
+            if connection is None:
+                own.close()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request of the operator's carries."""
+        return {"content-type": "application/json", "authorization": f"Bearer {self.secret}"}
+
+    @property
+    def workers(self) -> set[int]:
+        """The processes that serve."""
+        return children(self.process.pid)
+
+    def is_ready(self) -> bool:
+        """Whether it says so."""
+        assert self.process.poll() is None, self.log.read_text()
+        with suppress(OSError, http.client.HTTPException):
+            return self.get("/health/ready")[0] == 200
+        return False
+
+
+@contextmanager
+def served(folder: Path, secret: str, port: int | None = None, **more: str) -> Iterator[Served]:
+    """A server with two workers in a process group of its own; killed at the end if it has not ended."""
+    log = folder.with_name(f"{folder.name}.log")
+    port = port or free_port()
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*PROGRAM, "serve", "--port", str(port), "--workers", "2"],
+            env=environment(folder, **more), stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
+    server = Served(folder, port, process, log, secret)
+    try:
+        assert until(server.is_ready, READY_S_MAX), log.read_text()
+        yield server
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A data folder that was set up once, to be copied: making one takes longer."""
+
+    folder: Path
+    told: str
+
+    @property
+    def secret(self) -> str:
+        """The operator's first key."""
+        return str(json.loads(self.told)["secret"])
+
+    def copy(self, to: Path) -> Path:
+        """A hub of one's own."""
+        shutil.copytree(self.folder, to)
+        return to

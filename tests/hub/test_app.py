@@ -1,0 +1,263 @@
+"""The application as it is met: two real workers behind one port, the embedded PostgreSQL below, real signals."""
+
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from tests.hub.programs import Pattern, Served, is_gone, run, served, until
+
+ISSUE = """
+mutation($input: [IssuePointsInput!]!) {
+  issuePointsBatch(input: $input) { __typename ... on Issue { id replayed } ... on Refused { reason } }
+}
+"""
+REPORT = """
+query($window: ID!) { settlementReport(windowId: $window, institution: "BANK") { jws linesUrl } }
+"""
+
+
+@pytest.fixture(scope="module")
+def server(pattern: Pattern, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A hub with a bank, a shop, and the bank's points."""
+    folder = pattern.copy(tmp_path_factory.mktemp("app") / "hub")
+    with served(folder, pattern.secret, HUB_LOG_LEVEL="DEBUG") as running:
+        furnish(running)
+        yield running
+
+
+def furnish(server: Served) -> None:
+    for code, kind in (("BANK", "BANK"), ("SHOP", "MERCHANT")):
+        server.ask(
+            "mutation($input: CreateInstitutionInput!) { createInstitution(input: $input) { __typename } }",
+            input={"code": code, "name": code, "kind": kind},
+        )
+    made = server.ask(
+        "mutation($input: RegisterPointCurrencyInput!) { registerPointCurrency(input: $input) { __typename } }",
+        input={
+            "code": "PTS", "name": "Points", "issuer": "BANK", "unitValue": {"amount": "0.01", "currency": "CNY"},
+            "rateConsent": "OPERATOR",
+        },
+    )  # fmt: skip
+    assert made["__typename"] == "PointCurrency"
+
+
+def issues(name: str, count: int) -> list[dict[str, Any]]:
+    """One point each for ``count`` customers."""
+    return [
+        {
+            "idempotencyKey": f"{name}-{number}",
+            "currency": "PTS",
+            "to": {"institution": "BANK", "reference": f"{name}-{number}"},
+            "amount": "1",
+        }
+        for number in range(count)
+    ]
+
+
+def sample(page: bytes, name: str) -> float:
+    """One value of the metrics' page; 0 where it is not there yet."""
+    found = re.search(rf"^{re.escape(name)} (\S+)$", page.decode(), re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def test_it_lives_and_is_ready(server: Served) -> None:
+    assert server.get("/health/live") == (200, b'{"live":true}')
+    assert server.get("/health/ready") == (200, b'{"ready":true,"reasons":[]}')
+
+
+def test_it_is_not_ready_without_a_safe_key(server: Served) -> None:
+    key = server.folder / "signing" / "current.pem"
+    key.chmod(0o644)
+    try:
+        status, body = server.get("/health/ready")
+    finally:
+        key.chmod(0o600)
+    assert status == 503
+    assert json.loads(body)["reasons"] == [
+        "The signing key's file can be reached by others than its owner, this process's user."
+    ]
+    assert server.is_ready()
+
+
+def test_metrics_are_summed_over_the_workers(server: Served) -> None:
+    kept = [server.connect() for _ in range(2)]  # one at each worker
+    names = {
+        'points_hub_http_requests_total{kind="query",status="200"}': 6,  # 3 at each
+        'points_hub_http_requests_total{kind="mutation",status="200"}': 2,  # 1 at each
+        'points_hub_refusals_total{reason="UNKNOWN_CURRENCY"}': 4,  # 2 rows at each
+        "points_hub_batch_commands_count": 2,
+        "points_hub_batch_commands_sum": 4,
+        "points_hub_commit_seconds_count": 2,
+    }
+    before = server.get("/metrics")[1]
+    for place, connection in enumerate(kept):
+        for _ in range(3):
+            server.ask("{ hub { name } }", connection)
+        rows = [row | {"currency": "NONE"} for row in issues(f"metrics-{place}", 2)]
+        assert [row["reason"] for row in server.ask(ISSUE, connection, input=rows)] == ["UNKNOWN_CURRENCY"] * 2
+    for connection in kept:
+        connection.request("GET", "/metrics")
+        page = connection.getresponse().read()
+        assert {name: sample(page, name) - sample(before, name) for name in names} == names
+        assert sample(page, "points_hub_queue_commands") == 0
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/nothing", 404, "NOT_FOUND"),
+        ("/settlement/sw_1/BANK/lines.ndjson", 401, "UNAUTHENTICATED"),
+    ],
+)
+def test_errors_have_a_code_and_a_sentence(server: Served, path: str, status: int, code: str) -> None:
+    found, body = server.get(path)
+    assert found == status
+    assert json.loads(body)["error"]["code"] == code
+    assert json.loads(body)["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/settlement/sw_1/BANK/lines.ndjson", "/settlement/x/BANK/lines.ndjson"])
+def test_lines_that_are_not_there_do_not_exist(server: Served, path: str) -> None:
+    status, body = server.get(path, server.secret)
+    assert (status, json.loads(body)["error"]["code"]) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("authorization", ["Bearer phk_wrong", "Basic abc", "Bearer"])
+def test_a_key_that_opens_nothing_is_refused_everywhere(server: Served, authorization: str) -> None:
+    connection = server.connect()
+    for method, path in (("POST", "/graphql"), ("GET", "/settlement/sw_1/BANK/lines.ndjson")):
+        headers = {"authorization": authorization, "content-type": "application/json"}
+        connection.request(method, path, '{"query": "{ hub { name } }"}', headers)
+        answer = connection.getresponse()
+        answer.read()
+        assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")
+    connection.close()
+
+
+def test_a_request_is_found_in_the_log_by_its_answers_id(server: Served) -> None:
+    for path, status in (("/graphql?query={hub{name}}", 200), ("/nothing", 404)):
+        connection = server.connect()
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+        [told] = [line for line in lines if line.get("request_id") == answer.headers["x-request-id"]]
+        assert (told["event"], told["status"], answer.status) == ("request", status, status)
+
+
+def test_a_taken_port_is_said_in_a_sentence(server: Served, tmp_path: Path) -> None:
+    done = run(tmp_path / "other", "serve", "--port", str(server.port))
+    assert done.returncode == 3
+    assert re.fullmatch(rf"points-hub: [^\n]* port {server.port}: another program uses it[^\n]*\n", done.stderr)
+    assert not (tmp_path / "other").exists()
+
+
+def test_commands_run_beside_the_server(server: Served) -> None:
+    done = run(server.folder, "audit")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Nothing is wrong" in done.stdout
+    assert server.is_ready()
+
+
+def test_a_window_closed_on_the_host_is_reported_served_and_verifiable(server: Served, tmp_path: Path) -> None:
+    server.ask(ISSUE, input=[issues("window", 1)[0] | {"amount": "500"}])
+    redeemed = server.ask(
+        "mutation($input: RedeemPointsInput!) { redeemPoints(input: $input) { __typename } }",
+        input={
+            "idempotencyKey": "redeem", "currency": "PTS", "customer": {"institution": "BANK", "reference": "window-0"},
+            "merchant": "SHOP", "amount": "500",
+        },
+    )  # fmt: skip
+    assert redeemed == {"__typename": "Redemption"}
+    closed = run(server.folder, "window", "close", "--json")
+    assert closed.returncode == 0, closed.stderr
+    told = json.loads(closed.stdout)
+    assert told["nets"] == [  # 500 points at 0.01 CNY
+        {"institution": "BANK", "currency": "CNY", "debit": "5.00", "credit": "0.00", "net": "-5.00"},
+        {"institution": "SHOP", "currency": "CNY", "debit": "0.00", "credit": "5.00", "net": "5.00"},
+    ]
+    assert (told["number"], told["status"]) == (1, "CLOSED")
+    report = server.ask(REPORT, window=told["window"])
+    status, lines = server.get(report["linesUrl"], server.secret)
+    assert (status, lines.count(b"\n")) == (200, 1)
+    assert server.get(report["linesUrl"])[0] == 401
+    files = {"report": report["jws"].encode(), "lines": lines, "jwks": server.get("/.well-known/jwks.json")[1]}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    paths = {name: str(tmp_path / name) for name in files}
+    done = run(tmp_path / "none", "verify", paths["report"], "--lines", paths["lines"], "--jwks", paths["jwks"])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "BANK's report of window 1, 1 lines" in done.stdout
+
+
+# --- how it begins and ends; each with a hub of its own ---------------------------------------------------------------
+
+
+def test_asked_to_end_it_answers_what_was_asked_and_all_of_it_is_there(pattern: Pattern, tmp_path: Path) -> None:
+    folder, rows = pattern.copy(tmp_path / "hub"), issues("end", 3_000)
+    answers: list[list[dict[str, Any]]] = []
+    with served(folder, pattern.secret) as running:
+        furnish(running)
+        workers, database = running.workers, database_of(folder)
+        asking = Thread(target=lambda: answers.append(running.ask(ISSUE, input=rows)))
+        asking.start()
+        assert until(lambda: requests_begun(running) > 0, 5)
+        running.process.terminate()
+        assert running.process.wait(20) == 0
+        asking.join()
+        assert all(map(is_gone, workers))
+        assert is_gone(database)
+    with served(folder, pattern.secret) as again:
+        replayed = again.ask(ISSUE, input=rows)
+    assert [row["id"] for row in answers[0]] == [row["id"] for row in replayed]
+    assert all(row["replayed"] for row in replayed)
+
+
+def requests_begun(running: Served) -> float:
+    """Commands that wait or were committed: the batch has arrived."""
+    page = running.get("/metrics")[1]
+    return sample(page, "points_hub_queue_commands") + max(sample(page, "points_hub_batch_commands_sum") - 3, 0)
+
+
+def database_of(folder: Path) -> int:
+    """The embedded server's first process."""
+    return int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
+
+
+def test_killed_it_can_be_started_again_at_once_every_time(pattern: Pattern, tmp_path: Path) -> None:
+    folder = pattern.copy(tmp_path / "hub")
+    port: int | None = None
+    databases = set()
+    for kill in (os.killpg, os.kill, os.killpg):  # the whole group, its parent alone, and again
+        with served(folder, pattern.secret, port) as running:
+            port, workers = running.port, running.workers
+            assert running.ask("{ viewer { roles } }") == {"roles": ["OPERATOR_ADMIN"]}
+            databases.add(database_of(folder))
+            kill(running.process.pid, signal.SIGKILL)
+            assert until(lambda: all(map(is_gone, workers)), 2)  # noqa: B023 - asked at once
+    with served(folder, pattern.secret, port) as running:
+        databases.add(database_of(folder))
+    [database] = databases  # it lived through all of it, and whoever left last has stopped it
+    assert is_gone(database)
+
+
+def test_a_killed_worker_is_replaced_and_the_counts_go_on(pattern: Pattern, tmp_path: Path) -> None:
+    name = 'points_hub_http_requests_total{kind="query",status="200"}'
+    with served(pattern.copy(tmp_path / "hub"), pattern.secret) as running:
+        for _ in range(4):
+            running.ask("{ hub { name } }")
+        victim = min(running.workers)
+        os.kill(victim, signal.SIGKILL)
+        assert until(lambda: victim not in running.workers and len(running.workers) == 2, 5)
+        for _ in range(4):
+            running.ask("{ hub { name } }")
+        assert sample(running.get("/metrics")[1], name) == 8  # 4 before and 4 after

@@ -1,0 +1,428 @@
+"""A history with every kind of act is clean; then it is tampered with as nobody but a superuser can, each time in a
+transaction that is rolled back."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from hub import postgres
+from hub.access import Role
+from hub.audit import Audit, audit
+from hub.db import Addresses, Database
+from hub.institutions import OPERATOR_CODE, Kind
+from hub.ledger import commands
+from hub.ledger.engine import Engine
+from hub.rates import Funding
+from hub.reading import Reading
+from hub.setup import set_up
+from tests.conftest import Hub
+
+DATABASE = "points_hub_audited"
+
+
+class Story:
+    """A bank with a branch and a cap, an airline and a shop; two closed windows, the first one settled."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self._keys = 0
+
+    def key(self) -> str:
+        self._keys += 1
+        return f"story-{self._keys}"
+
+    async def act(self, kind: type[commands.Keyed], **of: Any) -> Any:
+        return await self.hub.do(kind(actor=self.hub.admin, key=self.key(), **of))
+
+    async def convert(self, amount: str, reference: str = "alice") -> Any:
+        return await self.act(commands.Convert, **self.deal(amount, reference), minimum_target=None)
+
+    def deal(self, amount: str, reference: str = "alice") -> dict[str, Any]:
+        return {
+            "source": commands.Party("BANK", reference),
+            "target": commands.Party("AIR", reference),
+            "source_currency": "BP",
+            "target_currency": "MILE",
+            "amount": amount,
+        }
+
+    async def redeem(self, amount: str) -> Any:
+        who = commands.Party("BANK", "alice")
+        return await self.act(
+            commands.Redeem, currency="BP", customer=who, merchant="SHOP", amount=amount, memo="a cup"
+        )
+
+    async def reverse(self, act: Any, amount: str | None) -> Any:
+        return await self.act(commands.Reverse, id=act.id, amount=amount, reason="sent back")
+
+    async def quote(self, amount: str) -> Any:
+        return await self.hub.do(commands.RequestQuote(actor=self.hub.admin, **self.deal(amount), ttl_seconds=600))
+
+    async def close(self) -> int:
+        window = await self.hub.window()
+        await self.act(commands.CloseWindow, window=window)
+        return window
+
+    async def confirm(self, window: int, most: int = 100) -> None:
+        nets = await self.hub.sql(
+            "SELECT institution_id, currency, net FROM window_net WHERE window_id = $1 AND net <> 0 ORDER BY 1, 2",
+            window,
+        )
+        for institution, currency, net in nets[:most]:
+            await self.act(
+                commands.ConfirmSettlement,
+                window=window,
+                institution=self.hub.engine.configuration.institutions[institution].code,
+                currency=currency,
+                amount=str(net / 1_000_000),
+                value_date="2026-01-31",
+                reference="bank",
+            )
+
+    async def tell(self) -> None:
+        hub = self.hub
+        await hub.institution("BANK", Kind.BANK)
+        await hub.institution("BRANCH", Kind.BRANCH, "BANK")
+        await hub.institution("AIR", Kind.AIRLINE)
+        await hub.institution("SHOP", Kind.MERCHANT)
+        await hub.currency("BP", "BANK", unit_value="0.0048")
+        await hub.currency("MILE", "AIR", scale=1)
+        await hub.currency("BRP", "BRANCH", unit_value="0.0031")
+        await hub.cap("BANK", "1000")
+        bonus = commands.BonusTerms("10", "60000", None, None, Funding.TARGET_ISSUER, None, None)
+        rate = await hub.rate("BP", "MILE", "1:25", fee_percent="1", bonuses=(bonus,))
+        await hub.rate("BRP", "MILE", "1:20", fee_fixed=commands.MoneyText("0.0007", "CNY"))
+        await hub.do(commands.EnrollCustomer(actor=hub.admin, customer=commands.Party("BANK", "nobody")))
+        earned = datetime.now(UTC) - timedelta(days=1)
+        await self.act(
+            commands.Issue,
+            currency="BP",
+            to=commands.Party("BANK", "alice"),
+            amount="1000000",
+            earned_at=earned,
+            expires_at=earned + timedelta(days=400),
+            memo="welcome",
+        )
+        await hub.issue("BRP", "BRANCH", "bob", "90001")
+        await self.act(
+            commands.Transfer,
+            currency="BP",
+            source=commands.Party("BANK", "alice"),
+            target=commands.Party("BRANCH", "bob"),
+            amount="777",
+            memo=None,
+        )
+        first = await self.convert("50000")  # 2,000 miles and 200 more; 100.00 CNY and 1.00
+        offer, kept = await self.quote("25000"), await self.quote("50")
+        second = await self.act(commands.ExecuteQuote, quote=offer.id)
+        cup = await self.redeem("333")  # 1.5984 CNY
+        for act, amount in ((first, "100.3"), (first, "7.1"), (first, None), (cup, "100")):
+            await self.reverse(act, amount)
+        outcome = await hub.try_(
+            commands.Convert(actor=hub.admin, key=self.key(), **self.deal("900000"), minimum_target=None)
+        )
+        assert outcome.refusal is not None
+        one = await self.close()
+        await hub.do(commands.MoveInstitution(actor=hub.admin, code="BRANCH", parent="AIR"))
+        await self.reverse(second, "10")
+        for kind in ("BRANCH", "BANK"):
+            deal = self.deal("1234") | {"source": commands.Party(kind, "bob" if kind == "BRANCH" else "alice")}
+            currency = "BRP" if kind == "BRANCH" else "BP"
+            await self.act(commands.Convert, **(deal | {"source_currency": currency}), minimum_target=None)
+        await self.confirm(one)
+        two = await self.close()
+        await self.confirm(two, 1)
+        await hub.cap("BANK", "900")
+        await self.redeem("1000")
+        await hub.do(commands.WithdrawRate(actor=hub.admin, id=rate.id, reason="over", cancel_quotes=True))
+        assert kept.id
+
+
+@pytest.fixture(scope="module")
+async def story(
+    postgres_server: postgres.Server, superuser: "asyncpg.Connection[Any]", template: str
+) -> AsyncIterator[Hub]:
+    await superuser.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {template} OWNER {postgres.OWNER}")
+    where = Addresses(postgres_server.url(postgres.SERVER, DATABASE), postgres_server.url(postgres.OWNER, DATABASE))
+    _, admin, secret = await set_up(where, "Points Hub", "root")
+    database = Database(where.server)
+    engine = Engine(database)
+    hub = Hub(where, database, engine, Reading(database, engine), admin, secret)
+    hub.second, _ = await hub.key(OPERATOR_CODE, Role.OPERATOR_ADMIN, person="second")
+    await Story(hub).tell()
+    yield hub
+    await hub.close()
+    await superuser.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+
+
+@pytest.fixture
+async def tampering(story: Hub, postgres_server: postgres.Server) -> AsyncIterator["Tampering"]:
+    engine = create_async_engine(postgres_server.url(postgres.SUPERUSER, DATABASE), poolclass=NullPool)
+    async with engine.connect() as connection:
+        transaction = await connection.begin()
+        await connection.execute(text("SET LOCAL session_replication_role = replica"))
+        yield Tampering(story, connection)
+        await transaction.rollback()
+    await engine.dispose()
+
+
+class Tampering:
+    """A superuser's transaction, in which triggers sleep."""
+
+    def __init__(self, hub: Hub, connection: AsyncConnection) -> None:
+        self.hub = hub
+        self.connection = connection
+
+    async def found(self, *statements: str) -> set[str]:
+        """The codes that the audit finds after these statements, each of which changes something."""
+        for statement in statements:
+            done = await self.connection.exec_driver_sql(statement)
+            assert done.rowcount != 0, statement
+        return codes(await audit(self.connection))
+
+
+def codes(done: Audit) -> set[str]:
+    return {finding.code for finding in done.findings}
+
+
+async def test_a_history_with_every_kind_of_act_is_clean(story: Hub) -> None:
+    stages = []
+    async with story.database.snapshot() as connection:
+        done = await audit(connection, lambda stage, place, total: stages.append((stage, place, total)))
+    assert done.findings == ()
+    assert done.ok
+    [[batch, entry_hash]] = await story.sql("SELECT batch, hash FROM journal_head")
+    assert (done.batch, done.hash, done.counts["journal_entry"]) == (batch, entry_hash, batch)
+    for table in ("movement", "leg", "account", "customer", "outcome", "quote", "conversion", "confirmation"):
+        [[count]] = await story.sql(f"SELECT count(*) FROM {table}")
+        assert done.counts[table] == count > 0
+    assert stages[0] == ("journal", batch, batch)
+    assert {"journal", "relations"} <= {stage for stage, _, _ in stages}
+
+
+SECOND_ENTRY = "(SELECT min(batch) + 1 FROM journal_entry)"
+SOME_LEG = "(SELECT min(movement_id) FROM leg WHERE purpose = 2)"
+TAMPERED = {
+    "a leg's amount": (
+        f"UPDATE leg SET amount = amount + 1 WHERE movement_id = {SOME_LEG} AND purpose = 2",
+        {"ENTRY_CONTENT", "ACT_LEGS", "LEG_BALANCE", "ACCOUNT_COUNTERS", "POSITION", "NET"},
+    ),
+    "a leg is gone": (
+        f"DELETE FROM leg WHERE movement_id = {SOME_LEG} AND purpose = 2",
+        {"ENTRY_CONTENT", "ACT_LEGS", "LEG_BALANCE", "ACCOUNT_COUNTERS", "POSITION", "NET"},
+    ),
+    "a leg's stated balance": (
+        f"UPDATE leg SET debit_after = debit_after + 1 WHERE movement_id = {SOME_LEG} AND purpose = 2",
+        {"ENTRY_CONTENT", "LEG_BALANCE"},
+    ),
+    "a leg's window": (
+        f"UPDATE leg SET window_id = 1 WHERE movement_id = {SOME_LEG} AND purpose = 2",
+        {"ENTRY_CONTENT", "LEG_WINDOW", "POSITION", "NET"},
+    ),
+    "a leg's account of another currency": (
+        "UPDATE leg SET credit_account_id = (SELECT id FROM account WHERE currency = 'MILE' AND kind = 2)"
+        " WHERE movement_id = (SELECT min(movement_id) FROM leg)",
+        {"ENTRY_CONTENT", "LEG_CURRENCY", "ACT_LEGS", "ACCOUNT_COUNTERS"},
+    ),
+    "a leg's account that there is not": (
+        "UPDATE leg SET credit_account_id = 5 WHERE movement_id = (SELECT min(movement_id) FROM leg)",
+        {"ENTRY_CONTENT", "LEG_ACCOUNT", "ACT_LEGS", "ACCOUNT_COUNTERS"},
+    ),
+    "a leg of no movement, in a batch of no entry": (
+        "INSERT INTO leg SELECT journal_id, (1000000 + 1::bigint << 20) + n, n, phase, purpose, debit_account_id,"
+        " credit_account_id, amount, debit_after, credit_after, window_id FROM leg LIMIT 1",
+        {"ROW_WITHOUT_ENTRY", "LEG_MOVEMENT", "ACCOUNT_COUNTERS"},
+    ),
+    "a movement's amount": (
+        "UPDATE movement SET amount = amount + 1 WHERE kind = 2",
+        {"ENTRY_CONTENT", "ACT_LEGS"},
+    ),
+    "a movement that its request does not know": (
+        "UPDATE outcome SET subject_id = subject_id + 1 WHERE subject_id IN (SELECT id FROM movement WHERE kind = 2)",
+        {"ENTRY_CONTENT", "ACT_OUTCOME", "OUTCOME"},
+    ),
+    "an outcome's refusal": (
+        "UPDATE outcome SET refusal = 'NOT_FOUND' WHERE refusal IS NOT NULL",
+        {"ENTRY_CONTENT"},
+    ),
+    "an outcome that is gone": (
+        "DELETE FROM outcome WHERE subject_id IN (SELECT id FROM movement WHERE kind = 1)",
+        {"ENTRY_CONTENT", "ACT_OUTCOME"},
+    ),
+    "a reversal above its original": (
+        "UPDATE movement SET amount = 99999999 WHERE id = (SELECT max(id) FROM movement WHERE kind = 5)",
+        {"ENTRY_CONTENT", "REVERSAL", "ACT_LEGS"},
+    ),
+    "an account's counter": (
+        "UPDATE account SET credits_posted = credits_posted + 1 WHERE kind = 1",
+        {"ACCOUNT_COUNTERS", "CURRENCY_SUM"},
+    ),
+    "an account's owner": (
+        "UPDATE account SET owner_id = 7 WHERE kind = 6",
+        {"ENTRY_CONTENT", "ACCOUNT_OWNER", "ACT_LEGS"},
+    ),
+    "an entry's hash": (
+        f"UPDATE journal_entry SET hash = content WHERE batch = {SECOND_ENTRY}",
+        {"ENTRY_HASH", "ENTRY_PREVIOUS"},
+    ),
+    "an entry's content": (
+        f"UPDATE journal_entry SET content = hash WHERE batch = {SECOND_ENTRY}",
+        {"ENTRY_CONTENT", "ENTRY_HASH"},
+    ),
+    "an entry's time": (
+        f"UPDATE journal_entry SET at = at - interval '1 day' WHERE batch = {SECOND_ENTRY}",
+        {"ENTRY_TIME", "ENTRY_HASH"},
+    ),
+    "an entry's count of rows": (
+        f"UPDATE journal_entry SET rows = 0 WHERE batch = {SECOND_ENTRY}",
+        {"ENTRY_ROWS"},
+    ),
+    "an entry that is gone": (
+        f"DELETE FROM journal_entry WHERE batch = {SECOND_ENTRY}",
+        {"ENTRY_MISSING", "ENTRY_PREVIOUS", "ROW_WITHOUT_ENTRY"},
+    ),
+    "the last entries, whose head is kept": (
+        "DELETE FROM journal_entry WHERE batch > (SELECT max(batch) - 3 FROM journal_entry)",
+        {"HEAD", "ROW_WITHOUT_ENTRY"},
+    ),
+    "the head": ("UPDATE journal_head SET batch = batch - 1", {"HEAD"}),
+    "no head": ("DELETE FROM journal_head", {"EMPTY"}),
+    "a configuration's document": (
+        'UPDATE configuration_change SET document = replace(document, $$"name":"SHOP"$$, $$"name":"SHED"$$)',
+        {"ENTRY_CONTENT"},
+    ),
+    "a configuration's document that is none": (
+        "UPDATE configuration_change SET document = '{}' WHERE noun = 'rate'",
+        {"ENTRY_CONTENT", "CONFIGURATION", "ACT"},
+    ),
+    "the configuration's last change": (
+        "DELETE FROM configuration_change WHERE version = (SELECT max(version) FROM configuration_change)",
+        {"ENTRY_CONTENT", "HEAD"},
+    ),
+    "a cap that had been lower": (
+        """UPDATE configuration_change SET document = replace(document, '"amount":1000000000', '"amount":5000000')"""
+        " WHERE noun = 'cap' AND version = (SELECT min(version) FROM configuration_change WHERE noun = 'cap')",
+        {"ENTRY_CONTENT", "CAP"},
+    ),
+    "a net": ("UPDATE window_net SET net = net + 10000 WHERE net > 0", {"ENTRY_CONTENT", "NET", "CONFIRMATION"}),
+    "a net's debits": ("UPDATE window_net SET debits = debits + 1", {"ENTRY_CONTENT", "NET"}),
+    "a net that is gone": ("DELETE FROM window_net WHERE net > 0", {"ENTRY_CONTENT", "NET", "CONFIRMATION"}),
+    "a position": ("UPDATE position SET subtree = subtree - 1", {"POSITION"}),
+    "a position that is gone": ("DELETE FROM position WHERE subtree <> 0", {"POSITION"}),
+    "a confirmation's amount": (
+        "UPDATE confirmation SET amount = amount + 1",
+        {"ENTRY_CONTENT", "CONFIRMATION"},
+    ),
+    "a bonus' use": ("UPDATE bonus_use SET used = used + 1", {"BONUS_USE"}),
+    "a bonus' use that is gone": ("DELETE FROM bonus_use", {"BONUS_USE"}),
+    "a bonus' use above its cap": (
+        "UPDATE conversion SET eligible = '[60001]' WHERE eligible <> '[]'",
+        {"ENTRY_CONTENT", "BONUS_CAP", "BONUS_USE"},
+    ),
+    "a conversion's figures": (
+        "UPDATE conversion SET target = target + 1 WHERE quote_id IS NOT NULL",
+        {"ENTRY_CONTENT", "CONVERSION", "ACT_LEGS", "QUOTE"},
+    ),
+    "a conversion's status": (
+        "UPDATE conversion SET status = 'REVERSED' WHERE status = 'COMPLETED'",
+        {"CONVERSION_STATUS"},
+    ),
+    "a reversed conversion's status": (
+        "UPDATE conversion SET status = 'COMPLETED' WHERE status = 'REVERSED'",
+        {"CONVERSION_STATUS"},
+    ),
+    "a quote's use": ("UPDATE quote SET used_by = NULL WHERE used_by IS NOT NULL", {"QUOTE"}),
+    "a quote's other use": ("UPDATE quote SET used_by = 7 WHERE used_by IS NULL", {"QUOTE"}),
+    "a quote's offer": ("UPDATE quote SET fee = fee + 1", {"ENTRY_CONTENT", "QUOTE"}),
+    "a settled window's status": (
+        "UPDATE settlement_window SET status = 'CLOSED' WHERE status = 'SETTLED'",
+        {"WINDOW"},
+    ),
+    "a window's closing": (
+        "UPDATE settlement_window SET closed_in = closed_in - 1 WHERE status = 'SETTLED'",
+        {"WINDOW", "ENTRY_CONTENT", "NET"},
+    ),
+    "a customer's institution": (
+        "UPDATE customer SET institution_id = 7",
+        {"ENTRY_CONTENT", "CUSTOMER", "CUSTOMER_REFERENCE", "CONVERSION"},
+    ),
+    "a customer": ("DELETE FROM customer", {"ENTRY_CONTENT", "ACCOUNT_OWNER", "CUSTOMER_REFERENCE"}),
+    "a reference": ("UPDATE customer_reference SET customer_id = 7", {"CUSTOMER_REFERENCE"}),
+    "a memo": ("UPDATE memo SET movement_id = 7 WHERE movement_id = (SELECT min(movement_id) FROM memo)", {"MEMO"}),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+async def test_tampering_is_found(tampering: Tampering, what: str) -> None:
+    statement, expected = TAMPERED[what]
+    assert expected <= await tampering.found(statement)
+
+
+@pytest.mark.parametrize("what", [what for what in TAMPERED if len(TAMPERED[what][1]) == 1])
+async def test_what_one_row_breaks_is_one_kind_of_finding(tampering: Tampering, what: str) -> None:
+    statement, expected = TAMPERED[what]
+    assert await tampering.found(statement) == expected
+
+
+async def test_every_tampering_is_listed(tampering: Tampering) -> None:
+    statements = [TAMPERED[what][0] for what in ("a position", "a memo", "an entry's hash", "a bonus' use")]
+    assert await tampering.found(*statements) == {"POSITION", "MEMO", "ENTRY_HASH", "ENTRY_PREVIOUS", "BONUS_USE"}
+
+
+async def test_a_wrong_leg_is_one_finding_however_many_follow(tampering: Tampering) -> None:
+    await tampering.connection.execute(
+        text("UPDATE leg SET credit_after = credit_after + 1 WHERE movement_id = (SELECT min(movement_id) FROM leg)")
+    )
+    done = await audit(tampering.connection)
+    assert [finding.code for finding in done.findings].count("LEG_BALANCE") <= 2  # the leg, and the one after it
+
+
+async def test_a_customer_below_zero_is_found(tampering: Tampering) -> None:
+    found = await tampering.found(
+        "UPDATE leg SET amount = 2000000 WHERE movement_id = (SELECT min(id) FROM movement WHERE kind = 2)"
+    )
+    assert "BELOW_ZERO" in found
+
+
+async def test_a_settled_net_leaves_the_settlement_account(tampering: Tampering) -> None:
+    found = await tampering.found(
+        "DELETE FROM leg WHERE purpose = 6 AND movement_id = (SELECT min(movement_id) FROM leg WHERE purpose = 6)"
+    )
+    assert {"MONEY_ACCOUNT", "ACT_LEGS"} <= found
+
+
+async def test_everything_but_the_head_gone_is_an_empty_history(tampering: Tampering) -> None:
+    names = await tampering.connection.scalars(
+        text(
+            "SELECT string_agg(relname, ', ') FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+            " AND relnamespace = 'public'::regnamespace AND relname NOT IN ('journal_head', 'alembic_version')"
+        )
+    )
+    await tampering.connection.execute(text(f"TRUNCATE {names.one()}"))
+    assert codes(await audit(tampering.connection)) == {"EMPTY", "HEAD"}
+
+
+async def test_entries_without_any_row_are_an_empty_history(tampering: Tampering) -> None:
+    for table in (
+        "configuration_change, customer, account, outcome, movement, leg, quote, conversion, settlement_window,"
+        " window_net, confirmation",
+    ):
+        await tampering.connection.execute(text(f"TRUNCATE {table}"))
+    assert {"EMPTY", "ENTRY_CONTENT", "HEAD"} <= codes(await audit(tampering.connection))
+
+
+async def test_a_database_that_is_not_set_up_is_not_clean(addresses: Addresses) -> None:
+    database = Database(addresses.server)
+    try:
+        async with database.snapshot() as connection:
+            done = await audit(connection)
+    finally:
+        await database.close()
+    assert not done.ok
+    assert codes(done) == {"EMPTY"}

@@ -1,0 +1,229 @@
+"""The command line: real programs on real folders; what they say, and the code with which they end."""
+
+import json
+import logging
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+import typer.main
+from typer.testing import CliRunner
+
+from hub import ids
+from hub.cli import app, main
+from hub.settings import settings
+from settlement.report import build
+from settlement.signing import CURRENT, SigningKey, ensure, jwks
+from tests.hub.programs import PROGRAM, Pattern, environment, is_gone, run, until
+from tests.settlement.test_verify import BANK, BANK_LINES, JWKS, KEY
+
+WORDS = [
+    [], ["init"], ["migrate"], ["serve"], ["demo"], ["audit"], ["verify"],
+    ["window"], ["window", "close"], ["keys"], ["keys", "rotate"],
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command that ran in this process came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Here:
+    """Runs commands in this process, for those that start no database; much faster."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]) -> None:
+        self.folder, self._patch, self._captured = folder, patch, captured
+
+    def run(self, *arguments: str, **more: str) -> Done:
+        with self._patch.context() as patch:
+            patch.setattr("sys.argv", ["points-hub", *arguments])
+            for name, value in {"HUB_DATA_DIR": str(self.folder), **more}.items():
+                patch.setenv(name, value)
+            settings.cache_clear()
+            code = main()
+        return Done(code, *self._captured.readouterr())
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Here]:
+    """This process, put back to what it was afterwards."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    root = logging.getLogger()
+    before = structlog.get_config(), list(root.handlers), root.level
+    yield Here(tmp_path / "hub", monkeypatch, capsys)
+    settings.cache_clear()
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    structlog.configure(**before[0])
+    root.handlers[:], root.level = before[1], before[2]
+
+
+def says_why(done: Done | subprocess.CompletedProcess[str], pattern: str) -> None:
+    """It could not be done: code 3, one sentence on stderr, nothing on stdout."""
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert re.fullmatch(rf"points-hub: [^\n]*{pattern}[^\n]*\n", done.stderr), done.stderr
+
+
+def test_init_tells_scripts_the_first_key_and_nothing_else(pattern: Pattern) -> None:
+    told = json.loads(pattern.told)
+    assert pattern.told.count("\n") == 1
+    assert list(told) == ["institution", "credentialId", "secret"]
+    assert told["institution"] == "HUB"
+    assert ids.number(told["credentialId"], ids.CREDENTIAL) is not None
+    assert re.fullmatch(r"phk_[A-Za-z0-9_-]{43}", told["secret"])
+
+
+def test_init_refuses_a_second_run(pattern: Pattern) -> None:
+    says_why(run(pattern.folder, "init", "--json"), "is set up already")
+
+
+def test_init_shows_people_the_key_and_what_comes_next(tmp_path: Path) -> None:
+    done = run(tmp_path / "hub", "init", "--name", "Our Hub")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Our Hub is set up")
+    assert len(re.findall(r"phk_[A-Za-z0-9_-]{43}", done.stdout)) == 1
+    assert "points-hub serve" in done.stdout
+
+
+@pytest.mark.parametrize("words", WORDS, ids=" ".join)
+def test_help_teaches(words: list[str]) -> None:
+    shown = CliRunner().invoke(app, [*words, "--help"])
+    assert shown.exit_code == 0
+    assert "Usage" in shown.output
+
+
+def test_every_command_has_its_help_tested() -> None:
+    def leaves(command: Any, words: tuple[str, ...]) -> set[tuple[str, ...]]:
+        below = getattr(command, "commands", {})
+        return {words}.union(*(leaves(one, (*words, name)) for name, one in below.items()))
+
+    assert leaves(typer.main.get_command(app), ()) == {tuple(words) for words in WORDS}
+
+
+def test_help_lists_the_exit_codes() -> None:
+    text = " ".join(CliRunner().invoke(app, ["--help"]).output.split())
+    assert "Exit codes: 0 done" in text
+
+
+def test_a_wrong_call_ends_with_2(here: Here) -> None:
+    assert here.run("serve", "--port", "x").returncode == 2
+    assert here.run("verify", "absent", "--lines", "absent", "--jwks", "absent").returncode == 2
+    assert here.run("nonsense").returncode == 2
+    assert not here.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"HUB_QUEUE_COMMANDS": "many"}, "HUB_QUEUE_COMMANDS cannot be 'many': "),
+        ({"HUB_ORIGINS": "a b"}, 'field "origins"'),
+        ({"HUB_LOG_LEVEL": "LOUD"}, "HUB_LOG_LEVEL is 'LOUD'"),
+        ({"HUB_DATABASE_URL": "mysql://u:hidden@h/x"}, "begins with postgresql://"),
+        ({"HUB_DATABASE_URL": "hidden"}, "begins with postgresql://"),
+        ({}, "run 'points-hub init' first"),
+    ],
+)
+def test_what_is_wrong_with_the_settings_is_said_in_a_sentence(here: Here, more: dict[str, str], sentence: str) -> None:
+    done = here.run("migrate", **more)
+    says_why(done, re.escape(sentence))
+    assert "hidden" not in done.stderr
+    assert not here.folder.exists()
+
+
+def test_a_database_that_cannot_be_reached_is_said_so_without_its_password(tmp_path: Path) -> None:
+    done = run(tmp_path / "none", "audit", HUB_DATABASE_URL="postgresql://u:hidden@127.0.0.1:1/x")
+    says_why(done, "The database cannot be used: ")
+    assert "hidden" not in done.stderr
+
+
+def test_a_foreign_folder_is_left_alone(here: Here) -> None:
+    here.folder.mkdir()
+    (here.folder / "letter.txt").write_text("mine")
+    for command in ("init", "migrate", "serve", "audit"):
+        says_why(here.run(command, *(("--port", "0") if command == "serve" else ())), "was not touched")
+    assert [path.name for path in here.folder.iterdir()] == ["letter.txt"]
+
+
+def test_asked_to_end_a_command_stops_the_database_on_its_way_out(tmp_path: Path) -> None:
+    folder = tmp_path / "hub"
+    process = subprocess.Popen([*PROGRAM, "init"], env=environment(folder), stdout=subprocess.DEVNULL)
+    pid_file = folder / "postgres" / "postmaster.pid"
+    assert until(lambda: pid_file.exists() and pid_file.read_text().count("\n") > 5, 30)
+    database = int(pid_file.read_text().split()[0])
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 128 + signal.SIGTERM
+    assert until(lambda: is_gone(database), 5)
+
+
+def test_a_rotated_key_is_kept_for_verification(here: Here) -> None:
+    signing = here.folder / "signing"
+    old = ensure(signing)
+    done = here.run("keys", "rotate")
+    assert done.returncode == 0, done.stderr
+    new = SigningKey.from_file(signing / CURRENT)
+    assert {old.kid, new.kid} == {key["kid"] for key in jwks(signing)["keys"]}
+    assert new.kid != old.kid
+    assert old.kid in done.stdout
+    assert new.kid in done.stdout
+
+
+def test_a_key_that_is_not_in_the_folder_is_not_rotated(here: Here) -> None:
+    says_why(here.run("keys", "rotate"), "There is no signing key")
+    pem = SigningKey.generate().private_pem().decode()
+    says_why(here.run("keys", "rotate", HUB_SIGNING_KEY=pem), "HUB_SIGNING_KEY")
+
+
+def verification(here: Here, lines: list[bytes], *, previous: bytes | None = None) -> Done:
+    """The verdict on BANK's report with these lines."""
+    folder = here.folder.parent
+    files = {
+        "report.jws": KEY.sign(build(BANK)).encode() + b"\n",
+        "lines.ndjson": b"".join(line + b"\n" for line in lines),
+        "jwks.json": json.dumps(JWKS).encode(),
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    words = [str(folder / "report.jws"), "--lines", str(folder / "lines.ndjson"), "--jwks", str(folder / "jwks.json")]
+    if previous is not None:
+        (folder / "previous.jws").write_bytes(previous)
+        words += ["--previous", str(folder / "previous.jws")]
+    return here.run("verify", *words)
+
+
+def test_a_genuine_report_verifies_without_a_hub(here: Here) -> None:
+    done = verification(here, BANK_LINES)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"Genuine and complete: BANK's report of window 7, 4 lines, 1 nets, signed with {KEY.kid}.\n"
+    assert not here.folder.exists()
+
+
+def test_every_finding_about_a_forged_report_is_listed(here: Here) -> None:
+    forged = [BANK_LINES[0].replace(b'"amount":"0.0048"', b'"amount":"0.0049"'), *BANK_LINES[1:]]
+    done = verification(here, forged)
+    assert done.returncode == 1
+    # The sum of the debits and the lines' root no longer fit.
+    assert {line.partition(":")[0] for line in done.stdout.splitlines()} == {"NET_DEBIT", "LINE_ROOT"}
+    assert "not to be believed" in done.stderr
+
+
+def test_a_report_that_does_not_follow_the_one_before_is_found_out(here: Here) -> None:
+    done = verification(here, BANK_LINES, previous=KEY.sign(build(BANK)).encode())
+    assert done.returncode == 1
+    assert {line.partition(":")[0] for line in done.stdout.splitlines()} == {"PREVIOUS_DIGEST", "PREVIOUS_NUMBER"}
+
+
+def test_keys_that_are_none_are_a_wrong_call(here: Here) -> None:
+    file = here.folder.parent / "file"
+    file.write_text("[]")
+    assert here.run("verify", str(file), "--lines", str(file), "--jwks", str(file)).returncode == 2

@@ -1,0 +1,84 @@
+"""The whole API over a hub of its own: documents are executed as the HTTP edge does it, without HTTP."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from strawberry.types.execution import ExecutionResult
+
+from hub.settings import Settings
+from hub.updates import Updates
+from schema.api import api
+from schema.context import Context
+from schema.faults import formatted
+from schema.incoming import Incoming
+from schema.limits import Limits
+from schema.messages import Language
+from schema.operations import Operations, Parameters
+from settlement.publish import Keys, Reports
+from tests.conftest import Hub
+
+
+@dataclass
+class Caller:
+    """Somebody who asks: a key's holder, or with None nobody in particular."""
+
+    client: "Client"
+    credential: int | None
+    language: Language = "en"
+
+    def context(self) -> Context:
+        client = self.client
+        return Context(
+            engine=client.hub.engine,
+            reading=client.hub.reading,
+            settings=client.settings,
+            incoming=Incoming(None, self.language, "request", None),
+            credential=self.credential,
+            reports=client.reports,
+            updates=client.updates,
+        )
+
+    async def execute(self, document: str, **variables: Any) -> ExecutionResult:
+        """What comes of a document."""
+        result = await self.client.operations.execute(Parameters(document, variables), self.context(), reading=False)
+        assert isinstance(result, ExecutionResult), result
+        return result
+
+    async def ask(self, document: str, **variables: Any) -> Any:
+        """The data, or for a document with one root field the value of that; there are no errors."""
+        result = await self.execute(document, **variables)
+        assert not result.errors, formatted(result.errors)
+        assert result.data is not None
+        return next(iter(result.data.values())) if len(result.data) == 1 else result.data
+
+    async def codes(self, document: str, **variables: Any) -> list[str]:
+        """The codes of the errors."""
+        result = await self.execute(document, **variables)
+        return [error["extensions"]["code"] for error in formatted(result.errors or [], "BAD_INPUT")]
+
+
+@dataclass
+class Client:
+    """The API of one process."""
+
+    hub: Hub
+    settings: Settings
+    reports: Reports
+    updates: Updates
+    operations: Operations
+
+    def caller(self, credential: int | None, language: Language = "en") -> Caller:
+        return Caller(self, credential, language)
+
+
+@pytest.fixture
+async def client(hub: Hub, tmp_path: Path) -> AsyncIterator[Client]:
+    settings = Settings(data_dir=tmp_path, public_url="https://hub.example/")
+    updates = Updates(hub.addresses.server)
+    yield Client(
+        hub, settings, Reports(hub.database, Keys.of(settings), settings.name), updates, Operations(api, Limits())
+    )
+    await updates.close()

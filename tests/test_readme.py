@@ -1,0 +1,91 @@
+"""The README is true: its commands exist, and its tour gives these answers on a fresh hub."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.journeys.client import Client
+from tests.journeys.conftest import free_port, start
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+TOUR = re.findall(r"```graphql\n(.*?)```\n```json\n(.*?)```", README, re.S)
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """An environment whose only hub is the one in ``folder``."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+    return environment | {"HUB_DATA_DIR": str(folder)}
+
+
+def agrees(told: Any, answered: Any) -> bool:
+    """Whether an answer is the README's; ``…`` stands for what differs each time."""
+    if told == "…":
+        return isinstance(answered, str)
+    if isinstance(told, dict):
+        return (
+            isinstance(answered, dict)
+            and told.keys() == answered.keys()
+            and all(agrees(told[name], answered[name]) for name in told)
+        )
+    if isinstance(told, list):
+        return isinstance(answered, list) and len(told) == len(answered) and all(map(agrees, told, answered))
+    return bool(told == answered)
+
+
+def test_the_tour_gives_the_answers_that_it_shows(tmp_path: Path) -> None:
+    environment = environment_of(tmp_path / "data")
+    made = subprocess.run(
+        [sys.executable, "-m", "hub", "init", "--json", "--person", "Lin Wei"],
+        env=environment,
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+    port = free_port()
+    process = start(environment, port, workers=1)
+    try:
+        first = Client(f"http://127.0.0.1:{port}", json.loads(made.stdout)["secret"])
+        second = first
+        assert len(TOUR) == 5
+        for document, shown in TOUR:
+            person = second if document.startswith("# with Zhou Min's key") else first
+            answered = person.ask(document)
+            assert agrees(json.loads(shown), answered), json.dumps(answered)
+            if "createCredential" in answered:
+                second = Client(first.url, answered["createCredential"]["secret"])
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    named = set(re.findall(r"`?make ([a-z]+)", README))
+    assert {"demo", "test", "serve", "check", "bench"} <= named
+    assert named <= targets
+
+
+def test_every_link_leads_somewhere() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_demo_tells_its_story_to_the_end(tmp_path: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "hub", "demo"],
+        env=environment_of(tmp_path / "data"),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-3000:]
+    assert "SETTLED" in told.stdout
