@@ -328,4 +328,5 @@ async def _http_error(_: Request, error: Exception) -> Response:
 
 
 async def _unexpected(_: Request, error: Exception) -> Response:
-    return _error(500, faults.Internal.code, str(faults.Internal.__doc__))
+    fault: type[faults.Fault] = faults.Unavailable if is_outage(error) else faults.Internal
+    return _error(fault.status, fault.code, str(fault.__doc__))

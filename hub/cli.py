@@ -9,23 +9,19 @@ import asyncio
 import getpass
 import json
 import os
-import signal
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
+import structlog
 import typer
-from asyncpg import InterfaceError, PostgresError
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
-from sqlalchemy.exc import SQLAlchemyError
 from uvicorn.importer import import_from_string
 
 import hub
@@ -33,28 +29,22 @@ from hub import demo as story
 from hub import ids, logs, postgres, serving
 from hub import migrate as migrating
 from hub.db import Addresses, addresses
-from hub.errors import Fault, Refusal
+from hub.ending import EXIT_CODES, FAILED, FINDINGS, be_deaf, leave_when_asked, sentence_of
 from hub.host import ClosedWindow, UnfitDatabase, check, close_window
 from hub.host import audit as audit_all
 from hub.ledger.engine import NotSetUp
 from hub.money import format_millionths
 from hub.registry import checks
 from hub.settings import Settings, settings
-from hub.setup import AlreadySetUp, set_up
+from hub.setup import set_up
 from settlement import signing
-from settlement.publish import Keys, NetsMismatch, NotClosed
+from settlement.publish import Keys
 from settlement.verify import Verdict
 from settlement.verify import verify as verify_report
 
-FINDINGS = 1
-FAILED = 3
-WORKERS_MAX = 64
-EXIT_CODES = f"""Exit codes: 0 done, nothing wrong found; {FINDINGS} `audit`, `verify` or `demo` found something wrong;
-2 the command was called wrongly; {FAILED} it could not be done, and one sentence says why; 128 and the signal's number
-when it was asked to end (130 after Ctrl-C)."""
+log = structlog.get_logger()
 
-_EPILOG = EXIT_CODES.replace("\n", " ")
-_LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+WORKERS_MAX = 64
 _options: dict[str, Any] = {
     "no_args_is_help": True,
     "add_completion": False,
@@ -62,7 +52,7 @@ _options: dict[str, Any] = {
     "rich_markup_mode": "markdown",
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
-app = typer.Typer(**_options, epilog=_EPILOG)
+app = typer.Typer(**_options, epilog=EXIT_CODES)
 window_commands = typer.Typer(**_options, help="Settlement windows.")
 key_commands = typer.Typer(**_options, help="The key that signs settlement reports.")
 app.add_typer(window_commands, name="window")
@@ -74,8 +64,7 @@ File = partial(typer.Option, exists=True, dir_okay=False, readable=True)
 
 def main() -> int:
     """Run the command that the arguments name; answers its exit code."""
-    for number in _LEAVE:
-        signal.signal(number, _leave)
+    leave_when_asked()
     try:
         logs.configure("WARNING", development=True)
         app()
@@ -159,10 +148,11 @@ def serve(
     """Serve the API at `/graphql` until asked to end (Ctrl-C or SIGTERM); what was asked by then is answered.
 
     Also served: `/health/live`, `/health/ready`, `/metrics` for Prometheus, `/.well-known/jwks.json`, and the lines
-    behind each report. Logs go to stderr, as JSON unless `HUB_ENVIRONMENT=development`, which serves GraphiQL too.
+    behind each report. Logs go to stderr, as JSON unless that is a terminal. `HUB_ENVIRONMENT=development` logs for
+    people too, and serves GraphiQL at `/graphql`.
     """
     chosen = _settings()
-    logs.configure(chosen.log_level, development=chosen.development)
+    logs.configure(chosen.log_level, development=chosen.development or sys.stderr.isatty())
     with serving.bind(host, port) as listeners, _database(chosen) as where:  # a taken port is found out first
         if chosen.database_url is None:
             asyncio.run(migrating.migrate(where))
@@ -170,12 +160,12 @@ def serve(
         postgres.claim(chosen.data_dir)
         Keys.of(chosen).current()
         create = import_from_string("hub.app:create_app")  # named, not imported: other commands start without it
-        here = " and ".join(f"http://{_address(listener.getsockname())}" for listener in listeners)
-        ready = partial(typer.echo, f"Points Hub serves at {here} with {workers} workers. Ctrl-C ends it.", err=True)
+        here = [f"http://{_address(listener.getsockname())}" for listener in listeners]
+        ready = partial(log.info, "serving", at=here, workers=workers)
         try:
             serving.serve(listeners, partial(create, chosen, where.server), workers, ready)
         finally:
-            _be_deaf()
+            be_deaf()
 
 
 @app.command()
@@ -208,7 +198,7 @@ def audit() -> None:
     for finding in found.findings:
         typer.echo(f"{finding.code}: {finding.sentence}")
     if not found.ok:
-        typer.echo(f"{len(found.findings)} findings: the books are not in order.", err=True)
+        typer.echo(f"{_count(len(found.findings), 'finding')}: the books are not in order.", err=True)
         raise typer.Exit(FINDINGS)
     rows = ", ".join(f"{count:,} of {table}" for table, count in sorted(found.counts.items()) if count)
     typer.echo(f"Nothing is wrong up to entry {found.batch} of the journal (hash {found.hash.hex()}).\nRead: {rows}.")
@@ -233,7 +223,7 @@ def verify(
     for finding in verdict.findings:
         typer.echo(f"{finding.code}: {finding.sentence}")
     if not verdict.ok:
-        typer.echo(f"{len(verdict.findings)} findings: this report is not to be believed.", err=True)
+        typer.echo(f"{_count(len(verdict.findings), 'finding')}: this report is not to be believed.", err=True)
         raise typer.Exit(FINDINGS)
     typer.echo(_genuine(verdict))
 
@@ -345,9 +335,13 @@ def _genuine(verdict: Verdict) -> str:
         raise AssertionError("a report without findings was read")
     return (
         f"Genuine and complete: {reading.institution.code}'s report of window {reading.window.number}, "
-        f"{verdict.lines_checked} lines, {len(reading.nets)} nets, signed with {verdict.kid}"
+        f"{_count(verdict.lines_checked or 0, 'line')}, {_count(len(reading.nets), 'net')}, signed with {verdict.kid}"
         + ("; it follows the previous report." if verdict.previous_checked else ".")
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _closed_as_json(closed: ClosedWindow) -> dict[str, Any]:
@@ -380,54 +374,3 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return "operator"
-
-
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    """End like a program that was asked to; from here on nothing interrupts the way out."""
-    _be_deaf()
-    raise SystemExit(128 + number)
-
-
-def _be_deaf() -> None:
-    for number in _LEAVE:
-        signal.signal(number, signal.SIG_IGN)
-
-
-def sentence_of(error: Exception) -> str:
-    """What to tell a person about ``error``: one sentence, without secrets."""
-    if isinstance(error, ValidationError):
-        return " ".join(_of_setting(one) for one in error.errors(include_url=False))
-    if isinstance(error, SettingsError):
-        return f"A setting cannot be read: {error}; lists are written in JSON."
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}."
-    if isinstance(error, SQLAlchemyError | PostgresError | InterfaceError | OSError):
-        cause = getattr(error, "orig", None) or error
-        detail = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
-        return f"The database cannot be used: {detail.rstrip('.')}."
-    if isinstance(error, _SAID):
-        return str(error)
-    return f"Something unexpected happened ({type(error).__name__}: {error}); HUB_LOG_LEVEL=DEBUG shows where."
-
-
-_SAID = (
-    AlreadySetUp,
-    Fault,
-    NetsMismatch,
-    NotClosed,
-    NotSetUp,
-    Refusal,
-    UnfitDatabase,
-    logs.UnknownLevel,
-    postgres.PostgresError,
-    serving.CannotListen,
-    serving.WorkersFailed,
-    signing.SigningError,
-)
-_SECRET = {"database_url", "database_owner_url", "signing_key"}
-
-
-def _of_setting(error: Any) -> str:
-    name = str(error["loc"][0]) if error["loc"] else "?"
-    value = "" if name in _SECRET else f" {error['input']!r}"
-    return f"HUB_{name.upper()} cannot be{value}: {error['msg'][0].lower()}{error['msg'][1:]}."

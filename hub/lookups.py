@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, select, text,
 
 from hub import tables
 from hub.ledger import rows
+from hub.ledger.commands import is_storable
 from hub.ledger.journal import JOURNAL_ID, batch_of
 from hub.ledger.records import (
     Account,
@@ -39,7 +40,7 @@ _window, _conversion = tables.settlement_window, tables.conversion
 
 async def customer(reader: Reader, institution: int, reference: str) -> Customer | None:
     """The customer that an institution knows as ``reference``."""
-    if "\x00" in reference:  # no text that the database could hold
+    if not is_storable(reference):
         return None
     table = tables.customer_reference
     found = await reader.connection.scalar(
@@ -298,11 +299,14 @@ async def open_window(reader: Reader) -> Window:
     return next(iter(found.values()))
 
 
+_NUMBER_MAX = 2**31 - 1  # a window's number is an INTEGER; a cursor may hold any
+
+
 async def windows_page(
     reader: Reader, status: WindowStatus | None, after: int | None, rows_max: int
 ) -> Sequence[Window]:
     """Windows by number, from after number ``after`` on; only those of ``status`` if it is given."""
-    conditions = [] if after is None else [_window.c.number > after]
+    conditions = [] if after is None else [_window.c.number > min(max(after, 0), _NUMBER_MAX)]
     if status is not None:
         conditions.append(_window.c.status == status.value)
     found = await rows.windows(reader.connection, and_(literal(True), *conditions), most=rows_max)

@@ -10,7 +10,8 @@ by which a worker gets connections is also its leash: its end means that there i
 leave. Signals are the parent's affair and ignored in workers (``hub.worker``), whoever sends them.
 
 - The parent is asked to end: it takes what has connected, closes the port, and waits for the workers; they answer what
-  they were asked, the engine commits what is queued. What takes longer than STOP_S_MAX is killed.
+  they were asked, the engine commits what is queued. What takes longer than STOP_S_MAX is killed, or what is still
+  there when it is asked again.
 - The parent dies: the kernel kills the workers, and where it cannot, the end of the channel makes them leave at once.
 - A worker dies: another takes its place; its connections are lost, what it had answered was committed.
 """
@@ -34,6 +35,7 @@ from hub.metrics import Board, Row
 from hub.worker import work
 
 STOP_S_MAX = 17  # for a worker, all in all
+AGAIN_S = 1.0  # a signal that comes sooner is the first one's echo: make and timeout pass on what the group has got
 RESTART_PAUSE_S = 1.0
 BACKLOG = 2048
 _ACCEPTED_AT_ONCE = 64
@@ -87,7 +89,8 @@ def bind(host: str, port: int) -> Iterator[list[socket.socket]]:
 def serve(
     listeners: Sequence[socket.socket], app: Callable[[Board, Row], ASGIApp], workers: int, ready: Callable[[], None]
 ) -> None:
-    """Serve until the process is asked to end, then return when all is answered. Closes the listeners.
+    """Serve until the process is asked to end, then return when all is answered. Closes
+    the listeners.
 
     ``app`` is called in each worker; ``ready`` in the parent, once, when every worker takes connections. To be called
     from a process without other threads, because it forks.
@@ -143,7 +146,10 @@ class _Parent:
             while stop_at is None or self._workers:
                 self._fill(stop_at)
                 if self._signalled():
-                    stop_at = self._stop() if stop_at is None else 0.0  # asked twice: now
+                    if stop_at is None:
+                        stop_at = self._stop()
+                    elif time.monotonic() > stop_at - STOP_S_MAX + AGAIN_S:
+                        stop_at = 0.0  # asked again: now
                 self._reap(stop_at)
                 if stop_at is None:
                     self._hand_over()

@@ -8,38 +8,10 @@ import strawberry
 from hub import access, ids
 from hub.ledger import commands
 from schema.context import Info
-from schema.directory import Institution, institution_of
-from schema.enums import publish
+from schema.directory import Credential, Institution, institution_of, to_credential
 from schema.fields import field, mutation
 from schema.inputs import Id
-from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
-
-publish(
-    access.Role,
-    "Role",
-    "What a key is for.",
-    OPERATOR_ADMIN="Run the hub, and act for any institution on its behalf. For the operator's people.",
-    OPERATOR_AUDITOR="See the whole hub. For the operator's people.",
-    INSTITUTION_ADMIN="Manage the institution's keys, point currencies and rates, and of those below it.",
-    INSTITUTION_TRADER="Act for the institution's customers, and for those of the institutions below it.",
-    INSTITUTION_AUDITOR="See the institution and those below it.",
-)
-
-
-@strawberry.type(description="A named person's key. Its secret is never shown again.")
-class Credential(Node):
-    record: strawberry.Private[access.Credential]
-    person: str = strawberry.field(description="Who uses it.")
-    label: str = strawberry.field(description="What it is for, in words.")
-    roles: list[access.Role] = strawberry.field(description="What it is for.")
-    created_at: datetime = strawberry.field(description="When it was made.")
-    expires_at: datetime | None = strawberry.field(description="The first instant at which it opens nothing any more.")
-    revoked_at: datetime | None = strawberry.field(description="When it was ended.")
-
-    @field("Whose it is.")
-    def institution(self, info: Info) -> Institution:
-        return institution_of(info.context.configuration, self.record.institution)
 
 
 @strawberry.type(description="A key that was just made.")
@@ -115,16 +87,3 @@ class CredentialMutation:
         if (no := refusal_of(outcome, info.context.incoming.language)) is not None:
             return no
         return to_credential(result_of(outcome, access.Credential))
-
-
-def to_credential(credential: access.Credential) -> Credential:
-    return Credential(
-        record=credential,
-        id=strawberry.ID(ids.text(ids.CREDENTIAL, credential.id)),
-        person=credential.person,
-        label=credential.label,
-        roles=list(credential.roles),
-        created_at=credential.created_at,
-        expires_at=credential.expires_at,
-        revoked_at=credential.revoked_at,
-    )

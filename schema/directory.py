@@ -1,13 +1,16 @@
-"""The directory: institutions and point currencies as every member sees them.
+"""The directory: institutions with their keys and positions, and point currencies, as far as each member sees them.
 
 They name each other (an institution's currencies, a currency's issuer), so they stand together here; how they are asked
-for and configured is in the files of their own names. Positions and children are for those who see the institution.
+for and configured is in the files of their own names. Keys, positions and children are for those who see an institution
+from within: its own people, those above it, and the operator's.
 """
+
+from datetime import datetime
 
 import strawberry
 
+from hub import access, ids, institutions
 from hub import currencies as core
-from hub import ids, institutions
 from hub.configuration import Configuration
 from hub.ledger.records import Exposure
 from hub.money import format_millionths
@@ -59,6 +62,18 @@ publish(
 )
 
 
+publish(
+    access.Role,
+    "Role",
+    "What a key is for.",
+    OPERATOR_ADMIN="Run the hub, and act for any institution on its behalf. For the operator's people.",
+    OPERATOR_AUDITOR="See the whole hub. For the operator's people.",
+    INSTITUTION_ADMIN="Manage the institution's keys, point currencies and rates, and of those below it.",
+    INSTITUTION_TRADER="Act for the institution's customers, and for those of the institutions below it.",
+    INSTITUTION_AUDITOR="See the institution and those below it.",
+)
+
+
 @strawberry.type(description="Who takes part in the hub: one node of its tree.")
 class Institution(Node):
     record: strawberry.Private[institutions.Institution]
@@ -90,6 +105,28 @@ class Institution(Node):
     async def positions(self, info: Info) -> list["Position"]:
         found = await info.context.loaders.positions.load(self.record.id)
         return [to_position(exposure) for exposure in found]
+
+    @field("Its keys; empty for whoever does not see it from within.")
+    def credentials(self, info: Info) -> list["Credential"]:
+        if not info.context.sees(self.record.id):
+            return []
+        every = info.context.configuration.credentials.values()
+        return [to_credential(one) for one in every if one.institution == self.record.id and one.secret_hash]
+
+
+@strawberry.type(description="A named person's key. Its secret is never shown again.")
+class Credential(Node):
+    record: strawberry.Private[access.Credential]
+    person: str = strawberry.field(description="Who uses it.")
+    label: str = strawberry.field(description="What it is for, in words.")
+    roles: list[access.Role] = strawberry.field(description="What it is for.")
+    created_at: datetime = strawberry.field(description="When it was made.")
+    expires_at: datetime | None = strawberry.field(description="The first instant at which it opens nothing any more.")
+    revoked_at: datetime | None = strawberry.field(description="When it was ended.")
+
+    @field("Whose it is.")
+    def institution(self, info: Info) -> Institution:
+        return institution_of(info.context.configuration, self.record.institution)
 
 
 @strawberry.type(
@@ -161,6 +198,19 @@ def to_institution(node: institutions.Institution) -> Institution:
 
 def institution_of(configuration: Configuration, id: int) -> Institution:
     return to_institution(configuration.institutions[id])
+
+
+def to_credential(credential: access.Credential) -> Credential:
+    return Credential(
+        record=credential,
+        id=strawberry.ID(ids.text(ids.CREDENTIAL, credential.id)),
+        person=credential.person,
+        label=credential.label,
+        roles=list(credential.roles),
+        created_at=credential.created_at,
+        expires_at=credential.expires_at,
+        revoked_at=credential.revoked_at,
+    )
 
 
 def to_position(exposure: Exposure) -> Position:

@@ -77,10 +77,11 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
     "LIMIT_EXCEEDED": (
         Sentence(
             "This would take an institution beyond its debit cap.",
-            "This would take {institution} beyond its debit cap; {available} is left.",
+            "This would take {institution} to {exposure}, beyond its debit cap of {cap}.",
         ),
         Sentence(
-            "该操作将使机构超出净借记限额。", "该操作将使机构 {institution} 超出净借记限额，剩余额度为 {available}。"
+            "该操作将使机构超出净借记限额。",
+            "该操作将使机构 {institution} 的敞口达到 {exposure}，超出净借记限额 {cap}。",
         ),
     ),
     "BELOW_MINIMUM": (
@@ -174,8 +175,8 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence("账户已冻结。"),
     ),
     "SUSPENDED": (
-        Sentence("The institution is suspended.", "{institution} is suspended."),
-        Sentence("机构已暂停业务。", "机构 {institution} 已暂停业务。"),
+        Sentence("The institution is suspended or closed.", "{institution} cannot act: it is {status}."),
+        Sentence("机构已暂停或终止业务。", "机构 {institution} 当前不可办理业务（{status}）。"),
     ),
     "HOLD_EXPIRED": (
         Sentence("The hold has expired.", "The hold expired at {expiresAt}."),
@@ -192,9 +193,9 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
     "EXCEEDS_ORIGINAL": (
         Sentence(
             "The reversals together would be more than the original.",
-            "The reversals together would be more than the original; {remaining} is left to reverse.",
+            "The reversals together would be more than the original; {left} is left to reverse.",
         ),
-        Sentence("累计冲正数额超过原交易。", "累计冲正数额超过原交易，剩余可冲正数额为 {remaining}。"),
+        Sentence("累计冲正数额超过原交易。", "累计冲正数额超过原交易，剩余可冲正数额为 {left}。"),
     ),
     "ALREADY_REVERSED": (
         Sentence("It has been reversed in full already."),
@@ -225,15 +226,15 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence("该幂等键已用于另一笔不同的请求。"),
     ),
     "WINDOW_CLOSED": (
-        Sentence("The settlement window is not open for this.", "The settlement window {window} is not open for this."),
-        Sentence("清算窗口已关闭，无法办理。", "清算窗口 {window} 已关闭，无法办理。"),
+        Sentence("The settlement window is not open for this.", "The settlement window {number} is not open for this."),
+        Sentence("清算窗口已关闭，无法办理。", "清算窗口 {number} 已关闭，无法办理。"),
     ),
     "WINDOW_ORDER": (
         Sentence(
             "An earlier settlement window has to be settled first.",
-            "Settlement window {window} has to be settled first.",
+            "Settlement window {next} has to be settled first.",
         ),
-        Sentence("须先完成前一清算窗口的结算。", "须先完成清算窗口 {window} 的结算。"),
+        Sentence("须先完成前一清算窗口的结算。", "须先完成清算窗口 {next} 的结算。"),
     ),
     "PARTNER_REFUSED": (
         Sentence("The partner refused.", "The partner refused: {partnerReason}."),

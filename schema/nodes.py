@@ -9,9 +9,8 @@ from hub import ids, lookups
 from hub.ledger.records import MovementKind
 from schema.context import Context, Info
 from schema.conversions import conversion_by_id
-from schema.credentials import to_credential
 from schema.customers import to_customer
-from schema.directory import to_currency, to_institution
+from schema.directory import to_credential, to_currency, to_institution
 from schema.fields import field
 from schema.inputs import Id
 from schema.movements import movement_by_id

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import strawberry
 
-from hub import ids
+from hub import ids, lookups
 from hub.configuration import Configuration
 from hub.ledger import commands, records
 from hub.ledger.records import MovementKind
@@ -32,14 +32,16 @@ class Reversal(Node):
 
     @field("The act: an Issue, Transfer, Redemption or Conversion.")
     async def of(self, info: Info) -> Node:
-        loaders, configuration, subject = info.context.loaders, info.context.configuration, self.record.subject or 0
-        conversion = await loaders.conversions.load(subject)
-        if conversion is not None:
-            return to_conversion(configuration, conversion)
-        movement = await loaders.movements.load(subject)
-        if movement is None:
-            raise LookupError("a reversal of nothing")
-        return to_act(configuration, movement)
+        # Whoever sees a reversal sees what it reverses: an institution may since have moved from under who acted.
+        subject = self.record.subject or 0
+        async with info.context.read() as reader:
+            conversion = (await lookups.conversions(reader, {subject})).get(subject)
+            if conversion is not None:
+                return to_conversion(reader.configuration, conversion)
+            movement = (await lookups.movements(reader, {subject})).get(subject)
+            if movement is None:
+                raise LookupError("a reversal of nothing")
+            return to_act(reader.configuration, movement)
 
 
 ReversalResult = Annotated[

@@ -1,1 +1,1 @@
-"""Settlement: what is done with closed windows. Reports are built, signed and verified here; nothing here moves points."""
+"""Settlement: what is done with closed windows: reports are built, signed and verified. Nothing here moves points."""

@@ -272,10 +272,15 @@ def _check_previous(
             before.institution and before.institution.code,
             reading.institution and reading.institution.code,
         ),
-        ("NUMBER", before.window and str(before.window.number + 1), reading.window and str(reading.window.number)),
     ):
         if then is not None and now is not None and then != now:
             findings.add(f"PREVIOUS_{code}", f"By the previous report the {code.lower()} would be {then}; it is {now}.")
+    # Not the number before: an institution without a net in a window has no report of it.
+    if before.window and reading.window and before.window.number >= reading.window.number:
+        findings.add(
+            "PREVIOUS_NUMBER",
+            f"The previous report is of window {before.window.number}, this one of {reading.window.number}.",
+        )
 
 
 def _exact(net: NetLine) -> int:

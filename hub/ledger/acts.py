@@ -111,7 +111,7 @@ def redeem(book: Book, command: commands.Redeem) -> Draft:
     )
     draft.points(movement.id, source, draft.account(AccountKind.ISSUANCE, of.issuer, of.code), amount)
     draft.money(movement.id, of.issuer, merchant.id, of.money, value, Purpose.SETTLEMENT)
-    draft.check_caps()
+    resolve.within_caps(draft, command.actor)
     _post(draft, movement, command.memo)
     return draft
 

@@ -6,7 +6,7 @@ configures carries none, and its second asking is refused as a duplicate.
 """
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 import msgspec
@@ -56,19 +56,23 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 
 def malformed(command: Command) -> InvalidInput | None:
     """What is wrong with a command's texts before anything is looked up: what a database cannot hold (the character
-    NUL, half a surrogate pair), or more than it should."""
+    NUL, half a surrogate pair), or more than it should; and times that are not in UTC, which would be one instant under
+    two digests."""
     return _wrong(msgspec.structs.astuple(command)) or _wrong_key(command)
 
 
 def _wrong(values: tuple[object, ...]) -> InvalidInput | None:
     for value in values:
         if isinstance(value, str):
-            if len(value) > TEXT_MAX or not _is_storable(value):
+            if len(value) > TEXT_MAX or not is_storable(value):
                 return InvalidInput(text=repr(value[:40]))
+        elif isinstance(value, datetime):
+            if value.utcoffset() != timedelta(0):
+                return InvalidInput(time=value.isoformat())
         elif isinstance(value, Party):
             if len(value.reference) > KEY_MAX:
                 return InvalidInput(reference=f"longer than {KEY_MAX} characters")
-            if not (_is_storable(value.institution) and _is_storable(value.reference)):
+            if not (is_storable(value.institution) and is_storable(value.reference)):
                 return InvalidInput(reference=repr(value.reference[:40]))
         elif isinstance(value, tuple | msgspec.Struct):
             inner = value if isinstance(value, tuple) else msgspec.structs.astuple(value)
@@ -83,7 +87,8 @@ def _wrong_key(command: Command) -> InvalidInput | None:
     return None
 
 
-def _is_storable(text: str) -> bool:
+def is_storable(text: str) -> bool:
+    """Whether the database can hold the text: it has no NUL, and no half of a surrogate pair."""
     if "\x00" in text:
         return False
     if text.isascii():

@@ -211,7 +211,7 @@ def _convert(
     )
     draft.money(movement.id, source.issuer, target.issuer, rate.money, amounts.settlement, Purpose.SETTLEMENT)
     draft.money(movement.id, source.issuer, configuration.operator.id, rate.money, amounts.fee, Purpose.FEE)
-    draft.check_caps()
+    resolve.within_caps(draft, command.actor)
     for index, counted in enumerate(amounts.eligible):
         if counted and rate.bonuses[index].cap is not None:
             key = (rate.id, index, giver.id)

@@ -85,9 +85,10 @@ def decide(book: Book, known: Outcomes, command: commands.Command) -> Outcome:
     Raises:
         Fault: the caller has no live key, or not the right; that is no outcome and is kept nowhere.
     """
+    asking = resolve.credential(book, command.actor)  # first, so that a key that is over learns nothing
     home, digest = 0, None
     if isinstance(command, commands.Keyed):
-        home = resolve.credential(book, command.actor).institution
+        home = asking.institution
         digest = command.digest()
         before = known.get((home, command.key))
         if before is not None:

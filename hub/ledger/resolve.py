@@ -6,6 +6,7 @@ from hub.errors import (
     Duplicate,
     InsufficientPoints,
     InvalidInput,
+    LimitExceeded,
     NotFound,
     Suspended,
     Unauthenticated,
@@ -138,6 +139,21 @@ def sees(book: Book, asking: Credential, *homes: int) -> bool:
     """Whether something that belongs to customers of ``homes`` exists for the credential."""
     nodes = book.configuration.institutions
     return asking.sees_all or any(is_below(nodes, home, asking.institution) for home in homes)
+
+
+def within_caps(draft: Draft, actor: int) -> None:
+    """Pass if the draft keeps within all caps. What an institution may owe, and owes, is told to who sees it.
+
+    Raises:
+        LimitExceeded: with the institution and its figures, or with the currency alone.
+    """
+    book = draft.book
+    try:
+        draft.check_caps()
+    except LimitExceeded as refusal:
+        if sees(book, credential(book, actor), institution(book, refusal.details["institution"]).id):
+            raise
+        raise LimitExceeded(currency=refusal.details["currency"]) from None
 
 
 def money(code: str) -> str:

@@ -65,13 +65,11 @@ def reverse(book: Book, command: commands.Reverse) -> Draft:
         part = share(after, done.amount, leg.amount) - share(before, done.amount, leg.amount)
         if leg.purpose is Purpose.POINTS:
             if leg.credit.kind == AccountKind.CUSTOMER and leg.credit.available < part:
-                raise InsufficientPoints(
-                    available=render(leg.credit.available, of.scale), requested=render(part, of.scale)
-                )
+                raise _spent(book, command.actor, done, leg.credit.available, part, of.scale)
             draft.points(movement.id, leg.credit, leg.debit, part)
         else:
             draft.money(movement.id, leg.credit.owner, leg.debit.owner, leg.debit.currency, part, leg.purpose)
-    draft.check_caps()
+    resolve.within_caps(draft, command.actor)
     if original.conversion is not None:
         _convert_back(draft, original.conversion, before, after)
     draft.movements.append(movement)
@@ -81,15 +79,32 @@ def reverse(book: Book, command: commands.Reverse) -> Draft:
     return draft
 
 
+def _spent(book: Book, actor: int, done: Movement, available: int, part: int, scale: int) -> InsufficientPoints:
+    """What is left of the points, told only to who sees the customer's institution from within."""
+    requested = render(part, scale)
+    if done.target is None or not resolve.sees(book, resolve.credential(book, actor), done.target.institution):
+        return InsufficientPoints(requested=requested)
+    return InsufficientPoints(available=render(available, scale), requested=requested)
+
+
 def _allow(book: Book, actor: int, original: Original) -> int:
     """The institution that reverses; who cannot even see the act is told that there is none."""
     asking = resolve.credential(book, actor)
     try:
         return resolve.allow(book, actor, Right.TRADE, original.movement.for_institution)
     except Forbidden:
-        if resolve.sees(book, asking, *(party.institution for party in _parties(original))):
+        if resolve.sees(book, asking, *_witnesses(original)):
             raise
         raise NotFound from None
+
+
+def _witnesses(original: Original) -> list[int]:
+    """To whom the act is open: a conversion at both ends, others also to who acted and to the merchant."""
+    done = original.movement
+    homes = [party.institution for party in _parties(original)]
+    if original.conversion is None:
+        homes += [done.for_institution, *([] if done.merchant is None else [done.merchant])]
+    return homes
 
 
 def _parties(original: Original) -> list[Customer]:

@@ -93,7 +93,7 @@ _WRITES: dict[str, _Write] = {
         _inserts(_BY_NAME["conversion"], "status", "changed_in", "completed_at"),
         _Write("conversion status", tables.conversion, ("id", "status", "changed_in"), ("status", "changed_in")),
         _Write("bonus_use", tables.bonus_use, ("rate_id", "bonus", "customer_id", "used"), ("used",), upsert=True),
-        _inserts(_BY_NAME["settlement_window"], "status", "changed_in"),
+        _inserts(_BY_NAME["settlement_window"], "status", "changed_in", "closed_at", "settled_at", "closed_in"),
         _Write(
             "window status",
             tables.settlement_window,
@@ -274,13 +274,11 @@ class Batch:
             live = (made.status.value, book.batch, made.completed_at)
             self._row("conversion", (*who, *ends, *figures_columns(made.figures), made.window, *live))
         for window in self._windows.values():
-            if batch_of(window.id) == book.batch:
-                self._row(
-                    "settlement_window",
-                    (window.id, window.model, window.number, window.opened_at, window.status.value, book.batch),
-                )
-                continue
             times = (window.closed_at, window.settled_at, window.closed_in)
+            if batch_of(window.id) == book.batch:
+                opened = (window.id, window.model, window.number, window.opened_at)
+                self._row("settlement_window", (*opened, window.status.value, book.batch, *times))
+                continue
             self._row("window status", (window.id, window.status.value, *times, book.batch))
         for (rate, bonus, customer), used in self._bonus_uses.items():
             self._row("bonus_use", (rate, bonus, customer, used))

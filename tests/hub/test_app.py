@@ -196,7 +196,7 @@ def test_a_window_closed_on_the_host_is_reported_served_and_verifiable(server: S
     paths = {name: str(tmp_path / name) for name in files}
     done = run(tmp_path / "none", "verify", paths["report"], "--lines", paths["lines"], "--jwks", paths["jwks"])
     assert (done.returncode, done.stderr) == (0, "")
-    assert "BANK's report of window 1, 1 lines" in done.stdout
+    assert "BANK's report of window 1, 1 line," in done.stdout
 
 
 # --- how it begins and ends; each with a hub of its own ---------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The command line: real programs on real folders; what they say, and the code with which they end."""
 
+import asyncio
 import json
 import logging
 import re
@@ -7,9 +8,11 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import structlog
 import typer.main
@@ -17,6 +20,8 @@ from typer.testing import CliRunner
 
 from hub import ids
 from hub.cli import app, main
+from hub.migrate import newest
+from hub.postgres import OWNER, SERVER, Server
 from hub.settings import settings
 from settlement.report import build
 from settlement.signing import CURRENT, SigningKey, ensure, jwks
@@ -155,6 +160,30 @@ def test_a_foreign_folder_is_left_alone(here: Here) -> None:
     assert [path.name for path in here.folder.iterdir()] == ["letter.txt"]
 
 
+async def test_any_postgres_will_do_and_its_schema_is_migrated_on_demand_only(
+    postgres_server: Server, superuser: "asyncpg.Connection[Any]", tmp_path: Path
+) -> None:
+    await superuser.execute(f"CREATE DATABASE elsewhere OWNER {OWNER}")
+    urls = {
+        name: postgres_server.url(role, "elsewhere").replace("postgresql+asyncpg", "postgres")
+        for name, role in (("HUB_DATABASE_URL", SERVER), ("HUB_DATABASE_OWNER_URL", OWNER))
+    }
+
+    async def command(*words: str) -> subprocess.CompletedProcess[str]:
+        return await asyncio.to_thread(partial(run, tmp_path / "hub", *words, **urls))
+
+    says_why(await command("serve", "--port", "0"), "run 'points-hub init' first")
+    assert (await command("init", "--json")).returncode == 0
+    owner = await asyncpg.connect(urls["HUB_DATABASE_OWNER_URL"])
+    await owner.execute("UPDATE alembic_version SET version_num = '0000'")
+    says_why(await command("serve", "--port", "0"), "schema is 0000, .* run 'points-hub migrate'")
+    await owner.execute("UPDATE alembic_version SET version_num = $1", newest())
+    await owner.close()
+    assert (await command("audit")).returncode == 0
+    assert not (tmp_path / "hub" / "postgres").exists()
+    await superuser.execute("DROP DATABASE elsewhere WITH (FORCE)")
+
+
 def test_asked_to_end_a_command_stops_the_database_on_its_way_out(tmp_path: Path) -> None:
     folder = tmp_path / "hub"
     process = subprocess.Popen([*PROGRAM, "init"], env=environment(folder), stdout=subprocess.DEVNULL)
@@ -204,7 +233,7 @@ def verification(here: Here, lines: list[bytes], *, previous: bytes | None = Non
 def test_a_genuine_report_verifies_without_a_hub(here: Here) -> None:
     done = verification(here, BANK_LINES)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"Genuine and complete: BANK's report of window 7, 4 lines, 1 nets, signed with {KEY.kid}.\n"
+    assert done.stdout == f"Genuine and complete: BANK's report of window 7, 4 lines, 1 net, signed with {KEY.kid}.\n"
     assert not here.folder.exists()
 
 

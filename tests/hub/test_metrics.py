@@ -3,7 +3,10 @@
 import pytest
 
 from hub.errors import REFUSALS
+from hub.ledger.commands import EnrollCustomer, Party
+from hub.ledger.engine import Engine
 from hub.metrics import KINDS, Board
+from tests.conftest import Hub
 
 
 def value(page: bytes, name: str) -> float:
@@ -66,3 +69,19 @@ def test_every_reason_can_be_counted() -> None:
         board.rows[0].refused(code, 1)
     page = board.page().decode()
     assert all(f'points_hub_refusals_total{{reason="{code}"}} 1.0' in page for code in REFUSALS)
+
+
+async def test_what_the_engine_refuses_before_any_batch_is_counted(hub: Hub) -> None:
+    board = Board(1)
+    engine = Engine(hub.database, queue_max=1, observer=board.rows[0])
+    good = EnrollCustomer(actor=hub.admin, customer=Party("HUB", "a"))
+    bad = EnrollCustomer(actor=hub.admin, customer=Party("HUB", "\x00"))
+    await engine.submit([good, good])  # two where one has room
+    await engine.submit([bad])
+    await engine.submit([good])
+    await engine.close()
+    page = board.page()
+    assert value(page, 'points_hub_refusals_total{reason="RETRY_LATER"}') == 2
+    assert value(page, 'points_hub_refusals_total{reason="INVALID_INPUT"}') == 1
+    assert value(page, "points_hub_batch_commands_sum") == 1
+    assert value(page, "points_hub_queue_commands") == 0

@@ -1,10 +1,14 @@
 """A partner's client over real HTTP: it speaks the API's names and nothing else."""
 
+import json
 import uuid
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import httpx2
+from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 REFUSED = "... on Refused { reason message retryable replayed details { key value } }"
 
@@ -112,6 +116,11 @@ class Client:
         )
         return self.ask(document, id=id)[mutation]
 
+    def code(self, query: str, **variables: Any) -> str | None:
+        """The code of the first error that a document ends in; None without one."""
+        errors = self.post(query, variables).json().get("errors")
+        return None if not errors else str(errors[0]["extensions"]["code"])
+
     def balance(self, institution: str, reference: str, currency: str) -> str:
         """A customer's total of one currency; "0" without an account."""
         document = (
@@ -121,6 +130,52 @@ class Client:
         customer = self.ask(document, i=institution, r=reference)["customer"]
         totals = {row["currency"]["code"]: row["total"] for row in customer["balances"]}
         return str(totals.get(currency, "0"))
+
+
+class Socket:
+    """A connection that speaks graphql-transport-ws, introduced with a client's key, if it has one."""
+
+    def __init__(self, client: Client, *, origin: str | None = None, payload: dict[str, Any] | None = None) -> None:
+        url = client.url.replace("http", "ws", 1) + "/graphql"
+        protocol = Subprotocol("graphql-transport-ws")
+        said = None if origin is None else Origin(origin)
+        self._connecting = connect(url, subprotocols=[protocol], origin=said, proxy=None)
+        if payload is None:
+            payload = {} if client.secret is None else {"Authorization": f"Bearer {client.secret}"}
+        self._payload = payload
+
+    def __enter__(self) -> "Socket":
+        self.connection = self._connecting.__enter__()
+        self.send({"type": "connection_init", "payload": self._payload})
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connecting.__exit__(kind, error, trace)
+
+    def send(self, message: dict[str, Any]) -> None:
+        """A message of the protocol."""
+        self.connection.send(json.dumps(message))
+
+    def hear(self, seconds: float = 10) -> dict[str, Any]:
+        """The next message.
+
+        Raises:
+            TimeoutError: none comes.
+        """
+        found: dict[str, Any] = json.loads(self.connection.recv(timeout=seconds))
+        return found
+
+    def subscribe(self, name: str, query: str, /, **variables: Any) -> None:
+        """Ask for an operation's results, once the connection is acknowledged."""
+        self.send({"id": name, "type": "subscribe", "payload": {"query": query, "variables": variables}})
+
+    def begun(self) -> None:
+        """Wait until what was subscribed to before has begun: looks that were asked for later are answered."""
+        for n in range(3):
+            self.subscribe(f"look{n}", "{ viewer { roles } }")
+            assert [self.hear()["id"], self.hear()["type"]] == [f"look{n}", "complete"]
 
 
 def repr_text(value: object) -> str:

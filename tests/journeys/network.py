@@ -70,3 +70,45 @@ class Network:
             targetCurrency=pair[1],
             sourceAmount=amount,
         )
+
+    def open_window(self) -> str:
+        """The open window's id."""
+        return str(self.operator.ask("{ hub { window { id } } }")["hub"]["window"]["id"])
+
+    def close_window(self) -> Any:
+        """The open window, closed."""
+        closed = self.operator.do("closeSettlementWindow", idempotencyKey=key(), windowId=self.open_window())
+        assert closed["__typename"] == "SettlementWindow", closed
+        return closed
+
+    def unsettled(self) -> list[Any]:
+        """The closed windows that are not settled, in the order of their numbers, with their nets."""
+        found: list[Any] = []
+        for status in ("SETTLING", "CLOSED"):  # windows are settled in order, so one being settled comes first
+            query = (
+                "query($s: WindowStatus) { settlementWindows(status: $s, first: 200) { edges { node { id number"
+                " nets { institution { code } currency net confirmed } } } } }"
+            )
+            edges = self.operator.ask(query, s=status)["settlementWindows"]["edges"]
+            found += [edge["node"] for edge in edges]
+        return sorted(found, key=lambda window: int(window["number"]))
+
+    def confirm(self, window: str, net: Any, **other: Any) -> Any:
+        """The answer to the bank's word that it moved a net."""
+        payment = {
+            "idempotencyKey": key(),
+            "windowId": window,
+            "institution": net["institution"]["code"],
+            "currency": net["currency"],
+            "amount": net["net"],
+            "reference": "bank",
+        }
+        return self.operator.do("confirmSettlement", payment | other)
+
+    def settle(self) -> None:
+        """Confirm every net of every closed window, in order."""
+        for window in self.unsettled():
+            for net in window["nets"]:
+                if not net["confirmed"]:
+                    answer = self.confirm(window["id"], net)
+                    assert answer["__typename"] == "SettlementWindow", answer

@@ -25,7 +25,7 @@ from tests.properties import invariants, model
 from tests.properties.model import Bonus, Currency, Kept, Model, Rate, Who
 
 SEEDS = [int(seed) for seed in os.environ.get("LEDGER_SEEDS", "1,2,3").split(",")]
-STEPS = int(os.environ.get("LEDGER_STEPS", "170"))
+STEPS = int(os.environ.get("LEDGER_STEPS", "150"))
 
 # Everything in the database but what a refusal itself leaves: its outcome, and the journal's entry of it.
 STATE = [
@@ -499,7 +499,6 @@ async def test_the_hub_does_what_the_model_says(hub: Hub, seed: int) -> None:
     finally:
         await eyes.close()
         await other.close()
-    print(sorted(machine.seen.items()))  # DEBUG
     # The run met what it is for.
     for verdict in ("Issue", "Transfer", "Redeem", "RequestQuote", "Convert", "Reverse", "replay", "close"):
         assert machine.seen.get(verdict, 0) > 0, machine.seen

@@ -294,8 +294,8 @@ async def settle(client: Client, root: Caller, bank: Caller, air: Caller) -> Non
         f"... on SettlementWindow {{ id status closedAt {nets} }}",
         **close,
     )
-    # exact: AIR 0.60 - 0.25, BANK -0.609, HUB 0.009, SHOP 0.25; rounded down to the cent there is 0.01 left for BANK's
-    # 0.001 or HUB's 0.009: the larger remainder of the two is 0.009 by both, and BANK's code comes first
+    # exactly AIR 0.60 - 0.25, BANK -0.609, HUB 0.009, SHOP 0.25; rounded down, BANK's -0.61 leaves 0.001 over and HUB's
+    # 0.00 leaves 0.009, so the cent that is missing goes to HUB
     assert {net["institution"]["code"]: net["net"] for net in closed["nets"]} == {
         "AIR": "0.35",
         "BANK": "-0.61",

@@ -24,7 +24,6 @@ from settlement.publish import Keys, Reports
 from settlement.signing import SigningKey
 from tests.conftest import Hub
 
-
 DATABASE = "points_hub_published"
 
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from hub.errors import InvalidInput
+from hub.institutions import Kind
 from hub.ledger import commands
 from hub.ledger.commands import KEY_MAX, TEXT_MAX, BonusTerms, MoneyText, Party, malformed
 from hub.rates import Funding
@@ -15,7 +16,7 @@ TRANSFER = commands.Transfer(
     actor=1, key="k", currency="BP", source=Party("BANK", "a"), target=Party("BANK", "b"), amount="5", memo=None
 )
 ZONED = commands.CreateInstitution(
-    actor=1, code="C", name="C", kind=commands.Kind.BANK, parent=None, zones=("north", "south"), auto_enroll=True
+    actor=1, code="C", name="C", kind=Kind.BANK, parent=None, zones=("north", "south"), auto_enroll=True
 )
 PROPOSAL = commands.ProposeRate(
     actor=1,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hub.currencies import ExpiryKind, RateConsent
 from hub.institutions import Kind
 from hub.ledger import commands
 from hub.ledger.commands import Party
@@ -76,11 +77,11 @@ async def test_a_cap_above_a_new_issuer_counts_what_was_owed_before(hub: Hub) ->
                 issuer="BANK2",
                 scale=0,
                 unit_value=commands.MoneyText("0.05", "CNY"),
-                expiry=commands.ExpiryKind.NEVER,
+                expiry=ExpiryKind.NEVER,
                 expiry_months=None,
                 transferable=True,
                 cashable=False,
-                rate_consent=commands.RateConsent.OPERATOR,
+                rate_consent=RateConsent.OPERATOR,
                 adapter="hosted",
             ),
             commands.Issue(
@@ -130,11 +131,11 @@ async def test_a_new_currency_of_an_issuer_with_positions_works_in_its_own_batch
                 issuer="BANK",
                 scale=0,
                 unit_value=commands.MoneyText("1", "CNY"),
-                expiry=commands.ExpiryKind.NEVER,
+                expiry=ExpiryKind.NEVER,
                 expiry_months=None,
                 transferable=True,
                 cashable=False,
-                rate_consent=commands.RateConsent.OPERATOR,
+                rate_consent=RateConsent.OPERATOR,
                 adapter="hosted",
             ),
             commands.Issue(

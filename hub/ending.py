@@ -1,0 +1,84 @@
+"""How a program of the hub's ends: its exit codes, the signals that ask it to, and the sentence for a failure."""
+
+import signal
+from types import FrameType
+from typing import Any, NoReturn
+
+from asyncpg import InterfaceError, PostgresError
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub import logs, postgres, serving
+from hub.errors import Fault, Refusal
+from hub.host import UnfitDatabase
+from hub.ledger.engine import NotSetUp
+from hub.setup import AlreadySetUp
+from settlement import signing
+from settlement.publish import NetsMismatch, NotClosed
+
+FINDINGS = 1
+FAILED = 3
+EXIT_CODES = (
+    f"Exit codes: 0 done, nothing wrong found; {FINDINGS} `audit`, `verify` or `demo` found something wrong; "
+    f"2 the command was called wrongly; {FAILED} it could not be done, and one sentence says why; "
+    "128 and the signal's number when it was asked to end (130 after Ctrl-C)."
+)
+
+_ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_SAID = (
+    AlreadySetUp,
+    Fault,
+    NetsMismatch,
+    NotClosed,
+    NotSetUp,
+    Refusal,
+    UnfitDatabase,
+    logs.UnknownLevel,
+    postgres.PostgresError,
+    serving.CannotListen,
+    serving.WorkersFailed,
+    signing.SigningError,
+)
+_SECRET = {"database_url", "database_owner_url", "signing_key"}
+
+
+def leave_when_asked() -> None:
+    """Make an ordinary exit of the signals that end a program, so that everything on the way out is done: a plain
+    SIGTERM would leave the embedded database running."""
+    for number in _ASKED:
+        signal.signal(number, _leave)
+
+
+def be_deaf() -> None:
+    """From here on nothing interrupts the way out."""
+    for number in _ASKED:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    be_deaf()
+    raise SystemExit(128 + number)
+
+
+def sentence_of(error: Exception) -> str:
+    """What to tell a person about ``error``: one sentence, without secrets."""
+    if isinstance(error, ValidationError):
+        return " ".join(_of_setting(one) for one in error.errors(include_url=False))
+    if isinstance(error, SettingsError):
+        return f"A setting cannot be read: {error}; lists are written in JSON."
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    if isinstance(error, SQLAlchemyError | PostgresError | InterfaceError | OSError):
+        cause = getattr(error, "orig", None) or error
+        detail = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+        return f"The database cannot be used: {detail.rstrip('.')}."
+    if isinstance(error, _SAID):
+        return str(error)
+    return f"Something unexpected happened ({type(error).__name__}: {error}); HUB_LOG_LEVEL=DEBUG shows where."
+
+
+def _of_setting(error: Any) -> str:
+    name = str(error["loc"][0]) if error["loc"] else "?"
+    value = "" if name in _SECRET else f" {error['input']!r}"
+    return f"HUB_{name.upper()} cannot be{value}: {error['msg'][0].lower()}{error['msg'][1:]}."

@@ -1,0 +1,763 @@
+"""Tenants tried from outside, on every root field: what is another's does not exist, and nothing of it moves."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.journeys.client import REFUSED, Client, Socket, key
+from tests.journeys.network import Network, unique
+
+ALL = ("INSTITUTION_ADMIN", "INSTITUTION_TRADER", "INSTITUTION_AUDITOR")
+AS_OPERATOR = "what the operator sees"
+ABSENT = "7fffffffffffffff"  # the number of nothing
+
+
+class Victim:
+    """A network with something of every kind in it, and those who try to get at it."""
+
+    def __init__(self, network: Network) -> None:
+        self.network, operator = network, network.operator
+        # Digits come first, so that its rows stand on the first page of every list of codes.
+        self.bank = network.institution("0VICTIM")
+        self.branch = network.institution("0VICTIMBRANCH", "BRANCH", self.bank)
+        self.stranger = network.institution("STRANGER")
+        self.a, self.b = network.currency("0A", self.bank), network.currency("0B", self.bank)
+        self.theirs = network.currency("0T", self.stranger)
+        trader = operator.do(
+            "createCredential", institution=self.bank, person="vic", label="t", roles=["INSTITUTION_TRADER"]
+        )
+        self.credential, self.trader = trader["credential"]["id"], Client(operator.url, trader["secret"])
+        self.rate = network.rate(self.a, self.b, 1, 2)
+        self.proposed = network.propose(self.a, self.b, 1, 3)["id"]
+        operator.do("setDebitCap", institution=self.bank, currency="CNY", amount="1000")
+        self.issued = network.issue(self.a, self.bank, "alice", "1000")
+        self.transfer = self._do("transferPoints", currency=self.a, amount="100", **self._from_to("alice", "bob"))
+        self.redemption = self._do(
+            "redeemPoints", currency=self.a, amount="10", merchant=self.branch, customer=self._party("alice")
+        )
+        self.converted = self.exchange("alice", "20") | {"idempotencyKey": key()}
+        self.conversion = self._do("convert", self.converted)
+        self.reversal = self._do("reverse", id=self.conversion, amount="1", reason="returned")
+        self.quote = self._do("requestQuote", self.exchange("alice", "40"))
+        query = (
+            "query($c: CustomerInput!, $a: String!) { movements(customer: $c, currency: $a) { edges { node { id } }}}"
+        )
+        lines = operator.ask(query, c=self._party("alice"), a=self.a)["movements"]["edges"]
+        self.movement = lines[0]["node"]["id"]
+        found = operator.ask(
+            'query($v: String!, $a: String!) { customer(institution: $v, reference: "alice") { id }'
+            " institution(code: $v) { id } pointCurrency(code: $a) { id } }",
+            v=self.bank,
+            a=self.a,
+        )
+        self.customer, self.institution = found["customer"]["id"], found["institution"]["id"]
+        self.currency = found["pointCurrency"]["id"]
+        self.window = network.close_window()["id"]
+        self.report = operator.ask(
+            "query($w: ID!, $v: String!) { settlementReport(windowId: $w, institution: $v) { id linesUrl } }",
+            w=self.window,
+            v=self.bank,
+        )["settlementReport"]
+        self.anonymous = Client(operator.url, None)
+        self.callers = {
+            "stranger": network.person(self.stranger, *ALL),
+            "branch": network.person(self.branch, *ALL),
+            "auditor": network.person(self.bank, "INSTITUTION_AUDITOR"),
+            "anonymous": self.anonymous,
+        }
+
+    def _do(self, mutation: str, value: dict[str, Any] | None = None, **fields: Any) -> str:
+        value = fields if value is None else value
+        if mutation not in ("requestQuote", "convert"):
+            value = {"idempotencyKey": key()} | value
+        made = self.trader.do(mutation, value)
+        assert made["__typename"] != "Refused", made
+        return str(made["id"])
+
+    def _party(self, reference: str) -> dict[str, str]:
+        return {"institution": self.bank, "reference": reference}
+
+    def _from_to(self, giver: str, taker: str) -> dict[str, Any]:
+        return {"from": self._party(giver), "to": self._party(taker)}
+
+    def exchange(self, reference: str, amount: str) -> dict[str, Any]:
+        """A conversion of a customer's own points."""
+        return {
+            "source": self._party(reference),
+            "target": self._party(reference),
+            "sourceCurrency": self.a,
+            "targetCurrency": self.b,
+            "sourceAmount": amount,
+        }
+
+    def state(self) -> Any:
+        """All of the victim's that could be moved, as the operator sees it."""
+        query = """
+        query($v: String!, $a: String!, $b: String!, $w: ID!) {
+          institution(code: $v) {
+            status parent { code } children { code status } credentials { id revokedAt } pointCurrencies { code }
+            positions { currency own subtree exposure debitCap }
+          }
+          alice: customer(institution: $v, reference: "alice") { balances { currency { code } total available } }
+          bob: customer(institution: $v, reference: "bob") { balances { currency { code } total available } }
+          a: pointCurrency(code: $a) { circulation { amount } }
+          b: pointCurrency(code: $b) { circulation { amount } }
+          rates(source: $a, target: $b) { edges { node { id status awaiting } } }
+          conversions(institution: $v) { edges { node { id status } } }
+          settlementWindow(id: $w) { status nets { institution { code } net confirmed } }
+          hub { window { id } }
+        }
+        """
+        return self.network.operator.ask(query, v=self.bank, a=self.a, b=self.b, w=self.window)
+
+
+@pytest.fixture(scope="module")
+def victim(network: Network) -> Victim:
+    """One victim for all of these tests: nothing of it may move, so they can share it."""
+    return Victim(network)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is asked with a field, and what each caller gets: data, a refusal's reason or an error's code.
+
+    ``absent`` names, of the variables, those that are replaced by what does not exist: whoever must not know of the
+    victim's gets the same answer to both. ``pick`` reduces the data to what is the victim's.
+    """
+
+    document: str
+    variables: Callable[[Victim], dict[str, Any]]
+    stranger: Any
+    auditor: Any
+    anonymous: Any = "UNAUTHENTICATED"
+    branch: Any = "what the stranger gets"
+    absent: dict[str, str] | None = None
+    pick: Callable[[Any, Victim], Any] = lambda data, _: data
+
+
+def _nothing(_: Victim) -> dict[str, Any]:
+    return {}
+
+
+def _acts(field: str, kind: str, value: Callable[[Victim], Any], stranger: str = "FORBIDDEN", **more: Any) -> Case:
+    """A mutation of one input, which no outsider may and the auditor neither."""
+    document = f"mutation($v: {kind}) {{ {field}(input: $v) {{ __typename {REFUSED} }} }}"
+    return Case(document, lambda victim: {"v": value(victim)}, stranger, "FORBIDDEN", **more)
+
+
+def _ends(field: str, attribute: str, stranger: str, extra: str = "") -> Case:
+    """A mutation of what an identifier names."""
+    document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
+    prefix = {"credential": "ck", "proposed": "rt", "rate": "rt"}[attribute]
+    return Case(
+        document,
+        lambda victim: {"id": getattr(victim, attribute)},
+        stranger,
+        "FORBIDDEN",
+        absent={"id": f"{prefix}_{ABSENT}"} if stranger == "NOT_FOUND" else None,
+    )
+
+
+def _finds(field: str, attribute: str, selection: str = "id") -> Case:
+    """A query by identifier, null for whoever does not see it."""
+    return Case(
+        f"query($id: ID!) {{ {field}(id: $id) {{ {selection} }} }}",
+        lambda victim: {"id": getattr(victim, attribute)},
+        None,
+        AS_OPERATOR,
+        absent={"id": f"{'qt' if attribute == 'quote' else 'cv'}_{ABSENT}"},
+    )
+
+
+def _keyed(**fields: Any) -> dict[str, Any]:
+    return {"idempotencyKey": key()} | fields
+
+
+def _issue(victim: Victim) -> dict[str, Any]:
+    return _keyed(currency=victim.a, to={"institution": victim.bank, "reference": "alice"}, amount="5")
+
+
+def _transfer(victim: Victim) -> dict[str, Any]:
+    giver, taker = victim.bank, victim.stranger
+    ends = {
+        "from": {"institution": giver, "reference": "alice"},
+        "to": {"institution": taker, "reference": "mallory"},
+    }
+    return _keyed(currency=victim.a, amount="5", **ends)
+
+
+def _convert(victim: Victim) -> dict[str, Any]:
+    return _keyed(**victim.exchange("alice", "4"))
+
+
+def _rows(connection: str, of: str, attribute: str) -> Callable[[Any, Victim], Any]:
+    """Of a list's rows the victim's alone."""
+
+    def pick(data: Any, victim: Victim) -> Any:
+        return [edge["node"] for edge in data[connection]["edges"] if edge["node"][of] == getattr(victim, attribute)]
+
+    return pick
+
+
+def _institution(victim: Victim) -> dict[str, Any]:
+    return {
+        "code": victim.bank,
+        "name": f"0VICTIM {victim.bank}",
+        "kind": "BANK",
+        "children": [],
+        "positions": [],
+        "credentials": [],
+    }
+
+
+INSTITUTION = "code name kind children { code } positions { currency own } credentials { id person }"
+
+CASES: dict[str, Case] = {
+    # --- asking ---
+    "Query.hub": Case("{ hub { name version } }", _nothing, AS_OPERATOR, AS_OPERATOR, AS_OPERATOR),
+    "Query.viewer": Case(
+        "{ viewer { institution { code } } }",
+        _nothing,
+        lambda victim: {"institution": {"code": victim.stranger}},
+        lambda victim: {"institution": {"code": victim.bank}},
+        branch=lambda victim: {"institution": {"code": victim.branch}},
+    ),
+    "Query.node": _finds("node", "conversion"),
+    "Query.institution": Case(
+        f"query($v: String!) {{ institution(code: $v) {{ {INSTITUTION} }} }}",
+        lambda victim: {"v": victim.bank},
+        _institution,
+        AS_OPERATOR,
+    ),
+    "Query.institutions": Case(
+        f"{{ institutions(first: 200) {{ edges {{ node {{ {INSTITUTION} }} }} }} }}",
+        _nothing,
+        lambda victim: [_institution(victim)],
+        AS_OPERATOR,
+        pick=_rows("institutions", "code", "bank"),
+    ),
+    "Query.pointCurrency": Case(
+        "query($a: String!) { pointCurrency(code: $a) { code issuer { code } circulation { amount } } }",
+        lambda victim: {"a": victim.a},
+        AS_OPERATOR,
+        AS_OPERATOR,
+    ),
+    "Query.pointCurrencies": Case(
+        "{ pointCurrencies(first: 200) { edges { node { code issuer { positions { own } children { code } } } } } }",
+        _nothing,
+        lambda victim: [{"code": victim.a, "issuer": {"positions": [], "children": []}}],
+        AS_OPERATOR,
+        pick=_rows("pointCurrencies", "code", "a"),
+    ),
+    "Query.rates": Case(
+        "query($a: String!, $b: String!) { rates(source: $a, target: $b) { edges { node { id status } } } }",
+        lambda victim: {"a": victim.a, "b": victim.b},
+        lambda victim: {"edges": [{"node": {"id": victim.rate, "status": "APPROVED"}}]},
+        AS_OPERATOR,
+    ),
+    "Query.previewConversion": Case(
+        f"query($v: RequestQuoteInput!) {{ previewConversion(input: $v) {{ __typename {REFUSED} }} }}",
+        lambda victim: {"v": victim.exchange("alice", "4")},
+        "FORBIDDEN",
+        "FORBIDDEN",
+        absent={"reference": "nobody"},
+    ),
+    "Query.quote": _finds("quote", "quote", "id source { amount } usedBy { id }"),
+    "Query.customer": Case(
+        'query($v: String!) { customer(institution: $v, reference: "alice")'
+        " { reference institution { code } balances { total available held lots { amount } } } }",
+        lambda victim: {"v": victim.bank},
+        lambda victim: {"reference": "alice", "institution": {"code": victim.bank}, "balances": []},
+        AS_OPERATOR,
+    ),
+    "Query.conversion": _finds("conversion", "conversion", "id source { amount } settlement { amount }"),
+    "Query.conversions": Case(
+        "query($v: String!) { conversions(institution: $v) { edges { node { id } } pageInfo { hasNextPage } } }",
+        lambda victim: {"v": victim.bank},
+        {"edges": [], "pageInfo": {"hasNextPage": False}},
+        AS_OPERATOR,
+        absent={"v": "nowhere"},
+    ),
+    "Query.movements": Case(
+        "query($c: CustomerInput!, $a: String!) { movements(customer: $c, currency: $a)"
+        " { edges { node { id balanceAfter } } pageInfo { hasNextPage } } }",
+        lambda victim: {"c": {"institution": victim.bank, "reference": "alice"}, "a": victim.a},
+        {"edges": [], "pageInfo": {"hasNextPage": False}},
+        AS_OPERATOR,
+        absent={"reference": "nobody"},
+    ),
+    "Query.settlementWindow": Case(
+        "query($w: ID!) { settlementWindow(id: $w) { id nets { institution { code } debit credit net } } }",
+        lambda victim: {"w": victim.window},
+        lambda victim: {"id": victim.window, "nets": []},
+        lambda victim: {
+            "id": victim.window,
+            "nets": [
+                # 10 points redeemed at the branch, 10 × 0.05 = 0.50; the rates have no fee and one issuer
+                {"institution": {"code": victim.bank}, "debit": "0.50", "credit": "0.00", "net": "-0.50"},
+                {"institution": {"code": victim.branch}, "debit": "0.00", "credit": "0.50", "net": "0.50"},
+            ],
+        },
+        branch=lambda victim: {
+            "id": victim.window,
+            "nets": [{"institution": {"code": victim.branch}, "debit": "0.00", "credit": "0.50", "net": "0.50"}],
+        },
+    ),
+    "Query.settlementWindows": Case(
+        "{ settlementWindows(first: 200) { edges { node { id nets { net } } } } }",
+        _nothing,
+        lambda victim: [{"id": victim.window, "nets": []}],
+        lambda victim: [{"id": victim.window, "nets": [{"net": "-0.50"}, {"net": "0.50"}]}],
+        branch=lambda victim: [{"id": victim.window, "nets": [{"net": "0.50"}]}],
+        pick=_rows("settlementWindows", "id", "window"),
+    ),
+    "Query.settlementReport": Case(
+        "query($w: ID!, $v: String!) { settlementReport(windowId: $w, institution: $v) { id payload linesUrl } }",
+        lambda victim: {"w": victim.window, "v": victim.bank},
+        None,
+        AS_OPERATOR,
+        absent={"w": f"sw_{ABSENT}"},
+    ),
+    # --- configuring ---
+    "Mutation.createInstitution": _acts(
+        "createInstitution",
+        "CreateInstitutionInput!",
+        lambda victim: {"code": unique("EVIL"), "name": "evil", "kind": "BRANCH", "parent": victim.bank},
+    ),
+    "Mutation.moveInstitution": Case(
+        f"mutation($v: String!, $o: String!) {{ moveInstitution(code: $v, parent: $o) {{ __typename {REFUSED} }} }}",
+        lambda victim: {"v": victim.branch, "o": victim.stranger},
+        "FORBIDDEN",
+        "FORBIDDEN",
+    ),
+    "Mutation.setInstitutionStatus": Case(
+        f'mutation($v: String!) {{ setInstitutionStatus(code: $v, status: SUSPENDED, reason: "r")'
+        f" {{ __typename {REFUSED} }} }}",
+        lambda victim: {"v": victim.bank},
+        "FORBIDDEN",
+        "FORBIDDEN",
+    ),
+    "Mutation.setDebitCap": _acts(
+        "setDebitCap", "SetDebitCapInput!", lambda victim: {"institution": victim.bank, "currency": "CNY"}
+    ),
+    "Mutation.createCredential": _acts(
+        "createCredential",
+        "CreateCredentialInput!",
+        lambda victim: {
+            "institution": victim.bank,
+            "person": "mallory",
+            "label": "evil",
+            "roles": ["INSTITUTION_TRADER"],
+        },
+    ),
+    "Mutation.revokeCredential": _ends("revokeCredential", "credential", "NOT_FOUND"),
+    "Mutation.registerPointCurrency": _acts(
+        "registerPointCurrency",
+        "RegisterPointCurrencyInput!",
+        lambda victim: {
+            "code": unique("EVIL"),
+            "name": "evil",
+            "issuer": victim.bank,
+            "unitValue": {"amount": "1", "currency": "CNY"},
+        },
+    ),
+    "Mutation.proposeRate": _acts(
+        "proposeRate",
+        "ProposeRateInput!",
+        lambda victim: {
+            "source": victim.b,
+            "target": victim.a,
+            "ratio": {"numerator": "1", "denominator": "9"},
+        },
+    ),
+    "Mutation.acceptRate": _ends("acceptRate", "proposed", "NOT_FOUND"),
+    "Mutation.approveRate": _ends("approveRate", "proposed", "FORBIDDEN"),
+    "Mutation.rejectRate": _ends("rejectRate", "proposed", "NOT_FOUND", ', reason: "r"'),
+    "Mutation.withdrawRate": _ends("withdrawRate", "rate", "FORBIDDEN", ', reason: "r", cancelQuotes: true'),
+    # --- acting ---
+    "Mutation.enrollCustomer": _acts(
+        "enrollCustomer",
+        "CustomerInput!",
+        lambda victim: {"institution": victim.bank, "reference": "alice"},
+        absent={"reference": "nobody"},
+    ),
+    "Mutation.issuePoints": _acts("issuePoints", "IssuePointsInput!", _issue, absent={"reference": "nobody"}),
+    "Mutation.issuePointsBatch": _acts(
+        "issuePointsBatch", "[IssuePointsInput!]!", lambda victim: [_issue(victim), _issue(victim)]
+    ),
+    "Mutation.transferPoints": _acts(
+        "transferPoints", "TransferPointsInput!", _transfer, absent={"reference": "nobody"}
+    ),
+    "Mutation.transferPointsBatch": _acts(
+        "transferPointsBatch", "[TransferPointsInput!]!", lambda victim: [_transfer(victim), _transfer(victim)]
+    ),
+    "Mutation.requestQuote": _acts(
+        "requestQuote",
+        "RequestQuoteInput!",
+        lambda victim: victim.exchange("alice", "4"),
+        absent={"reference": "nobody"},
+    ),
+    "Mutation.executeQuote": _acts(
+        "executeQuote",
+        "ExecuteQuoteInput!",
+        lambda victim: _keyed(quoteId=victim.quote),
+        "NOT_FOUND",
+        absent={"quoteId": f"qt_{ABSENT}"},
+    ),
+    "Mutation.convert": _acts("convert", "ConvertInput!", _convert, absent={"reference": "nobody"}),
+    "Mutation.convertBatch": _acts(
+        "convertBatch", "[ConvertInput!]!", lambda victim: [_convert(victim), _convert(victim)]
+    ),
+    "Mutation.redeemPoints": _acts(
+        "redeemPoints",
+        "RedeemPointsInput!",
+        lambda victim: _keyed(
+            currency=victim.a,
+            customer={"institution": victim.bank, "reference": "alice"},
+            merchant=victim.stranger,
+            amount="5",
+        ),
+        absent={"reference": "nobody"},
+    ),
+    "Mutation.reverse": _acts(
+        "reverse",
+        "ReverseInput!",
+        lambda victim: _keyed(id=victim.transfer, reason="r"),
+        "NOT_FOUND",
+        absent={"id": f"tr_{ABSENT}"},
+    ),
+    "Mutation.closeSettlementWindow": _acts(
+        "closeSettlementWindow",
+        "CloseWindowInput!",
+        lambda victim: _keyed(windowId=victim.network.open_window()),
+        absent={"windowId": f"sw_{ABSENT}"},
+    ),
+    "Mutation.confirmSettlement": _acts(
+        "confirmSettlement",
+        "ConfirmSettlementInput!",
+        lambda victim: _keyed(
+            windowId=victim.window, institution=victim.bank, currency="CNY", amount="-0.50", reference="bank"
+        ),
+        absent={"windowId": f"sw_{ABSENT}"},
+    ),
+}
+
+# Subscriptions take another way in; their tests stand below.
+SUBSCRIPTIONS = {"Subscription.conversionUpdated", "Subscription.windowUpdated"}
+
+
+def verdict(answer: Any, field: str, case: Case, victim: Victim) -> Any:
+    """What an answer comes to: an error's code, a refusal's reason, or the picked data."""
+    if answer.get("errors"):
+        return answer["errors"][0]["extensions"]["code"]
+    data = answer["data"][field]
+    if isinstance(data, dict) and data.get("__typename") == "Refused":
+        return data["reason"]
+    picked = case.pick(answer["data"], victim)
+    return data if picked is answer["data"] else picked
+
+
+def replaced(value: Any, by: dict[str, str]) -> Any:
+    """Variables with some of their members, at whatever depth, exchanged."""
+    if isinstance(value, dict):
+        return {name: by[name] if name in by else replaced(inner, by) for name, inner in value.items()}
+    return [replaced(inner, by) for inner in value] if isinstance(value, list) else value
+
+
+def test_no_root_field_is_without_a_case(network: Network) -> None:
+    roots = network.operator.ask(
+        "{ __schema { queryType { name fields { name } } mutationType { name fields { name } }"
+        " subscriptionType { name fields { name } } } }"
+    )["__schema"]
+    fields = {f"{root['name']}.{field['name']}" for root in roots.values() for field in root["fields"]}
+    assert fields == CASES.keys() | SUBSCRIPTIONS
+
+
+@pytest.mark.parametrize("root", CASES)
+def test_outsiders_get_nothing_and_move_nothing(victim: Victim, root: str) -> None:
+    case, field = CASES[root], root.partition(".")[2]
+    expected = {
+        "stranger": case.stranger,
+        "branch": case.stranger if case.branch == Case.branch else case.branch,
+        "auditor": case.auditor,
+        "anonymous": case.anonymous,
+    }
+    before = victim.state()
+    for name, caller in victim.callers.items():
+        variables = case.variables(victim)
+        wanted = expected[name]
+        if wanted == AS_OPERATOR:
+            wanted = verdict(victim.network.operator.post(case.document, variables).json(), field, case, victim)
+            assert wanted not in (None, [], {"edges": []}), "the operator sees nothing to compare with"
+        elif callable(wanted):
+            wanted = wanted(victim)
+        answer = caller.post(case.document, variables).json()
+        assert verdict(answer, field, case, victim) == wanted, (name, answer)
+        if case.absent is not None and name in ("stranger", "branch"):
+            of_nothing = caller.post(case.document, replaced(case.variables(victim), case.absent)).json()
+            assert _told(of_nothing) == _told(answer), name
+    assert victim.state() == before
+
+
+def _told(answer: Any) -> Any:
+    """An answer without the identifiers that the caller sent, which some refusals repeat."""
+    if answer.get("data"):
+        for data in answer["data"].values():
+            for detail in (data or {}).get("details", ()) if isinstance(data, dict) else ():
+                if detail["key"] == "quote":
+                    detail["value"] = "the caller's"
+    return answer
+
+
+KINDS = {  # attribute: (prefix, whether it is open to all members)
+    "institution": ("in", True),
+    "currency": ("pc", True),
+    "customer": ("cu", True),
+    "rate": ("rt", True),
+    "window": ("sw", True),
+    "credential": ("ck", False),
+    "proposed": ("rt", False),
+    "quote": ("qt", False),
+    "conversion": ("cv", False),
+    "issued": ("is", False),
+    "transfer": ("tr", False),
+    "reversal": ("rv", False),
+    "movement": ("mv", False),
+    "report": ("sr", False),
+}
+NODE = """query($id: ID!) { node(id: $id) { id __typename
+  ... on Customer { reference balances { total } } ... on SettlementWindow { nets { net } }
+  ... on Institution { children { code } positions { own } credentials { id } } } }"""
+INNER = {"Customer": ("balances",), "SettlementWindow": ("nets",), "Institution": ("children", "positions")}
+
+
+@pytest.mark.parametrize("attribute", KINDS)
+def test_a_node_of_each_kind_is_the_members_or_does_not_exist(victim: Victim, attribute: str) -> None:
+    prefix, is_open = KINDS[attribute]
+    id = victim.report["id"] if attribute == "report" else getattr(victim, attribute)
+    assert id.startswith(f"{prefix}_")
+    auditor = victim.callers["auditor"].ask(NODE, id=id)["node"]
+    assert auditor["id"] == id
+    for name in ("stranger", "branch"):
+        found = victim.callers[name].ask(NODE, id=id)["node"]
+        if not is_open:
+            assert found is None, name
+            continue
+        assert found["id"] == id
+        own = [{"net": "0.50"}] if (name, attribute) == ("branch", "window") else []  # of the redemption there
+        for inner in INNER.get(found["__typename"], ()):
+            assert auditor[inner] != [], inner
+            assert found[inner] == own, (name, inner)
+    assert victim.anonymous.code(NODE, id=id) == "UNAUTHENTICATED"
+
+
+def test_a_redemption_is_seen_by_its_merchant_and_not_by_strangers(victim: Victim) -> None:
+    assert victim.callers["branch"].ask(NODE, id=victim.redemption)["node"]["id"] == victim.redemption
+    assert victim.callers["stranger"].ask(NODE, id=victim.redemption)["node"] is None
+
+
+def test_a_merchant_that_sees_a_redemption_may_not_reverse_it(victim: Victim) -> None:
+    document = f"mutation($v: ReverseInput!) {{ reverse(input: $v) {{ __typename {REFUSED} }} }}"
+    before = victim.state()
+    assert victim.callers["branch"].code(document, v=_keyed(id=victim.redemption, reason="r")) == "FORBIDDEN"
+    refused = victim.callers["stranger"].ask(document, v=_keyed(id=victim.redemption, reason="r"))["reverse"]
+    assert refused["reason"] == "NOT_FOUND"
+    assert victim.state() == before
+
+
+def test_guessed_identifiers_reveal_nothing(victim: Victim) -> None:
+    """Numbers around those of the victim's, under every prefix: only what is open to all is ever found."""
+    stranger, open_to_all = victim.callers["stranger"], {"in", "pc", "cu", "rt", "sw"}
+    near = [int(id.partition("_")[2], 16) for id in (victim.conversion, victim.transfer, victim.quote)]
+    numbers = sorted({number + step for number in near for step in range(-2, 4)})
+    found: set[str] = set()
+    for prefix in ("ck", "qt", "cv", "is", "tr", "rd", "rv", "mv", "rt", "cu"):
+        ids = [f"{prefix}_{number:x}" for number in numbers]
+        if prefix == "mv":  # a line's number is its movement's with the leg and the side
+            ids += [f"mv_{number << 5 | side:x}" for number in numbers for side in range(4)]
+        for start in range(0, len(ids), 30):
+            part = ids[start : start + 30]
+            document = "{" + " ".join(f'a{n}: node(id: "{id}") {{ id }}' for n, id in enumerate(part)) + "}"
+            found |= {node["id"] for node in stranger.ask(document).values() if node is not None}
+    assert {id.partition("_")[0] for id in found} <= open_to_all
+    reports = [f"{victim.report['id'].partition('.')[0]}.{number:x}" for number in range(1 << 20, (1 << 20) + 3)]
+    assert [stranger.ask(NODE, id=id)["node"] for id in reports] == [None] * 3
+
+
+def test_the_lines_of_another_s_report_do_not_exist(victim: Victim) -> None:
+    url = victim.network.operator.url
+    own = victim.report["linesUrl"]
+    statuses, bodies = {}, {}
+    for name, caller in victim.callers.items():
+        headers = {} if caller.secret is None else {"authorization": f"Bearer {caller.secret}"}
+        answer = httpx2.get(url + own, headers=headers)
+        statuses[name], bodies[name] = answer.status_code, answer.text
+    assert statuses == {"stranger": 404, "branch": 404, "auditor": 200, "anonymous": 401}
+    assert len(bodies["auditor"].splitlines()) == 1  # the redemption's one leg of money
+    stranger = {"authorization": f"Bearer {victim.callers['stranger'].secret}"}
+    for absent in (own.replace(victim.window, f"sw_{ABSENT}"), own.replace(victim.bank, "nowhere")):
+        assert httpx2.get(url + absent, headers=stranger).text == bodies["stranger"]
+    assert httpx2.get(url + own, headers={"authorization": "Bearer phk_wrong"}).status_code == 401
+
+
+def test_a_branch_gets_its_own_report_and_lines_and_not_the_operator_s(victim: Victim) -> None:
+    branch = victim.callers["branch"]
+    query = "query($w: ID!, $v: String!) { settlementReport(windowId: $w, institution: $v) { linesUrl nets { net } } }"
+    own = branch.ask(query, w=victim.window, v=victim.branch)["settlementReport"]
+    assert own["nets"] == [{"net": "0.50"}]
+    headers = {"authorization": f"Bearer {branch.secret}"}
+    assert httpx2.get(branch.url + own["linesUrl"], headers=headers).status_code == 200
+    assert branch.ask(query, w=victim.window, v="HUB")["settlementReport"] is None
+    assert httpx2.get(branch.url + own["linesUrl"].replace(victim.branch, "HUB"), headers=headers).status_code == 404
+
+
+def test_the_open_window_s_figures_need_a_key(victim: Victim) -> None:
+    assert victim.anonymous.code("{ hub { window { id } } }") == "UNAUTHENTICATED"
+    window = "{ hub { window { status nets { net } } } }"
+    assert victim.callers["stranger"].ask(window)["hub"]["window"] == {"status": "OPEN", "nets": []}
+
+
+def test_a_cap_and_what_is_used_of_it_are_not_told_to_others(victim: Victim) -> None:
+    """A stranger's customer spends the victim's points: the victim would owe 400 × 0.05 = 20.00, over a cap of 1.00."""
+    network, operator = victim.network, victim.network.operator
+    issuer = network.institution("CAPPED")
+    points = network.currency("C", issuer)
+    network.issue(points, victim.stranger, "mallory", "400")
+    operator.do("setDebitCap", institution=issuer, currency="CNY", amount="1")
+    spend = {
+        "currency": points,
+        "customer": {"institution": victim.stranger, "reference": "mallory"},
+        "merchant": victim.stranger,
+        "amount": "400",
+    }
+    refused = victim.callers["stranger"].do("redeemPoints", _keyed(**spend))
+    assert (refused["reason"], refused["details"]) == ("LIMIT_EXCEEDED", [{"key": "currency", "value": "CNY"}])
+    assert issuer not in refused["message"]
+    told = operator.do("redeemPoints", _keyed(**spend))
+    assert {detail["key"]: detail["value"] for detail in told["details"]} == {
+        "institution": issuer,
+        "currency": "CNY",
+        "cap": "1.00",
+        "exposure": "20.00",
+    }
+
+
+def test_a_refused_reversal_does_not_tell_what_another_s_customer_holds(victim: Victim) -> None:
+    """The victim sends 300 to a stranger's customer, who spends 123: 177 are left, which is nobody's business."""
+    network, stranger = victim.network, victim.callers["stranger"]
+    bank = network.institution("SENDER")
+    points = network.currency("P", bank)
+    network.issue(points, bank, "sender", "300")
+    trader, taker = network.person(bank, "INSTITUTION_TRADER"), {"institution": victim.stranger, "reference": "taker"}
+    sent = trader.do(
+        "transferPoints",
+        _keyed(currency=points, amount="300", to=taker, **{"from": {"institution": bank, "reference": "sender"}}),
+    )
+    other = {"institution": victim.stranger, "reference": "other"}
+    spent = stranger.do("transferPoints", _keyed(currency=points, amount="123", to=other, **{"from": taker}))
+    assert spent["__typename"] == "Transfer", spent
+    refused = trader.do("reverse", _keyed(id=sent["id"], reason="mistake"))
+    assert refused["reason"] == "INSUFFICIENT_POINTS"
+    assert refused["details"] == [{"key": "requested", "value": "300"}]
+    assert "177" not in refused["message"]
+    told = network.operator.do("reverse", _keyed(id=sent["id"], reason="mistake"))
+    assert {"key": "available", "value": "177"} in told["details"]
+
+
+def test_the_same_idempotency_key_of_another_institution_is_another_key(victim: Victim) -> None:
+    stranger, before = victim.callers["stranger"], victim.state()
+    taken = victim.converted["idempotencyKey"]
+    victim.network.issue(victim.theirs, victim.stranger, "one", "10")
+    own = {
+        "idempotencyKey": taken,
+        "currency": victim.theirs,
+        "amount": "1",
+        "from": {"institution": victim.stranger, "reference": "one"},
+        "to": {"institution": victim.stranger, "reference": "two"},
+    }
+    assert stranger.do("transferPoints", own) | {"id": "any"} == {
+        "__typename": "Transfer",
+        "id": "any",
+        "replayed": False,
+        "points": {"amount": "1", "currency": victim.theirs},
+    }
+    document = "mutation($v: ConvertInput!) { convert(input: $v) { __typename } }"
+    assert victim.callers["branch"].code(document, v=victim.converted) == "FORBIDDEN"  # and nothing is replayed
+    assert victim.state() == before
+
+
+def test_one_forbidden_row_stops_a_batch_before_any_row(victim: Victim) -> None:
+    network, stranger = victim.network, victim.callers["stranger"]
+    network.issue(victim.theirs, victim.stranger, "batch", "10")
+    own = _keyed(
+        currency=victim.theirs,
+        amount="1",
+        to={"institution": victim.stranger, "reference": "batch2"},
+        **{"from": {"institution": victim.stranger, "reference": "batch"}},
+    )
+    before = victim.state()
+    document = "mutation($v: [TransferPointsInput!]!) { transferPointsBatch(input: $v) { __typename } }"
+    assert stranger.code(document, v=[own, _transfer(victim), own | {"idempotencyKey": key()}]) == "FORBIDDEN"
+    assert network.operator.balance(victim.stranger, "batch", victim.theirs) == "10"
+    assert victim.state() == before
+
+
+def test_conversion_updates_are_for_those_who_see_the_conversion(victim: Victim) -> None:
+    query = "subscription($id: ID!) { conversionUpdated(id: $id) { id status } }"
+    heard = {}
+    for name, caller in victim.callers.items():
+        with Socket(caller) as socket:
+            assert socket.hear() == {"type": "connection_ack"}
+            for id in (victim.conversion, f"cv_{ABSENT}"):
+                socket.subscribe(id, query, id=id)
+                message = socket.hear()
+                payload = message["payload"]
+                errors = payload if message["type"] == "error" else payload.get("errors")
+                heard[name, id] = errors[0]["extensions"]["code"] if errors else payload["data"]["conversionUpdated"]
+                assert not errors or message["id"] == id
+    mine, nobody_s = victim.conversion, f"cv_{ABSENT}"
+    assert heard == {
+        ("stranger", mine): "NOT_FOUND",
+        ("stranger", nobody_s): "NOT_FOUND",
+        ("branch", mine): "NOT_FOUND",
+        ("branch", nobody_s): "NOT_FOUND",
+        ("auditor", mine): {"id": mine, "status": "COMPLETED"},
+        ("auditor", nobody_s): "NOT_FOUND",
+        ("anonymous", mine): "UNAUTHENTICATED",
+        ("anonymous", nobody_s): "UNAUTHENTICATED",
+    }
+
+
+def test_window_updates_show_others_no_nets(victim: Victim) -> None:
+    spend = {
+        "currency": victim.a,
+        "amount": "20",
+        "merchant": victim.branch,
+        "customer": {"institution": victim.bank, "reference": "bob"},
+    }
+    assert victim.trader.do("redeemPoints", _keyed(**spend))["__typename"] == "Redemption"
+    query = "subscription { windowUpdated { status nets { institution { code } net } } }"
+    closed = {}
+    with Socket(victim.callers["stranger"]) as stranger, Socket(victim.callers["auditor"]) as auditor:
+        sockets = {"stranger": stranger, "auditor": auditor}
+        for socket in sockets.values():
+            assert socket.hear() == {"type": "connection_ack"}
+            socket.subscribe("w", query)
+            socket.begun()
+        victim.network.close_window()
+        for name, socket in sockets.items():
+            while (event := socket.hear()["payload"]["data"]["windowUpdated"])["status"] != "CLOSED":
+                pass
+            closed[name] = event["nets"]
+    assert closed["stranger"] == []
+    assert closed["auditor"] == [  # 20 × 0.05 = 1.00
+        {"institution": {"code": victim.bank}, "net": "-1.00"},
+        {"institution": {"code": victim.branch}, "net": "1.00"},
+    ]
+    with Socket(victim.anonymous) as socket:
+        assert socket.hear() == {"type": "connection_ack"}
+        socket.subscribe("w", query)
+        assert socket.hear()["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
