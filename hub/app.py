@@ -18,9 +18,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import strawberry
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -28,7 +27,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from strawberry.types.execution import ExecutionResult
 
 from hub import ids
 from hub.db import Database
@@ -44,8 +42,6 @@ from schema.api import api
 from schema.context import Context
 from schema.http import GraphQLEndpoint
 from schema.incoming import Incoming
-from schema.limits import Limits
-from schema.operations import Operations, Parameters
 from settlement.publish import Keys, Reports
 from settlement.signing import CURRENT, SigningError, SigningKey
 
@@ -173,12 +169,13 @@ class Application:
 
     def __init__(self, parts: Parts, board: Board, row: Row) -> None:
         settings = parts.settings
-        self._endpoint = _Endpoint(
+        self._endpoint = GraphQLEndpoint(
             api,
             parts.context,
             deadline_seconds=REQUEST_S_MAX,
             allowed_origins=settings.origins,
             graphiql=settings.development,
+            on_operation=_note,
         )
         self._site = _site(parts, board, self._endpoint)
         self._row = row
@@ -211,6 +208,11 @@ class Application:
         return counted
 
 
+def _note(kind: str) -> None:
+    """Note the kind of the request's operation for whoever counts the answer."""
+    _kind.set(kind)
+
+
 def _status(message: Message) -> int | None:
     """The status that a message begins an answer with."""
     kind = message["type"]
@@ -226,28 +228,10 @@ def _tell(scope: Scope, status: int, message: Message) -> None:
         log.log(level, "request", method=scope.get("method"), path=scope["path"], status=status, operation=_kind.get())
 
 
-class _Endpoint(GraphQLEndpoint[Context]):
-    """The endpoint, which also tells which kind of operation a request was."""
-
-    def __init__(self, api: strawberry.Schema, *arguments: Any, **options: Any) -> None:
-        super().__init__(api, *arguments, **options)
-        self._operations = _Telling(api, Limits())
-
-
-class _Telling(Operations):
-    """Operations that note their kind for whoever counts the answer."""
-
-    async def execute(self, parameters: Parameters, context: object, *, reading: bool) -> ExecutionResult:
-        operation = self._documents.prepare(parameters.query).operation(parameters.operationName)
-        if operation is not None:
-            _kind.set(operation.value)
-        return await super().execute(parameters, context, reading=reading)
-
-
 # --- everything but the API -------------------------------------------------------------------------------------------
 
 
-def _site(parts: Parts, board: Board, endpoint: _Endpoint) -> Starlette:
+def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Starlette:
     async def live(_: Request) -> Response:
         return _json({"live": True})
 

@@ -52,8 +52,8 @@ class Database:
     """The connections of one process: a pool for reads, and a small one for batches."""
 
     def __init__(self, url: str, connections: int = 8) -> None:
-        self._readers = _pool(url, connections, {})
-        self._writers = _pool(url, 1, _BY_KEY)
+        self._readers = _pool(url, connections, {}, pool_pre_ping=True)  # a restarted database costs no read
+        self._writers = _pool(url, 1, _BY_KEY)  # the engine recovers by itself
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -75,12 +75,13 @@ class Database:
         await self._writers.dispose()
 
 
-def _pool(url: str, connections: int, server_settings: dict[str, str]) -> AsyncEngine:
+def _pool(url: str, connections: int, server_settings: dict[str, str], *, pool_pre_ping: bool = False) -> AsyncEngine:
     return create_async_engine(
         url,
         pool_size=connections,
         max_overflow=2,
         pool_timeout=10,
+        pool_pre_ping=pool_pre_ping,
         connect_args={"server_settings": {"application_name": "points-hub"} | server_settings},
     )
 

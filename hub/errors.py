@@ -290,4 +290,4 @@ class Forbidden(Fault):
 
 
 class Unexpected(Fault):
-    """The act failed for a reason that is the hub's own; nothing was done."""
+    """The request failed for a reason that is the hub's own; one with a key can be sent again under it."""

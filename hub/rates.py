@@ -2,7 +2,7 @@
 
 A version is never edited. Which one is in force is computed: of the approved ones whose validity holds the instant, the
 one that started last. Every figure is exact until its one, named rounding. What this file does not do: ask who may
-propose or approve (``hub.rate_approval``), or look for cycles (``hub.arbitrage``).
+propose or approve (``hub.registry.rates``), or look for cycles (``hub.arbitrage``).
 """
 
 from collections.abc import Iterable, Sequence

@@ -176,9 +176,11 @@ def _check_payment(command: commands.ConfirmSettlement) -> None:
         raise InvalidInput(reference="empty")
     if command.value_date is not None:
         try:
-            date.fromisoformat(command.value_date)
+            written = date.fromisoformat(command.value_date).isoformat()
         except ValueError:
-            raise InvalidInput(valueDate=command.value_date) from None
+            written = None
+        if written != command.value_date:  # Python reads 20260131 and 2026-W05-6 too
+            raise InvalidInput(valueDate=command.value_date)
 
 
 def _settle_what_is_paid(draft: Draft) -> None:

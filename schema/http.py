@@ -8,7 +8,7 @@ It knows no operation, no right and no business; resolvers decide what an anonym
 import asyncio
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qs
@@ -78,6 +78,7 @@ class GraphQLEndpoint(Generic[C]):
         deadline_seconds: the longest that a request may take, reading it included; None: no deadline.
         allowed_origins: origins besides the server's own whose pages may open a WebSocket.
         graphiql: serve the GraphiQL page to browsers; for development.
+        on_operation: told the kind of each operation (query, mutation, subscription) before it is executed.
     """
 
     def __init__(
@@ -90,8 +91,9 @@ class GraphQLEndpoint(Generic[C]):
         deadline_seconds: float | None = None,
         allowed_origins: Sequence[str] = (),
         graphiql: bool = False,
+        on_operation: Callable[[str], None] = lambda kind: None,
     ) -> None:
-        self._operations = Operations(api, limits or Limits())
+        self._operations = Operations(api, limits or Limits(), on_operation)
         self._context_factory = context_factory
         self._body_bytes_max = body_bytes_max
         self._deadline_seconds = deadline_seconds

@@ -10,7 +10,7 @@ semantics are kept: its executor class makes ``strawberry.Info`` and converts ar
 Schema extensions would not run, so a schema that has some is refused.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from inspect import isawaitable
 from typing import Any, cast
@@ -40,13 +40,16 @@ class Parameters(msgspec.Struct):
 class Operations:
     """Executes the operations of one schema, over whichever transport they came."""
 
-    def __init__(self, api: strawberry.Schema, limits: Limits) -> None:
+    def __init__(
+        self, api: strawberry.Schema, limits: Limits, on_operation: Callable[[str], None] = lambda kind: None
+    ) -> None:
         if api.extensions:
             raise ValueError(f"these schema extensions would not run: {api.extensions!r}")
         self._core = api._schema
         self._executor_class = api.execution_context_class
         self._takes_rows = issubclass(self._executor_class, Executor)
         self._documents = Documents(self._core, limits)
+        self._on_operation = on_operation
 
     async def execute(self, parameters: Parameters, context: object, *, reading: bool) -> StrawberryResult:
         """The result of a query or, unless ``reading``, a mutation; ``PreExecutionError`` if nothing was executed.
@@ -58,6 +61,8 @@ class Operations:
         """
         prepared = self._documents.prepare(parameters.query)
         operation = prepared.operation(parameters.operationName)
+        if operation is not None:
+            self._on_operation(operation.value)
         if operation is OperationType.MUTATION and reading:
             raise MethodNotAllowed("Mutations are sent with POST.", allow="POST")
         if operation is OperationType.SUBSCRIPTION:

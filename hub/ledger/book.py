@@ -224,6 +224,10 @@ class Book:
             InvalidAmount: a counter would be larger than the database carries; nothing was taken in.
         """
         _check_counters(draft.legs)
+        for key, change in draft.positions.items():
+            position = self.positions.get(key)
+            if position is not None and abs(position.subtree + change) > COUNTER_MAX:
+                raise InvalidAmount(amount=abs(change))
         self.next_id = draft.next_id
         if draft.customers:
             self.customers.update(

@@ -234,8 +234,9 @@ def approve(book: Book, command: commands.ApproveRate) -> Draft:
     others = book.configuration.versions_of(rate.source, rate.target)
     starts = rate.starts
     if starts is None:
-        taken = [other.starts for other in others if other.starts is not None and other.starts <= book.at]
-        starts = max([book.at, *(start + timedelta(microseconds=1) for start in taken)])
+        starts, taken = book.at, {other.starts for other in others}
+        while starts in taken:  # approved by the same batch
+            starts += timedelta(microseconds=1)
     elif starts < book.at:
         raise InvalidInput(effectiveFrom=starts.isoformat())
     if rate.ends is not None and rate.ends <= starts:

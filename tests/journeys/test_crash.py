@@ -50,14 +50,15 @@ class Load:
         """Transfers one after the other until the server goes away."""
         async with httpx2.AsyncClient(timeout=30) as client:
             while True:
+                name = key()
                 value = {
-                    "idempotencyKey": key(),
+                    "idempotencyKey": name,
                     "currency": self.currency,
                     "from": {"institution": self.bank, "reference": f"r{lane % CUSTOMERS}"},
                     "to": {"institution": self.bank, "reference": f"r{(lane + 1) % CUSTOMERS}"},
                     "amount": "1",
                 }
-                self.sent[value["idempotencyKey"]] = value
+                self.sent[name] = value
                 try:
                     answer = await self.ask(client, value)
                 except (httpx2.TransportError, json.JSONDecodeError):
@@ -65,7 +66,7 @@ class Load:
                 if answer["__typename"] != "Transfer":
                     assert answer["reason"] == "RETRY_LATER", answer
                     return
-                self.answered[value["idempotencyKey"]] = answer["id"]
+                self.answered[name] = answer["id"]
                 if len(self.answered) >= self.enough_at:
                     self.enough.set()
 

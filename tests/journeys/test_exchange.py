@@ -27,6 +27,16 @@ class Pair:
         )
         return answer
 
+    def request(self, reference: str, amount: str) -> dict[str, object]:
+        """What a quote or a conversion of a customer's is asked with."""
+        return {
+            "source": {"institution": self.bank, "reference": reference},
+            "target": {"institution": self.air, "reference": reference},
+            "sourceCurrency": self.source,
+            "targetCurrency": self.target,
+            "sourceAmount": amount,
+        }
+
     def credited(self, amount: str) -> str:
         """The target points that ``amount`` becomes."""
         answer = self.convert(amount)
@@ -137,13 +147,7 @@ def test_a_quote_honours_its_rate_until_it_expires(network: Network) -> None:
     pair = Pair(network)
     network.rate(pair.source, pair.target, 1, 2)
     network.issue(pair.source, pair.bank, "q", "1000")
-    ask = {
-        "source": {"institution": pair.bank, "reference": "q"},
-        "target": {"institution": pair.air, "reference": "q"},
-        "sourceCurrency": pair.source,
-        "targetCurrency": pair.target,
-        "sourceAmount": "400",
-    }
+    ask = pair.request("q", "400")
     operator = network.operator
     first, late = operator.do("requestQuote", ask), operator.do("requestQuote", ask)
     assert first["target"] == {"amount": "200"}
@@ -160,13 +164,7 @@ def test_at_most_five_open_quotes_for_a_customer_and_pair(network: Network) -> N
     pair = Pair(network)
     network.rate(pair.source, pair.target, 1, 2)
     network.issue(pair.source, pair.bank, "q", "1000")
-    ask = {
-        "source": {"institution": pair.bank, "reference": "q"},
-        "target": {"institution": pair.air, "reference": "q"},
-        "sourceCurrency": pair.source,
-        "targetCurrency": pair.target,
-        "sourceAmount": "10",
-    }
+    ask = pair.request("q", "10")
     assert [network.operator.do("requestQuote", ask)["__typename"] for _ in range(5)] == ["Quote"] * 5
     assert reason(network.operator.do("requestQuote", ask)) == "TOO_MANY_QUOTES"
 
@@ -175,13 +173,7 @@ def test_an_emergency_withdrawal_cancels_quotes(network: Network) -> None:
     pair = Pair(network)
     rate = network.rate(pair.source, pair.target, 1, 2)
     network.issue(pair.source, pair.bank, "q", "1000")
-    ask = {
-        "source": {"institution": pair.bank, "reference": "q"},
-        "target": {"institution": pair.air, "reference": "q"},
-        "sourceCurrency": pair.source,
-        "targetCurrency": pair.target,
-        "sourceAmount": "10",
-    }
+    ask = pair.request("q", "10")
     quote = network.operator.do("requestQuote", ask)
     network.operator.rate("withdrawRate", rate, reason="emergency", cancelQuotes=True)
     refused = network.operator.do("executeQuote", idempotencyKey=key(), quoteId=quote["id"])
@@ -207,13 +199,7 @@ def test_small_amounts_are_owed_in_full_at_closing(network: Network) -> None:
     pair = Pair(network, unit_value="0.0006")
     network.rate(pair.source, pair.target, 1, 1)
     network.issue(pair.source, pair.bank, "small", "10000")
-    row = {
-        "source": {"institution": pair.bank, "reference": "small"},
-        "target": {"institution": pair.air, "reference": "small"},
-        "sourceCurrency": pair.source,
-        "targetCurrency": pair.target,
-        "sourceAmount": "8",
-    }
+    row = pair.request("small", "8")
     answers = network.operator.do("convertBatch", [row | {"idempotencyKey": key()} for _ in range(1250)])
     assert {answer["__typename"] for answer in answers} == {"Conversion"}
     window = network.operator.ask("{ hub { window { id } } }")["hub"]["window"]["id"]

@@ -25,7 +25,7 @@ from tests.properties import invariants, model
 from tests.properties.model import Bonus, Currency, Kept, Model, Rate, Who
 
 SEEDS = [int(seed) for seed in os.environ.get("LEDGER_SEEDS", "1,2,3").split(",")]
-STEPS = int(os.environ.get("LEDGER_STEPS", "150"))
+STEPS = int(os.environ.get("LEDGER_STEPS", "250"))
 
 # Everything in the database but what a refusal itself leaves: its outcome, and the journal's entry of it.
 STATE = [
