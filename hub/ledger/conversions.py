@@ -122,7 +122,7 @@ def execute(book: Book, command: commands.ExecuteQuote) -> Draft:
     offer = book.quotes.get(command.quote or 0)
     asking = resolve.credential(book, command.actor)
     if offer is None or not resolve.sees(book, asking, offer.source.institution, offer.target.institution):
-        raise NotFound(quote=command.quote or "")
+        raise NotFound
     acting = resolve.allow(book, command.actor, Right.TRADE, offer.source.institution)
     if offer.used_by is not None:
         raise QuoteUsed
