@@ -81,11 +81,16 @@ class Institution(Node):
     name: str = strawberry.field(description="Its name.")
     kind: institutions.Kind = strawberry.field(description="What it is to its customers.")
     status: institutions.Status = strawberry.field(description="Its own status; those above it count as well.")
-    zones: list[str] = strawberry.field(description="The economic zones it belongs to.")
 
-    @field("The institution above it; none for the operator.")
+    @field("The economic zones it belongs to; empty for whoever does not see it from within.")
+    def zones(self, info: Info) -> list[str]:
+        return list(self.record.zones) if info.context.sees(self.record.id) else []
+
+    @field("The institution above it; none for the operator, and for whoever does not see it from within.")
     def parent(self, info: Info) -> "Institution | None":
-        return None if self.record.parent is None else institution_of(info.context.configuration, self.record.parent)
+        if self.record.parent is None or not info.context.sees(self.record.id):
+            return None
+        return institution_of(info.context.configuration, self.record.parent)
 
     @field("Those directly below it; empty for whoever does not see it from within.")
     def children(self, info: Info) -> list["Institution"]:
@@ -192,7 +197,6 @@ def to_institution(node: institutions.Institution) -> Institution:
         name=node.name,
         kind=node.kind,
         status=node.status,
-        zones=list(node.zones),
     )
 
 

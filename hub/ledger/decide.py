@@ -79,17 +79,17 @@ class Outcome:
 Outcomes = dict[tuple[int, str], Known]  # by the caller's institution and its key
 
 
-def decide(book: Book, known: Outcomes, command: commands.Command) -> Outcome:
-    """The outcome of ``command``; neither ``book`` nor ``known`` is changed.
+def decide(book: Book, known: Outcomes, command: commands.Command, digest: bytes | None = None) -> Outcome:
+    """The outcome of ``command``; neither ``book`` nor ``known`` is changed. ``digest``: the command's, if it is known.
 
     Raises:
         Fault: the caller has no live key, or not the right; that is no outcome and is kept nowhere.
     """
     asking = resolve.credential(book, command.actor)  # first, so that a key that is over learns nothing
-    home, digest = 0, None
+    home = 0
     if isinstance(command, commands.Keyed):
         home = asking.institution
-        digest = command.digest()
+        digest = digest or command.digest()
         before = known.get((home, command.key))
         if before is not None:
             if before.request != digest:

@@ -21,9 +21,10 @@ from hub.configuration import Configuration
 from hub.db import Database, driver_of
 from hub.errors import Fault, InvalidAmount, InvalidInput, RetryLater, Unexpected
 from hub.ledger import journal, rows
-from hub.ledger.commands import Command, malformed
+from hub.ledger.commands import Command, Keyed, malformed
 from hub.ledger.decide import Outcome, Outcomes, decide, remember
 from hub.ledger.load import load
+from hub.ledger.memory import Memory
 from hub.ledger.store import Batch
 
 log = structlog.get_logger()
@@ -63,10 +64,12 @@ class _Unobserved:
 class _Ticket:
     """One caller's commands, in order, and the answers so far."""
 
-    __slots__ = ("answers", "commands", "done", "left", "next")
+    __slots__ = ("answers", "commands", "digests", "done", "left", "next")
 
     def __init__(self, commands: Sequence[Command]) -> None:
         self.commands = commands
+        # Here and not in the batch, because here nobody waits for the journal's lock.
+        self.digests = [command.digest() if isinstance(command, Keyed) else None for command in commands]
         self.answers: list[Answer | None] = [None] * len(commands)
         self.next = 0
         self.left = len(commands)
@@ -103,6 +106,7 @@ class Engine:
         self._closed = False
         self._beside: set[asyncio.Task[None]] = set()
         self.configuration = Configuration()
+        self.memory = Memory()
 
     @property
     def queue_depth(self) -> int:
@@ -147,7 +151,7 @@ class Engine:
                 raise NotSetUp
             current = await rows.refresh(connection, self.configuration, head.configuration_version)
             self.take(current)
-            book, known = await load(connection, await driver_of(connection), head, current, [command])
+            book, known = await load(connection, await driver_of(connection), head, current, [command], self.memory)
             try:
                 return decide(book, known, command)
             except Fault as fault:
@@ -274,11 +278,11 @@ def _unanswerable(command: Command) -> Answer:
     return Outcome(refusal=RetryLater()) if command.keyed else Unexpected()
 
 
-def _decide(batch: Batch, known: Outcomes, command: Command) -> Answer:
+def _decide(batch: Batch, known: Outcomes, command: Command, digest: bytes | None) -> Answer:
     """Decide one command and take its outcome in. A fault of ``decide`` itself is that command's alone, because it has
     changed nothing; a failure to take an outcome in is the batch's."""
     try:
-        outcome = decide(batch.book, known, command)
+        outcome = decide(batch.book, known, command, digest)
     except Fault as fault:
         return fault
     except Exception:
@@ -324,11 +328,11 @@ class _Attempt:
             engine.take(current)
             driver = await driver_of(connection)
             commands = [ticket.commands[place] for ticket, place in self._items]
-            book, known = await load(connection, driver, head, current, commands)
+            book, known = await load(connection, driver, head, current, commands, engine.memory)
             batch = Batch(book)
             self._batch = book.batch
-            for command in commands:
-                self._answers.append(_decide(batch, known, command))
+            for (ticket, place), command in zip(self._items, commands, strict=True):
+                self._answers.append(_decide(batch, known, command, ticket.digests[place]))
             self._hash = await batch.save(driver, head)
         if batch.version is not None:
             engine.take(replace(book.configuration, version=batch.version))

@@ -13,6 +13,7 @@ from hub.ledger import commands, rows
 from hub.ledger.book import Book, Original
 from hub.ledger.decide import Known, Outcomes, recalled
 from hub.ledger.journal import JOURNAL_ID, Head
+from hub.ledger.memory import Memory
 from hub.ledger.needs import Needs
 from hub.ledger.records import Account, Customer, Leg, MovementKind, Position, Purpose
 
@@ -57,12 +58,17 @@ WHERE journal_id = {JOURNAL_ID} AND window_id = ANY($1::bigint[])
 
 
 async def load(
-    connection: AsyncConnection, driver: Any, head: Head, configuration: Configuration, batch: list[commands.Command]
+    connection: AsyncConnection,
+    driver: Any,
+    head: Head,
+    configuration: Configuration,
+    batch: list[commands.Command],
+    memory: Memory,
 ) -> tuple[Book, Outcomes]:
     """The book that the next batch's commands need, and what is known under their keys.
 
     ``connection`` holds the journal's lock; ``driver`` is its asyncpg connection, used for the hot statements.
-    ``configuration`` is current.
+    ``configuration`` is current; ``memory`` is this process's.
     """
     needs = Needs(configuration)
     for command in batch:
@@ -70,7 +76,7 @@ async def load(
     book = Book(head.batch + 1, head.at, configuration)
     if needs.windowed:
         await _windows(connection, driver, book, needs)
-    await _parties(driver, book, needs)
+    await _parties(driver, book, needs, memory)
     if needs.quotes or needs.quotes_of_rates:
         await _quotes(connection, book, needs)
     if needs.originals:
@@ -107,25 +113,36 @@ def _window_ids(subjects: list[int]) -> Any:
     return tables.settlement_window.c.id.in_(subjects)
 
 
-async def _parties(driver: Any, book: Book, needs: Needs) -> None:
-    if not needs.parties:
+async def _parties(driver: Any, book: Book, needs: Needs, memory: Memory) -> None:
+    """Customers and their accounts: the remembered ones by the account's identifier, others by their reference."""
+    remembered: list[int] = []
+    unknown: list[tuple[int, str, str]] = []
+    for party in needs.parties:
+        found = memory.recall(*party)
+        if found is None:
+            unknown.append(party)
+        else:
+            book.customers[party[0], party[1]] = found[0]
+            remembered.append(found[1])
+    if remembered:
+        _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, remembered))
+    if not unknown:
         return
-    wanted = list(zip(*needs.parties, strict=True))
-    customers, accounts = book.customers, book.accounts
-    for row in await driver.fetch(_PARTIES, *wanted):
-        home, reference, customer, id, kind, owner, currency, debits, credits, pending_out, pending_in = row
-        customers[home, reference] = Customer(customer, home, reference)
+    for row in await driver.fetch(_PARTIES, *zip(*unknown, strict=True)):
+        home, reference, number, id, kind, owner, currency, *counters = row
+        customer = book.customers[home, reference] = Customer(number, home, reference)
         if id is not None:
-            accounts[kind, owner, currency] = Account(
-                id, kind, owner, currency, debits, credits, pending_out, pending_in
-            )
+            book.accounts[kind, owner, currency] = Account(id, kind, owner, currency, *counters)
+            memory.remember(customer, reference, currency, id)
 
 
 def _take_accounts(book: Book, found: Any) -> None:
+    accounts = book.accounts
     for row in found:
-        key = (row["kind"], row["owner_id"], row["currency"])
-        if key not in book.accounts:
-            book.accounts[key] = Account(*row)
+        id, kind, owner, currency, debits, credits, pending_out, pending_in = row
+        key = (kind, owner, currency)
+        if key not in accounts:
+            accounts[key] = Account(id, kind, owner, currency, debits, credits, pending_out, pending_in)
 
 
 async def _windows(connection: AsyncConnection, driver: Any, book: Book, needs: Needs) -> None:

@@ -115,7 +115,7 @@ async def who(tree: Tree, document: str, expected: Any = None, **variables: Any)
 
 async def test_the_directory_is_open_to_all_members(tree: Tree) -> None:
     everybody = set(tree.everybody)
-    listed = "{ institutions { edges { node { code kind status parent { code } zones pointCurrencies { code } } } } }"
+    listed = "{ institutions { edges { node { code kind status pointCurrencies { code } } } } }"
     for caller in tree.everybody.values():
         page = await caller.ask(listed)
         assert [edge["node"]["code"] for edge in page["edges"]] == ["AIR", "BANK", "BRANCH", "HUB", "OTHER"]
@@ -128,6 +128,13 @@ async def test_of_others_lists_are_empty(tree: Tree, field: str) -> None:
     document = '{ institution(code: "BANK") { found: ' + field + " } }"
     seen = {name for name, caller in tree.everybody.items() if (await caller.ask(document))["found"]}
     assert seen == {"root", "bank"}
+
+
+async def test_where_others_stand_in_the_tree_is_not_told(tree: Tree) -> None:
+    document = '{ institution(code: "BRANCH") { parent { code } } }'
+    told = {name: (await caller.ask(document))["parent"] for name, caller in tree.everybody.items()}
+    bank = {"code": "BANK"}
+    assert told == {"root": bank, "bank": bank, "branch": bank, "air": None, "other": None}
 
 
 async def test_of_a_customer_of_others_only_institution_and_reference_show(tree: Tree) -> None:
