@@ -16,28 +16,34 @@ Language = Literal["en", "zh"]
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One language's wording: ``full`` needs details, ``plain`` stands alone."""
+    """One language's wording: ``full`` and ``special`` need details, the first that has all of its own is said, the
+    special one before the other; ``plain`` stands alone."""
 
     plain: str
     full: str | None = None
+    special: str | None = None
 
     def say(self, details: Mapping[str, str]) -> str:
-        if self.full is None:
-            return self.plain
-        try:
-            return self.full.format_map(details)
-        except KeyError:
-            return self.plain
+        for template in (self.special, self.full):
+            if template is not None:
+                try:
+                    return template.format_map(details)
+                except KeyError:
+                    continue
+        return self.plain
 
 
 def message(reason: str, language: str, details: Mapping[str, str]) -> str:
     """The sentence for ``reason`` in ``language`` ("zh" or else English).
 
+    Besides the details a template may name all of their values as ``what`` and all of their keys as ``field``.
+
     Raises:
         KeyError: there is no such reason; a test holds that the API has none without a message.
     """
     english, chinese = MESSAGES[reason]
-    return (chinese if language == "zh" else english).say(details)
+    whole = {"what": ", ".join(details.values()), "field": ", ".join(details)} if details else {}
+    return (chinese if language == "zh" else english).say({**whole, **details})
 
 
 @lru_cache(maxsize=256)
@@ -104,8 +110,13 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence(
             "The amount must be above zero and have no more decimal places than its currency.",
             "The amount must be above zero and have at most {scale} decimal places.",
+            "The amount must be {expected} {currency}; {amount} was given.",
         ),
-        Sentence("数额必须大于零，且小数位数不得超过该币种的精度。", "数额必须大于零，且最多保留 {scale} 位小数。"),
+        Sentence(
+            "数额必须大于零，且小数位数不得超过该币种的精度。",
+            "数额必须大于零，且最多保留 {scale} 位小数。",
+            "金额应为 {expected} {currency}，提交的是 {amount}。",
+        ),
     ),
     "NO_RATE": (
         Sentence(
@@ -202,8 +213,11 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence("原交易已全额冲正。"),
     ),
     "NOT_FOUND": (
-        Sentence("There is no such thing, or it is not visible to the caller.", "There is no such {what}."),
-        Sentence("未找到所请求的对象，或无权查看。", "未找到所请求的对象（{what}）。"),
+        Sentence(
+            "There is no such thing, or it is not visible to the caller.",
+            "Nothing that the caller may see is named {what}.",
+        ),
+        Sentence("未找到所请求的对象，或无权查看。", "未找到 {what}，或无权查看。"),
     ),
     "DUPLICATE": (
         Sentence("It exists already.", "{what} exists already."),

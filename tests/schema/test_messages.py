@@ -76,3 +76,15 @@ def test_an_unknown_reason_is_an_error_of_ours() -> None:
 )
 def test_the_language_is_the_one_weighed_highest(header: bytes | None, language: str) -> None:
     assert language_of(header) == language
+
+
+def test_a_wrong_payment_is_told_the_right_one() -> None:
+    details = {"amount": "5", "expected": "-101.00", "currency": "CNY"}
+    assert message("INVALID_AMOUNT", "en", details) == "The amount must be -101.00 CNY; 5 was given."
+    assert message("INVALID_AMOUNT", "zh", details) == "金额应为 -101.00 CNY，提交的是 5。"
+
+
+def test_what_is_missing_there_already_or_wrong_is_named() -> None:
+    assert "BANK, 6217-1" in message("NOT_FOUND", "en", {"institution": "BANK", "reference": "6217-1"})
+    assert message("DUPLICATE", "en", {"institution": "BANK"}) == "BANK exists already."
+    assert message("INVALID_INPUT", "en", {"effectiveFrom": "2020"}) == "The value of effectiveFrom is not valid."
