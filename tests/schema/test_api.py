@@ -18,7 +18,7 @@ async def test_the_whole_story(client: Client) -> None:
     await institution(root, "AIR", "AIRLINE")
     await institution(root, "SHOP", "MERCHANT", parent="BANK")
     again = await institution(root, "BANK")
-    assert (again["reason"], again["message"]) == ("DUPLICATE", "It exists already.")
+    assert (again["reason"], again["message"]) == ("DUPLICATE", "BANK exists already.")
     bank = await holder(client, root, "BANK", "Ben", "INSTITUTION_ADMIN", "INSTITUTION_TRADER")
     air = await holder(client, root, "AIR", "Ann", "INSTITUTION_ADMIN", "INSTITUTION_TRADER")
     viewer = await bank.ask("{ viewer { credential { person } institution { code } roles } }")
