@@ -339,7 +339,7 @@ async def nets(reader: Reader, of: Collection[int]) -> dict[int, list[tuple[Net,
 
 async def positions(reader: Reader, of: Collection[int]) -> dict[int, list[Exposure]]:
     """What the hub owes institutions and their subtrees in the open window, and what the subtrees owe over all windows
-    that are not settled (``Book.exposure``), by currency; also zeros where there is a cap."""
+    that are not settled (``Book.exposure``), by currency; also zeros where there is a cap, or was money before."""
     table = tables.position
     found = await reader.connection.execute(
         select(table, _window.c.status)
@@ -351,9 +351,15 @@ async def positions(reader: Reader, of: Collection[int]) -> dict[int, list[Expos
         )
     )
     caps = {key: cap.amount for key, cap in reader.configuration.caps.items() if key[0] in of}
+    moved = await reader.connection.execute(
+        select(_account.c.owner_id, _account.c.currency).where(
+            _account.c.journal_id == JOURNAL_ID, _account.c.owner_id.in_(of), _account.c.kind == AccountKind.POSITION
+        )
+    )
     sums: dict[tuple[int, str], tuple[int, int, int]] = {
         key: (0, 0, 0) for key, amount in caps.items() if amount is not None
     }
+    sums.update(((row.owner_id, row.currency), (0, 0, 0)) for row in moved)
     for row in found:
         key = (row.institution_id, row.currency)
         own, subtree, exposure = sums.get(key, (0, 0, 0))

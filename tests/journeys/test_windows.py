@@ -235,6 +235,17 @@ def test_exposure_is_freed_by_a_confirmed_payment_alone(network: Network) -> Non
     assert position() == [{"own": "-3.00", "exposure": "3.00", "available": "5.00"}]
 
 
+def test_a_position_stays_in_the_list_at_zero_when_all_is_settled(network: Network) -> None:
+    trade = Trade(network)
+    trade.convert("100")
+    network.close_window()
+    network.settle()
+    query = "query($c: String!) { institution(code: $c) { positions { currency own subtree exposure } } }"
+    zero = {"currency": "CNY", "own": "0.00", "subtree": "0.00", "exposure": "0.00"}
+    for code in (trade.bank, trade.air):
+        assert network.operator.ask(query, c=code)["institution"]["positions"] == [zero]
+
+
 def test_a_late_reversal_falls_into_the_open_window_and_the_closed_one_stays(network: Network) -> None:
     trade = Trade(network)
     made = trade.convert("100")
