@@ -197,7 +197,7 @@ def test_windows_are_settled_in_order_and_to_the_cent(network: Network) -> None:
         assert {row["confirmed"] for row in window["nets"]} == {True}
     replayed = network.confirm(first["id"], rows[trade.bank], **payment)
     assert replayed["status"] == "SETTLED"  # the same answer under its key, the status as it is now
-    assert operator.ask(POSITIONS, c=trade.bank)["institution"]["positions"] == []
+    assert operator.ask(POSITIONS, c=trade.bank)["institution"]["positions"] == [{"currency": "CNY", "own": "0.00"}]
 
 
 def test_a_zero_net_confirms_itself_and_a_window_of_nothing_else_is_settled_when_it_closes(network: Network) -> None:
