@@ -75,10 +75,6 @@ class Credential:
         return not OPERATOR_ROLES.isdisjoint(self.roles)
 
 
-# The hub's own command line on its own host acts as this credential; it has no secret and cannot be presented.
-HOST_ID = 0
-
-
 def new_secret() -> str:
     """A fresh secret: 256 random bits in a form that secret scanners can recognise."""
     return f"phk_{secrets.token_urlsafe(32)}"

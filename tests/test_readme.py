@@ -1,7 +1,6 @@
 """The README is true: its commands exist, and its tour gives these answers on a fresh hub."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -10,17 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.journeys.client import Client
-from tests.journeys.conftest import free_port, start
+from tests.journeys.conftest import environment_of, free_port, start
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 TOUR = re.findall(r"```graphql\n(.*?)```\n```json\n(.*?)```", README, re.S)
-
-
-def environment_of(folder: Path) -> dict[str, str]:
-    """An environment whose only hub is the one in ``folder``."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-    return environment | {"HUB_DATA_DIR": str(folder)}
 
 
 def agrees(told: Any, answered: Any) -> bool:

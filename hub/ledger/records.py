@@ -131,12 +131,6 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
 
 
-class QuoteStatus(StrEnum):
-    OPEN = "OPEN"
-    USED = "USED"
-    CANCELLED = "CANCELLED"
-
-
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
     """A firm offer: figures pinned to a rate version until ``expires_at``, for one use."""
 

@@ -40,6 +40,12 @@ class Running:
         )
 
 
+def environment_of(folder: Path) -> dict[str, str]:
+    """An environment whose only hub is the one in ``folder``."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+    return environment | {"HUB_DATA_DIR": str(folder)}
+
+
 def free_port() -> int:
     """A port of the loopback that nobody listens on now."""
     with socket.socket() as probe:
@@ -71,8 +77,7 @@ def start(environment: dict[str, str], port: int, *, workers: int = 2) -> subpro
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The journeys' shared server."""
     folder = tmp_path_factory.mktemp("journeys") / "data"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-    environment["HUB_DATA_DIR"] = str(folder)
+    environment = environment_of(folder)
     environment["HUB_QUOTE_TTL_SECONDS"] = "5"
     made = subprocess.run(
         [sys.executable, "-m", "hub", "init", "--json", "--person", "first"],

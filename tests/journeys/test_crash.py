@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from tests.journeys.client import Client, key
-from tests.journeys.conftest import free_port, start
+from tests.journeys.conftest import environment_of, free_port, start
 from tests.journeys.network import Network
 
 DOCUMENT = """
@@ -82,12 +82,6 @@ class Load:
                 if name in self.answered:
                     assert again == {"__typename": "Transfer", "id": self.answered[name], "replayed": True}
         return len(self.sent)
-
-
-def environment_of(folder: Path) -> dict[str, str]:
-    """An environment whose only hub is the one in ``folder``."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-    return environment | {"HUB_DATA_DIR": str(folder)}
 
 
 def workers_of(parent: int) -> list[int]:
