@@ -166,6 +166,7 @@ class Book:
         self.positions: dict[PositionKey, Position] = {}
         self.nets: dict[int, list[Net]] = {}
         self.confirmed: set[PositionKey] = set()
+        self._open_window: Window | None = None
         self._paths: dict[tuple[int, int], list[int]] = {}
         self._statuses: dict[int, Status] = {}
 
@@ -178,7 +179,9 @@ class Book:
     @property
     def open_window(self) -> Window:
         """The window that money falls into."""
-        return next(window for window in self.windows.values() if window.status is WindowStatus.OPEN)
+        if self._open_window is None:
+            self._open_window = next(one for one in self.windows.values() if one.status is WindowStatus.OPEN)
+        return self._open_window
 
     def path(self, institution: int, window: int) -> list[int]:
         """The institution and all above it, as they stand for a window's money."""
@@ -252,8 +255,9 @@ class Book:
         for key, change in draft.positions.items():
             self._position(key).subtree += change
         self._take_offers(draft)
-        for window in draft.windows:
-            self.windows[window.id] = window
+        if draft.windows:
+            self.windows.update((window.id, window) for window in draft.windows)
+            self._open_window = None
         for net in draft.nets:
             self.nets.setdefault(net.window, []).append(net)
         self.confirmed.update((row.window, row.institution, row.currency) for row in draft.confirmations)

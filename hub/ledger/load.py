@@ -16,11 +16,12 @@ from hub.ledger.journal import JOURNAL_ID, Head
 from hub.ledger.memory import Memory
 from hub.ledger.needs import Needs
 from hub.ledger.records import Account, Customer, Leg, MovementKind, Position, Purpose
+from hub.ledger.rows import whole_numbers
 
 # LATERAL with LIMIT: one look into the key's index for each row wanted, whatever the planner thinks of the sizes.
 _OUTCOMES = f"""
 SELECT o.institution_id, o.key, o.request, o.refusal, o.details, o.subject_id
-FROM unnest($1::bigint[], $2::text[]) AS wanted (institution_id, key)
+FROM unnest($1::text::bigint[], $2::text[]) AS wanted (institution_id, key)
 CROSS JOIN LATERAL (
     SELECT * FROM outcome
     WHERE journal_id = {JOURNAL_ID} AND institution_id = wanted.institution_id AND key = wanted.key LIMIT 1
@@ -45,8 +46,8 @@ LEFT JOIN LATERAL (
 _ACCOUNT = """
 SELECT id, kind, owner_id, currency, debits_posted, credits_posted, debits_pending, credits_pending FROM account
 """
-_ACCOUNTS_OF = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND owner_id = ANY($1::bigint[])"
-_ACCOUNTS_BY_ID = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[])"
+_ACCOUNTS_OF = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND owner_id = ANY($1::text::bigint[])"
+_ACCOUNTS_BY_ID = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::text::bigint[])"
 
 _WINDOWS = f"SELECT * FROM settlement_window WHERE journal_id = {JOURNAL_ID} AND status <> 'SETTLED' ORDER BY number"
 
@@ -87,14 +88,14 @@ async def load(
         needs.institutions.add(configuration.operator.id)  # it takes the fees, and keeps rounding and the bank
         await _positions(driver, book, needs)
     if owners := needs.institutions | needs.owners:
-        _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, list(owners)))
+        _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, whole_numbers(owners)))
     known = await _known(connection, driver, needs, batch) if needs.keys else {}
     return book, known
 
 
 async def _known(connection: AsyncConnection, driver: Any, needs: Needs, batch: list[commands.Command]) -> Outcomes:
     """What stands under the batch's keys, with the records that it answers."""
-    found = await driver.fetch(_OUTCOMES, [home for home, _ in needs.keys], [key for _, key in needs.keys])
+    found = await driver.fetch(_OUTCOMES, whole_numbers(home for home, _ in needs.keys), [key for _, key in needs.keys])
     subjects = [row["subject_id"] for row in found if row["subject_id"] is not None]
     results: dict[int, object] = {}
     if subjects:
@@ -125,7 +126,7 @@ async def _parties(driver: Any, book: Book, needs: Needs, memory: Memory) -> Non
             book.customers[party[0], party[1]] = found[0]
             remembered.append(found[1])
     if remembered:
-        _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, remembered))
+        _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, whole_numbers(remembered)))
     if not unknown:
         return
     for row in await driver.fetch(_PARTIES, *zip(*unknown, strict=True)):
@@ -227,7 +228,7 @@ async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs
         )
     ).all()
     involved = {account for row in posted for account in (row.debit_account_id, row.credit_account_id)}
-    _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, list(involved)))
+    _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, whole_numbers(involved)))
     by_id = {account.id: account for account in book.accounts.values()}
     already = await rows.reversed_amounts(connection, needs.originals)
     legs: dict[int, list[Leg]] = {}

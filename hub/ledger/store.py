@@ -1,7 +1,8 @@
 """Store: what a batch appended and changed, written with one statement, however many commands.
 
 Rows are given as arrays and unnested, all tables in one statement of common table expressions, because a round trip
-costs more than a row. The statement's text depends only on which tables a batch touched, so that its plans are kept.
+costs more than a row. The statement's text depends only on which tables and columns a batch touched, so that its plans
+are kept.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +22,7 @@ from hub.ledger.commands import Command, Keyed
 from hub.ledger.decide import Outcome
 from hub.ledger.journal import CHANNEL, JOURNAL_ID, Head, Row
 from hub.ledger.records import Account, Conversion, Customer, Leg, Movement, Phase, Position, Quote, Window
-from hub.ledger.rows import figures_columns
+from hub.ledger.rows import figures_columns, whole_numbers
 
 _TYPES: dict[type[Any], str] = {
     BigInteger: "bigint",
@@ -38,8 +39,8 @@ _TYPES: dict[type[Any], str] = {
 class _Write:
     """How rows go into a table: the columns they come in, and the columns that an existing row takes over.
 
-    No ``updates``: rows are only inserted. ``updates`` without ``upsert``: the rows exist, found by their first column,
-    which is ``id``.
+    No ``updates``: rows are only inserted, and a column that is null in all of them is left out. ``updates`` without
+    ``upsert``: the rows exist, found by their first column, which is ``id``.
     """
 
     name: str
@@ -48,13 +49,13 @@ class _Write:
     updates: tuple[str, ...] = ()
     upsert: bool = False
 
-    def sql(self, first_parameter: int) -> str:
+    def sql(self, columns: Iterable[str], first_parameter: int) -> str:
+        """The write of these columns, whose arrays are the parameters from the first one on."""
         arrays = ", ".join(
-            f"${first_parameter + place}{'::text' if self.is_whole(column) else ''}"
-            f"::{_TYPES[type(self.table.c[column].type)]}[]"
-            for place, column in enumerate(self.columns)
+            f"${parameter}{'::text' if self.is_whole(column) else ''}::{_TYPES[type(self.table.c[column].type)]}[]"
+            for parameter, column in enumerate(columns, first_parameter)
         )
-        listed = ", ".join(f'"{column}"' for column in self.columns)
+        listed = ", ".join(f'"{column}"' for column in columns)
         name = self.table.name
         if self.updates and not self.upsert:
             changes = ", ".join(f'"{column}" = u."{column}"' for column in self.updates)
@@ -78,15 +79,13 @@ class _Write:
         """
         return isinstance(self.table.c[column].type, Integer)
 
-    def parameters(self, rows: Sequence[Row]) -> list[object]:
-        """The columns of ``rows`` as the statement takes them."""
-        columns = zip(self.columns, zip(*rows, strict=True), strict=True)
-        return [_literal(values) if self.is_whole(column) else values for column, values in columns]
-
-
-def _literal(numbers: Iterable[int | None]) -> str:
-    """Whole numbers as PostgreSQL writes an array of them."""
-    return "{" + repr(list(numbers))[1:-1].replace("None", "NULL") + "}"
+    def parameters(self, rows: Sequence[Row]) -> dict[str, object]:
+        """The columns of ``rows`` that are written, as the statement takes them."""
+        return {
+            column: whole_numbers(values) if self.is_whole(column) else values
+            for column, values in zip(self.columns, zip(*rows, strict=True), strict=True)
+            if self.updates or values.count(None) < len(values)
+        }
 
 
 def _inserts(hashed: journal.Hashed, *more: str) -> _Write:
@@ -312,14 +311,17 @@ class Batch:
             return None
         content = journal.content_of(self._hashed_rows())
         entry_hash = journal.hash_of(head.hash, self.book.batch, self.book.at, content)
-        names = tuple(name for name in _WRITES if name in self.rows)
+        written: list[tuple[str, tuple[str, ...]]] = []
         arrays: list[object] = []
-        for name in names:
-            arrays.extend(_WRITES[name].parameters(self.rows[name]))
+        for name, write in _WRITES.items():
+            if name in self.rows:
+                parameters = write.parameters(self.rows[name])
+                written.append((name, tuple(parameters)))
+                arrays.extend(parameters.values())
         count = sum(len(rows) for rows in self.rows.values())
         version = head.configuration_version if self.version is None else self.version
         await driver.execute(
-            _statement(names),
+            _statement(tuple(written)),
             self.book.batch,
             self.book.at,
             head.hash,
@@ -352,8 +354,8 @@ def _counters(account: Account) -> tuple[int, int, int, int]:
 
 
 @lru_cache(maxsize=256)
-def _statement(names: tuple[str, ...]) -> str:
-    """One statement that writes these tables, the entry and the head, and wakes who listens."""
+def _statement(written: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
+    """One statement that writes these tables' columns, the entry and the head, and wakes who listens."""
     parts = [
         f"entry AS (INSERT INTO journal_entry (journal_id, batch, at, previous, content, hash, rows)"
         f" VALUES ({JOURNAL_ID}, $1, $2, $3, $4, $5, $6))",
@@ -361,8 +363,7 @@ def _statement(names: tuple[str, ...]) -> str:
         f" WHERE journal_id = {JOURNAL_ID})",
     ]
     parameter = 9
-    for place, name in enumerate(names):
-        write = _WRITES[name]
-        parts.append(f"w{place} AS ({write.sql(parameter)})")
-        parameter += len(write.columns)
+    for place, (name, columns) in enumerate(written):
+        parts.append(f"w{place} AS ({_WRITES[name].sql(columns, parameter)})")
+        parameter += len(columns)
     return f"WITH {', '.join(parts)} SELECT pg_notify('{CHANNEL}', $8)"
