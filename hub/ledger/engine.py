@@ -1,16 +1,17 @@
 """The engine: group commit. Commands gather while the last batch commits; the next one takes what has gathered.
 
 One turn is one transaction: lock the journal's head, drain the queue, load, decide each command in order, store,
-commit, then answer. Batches of all processes are serial because each begins with that lock. No timer: under low load a
-command commits at once.
+commit, then answer. Of a long batch the database writes the first rows while the next commands are decided. Batches of
+all processes are serial because each begins with that lock. No timer: under low load a command commits at once.
 """
 
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import asyncpg
 import structlog
@@ -33,6 +34,7 @@ OUTAGE_S_MAX = 20  # how long a batch waits for a database that does not answer
 _OUTAGES = (OSError, TimeoutError, SQLAlchemyTimeout, asyncpg.InterfaceError)
 # SQLSTATE: connection lost; no memory, disk or connection left; shutting down or starting up; failed over to a replica.
 _OUTAGE_STATES = ("08", "53", "57P", "25006")
+STRETCH = 125  # commands that are decided while the database writes the rows of those before them
 TRIES_MAX = 2  # of a batch that the database refuses, before it is halved
 
 Answer = Outcome | Fault
@@ -297,6 +299,18 @@ def _decide(batch: Batch, known: Outcomes, command: Command, digest: bytes | Non
     return outcome
 
 
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Have ``work`` done while the block runs: it has begun when the block begins, and is over when the block ends."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.sleep(0)  # it runs until it waits
+        await asyncio.sleep(0)  # what it wrote is sent, at the end of the loop's turn
+        yield
+    finally:
+        await task
+
+
 class _Attempt:
     """One try at committing a batch."""
 
@@ -331,8 +345,10 @@ class _Attempt:
             book, known = await load(connection, driver, head, current, commands, engine.memory)
             batch = Batch(book)
             self._batch = book.batch
-            for (ticket, place), command in zip(self._items, commands, strict=True):
-                self._answers.append(_decide(batch, known, command, ticket.digests[place]))
+            for start in range(0, len(commands), STRETCH):
+                async with _beside(batch.write_ahead(driver)) if start else nullcontext():
+                    for ticket, place in self._items[start : start + STRETCH]:
+                        self._answers.append(_decide(batch, known, ticket.commands[place], ticket.digests[place]))
             self._hash = await batch.save(driver, head)
         if batch.version is not None:
             engine.take(replace(book.configuration, version=batch.version))

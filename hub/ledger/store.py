@@ -1,4 +1,4 @@
-"""Store: what a batch appended and changed, written with one statement, however many commands.
+"""Store: what a batch appended and changed, written with one statement, or for long batches with a few.
 
 Rows are given as arrays and unnested, all tables in one statement of common table expressions, because a round trip
 costs more than a row. The statement's text depends only on which tables and columns a batch touched, so that its plans
@@ -131,6 +131,9 @@ _WRITES: dict[str, _Write] = {
 }
 
 
+_Tables = tuple[tuple[str, tuple[str, ...]], ...]  # what is written, and which of its columns
+
+
 class Batch:
     """Everything that a batch's outcomes append and change, gathered as they are decided."""
 
@@ -145,6 +148,7 @@ class Batch:
         self._bonus_uses: dict[tuple[int, int, int], int] = {}
         self._positions: dict[tuple[int, int, str], Position] = {}
         self.version: int | None = None  # of the configuration, if the batch changes it
+        self._written: dict[str, int] = {}  # how many rows of a table are written, or about to be
 
     def add(self, command: Command, outcome: Outcome) -> None:
         """Take an outcome in: what it changes, and what is kept under its key.
@@ -311,17 +315,11 @@ class Batch:
             return None
         content = journal.content_of(self._hashed_rows())
         entry_hash = journal.hash_of(head.hash, self.book.batch, self.book.at, content)
-        written: list[tuple[str, tuple[str, ...]]] = []
-        arrays: list[object] = []
-        for name, write in _WRITES.items():
-            if name in self.rows:
-                parameters = write.parameters(self.rows[name])
-                written.append((name, tuple(parameters)))
-                arrays.extend(parameters.values())
         count = sum(len(rows) for rows in self.rows.values())
         version = head.configuration_version if self.version is None else self.version
+        tables, arrays = self._unwritten()
         await driver.execute(
-            _statement(tuple(written)),
+            _closing_statement(tables),
             self.book.batch,
             self.book.at,
             head.hash,
@@ -333,6 +331,26 @@ class Batch:
             *arrays,
         )
         return entry_hash
+
+    async def write_ahead(self, driver: Any) -> None:
+        """Write the rows that there are, which are final: what later commands may change is gathered by ``save``."""
+        tables, arrays = self._unwritten()
+        if tables:
+            await driver.execute(_statement(tables), *arrays)
+
+    def _unwritten(self) -> tuple[_Tables, list[object]]:
+        """The tables and columns that have rows to write, and these rows as parameters; from now on they count as
+        written."""
+        found: list[tuple[str, tuple[str, ...]]] = []
+        arrays: list[object] = []
+        for name, write in _WRITES.items():
+            rows = self.rows.get(name, [])[self._written.get(name, 0) :]
+            if rows:
+                self._written[name] = len(self.rows[name])
+                parameters = write.parameters(rows)
+                found.append((name, tuple(parameters)))
+                arrays.extend(parameters.values())
+        return tuple(found), arrays
 
     def _hashed_rows(self) -> dict[str, list[Row]]:
         """The batch's rows as an auditor will read them back: hashed columns only, in the order of the tables."""
@@ -354,16 +372,28 @@ def _counters(account: Account) -> tuple[int, int, int, int]:
 
 
 @lru_cache(maxsize=256)
-def _statement(written: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
-    """One statement that writes these tables' columns, the entry and the head, and wakes who listens."""
-    parts = [
-        f"entry AS (INSERT INTO journal_entry (journal_id, batch, at, previous, content, hash, rows)"
-        f" VALUES ({JOURNAL_ID}, $1, $2, $3, $4, $5, $6))",
-        f"head AS (UPDATE journal_head SET batch = $1, at = $2, hash = $5, configuration_version = $7"
-        f" WHERE journal_id = {JOURNAL_ID})",
-    ]
-    parameter = 9
+def _statement(written: _Tables) -> str:
+    """One statement that writes these tables' columns."""
+    return f"WITH {', '.join(_parts(written, 1))} SELECT"
+
+
+@lru_cache(maxsize=256)
+def _closing_statement(written: _Tables) -> str:
+    """The same with the entry and the head, and it wakes who listens."""
+    entry = (
+        "entry AS (INSERT INTO journal_entry (journal_id, batch, at, previous, content, hash, rows)"
+        f" VALUES ({JOURNAL_ID}, $1, $2, $3, $4, $5, $6))"
+    )
+    head = (
+        "head AS (UPDATE journal_head SET batch = $1, at = $2, hash = $5, configuration_version = $7"
+        f" WHERE journal_id = {JOURNAL_ID})"
+    )
+    return f"WITH {', '.join([entry, head, *_parts(written, 9)])} SELECT pg_notify('{CHANNEL}', $8)"
+
+
+def _parts(written: _Tables, parameter: int) -> list[str]:
+    parts = []
     for place, (name, columns) in enumerate(written):
         parts.append(f"w{place} AS ({_WRITES[name].sql(columns, parameter)})")
         parameter += len(columns)
-    return f"WITH {', '.join(parts)} SELECT pg_notify('{CHANNEL}', $8)"
+    return parts

@@ -382,6 +382,42 @@ async def test_while_the_database_is_away_commands_wait_and_then_pass(
     assert await hub.balance("BP", "BANK", "u0") == 994  # 1,000 - 1 - 2 - 3
 
 
+async def test_a_long_batch_is_one_entry_though_it_is_written_in_parts(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await found(hub, 3, "1000")
+    monkeypatch.setattr(engine, "STRETCH", 4)
+    [before] = await hub.sql("SELECT batch FROM journal_head")
+    seven = [transfer(hub, f"k{number}", number % 2, 2, 1) for number in range(7)]
+    others = [convert(hub, "c", 2, 25), transfer(hub, "too much", 0, 1, 5_000), transfer(hub, "k0", 0, 2, 1)]
+    answers = await hub.batch([*seven, *others])
+    assert [code(one) for one in answers] == ["OK"] * 8 + ["INSUFFICIENT_POINTS", "OK"]
+    [after] = await hub.sql("SELECT batch FROM journal_head")
+    assert after["batch"] == before["batch"] + 1
+    assert await hub.balance("BP", "BANK", "u2") == 982  # 1,000 + 7 - 25
+    await invariants.check(hub)
+
+
+async def test_what_was_written_ahead_of_a_failure_is_not_kept(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The batch fails with its first rows sent; it is done again whole, and once."""
+    await found(hub, 2, "1000")
+    monkeypatch.setattr(engine, "STRETCH", 4)
+    original, taken = store.Batch._movement, Counter[str]()
+
+    def broken(self: store.Batch, moved: Any) -> None:
+        taken["movements"] += 1
+        if taken["movements"] == 6:
+            raise RuntimeError("broken")
+        original(self, moved)
+
+    monkeypatch.setattr(store.Batch, "_movement", broken)
+    answers = await hub.batch([transfer(hub, f"k{number}", 0, 1, 1) for number in range(10)])
+    assert all(passed(answer) for answer in answers)
+    assert taken["movements"] == 16  # 6, then all 10
+    assert await hub.balance("BP", "BANK", "u1") == 1_010
+    await invariants.check(hub)
+
+
 async def test_an_act_too_large_for_a_counter_is_refused_and_the_rest_of_the_batch_is_not(hub: Hub) -> None:
     await found(hub, 2, "1000")
     [row] = await hub.sql("SELECT customer_id FROM customer_reference WHERE reference = 'u1'")
