@@ -1,137 +1,22 @@
-"""Store: what a batch appended and changed, written with one statement, or for long batches with a few.
-
-Rows are given as arrays and unnested, all tables in one statement of common table expressions, because a round trip
-costs more than a row. The statement's text depends only on which tables and columns a batch touched, so that its plans
-are kept.
+"""Store: what a batch appended and changed, gathered as its commands are decided; written with one statement, of a long
+batch ahead with a few more.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, DateTime, Integer, LargeBinary, SmallInteger, Table, Text
 
-from hub import tables
 from hub.configuration import Noun, change
 from hub.ids import batch_of
 from hub.ledger import journal
 from hub.ledger.book import Book, Draft
 from hub.ledger.commands import Command, Keyed
 from hub.ledger.decide import Outcome
-from hub.ledger.journal import CHANNEL, JOURNAL_ID, Head, Row
+from hub.ledger.journal import Head, Row
 from hub.ledger.records import Account, Conversion, Customer, Leg, Movement, Phase, Position, Quote, Window
-from hub.ledger.rows import figures_columns, whole_numbers
-
-_TYPES: dict[type[Any], str] = {
-    BigInteger: "bigint",
-    Integer: "integer",
-    SmallInteger: "smallint",
-    Text: "text",
-    LargeBinary: "bytea",
-    Boolean: "boolean",
-    DateTime: "timestamptz",
-}
-
-
-@dataclass(frozen=True)
-class _Write:
-    """How rows go into a table: the columns they come in, and the columns that an existing row takes over.
-
-    No ``updates``: rows are only inserted, and a column that is null in all of them is left out. ``updates`` without
-    ``upsert``: the rows exist, found by their first column, which is ``id``.
-    """
-
-    name: str
-    table: Table
-    columns: tuple[str, ...]
-    updates: tuple[str, ...] = ()
-    upsert: bool = False
-
-    def sql(self, columns: Iterable[str], first_parameter: int) -> str:
-        """The write of these columns, whose arrays are the parameters from the first one on."""
-        arrays = ", ".join(
-            f"${parameter}{'::text' if self.is_whole(column) else ''}::{_TYPES[type(self.table.c[column].type)]}[]"
-            for parameter, column in enumerate(columns, first_parameter)
-        )
-        listed = ", ".join(f'"{column}"' for column in columns)
-        name = self.table.name
-        if self.updates and not self.upsert:
-            changes = ", ".join(f'"{column}" = u."{column}"' for column in self.updates)
-            # The rows are named twice, so that they are found by their key and only then joined.
-            return (
-                f"UPDATE {name} t SET {changes} FROM unnest({arrays}) AS u ({listed})"
-                f" WHERE t.journal_id = {JOURNAL_ID} AND t.id = ANY(${first_parameter}::text::bigint[]) AND t.id = u.id"
-            )
-        insert = f"INSERT INTO {name} (journal_id, {listed}) SELECT {JOURNAL_ID}, * FROM unnest({arrays})"
-        if self.upsert:
-            keys = [f'"{column.name}"' for column in self.table.primary_key.columns]
-            changes = ", ".join(f'"{column}" = excluded."{column}"' for column in self.updates)
-            insert += f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
-        return insert
-
-    def is_whole(self, column: str) -> bool:
-        """Whether a column's values are whole numbers, which go as one text.
-
-        Of each element of an array the driver asks, in Python, whether it is an array itself: that was a sixth of all
-        that a batch cost.
-        """
-        return isinstance(self.table.c[column].type, Integer)
-
-    def parameters(self, rows: Sequence[Row]) -> dict[str, object]:
-        """The columns of ``rows`` that are written, as the statement takes them."""
-        return {
-            column: whole_numbers(values) if self.is_whole(column) else values
-            for column, values in zip(self.columns, zip(*rows, strict=True), strict=True)
-            if self.updates or values.count(None) < len(values)
-        }
-
-
-def _inserts(hashed: journal.Hashed, *more: str) -> _Write:
-    return _Write(hashed.table.name, hashed.table, tuple(column.name for column in hashed.columns) + more)
-
-
-_COUNTERS = ("debits_posted", "credits_posted", "debits_pending", "credits_pending")
-_BY_NAME = {hashed.table.name: hashed for hashed in journal.HASHED}
-_WRITES: dict[str, _Write] = {
-    write.name: write
-    for write in (
-        _inserts(_BY_NAME["configuration_change"]),
-        _inserts(_BY_NAME["customer"]),
-        _Write("customer_reference", tables.customer_reference, ("customer_id", "institution_id", "reference")),
-        _inserts(_BY_NAME["account"], *_COUNTERS),
-        _Write("account counters", tables.account, ("id", *_COUNTERS), _COUNTERS),
-        _inserts(_BY_NAME["outcome"]),
-        _inserts(_BY_NAME["movement"]),
-        _Write("memo", tables.memo, ("movement_id", "text")),
-        _inserts(_BY_NAME["leg"]),
-        _inserts(_BY_NAME["quote"], "used_by", "cancelled"),
-        _Write("quote use", tables.quote, ("id", "used_by", "cancelled"), ("used_by", "cancelled")),
-        _inserts(_BY_NAME["conversion"], "status", "changed_in", "completed_at"),
-        _Write("conversion status", tables.conversion, ("id", "status", "changed_in"), ("status", "changed_in")),
-        _Write("bonus_use", tables.bonus_use, ("rate_id", "bonus", "customer_id", "used"), ("used",), upsert=True),
-        _inserts(_BY_NAME["settlement_window"], "status", "changed_in", "closed_at", "settled_at", "closed_in"),
-        _Write(
-            "window status",
-            tables.settlement_window,
-            ("id", "status", "closed_at", "settled_at", "closed_in", "changed_in"),
-            ("status", "closed_at", "settled_at", "closed_in", "changed_in"),
-        ),
-        _Write(
-            "position",
-            tables.position,
-            ("window_id", "institution_id", "currency", "debits", "credits", "subtree"),
-            ("debits", "credits", "subtree"),
-            upsert=True,
-        ),
-        _inserts(_BY_NAME["window_net"]),
-        _inserts(_BY_NAME["confirmation"]),
-    )
-}
-
-
-_Tables = tuple[tuple[str, tuple[str, ...]], ...]  # what is written, and which of its columns
+from hub.ledger.rows import figures_columns
+from hub.ledger.writes import WRITES, Tables, closing_statement, statement
 
 
 class Batch:
@@ -319,7 +204,7 @@ class Batch:
         version = head.configuration_version if self.version is None else self.version
         tables, arrays = self._unwritten()
         await driver.execute(
-            _closing_statement(tables),
+            closing_statement(tables),
             self.book.batch,
             self.book.at,
             head.hash,
@@ -336,14 +221,14 @@ class Batch:
         """Write the rows that there are, which are final: what later commands may change is gathered by ``save``."""
         tables, arrays = self._unwritten()
         if tables:
-            await driver.execute(_statement(tables), *arrays)
+            await driver.execute(statement(tables), *arrays)
 
-    def _unwritten(self) -> tuple[_Tables, list[object]]:
+    def _unwritten(self) -> tuple[Tables, list[object]]:
         """The tables and columns that have rows to write, and these rows as parameters; from now on they count as
         written."""
         found: list[tuple[str, tuple[str, ...]]] = []
         arrays: list[object] = []
-        for name, write in _WRITES.items():
+        for name, write in WRITES.items():
             rows = self.rows.get(name, [])[self._written.get(name, 0) :]
             if rows:
                 self._written[name] = len(self.rows[name])
@@ -369,31 +254,3 @@ class Batch:
 
 def _counters(account: Account) -> tuple[int, int, int, int]:
     return account.debits, account.credits, account.pending_debits, account.pending_credits
-
-
-@lru_cache(maxsize=256)
-def _statement(written: _Tables) -> str:
-    """One statement that writes these tables' columns."""
-    return f"WITH {', '.join(_parts(written, 1))} SELECT"
-
-
-@lru_cache(maxsize=256)
-def _closing_statement(written: _Tables) -> str:
-    """The same with the entry and the head, and it wakes who listens."""
-    entry = (
-        "entry AS (INSERT INTO journal_entry (journal_id, batch, at, previous, content, hash, rows)"
-        f" VALUES ({JOURNAL_ID}, $1, $2, $3, $4, $5, $6))"
-    )
-    head = (
-        "head AS (UPDATE journal_head SET batch = $1, at = $2, hash = $5, configuration_version = $7"
-        f" WHERE journal_id = {JOURNAL_ID})"
-    )
-    return f"WITH {', '.join([entry, head, *_parts(written, 9)])} SELECT pg_notify('{CHANNEL}', $8)"
-
-
-def _parts(written: _Tables, parameter: int) -> list[str]:
-    parts = []
-    for place, (name, columns) in enumerate(written):
-        parts.append(f"w{place} AS ({_WRITES[name].sql(columns, parameter)})")
-        parameter += len(columns)
-    return parts
