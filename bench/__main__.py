@@ -201,12 +201,15 @@ def _bench(
                     await run.all_rounds(names, arguments.rounds, arguments.seconds)
 
             runner.run(within_limit())
+            complaints = running.complaints() if running is not None else []
         if wanted_hub:
             audited = hub.audit(data_dir)
-    return _report(console, run, audited, arguments.json)
+    return _report(console, run, complaints, audited, arguments.json)
 
 
-def _report(console: Console, run: Run, audited: tuple[int, str] | None, as_line: bool) -> int:
+def _report(
+    console: Console, run: Run, complaints: Sequence[str], audited: tuple[int, str] | None, as_line: bool
+) -> int:
     summaries = run.summaries()
     against = next((one for one in summaries if one.name == baseline.NAME), None)
     to_reach = {name: load.share_to_reach for name, load in run.loads.items()}
@@ -215,6 +218,9 @@ def _report(console: Console, run: Run, audited: tuple[int, str] | None, as_line
     for one in summaries:
         for reason, count in one.failures.most_common():
             console.print(f"{one.name}: {count} failed: {reason}", markup=False, highlight=False)
+    if any(one.failed for one in summaries):
+        for line in complaints:
+            console.print(f"the hub: {line}", markup=False, highlight=False, soft_wrap=True)
     if audited is not None:
         console.print(f"audit: exit code {audited[0]}\n{audited[1]}", markup=False, highlight=False)
     if as_line:

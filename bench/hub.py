@@ -12,11 +12,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from bench.workloads import AIRLINE, BANK, CUSTOMERS, MILES, POINTS
 
@@ -26,6 +28,13 @@ END_S = 30.0
 ISSUE_ROWS = 1_000
 FUNDS = "1000000000"
 LOG_LINES_SHOWN = 30
+QUIET = frozenset({"debug", "info"})
+
+
+class _Line(msgspec.Struct):
+    """A line of the hub's log."""
+
+    level: str
 
 
 class HubFailed(Exception):
@@ -34,12 +43,30 @@ class HubFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunningHub:
-    """A hub that answers: where, its first process, and the operator's first credential."""
+    """A hub that answers: where, its first process, the operator's first credential, and what it logs to."""
 
     port: int
     pid: int
     institution: str
     secret: str
+    log: Path
+
+    def complaints(self) -> list[str]:
+        """The end of what it logged of itself as wrong. The log goes with the benchmark's folder, so an answer that
+        failed is explained here or nowhere."""
+        return complaints(self.log.read_text(errors="replace").splitlines())
+
+
+def complaints(lines: Iterable[str]) -> list[str]:
+    """The last of a log's lines that are warnings, errors, or not the hub's own: a crash of Python's own, say."""
+    return [line for line in lines if _level(line) not in QUIET][-LOG_LINES_SHOWN:]
+
+
+def _level(line: str) -> str | None:
+    try:
+        return msgspec.json.decode(line, type=_Line).level
+    except msgspec.DecodeError:
+        return None
 
 
 def _environment(data_dir: Path, extra: dict[str, str]) -> dict[str, str]:
@@ -97,7 +124,7 @@ def running(data_dir: Path, workers: int, extra: dict[str, str]) -> Iterator[Run
     try:
         try:
             _wait_until_ready(process, port)
-            yield RunningHub(port, process.pid, operator["institution"], operator["secret"])
+            yield RunningHub(port, process.pid, operator["institution"], operator["secret"], log)
         except HubFailed as failed:
             tail = log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
             raise HubFailed("\n".join([str(failed), *tail])) from failed
