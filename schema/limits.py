@@ -31,6 +31,7 @@ from graphql import (
 from strawberry.schema.schema import validate_document
 
 from schema.faults import LimitExceeded
+from schema.plans import Plan
 
 PAGE_ROWS_MAX = 200
 _REMEMBERED_DOCUMENTS = 512
@@ -54,6 +55,7 @@ class Prepared:
 
     document: DocumentNode
     operations: Mapping[str | None, OperationType]  # by name; None: the one that runs when no name is given
+    plans: dict[str | None, Plan | None] = field(default_factory=dict)  # by the same; made as they are asked for
 
     def operation(self, name: str | None) -> OperationType | None:
         """The type of the operation that would run, or None when there is none such or the choice is open."""

@@ -7,6 +7,8 @@ Why it calls graphql-core itself: ``strawberry.Schema.execute`` builds an execut
 and enters its hooks at every request. Measured on a small mutation it takes 195 µs, against 130 µs for graphql-core's
 ``execute`` with the document remembered (``schema.limits``), and the stock view then doubles that. Strawberry's
 semantics are kept: its executor class makes ``strawberry.Info`` and converts arguments, its own validation rules run.
+And the plain operations, which most are, are run without graphql-core, by a plan (``schema.plans``): 205 µs of a small
+mutation, HTTP included and the ledger not, become 57.
 Schema extensions would not run, so a schema that has some is refused.
 """
 
@@ -24,7 +26,8 @@ from strawberry.types.execution import ExecutionResult as StrawberryResult
 from strawberry.types.execution import PreExecutionError
 
 from schema.faults import BadRequest, MethodNotAllowed, hidden, masked, translated
-from schema.limits import DocumentRefused, Documents, Limits
+from schema.limits import DocumentRefused, Documents, Limits, Prepared
+from schema.plans import Plan, plan
 from schema.rows import Executor, taken
 
 
@@ -47,7 +50,8 @@ class Operations:
             raise ValueError(f"these schema extensions would not run: {api.extensions!r}")
         self._core = api._schema
         self._executor_class = api.execution_context_class
-        self._takes_rows = issubclass(self._executor_class, Executor)
+        takes_shortcuts = issubclass(self._executor_class, Executor)
+        self._shortcuts = cast(type[Executor], self._executor_class) if takes_shortcuts else None
         self._documents = Documents(self._core, limits)
         self._on_operation = on_operation
 
@@ -68,9 +72,15 @@ class Operations:
         if operation is OperationType.SUBSCRIPTION:
             raise BadRequest(f"Subscriptions are served over WebSocket ({GRAPHQL_TRANSPORT_WS_PROTOCOL}).")
         variables, more = parameters.variables, dict[str, Any]()
-        if self._takes_rows and (rows := taken(self._core, prepared.document, parameters.operationName, variables)):
+        if operation is not None and (planned := self._planned(prepared, parameters.operationName)) is not None:
+            found = await planned.run(variables, context, parameters.extensions)
+            if isinstance(found, dict):
+                return StrawberryResult(data=found, errors=None)
+            if found is not None:
+                more["middleware"] = [found]
+        if self._shortcuts and (rows := taken(self._core, prepared.document, parameters.operationName, variables)):
             # An empty list stands in for each: it is of any list's type, and the executor puts the rows in its place.
-            variables, more = {**(variables or {}), **{name: [] for name in rows}}, {"rows": rows}
+            variables, more = {**(variables or {}), **{name: [] for name in rows}}, {**more, "rows": rows}
         result = execute(
             self._core,
             prepared.document,
@@ -83,6 +93,14 @@ class Operations:
             **more,
         )
         return _result(await result if isawaitable(result) else result)
+
+    def _planned(self, prepared: Prepared, name: str | None) -> Plan | None:
+        """The plan of a document's operation; None: it has none."""
+        if self._shortcuts is None:
+            return None
+        if name not in prepared.plans:
+            prepared.plans[name] = plan(self._core, prepared.document, name, self._shortcuts)
+        return prepared.plans[name]
 
     async def stream(
         self,

@@ -1,8 +1,9 @@
-"""Rows: long lists of input and of results, without graphql-core's dozen calls for each field of each row.
+"""Rows: values of input and of results, without graphql-core's dozen calls for each field of each row.
 
-Both ways are shortcuts with one rule: they answer what graphql-core would, or they give up and leave the list to it. It
-alone reports what is wrong. In: a list in a variable is coerced by a function made once for its type. Out: a list whose
-selection is plain attributes, of objects all the way, is read by a function made once for each class in it.
+Both ways are shortcuts with one rule: they answer what graphql-core would, or they give up and leave the value to it.
+It alone reports what is wrong. In: a value is coerced by a function made once for its type. Out: what is selected as
+plain attributes, of objects all the way, is read by a function made once for each class in it. Operations that are
+plain as a whole go these ways with all they bring (``schema.plans``), others with their long lists.
 """
 
 from collections.abc import Callable, Mapping
@@ -188,10 +189,16 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
     def _items(self, kind: Any, details: Any) -> Convert:
         """What completes lists of ``kind``, or raises."""
-        one = self._completer(kind, details)
-        return lambda items: [one(item) for item in items]
+        one = self.completer(kind, details)
 
-    def _completer(self, kind: Any, details: Any) -> Convert:
+        def complete(items: Any) -> list[Any]:
+            if type(items) is not list and type(items) is not tuple:
+                raise NotPlain
+            return [one(item) for item in items]
+
+        return complete
+
+    def completer(self, kind: Any, details: Any) -> Convert:
         """What completes values of a type under the selections ``details``, or raises.
 
         Raises:
@@ -217,16 +224,13 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
     def _member(self, kind: Any, details: Any) -> Convert:
         """What completes objects of an abstract type, by their class."""
+        by_name = {member.name: self._object(member, details) for member in self.schema.get_possible_types(kind)}
         by_class: dict[type, Convert] = {}
 
         def complete(value: Any) -> Any:
             found = by_class.get(type(value))
             if found is None:
-                name = kind.resolve_type(value, None, kind)
-                member = self.schema.type_map[name]
-                if not isinstance(member, GraphQLObjectType) or not self.schema.is_sub_type(kind, member):
-                    raise NotPlain
-                found = by_class[type(value)] = self._object(member, details)
+                found = by_class[type(value)] = by_name[kind.resolve_type(value, None, kind)]
             return found(value)
 
         return complete
@@ -243,7 +247,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             read = field.extensions.get(PLAIN)
             if read is None or field.args:
                 raise NotPlain
-            parts.append((answered, _reader(read, self._completer(field.type, fields))))
+            parts.append((answered, _reader(read, self.completer(field.type, fields))))
         return lambda value: {answered: read(value) for answered, read in parts}
 
 
