@@ -16,6 +16,7 @@ from hub.ledger.records import ConversionStatus
 from hub.points import normalise
 from schema.amounts import Money, Points, to_money, to_points
 from schema.batches import homes, submit_rows
+from schema.builders import built_by
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
 from schema.enums import publish
@@ -24,7 +25,6 @@ from schema.inputs import KEY, After, CustomerInput, First, Id, customer_input, 
 from schema.node import Node
 from schema.rates import Rate, to_rate
 from schema.refusals import Refused, refusal_of, result_of
-from schema.rows import built_by
 from schema.scalars import Decimal
 from schema.windows import SettlementWindow, to_window
 

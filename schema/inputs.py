@@ -7,7 +7,7 @@ import strawberry
 
 from hub.ledger.commands import MoneyText, Party
 from hub.points import normalise
-from schema.rows import built_by
+from schema.builders import built_by
 from schema.scalars import Decimal
 
 First = Annotated[int | None, strawberry.argument(description="How many rows at most, 1 to 200.")]

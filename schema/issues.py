@@ -14,13 +14,13 @@ from hub.ledger.decide import Outcome
 from hub.points import normalise
 from schema.amounts import Points, to_points
 from schema.batches import submit_rows
+from schema.builders import built_by
 from schema.context import Context, Info
 from schema.customers import Customer, to_customer
 from schema.fields import field, mutation
 from schema.inputs import KEY, CustomerInput, customer_input, party
 from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
-from schema.rows import built_by
 from schema.scalars import Decimal
 
 

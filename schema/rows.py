@@ -8,7 +8,7 @@ plain as a whole go these ways with all they bring (``schema.plans``), others wi
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 from graphql import (
     DocumentNode,
@@ -31,14 +31,12 @@ from graphql import (
 )
 from graphql.utilities.coerce_input_value import coerce_default_value
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-from strawberry.types import get_object_definition
-from strawberry.types.arguments import InputContext
 
+from schema.builders import builder
 from schema.shortcuts import PLAIN
 
 ROWS_MIN: Final = 8  # below, making the functions costs more than they save
 
-T = TypeVar("T")
 Convert = Callable[[Any], Any]
 
 
@@ -47,22 +45,6 @@ class NotPlain(Exception):
 
 
 # --- in ---------------------------------------------------------------------------------------------------------------
-
-
-_BUILDERS: dict[str, Callable[[Mapping[str, Any]], object]] = {}  # by the input type's name
-
-
-def built_by(kind: type[T], build: Callable[[Mapping[str, Any]], T]) -> None:
-    """Have ``kind``, an input type, built by ``build`` from the fields as the API names them. Fields that were left out
-    and have no default are not among them; inputs within it may be built already. For types of which many come at once:
-    Strawberry's own conversion of a row costs several times as much as everything else that is done with it."""
-    definition = get_object_definition(kind, strict=True)
-    _BUILDERS[definition.name] = build
-
-    def from_input(_kind: type, value: Mapping[str, Any] | T, _context: InputContext) -> T:
-        return value if isinstance(value, kind) else build(cast(Mapping[str, Any], value))
-
-    definition.from_input = from_input
 
 
 def taken(
@@ -145,7 +127,7 @@ def _input_object(kind: GraphQLInputObjectType) -> Convert:
     required = [name for name, field in kind.fields.items() if isinstance(field.type, GraphQLNonNull)]
     defaults = {name: coerce_default_value(field) for name, field in kind.fields.items()}
     defaults = {name: default for name, default in defaults.items() if default is not Undefined}
-    build = _BUILDERS.get(kind.name)
+    build = builder(kind.name)
 
     def coerce(value: Any) -> Any:
         if type(value) is not dict:

@@ -1,9 +1,10 @@
-"""Shortcuts: what graphql-core asks once per row, answered without Strawberry's general search.
+"""Shortcuts: what graphql-core asks once per row or request, answered without Strawberry's general search.
 
 Strawberry finds the type of a union's member by going over all types, and reads a plain attribute through three calls.
 Here every object is of exactly one class of the schema, so a look into a dictionary tells the type, and what depends on
-the object alone is read of it at once. Also, an optional argument has no default in the SDL: leaving it out and giving
-null are one thing here.
+the object alone is read of it at once. A resolver whose arguments need no converting, because they are leaves or have a
+builder, is called at once too. Also, an optional argument has no default in the SDL: leaving it out and giving null are
+one thing here.
 """
 
 from collections.abc import Callable
@@ -14,15 +15,20 @@ import strawberry
 from graphql import (
     GraphQLField,
     GraphQLInputObjectType,
+    GraphQLInputType,
     GraphQLInterfaceType,
+    GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLUnionType,
     Undefined,
+    get_nullable_type,
 )
-from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
+from schema.builders import builder
+
+DEFINITION = "strawberry-definition"  # in extensions: what Strawberry made it of
 PLAIN = "plain"  # in a field's extensions: what reads it of its object, if that needs nothing else
 
 
@@ -32,12 +38,13 @@ def shorten(api: strawberry.Schema) -> None:
     names: dict[type, str] = {}
     for kind in types:
         if isinstance(kind, GraphQLObjectType) and not kind.name.startswith("__"):
-            definition = kind.extensions["strawberry-definition"]
+            definition = kind.extensions[DEFINITION]
             if definition.concrete_of is None:
                 names[definition.origin] = kind.name
                 kind.is_type_of = None
-            for name, field in kind.fields.items():
-                _read_directly(field, definition, name)
+            for field in kind.fields.values():
+                _read_directly(field)
+                _call_directly(field, api.config.info_class)
     resolve_type = _by_class(names)
     for kind in types:
         if isinstance(kind, GraphQLUnionType | GraphQLInterfaceType):
@@ -55,12 +62,11 @@ def _by_class(names: dict[type, str]) -> Callable[..., str]:
     return resolve_type
 
 
-def _read_directly(field: GraphQLField, definition: StrawberryObjectDefinition, name: str) -> None:
+def _read_directly(field: GraphQLField) -> None:
     for argument in field.args.values():
         if argument.default_value is None and not isinstance(argument.type, GraphQLNonNull):
             argument.default_value = Undefined
-    found = field.extensions["strawberry-definition"]
-    read = _reader(found)
+    read = _reader(field.extensions[DEFINITION])
     if read is not None:
         field.extensions[PLAIN] = read
 
@@ -78,3 +84,39 @@ def _reader(field: StrawberryField) -> Callable[[Any], Any] | None:
     if resolver is None or resolver.is_async or list(resolver.signature.parameters) != ["self"]:
         return None
     return cast(Callable[[Any], Any], resolver.wrapped_func)
+
+
+def _call_directly(field: GraphQLField, info_class: Callable[..., Any]) -> None:
+    """Have the function behind a field called without a detour, if it is a method of ``self`` and ``info`` and each of
+    its arguments needs no converting."""
+    found: StrawberryField = field.extensions[DEFINITION]
+    resolver = found.base_resolver
+    if resolver is None or found.extensions or field.subscribe is not None:
+        return
+    if list(resolver.signature.parameters)[:2] != ["self", "info"] or resolver.root_parameter:
+        return
+    converters = [
+        (name, argument.extensions[DEFINITION].python_name, _converter(argument.type))
+        for name, argument in field.args.items()
+    ]
+    if any(convert is None for _, _, convert in converters):
+        return
+    call = cast(Callable[..., Any], resolver.wrapped_func)
+
+    def resolve(source: object, info: object, /, **given: Any) -> Any:
+        arguments = {ours: convert(given[name]) for name, ours, convert in converters if convert and name in given}
+        return call(source, info_class(_raw_info=info, _field=found), **arguments)
+
+    field.resolve = resolve
+
+
+def _converter(kind: GraphQLInputType) -> Callable[[Any], Any] | None:
+    """What turns a coerced value into what a resolver takes; None: that is Strawberry's to do."""
+    nullable = get_nullable_type(kind)
+    if isinstance(nullable, GraphQLList):
+        item = _converter(nullable.of_type)
+        return None if item is None else lambda values: None if values is None else [item(one) for one in values]
+    if isinstance(nullable, GraphQLInputObjectType):
+        build = builder(nullable.name)
+        return None if build is None else lambda value: build(value) if type(value) is dict else value
+    return lambda value: value

@@ -14,6 +14,7 @@ from hub.ledger.decide import Outcome
 from hub.points import normalise
 from schema.amounts import Points, to_points
 from schema.batches import homes, submit_rows
+from schema.builders import built_by
 from schema.context import Context, Info
 from schema.customers import Customer, to_customer
 from schema.fields import field, mutation
@@ -21,7 +22,6 @@ from schema.inputs import KEY, CustomerInput, customer_input, party
 from schema.issues import known
 from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
-from schema.rows import built_by
 from schema.scalars import Decimal
 
 

@@ -9,11 +9,12 @@ import strawberry
 from graphql import parse
 from strawberry.schema.config import StrawberryConfig
 
+from schema.builders import built_by
 from schema.faults import formatted
 from schema.issues import IssuePointsInput, issue_command
 from schema.limits import Limits
 from schema.operations import Operations, Parameters
-from schema.rows import ROWS_MIN, Executor, built_by, taken
+from schema.rows import ROWS_MIN, Executor, taken
 from schema.scalars import SCALARS, Decimal
 from schema.shortcuts import shorten
 from schema.transfers import TransferPointsInput, transfer_command, transfer_input
