@@ -81,6 +81,11 @@ class Configuration:
         """The root of the tree."""
         return self.institutions[self.institution_codes[OPERATOR_CODE]]
 
+    @property
+    def host(self) -> Credential:
+        """What the hub's own machine acts under: the one credential without a secret, made with the hub."""
+        return next(one for one in self.credentials.values() if not one.secret_hash)
+
     def versions_of(self, source: int, target: int) -> tuple[Rate, ...]:
         """The approved versions of a pair."""
         return self.approved.get((source, target), ())

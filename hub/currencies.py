@@ -32,9 +32,41 @@ class Expiry:
     months: int | None
 
 
+class HeldExpiry(StrEnum):
+    """What becomes of held points whose lot ends: they are good until the hold ends, or they are gone like others."""
+
+    HONOUR = "HONOUR"
+    EXPIRE = "EXPIRE"
+
+
+class Shortfall(StrEnum):
+    """What becomes of points that are to be taken away and have been spent: a debt of the customer's, or nothing."""
+
+    DEBT = "DEBT"
+    WRITE_OFF = "WRITE_OFF"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a currency's points are kept. Days are days of its time zone.
+
+    ``hold_days_max``: how long a hold may last. ``grace_days``: how long points stay that come back after their lot has
+    ended; 0: they are gone at once. ``notice_days``: how long before their end customers are told. ``keeps_age``:
+    whether points that never end are kept by the day on which they were earned, so that they can be cleared by it.
+    """
+
+    hold_days_max: int = 30
+    held_expiry: HeldExpiry = HeldExpiry.HONOUR
+    grace_days: int = 0
+    shortfall: Shortfall = Shortfall.DEBT
+    notice_days: int = 30
+    keeps_age: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class PointCurrency:
-    """One point currency. ``unit_value`` is in 10^-12 of ``money`` (ISO 4217) per whole point."""
+    """One point currency. ``unit_value`` is in 10^-12 of ``money`` (ISO 4217) per whole point; ``time_zone`` (IANA) is
+    that of the programme's calendar."""
 
     id: int
     code: str
@@ -48,6 +80,8 @@ class PointCurrency:
     cashable: bool
     rate_consent: RateConsent
     adapter: str
+    time_zone: str = "UTC"
+    policy: Policy = Policy()
 
 
 HOSTED = "hosted"  # the hub itself keeps the balances

@@ -166,6 +166,12 @@ class Suspended(Refusal):
     retryable = True
 
 
+class PointsExpired(Refusal):
+    """The points would come back to a currency in which their time is over."""
+
+    code = "POINTS_EXPIRED"
+
+
 class HoldExpired(Refusal):
     """The hold's time is over."""
 

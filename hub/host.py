@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from hub import ids, postgres, tables
 from hub.audit import Audit, Progress
-from hub.configuration import Configuration
 from hub.db import Database
 from hub.errors import Fault
 from hub.ledger import journal, rows
@@ -98,7 +97,7 @@ async def close_window(settings: Settings, url: str) -> ClosedWindow:
         [answer] = await engine.submit(
             [
                 CloseWindow(
-                    actor=_host(configuration),
+                    actor=configuration.host.id,
                     key=f"host-close-{ids.text(ids.WINDOW, window.id)}",
                     window=window.id,
                 )
@@ -117,9 +116,3 @@ async def close_window(settings: Settings, url: str) -> ClosedWindow:
     finally:
         await engine.close()
         await database.close()
-
-
-def _host(configuration: Configuration) -> int:
-    """The one credential without a secret."""
-    [host] = (one.id for one in configuration.credentials.values() if not one.secret_hash)
-    return host

@@ -21,6 +21,7 @@ ISSUE = "is"
 TRANSFER = "tr"
 REDEMPTION = "rd"
 REVERSAL = "rv"
+HOLD = "ho"
 ENTRY = "mv"  # one side of a movement, as a statement shows it
 WINDOW = "sw"
 REPORT = "sr"

@@ -16,7 +16,6 @@ from hub.ledger import rows
 from hub.ledger.commands import is_storable
 from hub.ledger.journal import JOURNAL_ID, batch_of
 from hub.ledger.records import (
-    Account,
     AccountKind,
     Conversion,
     ConversionStatus,
@@ -54,36 +53,6 @@ async def customer(reader: Reader, institution: int, reference: str) -> Customer
 async def customers(reader: Reader, of: Collection[int]) -> dict[int, Customer]:
     """Customers by identifier."""
     return await rows.customers(reader.connection, of)
-
-
-async def balances(reader: Reader, of: Collection[int]) -> dict[int, list[Account]]:
-    """The customers' accounts, ordered by currency."""
-    if not of:
-        return {}
-    found = await reader.connection.execute(
-        select(_account)
-        .where(
-            _account.c.journal_id == JOURNAL_ID,
-            _account.c.owner_id.in_(of),
-            _account.c.kind == AccountKind.CUSTOMER,
-        )
-        .order_by(_account.c.currency)
-    )
-    by_owner: dict[int, list[Account]] = {}
-    for row in found:
-        by_owner.setdefault(row.owner_id, []).append(
-            Account(
-                row.id,
-                row.kind,
-                row.owner_id,
-                row.currency,
-                row.debits_posted,
-                row.credits_posted,
-                row.debits_pending,
-                row.credits_pending,
-            )
-        )
-    return by_owner
 
 
 async def circulation(reader: Reader, of: Collection[str]) -> dict[str, int]:

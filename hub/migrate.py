@@ -66,6 +66,7 @@ def _grant(connection: Connection, role: str) -> None:
     for group, rights in (
         (tables.APPEND_ONLY, "SELECT, INSERT"),
         (tables.UPDATABLE, "SELECT, INSERT, UPDATE"),
+        (tables.DERIVED, "SELECT, INSERT, UPDATE, DELETE"),
         (tables.ERASABLE, "SELECT, INSERT, DELETE"),
     ):
         for table in group:

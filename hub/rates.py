@@ -22,6 +22,14 @@ class Funding(StrEnum):
     TARGET_ISSUER = "TARGET_ISSUER"
 
 
+class Life(StrEnum):
+    """How long converted points live: by the target currency's own policy, or for what was left of the source's. Where
+    the source never ends, there is nothing to carry, and the target's policy rules."""
+
+    TARGET_POLICY = "TARGET_POLICY"
+    CARRIED = "CARRIED"
+
+
 class Step(StrEnum):
     """Whose word a proposed rate still needs."""
 
@@ -62,7 +70,8 @@ class Bonus:
 @dataclass(frozen=True, slots=True)
 class Rate:
     """One version. Source and target are point currencies' ids; bounds in source units; fee amounts in millionths of
-    ``money``, ``fee_per_point`` and ``price`` in 10^-12 of it per whole point; ``fee_percent`` in 10^-6 percent."""
+    ``money``, ``fee_per_point`` and ``price`` in 10^-12 of it per whole point; ``fee_percent`` in 10^-6 percent.
+    ``allows_cashout``: points that cannot become money may become cashable ones by this rate."""
 
     id: int
     source: int
@@ -90,6 +99,8 @@ class Rate:
     accepted_by: tuple[str, ...]
     decided_by: str | None
     reason: str | None
+    life: Life = Life.TARGET_POLICY
+    allows_cashout: bool = False
 
     def holds(self, at: datetime) -> bool:
         """Whether its validity contains ``at``."""

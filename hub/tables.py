@@ -116,6 +116,8 @@ account = Table(
     _id("credits_posted"),
     _id("debits_pending"),
     _id("credits_pending"),
+    _id("aged"),
+    Column("marks", SmallInteger, nullable=False),
     PrimaryKeyConstraint("journal_id", "id"),
     UniqueConstraint("journal_id", "owner_id", "currency", "kind", name="account_natural"),
     CheckConstraint(
@@ -125,6 +127,25 @@ account = Table(
         "debits_posted >= 0 AND credits_posted >= 0 AND debits_pending >= 0 AND credits_pending >= 0",
         name="account_counters_not_negative",
     ),
+    CheckConstraint("aged >= 0 AND (kind <> 1 OR aged <= credits_posted - debits_posted)", name="account_aged"),
+    postgresql_with={"fillfactor": 70},
+)
+
+# Open lots only: an emptied one is deleted, and made again if points come back to it.
+lot = Table(
+    "lot",
+    metadata,
+    _journal(),
+    _id("account_id"),
+    _time("expires_at"),
+    _text("origin"),
+    _time("earned_at"),
+    _id("id"),
+    _id("amount"),
+    _id("held"),
+    PrimaryKeyConstraint("journal_id", "account_id", "expires_at", "origin"),
+    CheckConstraint("held >= 0 AND held <= amount", name="lot_held_within_amount"),
+    Index("lot_end", "expires_at", "account_id"),
     postgresql_with={"fillfactor": 70},
 )
 
@@ -198,6 +219,46 @@ leg = Table(
     Index("leg_debit", "debit_account_id", "movement_id", postgresql_where=text("window_id IS NULL")),
     Index("leg_credit", "credit_account_id", "movement_id", postgresql_where=text("window_id IS NULL")),
     postgresql_partition_by="RANGE (movement_id)",
+)
+
+# What legs take out of lots and put into them, and what holds pin; signed.
+lot_entry = Table(
+    "lot_entry",
+    metadata,
+    _journal(),
+    _id("movement_id"),
+    Column("n", SmallInteger, nullable=False),
+    Column("place", Integer, nullable=False),
+    _id("account_id"),
+    _time("expires_at"),
+    _text("origin"),
+    _time("earned_at"),
+    _id("amount"),
+    _id("held"),
+    PrimaryKeyConstraint("journal_id", "movement_id", "n", "place"),
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    _journal(),
+    _id("id"),
+    Column("kind", SmallInteger, nullable=False),
+    _id("credential_id"),
+    _id("for_institution_id"),
+    _id("customer_id"),
+    _text("currency"),
+    _id("amount"),
+    _id("shortfall"),
+    _time("expires_at"),
+    _text("status"),
+    _id("captured"),
+    _id("resolved_by", nullable=True),
+    PrimaryKeyConstraint("journal_id", "id"),
+    CheckConstraint("captured >= 0 AND captured <= amount", name="hold_captured_within_amount"),
+    Index("hold_customer", "customer_id", "currency"),
+    Index("hold_end", "expires_at", postgresql_where=text("status = 'HELD'")),
+    postgresql_with={"fillfactor": 80},
 )
 
 # --- conversions ------------------------------------------------------------------------------------------------------
@@ -362,10 +423,12 @@ APPEND_ONLY = (
     outcome,
     movement,
     leg,
+    lot_entry,
     window_net,
     confirmation,
     settlement_report,
     signing_key,
 )
-UPDATABLE = (journal_head, account, quote, conversion, bonus_use, settlement_window, position)
+UPDATABLE = (journal_head, account, hold, quote, conversion, bonus_use, settlement_window, position)
+DERIVED = (lot,)  # what is left of others' rows: inserted, updated and deleted
 ERASABLE = (customer_reference, memo)

@@ -10,6 +10,7 @@ from schema.conversions import ConversionMutation, ConversionQuery
 from schema.credentials import CredentialMutation, CredentialQuery
 from schema.currencies import CurrencyMutation, CurrencyQuery
 from schema.customers import CustomerMutation, CustomerQuery
+from schema.holds import HoldMutation, HoldQuery
 from schema.hubs import HubQuery
 from schema.institutions import InstitutionMutation, InstitutionQuery
 from schema.issues import IssueMutation
@@ -40,6 +41,7 @@ class Query(
     CustomerQuery,
     ConversionQuery,
     MovementQuery,
+    HoldQuery,
     WindowQuery,
     ReportQuery,
 ):
@@ -58,6 +60,7 @@ class Mutation(
     CustomerMutation,
     IssueMutation,
     TransferMutation,
+    HoldMutation,
     QuoteMutation,
     ConversionMutation,
     RedemptionMutation,

@@ -14,10 +14,11 @@ from typing import Protocol, TypeVar
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from hub import lookups
+from hub import holdings, lookups
 from hub.access import Credential
 from hub.configuration import Configuration
 from hub.errors import Fault, Unauthenticated
+from hub.holdings import Holding, OpenLot
 from hub.ledger.commands import Command
 from hub.ledger.decide import Outcome
 from hub.ledger.engine import Engine
@@ -165,6 +166,7 @@ class Loaders:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.balances = DataLoader(self._balances, cache=False)
+        self.lots = DataLoader(self._lots, cache=False)
         self.circulation = DataLoader(self._circulation, cache=False)
         self.positions = DataLoader(self._positions, cache=False)
         self.movements = DataLoader(self._movements, cache=False)
@@ -172,11 +174,17 @@ class Loaders:
         self.windows = DataLoader(self._windows, cache=False)
         self.nets = DataLoader(self._nets, cache=False)
 
-    async def _balances(self, keys: list[tuple[int, int]]) -> list[list[Account]]:
+    async def _balances(self, keys: list[tuple[int, int]]) -> list[list[Holding]]:
         """By customer and institution."""
         async with self._context.read() as reader:
-            found = await lookups.balances(reader, {id for id, home in keys if reader.sees(home)})
+            found = await holdings.holdings(reader, {id for id, home in keys if reader.sees(home)})
         return [found.get(id, []) for id, _ in keys]
+
+    async def _lots(self, keys: list[Account]) -> list[list[OpenLot]]:
+        """By account, of a balance that the caller sees."""
+        async with self._context.read() as reader:
+            found = await holdings.lots(reader, keys)
+        return [found.get(key.id, []) for key in keys]
 
     async def _circulation(self, keys: list[str]) -> list[int]:
         """By currency's code; open to all."""

@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 
 from hub import currencies as core
-from hub.currencies import ExpiryKind, RateConsent
+from hub.currencies import ExpiryKind, HeldExpiry, RateConsent, Shortfall
 from hub.ledger import commands
 from schema.connection import Connection, connect, page
 from schema.context import Info
@@ -26,6 +26,30 @@ class ExpiryPolicyInput:
     kind: ExpiryKind = strawberry.field(description="The rule.")
     months: int | None = strawberry.field(
         default=None, description="Needed for MONTHS_AFTER_EARNING, possible for the ends of month and year."
+    )
+
+
+@strawberry.input(
+    description="How a currency's points are kept. What is left out stays as it is, or as it is by default."
+)
+class PointsPolicyInput:
+    hold_days_max: int | None = strawberry.field(
+        default=None, description="How many days a hold may last. Default: 30."
+    )
+    held_expiry: HeldExpiry | None = strawberry.field(
+        default=None, description="What becomes of held points that end. Default: HONOUR."
+    )
+    grace_days: int | None = strawberry.field(
+        default=None, description="How many days points stay that come back after their end. Default: 0, none."
+    )
+    shortfall: Shortfall | None = strawberry.field(
+        default=None, description="What becomes of points to be taken away that are spent. Default: DEBT."
+    )
+    notice_days: int | None = strawberry.field(
+        default=None, description="How many days before their end customers are told. Default: 30."
+    )
+    keeps_age: bool | None = strawberry.field(
+        default=None, description="Whether points that never end are kept by the day of earning. Default: no."
     )
 
 
@@ -50,6 +74,10 @@ class RegisterPointCurrencyInput:
         description="Whether the issuer itself accepts rates or leaves that to the operator.",
     )
     adapter: str = strawberry.field(default="hosted", description='Who keeps the balances; "hosted": the hub.')
+    time_zone: str = strawberry.field(
+        default="UTC", description="The time zone of the programme's calendar, as IANA names it, such as Asia/Shanghai."
+    )
+    policy: PointsPolicyInput | None = strawberry.field(default=None, description="How its points are kept.")
     adapter_config: JSON | None = strawberry.field(
         default=None, description='What the partner adapter needs; nothing for "hosted".'
     )
@@ -88,6 +116,35 @@ class CurrencyMutation:
             return no
         return to_currency(result_of(outcome, core.PointCurrency))
 
+    @mutation(
+        "Change how a currency's points are kept, from the next act on. By an administrator of its issuer or of one "
+        "above it, or by the operator."
+    )
+    async def set_points_policy(
+        self,
+        info: Info,
+        currency: Annotated[str, strawberry.argument(description="The currency's code.")],
+        policy: Annotated[PointsPolicyInput, strawberry.argument(description="What changes.")],
+    ) -> PointCurrencyResult:
+        command = commands.SetPointsPolicy(actor=info.context.actor, currency=currency, policy=policy_terms(policy))
+        outcome = await info.context.submit(command)
+        if (no := refusal_of(outcome, info.context.incoming.language)) is not None:
+            return no
+        return to_currency(result_of(outcome, core.PointCurrency))
+
+
+def policy_terms(input: PointsPolicyInput | None) -> commands.PolicyTerms:
+    if input is None:
+        return commands.PolicyTerms()
+    return commands.PolicyTerms(
+        hold_days_max=input.hold_days_max,
+        held_expiry=input.held_expiry,
+        grace_days=input.grace_days,
+        shortfall=input.shortfall,
+        notice_days=input.notice_days,
+        keeps_age=input.keeps_age,
+    )
+
 
 def register_command(actor: int, input: RegisterPointCurrencyInput) -> commands.RegisterPointCurrency:
     return commands.RegisterPointCurrency(
@@ -103,4 +160,6 @@ def register_command(actor: int, input: RegisterPointCurrencyInput) -> commands.
         cashable=input.cashable,
         rate_consent=input.rate_consent,
         adapter=input.adapter,
+        time_zone=input.time_zone,
+        policy=policy_terms(input.policy),
     )

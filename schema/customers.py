@@ -7,6 +7,7 @@ import strawberry
 
 from hub import ids, lookups
 from hub.currencies import PointCurrency as Currency
+from hub.holdings import Holding
 from hub.ledger import commands, records
 from hub.points import render
 from schema.context import Info
@@ -21,21 +22,33 @@ from schema.scalars import Decimal
 @strawberry.type(description="Points that were earned together and end together.")
 class Lot:
     amount: Decimal = strawberry.field(description="What is left of them.")
-    earned_at: datetime = strawberry.field(description="When they were earned.")
-    expires_at: datetime | None = strawberry.field(description="The first instant at which they are gone.")
+    earned_at: datetime = strawberry.field(description="When they were earned, the oldest of them.")
+    expires_at: datetime | None = strawberry.field(
+        description="The first instant at which they are gone; null: they do not end."
+    )
 
 
 @strawberry.type(description="What a customer holds of one currency.")
 class Balance:
     of: strawberry.Private[Currency]
-    total: Decimal = strawberry.field(description="All of it.")
-    available: Decimal = strawberry.field(description="What may be spent: the total less what is held.")
+    account: strawberry.Private[records.Account]
+    total: Decimal = strawberry.field(description="All of it; points that are over are not there any more.")
+    available: Decimal = strawberry.field(description="What may be spent: the total less what is held and frozen.")
     held: Decimal = strawberry.field(description="What is promised and not yet spent.")
-    lots: list[Lot] = strawberry.field(description="The open lots, the earliest expiry first.")
+    frozen: Decimal = strawberry.field(description="What must not be spent until somebody decides.")
+    debt: Decimal = strawberry.field(description="What the customer owes of it; not part of the total.")
 
     @field("The currency.")
     def currency(self) -> PointCurrency:
         return to_currency(self.of)
+
+    @field("The open lots, the earliest expiry first; held and frozen points are in theirs.")
+    async def lots(self, info: Info) -> list[Lot]:
+        found = await info.context.loaders.lots.load(self.account)
+        return [
+            Lot(amount=Decimal(render(lot.amount, self.of.scale)), earned_at=lot.earned_at, expires_at=lot.expires_at)
+            for lot in found
+        ]
 
 
 @strawberry.type(description="A customer, as its institution knows it.")
@@ -52,7 +65,9 @@ class Customer(Node):
         found = await info.context.loaders.balances.load((self.record.id, self.record.institution))
         configuration = info.context.configuration
         return [
-            to_balance(account, of) for account in found if (of := configuration.currency(account.currency)) is not None
+            to_balance(holding, of)
+            for holding in found
+            if (of := configuration.currency(holding.account.currency)) is not None
         ]
 
 
@@ -95,11 +110,16 @@ def to_customer(customer: records.Customer) -> Customer:
     )
 
 
-def to_balance(account: records.Account, of: Currency) -> Balance:
+def to_balance(holding: Holding, of: Currency) -> Balance:
+    def shown(units: int) -> Decimal:
+        return Decimal(render(units, of.scale))
+
     return Balance(
         of=of,
-        total=Decimal(render(account.balance, of.scale)),
-        available=Decimal(render(account.available, of.scale)),
-        held=Decimal(render(account.pending_debits, of.scale)),
-        lots=[],
+        account=holding.account,
+        total=shown(holding.total),
+        available=shown(holding.available),
+        held=shown(holding.held),
+        frozen=shown(holding.frozen),
+        debt=shown(holding.debt),
     )

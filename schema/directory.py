@@ -60,6 +60,20 @@ publish(
     ISSUER="The issuer itself.",
     OPERATOR="The operator, to whom the issuer has left it.",
 )
+publish(
+    core.HeldExpiry,
+    "HeldExpiry",
+    "What becomes of held points whose lot ends.",
+    HONOUR="They are good until the hold ends, to be burned or spent at a merchant.",
+    EXPIRE="They are gone like others.",
+)
+publish(
+    core.Shortfall,
+    "Shortfall",
+    "What becomes of points that are to be taken away and have been spent.",
+    DEBT="The customer owes them.",
+    WRITE_OFF="Nobody owes them.",
+)
 
 
 publish(
@@ -159,6 +173,20 @@ class ExpiryPolicy:
     months: int | None = strawberry.field(description="How many months the rule counts, if it counts any.")
 
 
+@strawberry.type(description="How a currency's points are kept. Days are days of its time zone.")
+class PointsPolicy:
+    hold_days_max: int = strawberry.field(description="How many days a hold may last.")
+    held_expiry: core.HeldExpiry = strawberry.field(description="What becomes of held points that end.")
+    grace_days: int = strawberry.field(description="How many days points stay that come back after their end; 0: none.")
+    shortfall: core.Shortfall = strawberry.field(
+        description="What becomes of points that are to be taken away and have been spent."
+    )
+    notice_days: int = strawberry.field(description="How many days before their end customers are told.")
+    keeps_age: bool = strawberry.field(
+        description="Whether points that never end are kept by the day of earning, so that they can be cleared by it."
+    )
+
+
 @strawberry.type(description="A point currency: what a point is, who owes it and what it is worth.")
 class PointCurrency(Node):
     record: strawberry.Private[core.PointCurrency]
@@ -171,6 +199,7 @@ class PointCurrency(Node):
         description="Whether its issuer accepts rates itself or has left that to the operator."
     )
     adapter: str = strawberry.field(description='"hosted" where the hub keeps the balances, or the partner adapter.')
+    time_zone: str = strawberry.field(description="The time zone of the programme's calendar, as IANA names it.")
 
     @field("Who owes the points.")
     def issuer(self, info: Info) -> Institution:
@@ -183,6 +212,18 @@ class PointCurrency(Node):
     @field("When its points end.")
     def expiry(self) -> ExpiryPolicy:
         return ExpiryPolicy(kind=self.record.expiry.kind, months=self.record.expiry.months)
+
+    @field("How its points are kept.")
+    def policy(self) -> PointsPolicy:
+        policy = self.record.policy
+        return PointsPolicy(
+            hold_days_max=policy.hold_days_max,
+            held_expiry=policy.held_expiry,
+            grace_days=policy.grace_days,
+            shortfall=policy.shortfall,
+            notice_days=policy.notice_days,
+            keeps_age=policy.keeps_age,
+        )
 
     @field("What all customers hold of it.")
     async def circulation(self, info: Info) -> Points:
@@ -244,4 +285,5 @@ def to_currency(of: core.PointCurrency) -> PointCurrency:
         cashable=of.cashable,
         rate_consent=of.rate_consent,
         adapter=of.adapter,
+        time_zone=of.time_zone,
     )

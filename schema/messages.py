@@ -189,17 +189,24 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence("The institution is suspended or closed.", "{institution} cannot act: it is {status}."),
         Sentence("机构已暂停或终止业务。", "机构 {institution} 当前不可办理业务（{status}）。"),
     ),
+    "POINTS_EXPIRED": (
+        Sentence(
+            "The points are over.",
+            "The points would come back to {currency}, where their time was over at {expiresAt}.",
+        ),
+        Sentence("积分已过期。", "积分将回到 {currency},而其有效期已于 {expiresAt} 届满。"),
+    ),
     "HOLD_EXPIRED": (
         Sentence("The hold has expired.", "The hold expired at {expiresAt}."),
-        Sentence("冻结已到期失效。", "冻结已于 {expiresAt} 到期失效。"),
+        Sentence("预留已到期失效。", "预留已于 {expiresAt} 到期失效。"),
     ),
     "HOLD_RESOLVED": (
         Sentence("The hold has been captured or released already."),
-        Sentence("该笔冻结已扣划或已解冻。"),
+        Sentence("该笔预留已扣划或已释放。"),
     ),
     "EXCEEDS_HELD": (
         Sentence("The amount is more than what is held.", "The amount is more than the {held} held."),
-        Sentence("数额超过已冻结的积分。", "数额超过已冻结的积分 {held}。"),
+        Sentence("数额超过已预留的积分。", "数额超过已预留的积分 {held}。"),
     ),
     "EXCEEDS_ORIGINAL": (
         Sentence(

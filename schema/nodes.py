@@ -12,6 +12,7 @@ from schema.conversions import conversion_by_id
 from schema.customers import to_customer
 from schema.directory import to_credential, to_currency, to_institution
 from schema.fields import field
+from schema.holds import hold_by_id
 from schema.inputs import Id
 from schema.movements import movement_by_id
 from schema.node import Node
@@ -100,6 +101,7 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.TRANSFER: _act(MovementKind.TRANSFER),
     ids.REDEMPTION: _act(MovementKind.REDEEM),
     ids.REVERSAL: _act(MovementKind.REVERSE),
+    ids.HOLD: hold_by_id,
     ids.ENTRY: movement_by_id,
     ids.WINDOW: _window,
 }

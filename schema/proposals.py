@@ -9,7 +9,7 @@ from hub import ids, rates
 from hub.access import Credential
 from hub.configuration import Configuration
 from hub.ledger import commands
-from hub.rates import Funding, RateStatus, in_force
+from hub.rates import Funding, Life, RateStatus, in_force
 from hub.registry.rates import is_party
 from schema.connection import Connection, connect, page
 from schema.context import Info
@@ -68,6 +68,12 @@ class ProposeRateInput:
     )
     effective_until: datetime | None = strawberry.field(
         default=None, description="The first instant at which it is over. Default: it does not end."
+    )
+    life: Life = strawberry.field(
+        default=Life.TARGET_POLICY, description="How long the target points live. Default: by their own policy."
+    )
+    allows_cashout: bool = strawberry.field(
+        default=False, description="Whether points that cannot become money may become points that can."
     )
 
 
@@ -189,6 +195,8 @@ def propose_command(actor: int, input: ProposeRateInput) -> commands.ProposeRate
         settlement_price=money_text(input.settlement_price),
         starts=input.effective_from,
         ends=input.effective_until,
+        life=input.life,
+        allows_cashout=input.allows_cashout,
     )
 
 

@@ -15,6 +15,14 @@ from schema.node import Node
 from schema.scalars import Decimal
 
 publish(
+    rates.Life,
+    "Life",
+    "How long converted points live. Points that come back to a currency in which they have been end when they would "
+    "have ended there.",
+    TARGET_POLICY="By the target currency's own policy.",
+    CARRIED="For what is left of the source's; where the source never ends, by the target's policy.",
+)
+publish(
     rates.Funding,
     "BonusFunding",
     "Who gives a bonus.",
@@ -72,6 +80,10 @@ class Rate(Node):
         description="When it starts; null until it is approved, if that is when it is to start."
     )
     effective_until: datetime | None = strawberry.field(description="The first instant at which it is over.")
+    life: rates.Life = strawberry.field(description="How long the target points live.")
+    allows_cashout: bool = strawberry.field(
+        description="Whether points that cannot become money may become points that can."
+    )
     proposed_by: str = strawberry.field(description="The person who proposed it.")
     accepted_by: list[str] = strawberry.field(description="The persons who accepted it for the issuers.")
     decided_by: str | None = strawberry.field(description="The person who approved, rejected or withdrew it.")
@@ -132,6 +144,8 @@ def to_rate(configuration: Configuration, rate: rates.Rate) -> Rate:
         fee_percent=None if rate.fee_percent is None else to_percent(rate.fee_percent),
         effective_from=rate.starts,
         effective_until=rate.ends,
+        life=rate.life,
+        allows_cashout=rate.allows_cashout,
         proposed_by=rate.proposed_by,
         accepted_by=list(rate.accepted_by),
         decided_by=rate.decided_by,

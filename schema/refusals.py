@@ -38,6 +38,7 @@ class RefusalReason(StrEnum):
     CASHOUT_FORBIDDEN = "CASHOUT_FORBIDDEN"
     FROZEN = "FROZEN"
     SUSPENDED = "SUSPENDED"
+    POINTS_EXPIRED = "POINTS_EXPIRED"
     HOLD_EXPIRED = "HOLD_EXPIRED"
     HOLD_RESOLVED = "HOLD_RESOLVED"
     EXCEEDS_HELD = "EXCEEDS_HELD"
@@ -79,6 +80,7 @@ REASONS: dict[type[errors.Refusal], RefusalReason] = {
     errors.CashoutForbidden: RefusalReason.CASHOUT_FORBIDDEN,
     errors.Frozen: RefusalReason.FROZEN,
     errors.Suspended: RefusalReason.SUSPENDED,
+    errors.PointsExpired: RefusalReason.POINTS_EXPIRED,
     errors.HoldExpired: RefusalReason.HOLD_EXPIRED,
     errors.HoldResolved: RefusalReason.HOLD_RESOLVED,
     errors.ExceedsHeld: RefusalReason.EXCEEDS_HELD,

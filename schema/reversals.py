@@ -5,7 +5,7 @@ from typing import Annotated
 
 import strawberry
 
-from hub import ids, lookups
+from hub import holdings, ids, lookups
 from hub.configuration import Configuration
 from hub.ledger import commands, records
 from hub.ledger.records import MovementKind
@@ -13,6 +13,7 @@ from schema.amounts import Points, to_points
 from schema.context import Info
 from schema.conversions import to_conversion
 from schema.fields import field, mutation
+from schema.holds import to_hold
 from schema.inputs import KEY, decimal
 from schema.issues import to_issue
 from schema.node import Node
@@ -30,7 +31,7 @@ class Reversal(Node):
     replayed: bool = strawberry.field(description="Whether this is the answer that was given before under this key.")
     sequence: str = strawberry.field(description="Its place in the order of all acts, as a decimal number.")
 
-    @field("The act: an Issue, Transfer, Redemption or Conversion.")
+    @field("The act: an Issue, Transfer, Redemption, Conversion, or a Hold that was captured.")
     async def of(self, info: Info) -> Node:
         # Whoever sees a reversal sees what it reverses: an institution may since have moved from under who acted.
         subject = self.record.subject or 0
@@ -38,6 +39,9 @@ class Reversal(Node):
             conversion = (await lookups.conversions(reader, {subject})).get(subject)
             if conversion is not None:
                 return to_conversion(reader.configuration, conversion)
+            held = await holdings.hold(reader, subject)
+            if held is not None:
+                return to_hold(reader.configuration, held, reader.at)
             movement = (await lookups.movements(reader, {subject})).get(subject)
             if movement is None:
                 raise LookupError("a reversal of nothing")
@@ -52,7 +56,9 @@ ReversalResult = Annotated[
 @strawberry.input(description="An act to reverse.")
 class ReverseInput:
     idempotency_key: str = strawberry.field(description=KEY)
-    id: strawberry.ID = strawberry.field(description="Of an Issue, Transfer, Redemption or Conversion.")
+    id: strawberry.ID = strawberry.field(
+        description="Of an Issue, Transfer, Redemption or Conversion, or of a Hold that was captured."
+    )
     amount: Decimal | None = strawberry.field(
         default=None,
         description="How much, in the points that the act credited (a conversion's target points). Default: the rest.",
@@ -73,7 +79,7 @@ class ReversalMutation:
         command = commands.Reverse(
             actor=context.actor,
             key=input.idempotency_key,
-            id=ids.number(input.id, ids.ISSUE, ids.TRANSFER, ids.REDEMPTION, ids.CONVERSION),
+            id=ids.number(input.id, ids.ISSUE, ids.TRANSFER, ids.REDEMPTION, ids.CONVERSION, ids.HOLD),
             amount=decimal(input.amount),
             reason=input.reason,
         )

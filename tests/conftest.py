@@ -194,6 +194,9 @@ class Hub:
         money: str = "CNY",
         transferable: bool = True,
         rate_consent: RateConsent = RateConsent.OPERATOR,
+        expiry: ExpiryKind = ExpiryKind.NEVER,
+        months: int | None = None,
+        **terms: Any,
     ) -> Any:
         """A new hosted currency; by default 0.05 CNY a point, whose rates the operator alone approves."""
         return await self.do(
@@ -204,12 +207,12 @@ class Hub:
                 issuer=issuer,
                 scale=scale,
                 unit_value=commands.MoneyText(unit_value, money),
-                expiry=ExpiryKind.NEVER,
-                expiry_months=None,
+                expiry=expiry,
+                expiry_months=months,
                 transferable=transferable,
-                cashable=False,
                 rate_consent=rate_consent,
                 adapter=HOSTED,
+                **{"cashable": False, **terms},
             )
         )
 

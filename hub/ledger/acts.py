@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from hub.access import Right
 from hub.currencies import PointCurrency
 from hub.errors import InvalidAmount, InvalidInput, TransferForbidden
-from hub.ledger import commands, resolve
+from hub.expiry import NEVER
+from hub.ledger import ageing, commands, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.records import AccountKind, Movement, MovementKind, Purpose
 from hub.points import AMOUNT_MAX, MONEY_SCALE, PRICE_SCALE, half_up, parse_positive
@@ -16,7 +17,10 @@ _YEARS_MAX = timedelta(days=366 * 100)
 def issue(book: Book, command: commands.Issue) -> Draft:
     """issuance:C → customer. Only C's issuer issues, or the operator for it.
 
-    ``earned_at`` (default: now) and ``expires_at`` are kept with the movement, for the lots that are made from it.
+    ``earned_at``: default now. ``expires_at``: default by the currency's policy, from ``earned_at``.
+
+    Raises:
+        InvalidInput: the points would have been earned in the future, or be over already.
     """
     of = resolve.currency(book, command.currency)
     acting = resolve.allow(book, command.actor, Right.TRADE, of.issuer, exact=True)
@@ -24,6 +28,10 @@ def issue(book: Book, command: commands.Issue) -> Draft:
     resolve.active(book, of.issuer, home.id)
     amount = parse_positive(command.amount, of.scale)
     _check_times(book.at, command.earned_at, command.expires_at)
+    lots = ageing.issued(of, amount, book.at, command.earned_at, command.expires_at)
+    ends = lots[0].expires_at if lots else NEVER
+    if ends <= book.at:
+        raise InvalidInput(expiresAt=ends.isoformat())
     draft = Draft(book)
     customer = resolve.credited_customer(draft, command.to, home)
     movement = Movement(
@@ -36,20 +44,21 @@ def issue(book: Book, command: commands.Issue) -> Draft:
         amount=amount,
         target=customer,
         earned_at=command.earned_at or book.at,
-        expires_at=command.expires_at,
+        expires_at=None if ends == NEVER else ends,
     )
     draft.points(
         movement.id,
         draft.account(AccountKind.ISSUANCE, of.issuer, of.code),
         draft.account(AccountKind.CUSTOMER, customer.id, of.code),
         amount,
+        given=lots,
     )
     _post(draft, movement, command.memo)
     return draft
 
 
 def transfer(book: Book, command: commands.Transfer) -> Draft:
-    """customer → customer, of one currency. Asked for by the giver's institution."""
+    """customer → customer, of one currency; the points keep their ends. Asked for by the giver's institution."""
     of = resolve.currency(book, command.currency)
     home = resolve.institution(book, command.source.institution)
     acting = resolve.allow(book, command.actor, Right.TRADE, home.id)
@@ -77,7 +86,8 @@ def transfer(book: Book, command: commands.Transfer) -> Draft:
         source=giver,
         target=taker,
     )
-    draft.points(movement.id, source, draft.account(AccountKind.CUSTOMER, taker.id, of.code), amount)
+    lots = draft.spend(source, amount)
+    draft.points(movement.id, source, draft.account(AccountKind.CUSTOMER, taker.id, of.code), amount, lots, lots)
     _post(draft, movement, command.memo)
     return draft
 
@@ -109,7 +119,8 @@ def redeem(book: Book, command: commands.Redeem) -> Draft:
         value=value,
         fee=0,
     )
-    draft.points(movement.id, source, draft.account(AccountKind.ISSUANCE, of.issuer, of.code), amount)
+    burned = draft.account(AccountKind.ISSUANCE, of.issuer, of.code)
+    draft.points(movement.id, source, burned, amount, draft.spend(source, amount))
     draft.money(movement.id, of.issuer, merchant.id, of.money, value, Purpose.SETTLEMENT)
     resolve.within_caps(draft, command.actor)
     _post(draft, movement, command.memo)
@@ -149,5 +160,5 @@ def _post(draft: Draft, movement: Movement, memo: str | None) -> None:
 def _check_times(now: datetime, earned: datetime | None, expires: datetime | None) -> None:
     if earned is not None and not now - _YEARS_MAX <= earned <= now:
         raise InvalidInput(earnedAt=earned.isoformat())
-    if expires is not None and expires <= now:
+    if expires is not None and not now < expires < NEVER:
         raise InvalidInput(expiresAt=expires.isoformat())

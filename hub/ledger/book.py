@@ -12,15 +12,19 @@ from hub import ids
 from hub.configuration import Configuration, Noun, with_changes
 from hub.errors import InvalidAmount, LimitExceeded
 from hub.institutions import Status, settlement_path, status_of
+from hub.ledger.lots import Lot, LotKey, take, total
 from hub.ledger.records import (
     Account,
     AccountKind,
     Confirmation,
     Conversion,
     Customer,
+    Hold,
     Leg,
     Movement,
     Net,
+    Phase,
+    Piece,
     Position,
     Purpose,
     Quote,
@@ -56,12 +60,15 @@ class Draft:
         "confirmations",
         "conversions",
         "customers",
+        "holds",
         "legs",
+        "lots",
         "memos",
         "movements",
         "nets",
         "next_id",
         "nouns",
+        "pins",
         "positions",
         "quotes",
         "result",
@@ -77,6 +84,9 @@ class Draft:
         self.accounts: dict[AccountKey, Account] = {}
         self.movements: list[Movement] = []
         self.legs: list[tuple[int, Leg]] = []
+        self.lots: dict[LotKey, Lot] = {}
+        self.holds: list[Hold] = []
+        self.pins: dict[int, tuple[Piece, ...]] = {}
         self.memos: list[tuple[int, str]] = []
         self.nouns: list[Noun] = []
         self.quotes: list[Quote] = []
@@ -108,10 +118,54 @@ class Draft:
         self.customers.append(customer)
         return customer
 
-    def points(self, movement: int, debit: Account, credit: Account, amount: int) -> None:
-        """A leg of points, if there is an amount."""
-        if amount and debit is not credit:
-            self.legs.append((movement, Leg(debit, credit, amount, Purpose.POINTS, None)))
+    def points(
+        self,
+        movement: int,
+        debit: Account,
+        credit: Account,
+        amount: int,
+        taken: tuple[Piece, ...] = (),
+        given: tuple[Piece, ...] = (),
+        phase: Phase = Phase.POSTED,
+    ) -> None:
+        """A leg of points, if there is an amount, out of lots and into lots."""
+        if not amount or debit is credit:
+            return
+        self.legs.append((movement, Leg(debit, credit, amount, Purpose.POINTS, None, phase, taken, given)))
+        for piece in taken:
+            lot = self._lot(debit, piece)
+            if phase is Phase.POSTED:
+                lot.amount -= piece.amount
+            else:
+                lot.held += piece.amount if phase is Phase.PENDING else -piece.amount
+        for piece in given:
+            lot = self._lot(credit, piece)
+            lot.earned_at = min(lot.earned_at, piece.earned_at) if lot.amount else piece.earned_at
+            lot.amount += piece.amount
+
+    def lots_of(self, account: Account) -> dict[LotKey, Lot]:
+        """The account's lots that were loaded or made, as this draft leaves them."""
+        mine = {key: lot for key, lot in self.lots.items() if key[0] == account.id}
+        return {**self.book.lots.get(account.id, {}), **mine}
+
+    def spend(self, account: Account, amount: int) -> tuple[Piece, ...]:
+        """The pieces of lots that ``amount`` of a customer's points is spent from, in order."""
+        if not account.aged and not self.lots:
+            return ()
+        return take(self.lots_of(account).values(), amount, self.book.at)
+
+    def _lot(self, account: Account, piece: Piece) -> Lot:
+        """The lot of a piece, to be changed. One that was not loaded may exist: it is written as what is added."""
+        key = (account.id, piece.expires_at, piece.origin)
+        lot = self.lots.get(key)
+        if lot is None:
+            found = self.book.lots.get(account.id, {}).get(key)
+            if found is None:
+                lot = Lot(account.id, piece.expires_at, piece.origin, piece.earned_at, self.new_id(), known=False)
+            else:
+                lot = found.copy()
+            self.lots[key] = lot
+        return lot
 
     def money(self, movement: int, payer: int, payee: int, currency: str, amount: int, purpose: Purpose) -> None:
         """A leg between two institutions' positions in the open window; none when they are one, or for nothing."""
@@ -161,6 +215,11 @@ class Book:
         self.open_quotes: dict[int, dict[int, Quote]] = {}
         self.bonus_used: dict[tuple[int, int, int], int] = {}
         self.originals: dict[int, Original] = {}
+        self.lots: dict[int, dict[LotKey, Lot]] = {}  # by account
+        self.lots_beyond: dict[int, int] = {}  # by account: what is free in its lots that were not loaded
+        self.holds: dict[int, Hold] = {}
+        self.pins: dict[int, tuple[Piece, ...]] = {}  # by hold
+        self.people: dict[int, Customer] = {}  # customers whose points or holds are over
         self.windows: dict[int, Window] = {}
         self.settled_windows: dict[int, Window] = {}
         self.positions: dict[PositionKey, Position] = {}
@@ -244,8 +303,17 @@ class Book:
             n = n + 1 if movement == movement_before else 0
             movement_before = movement
             debit, credit = leg.debit, leg.credit
-            debit.debits += leg.amount
-            credit.credits += leg.amount
+            if leg.phase is Phase.POSTED:
+                debit.debits += leg.amount
+                credit.credits += leg.amount
+                if leg.taken:
+                    debit.aged -= total(leg.taken)
+                if leg.given:
+                    credit.aged += total(leg.given)
+            else:
+                pending = leg.amount if leg.phase is Phase.PENDING else -leg.amount
+                debit.pending_debits += pending
+                credit.pending_credits += pending
             if debit.kind == AccountKind.CUSTOMER and debit.available < 0:
                 raise AssertionError("a customer's account would fall below zero")
             posted.append((movement, n, leg, debit.balance, credit.balance))
@@ -254,6 +322,11 @@ class Book:
                 self._position((leg.window, credit.owner, credit.currency)).credits += leg.amount
         for key, change in draft.positions.items():
             self._position(key).subtree += change
+        for lot in draft.lots.values():
+            self.lots.setdefault(lot.account, {})[lot.key] = lot
+        for hold in draft.holds:
+            self.holds[hold.id] = hold
+        self.pins.update(draft.pins)
         self._take_offers(draft)
         if draft.windows:
             self.windows.update((window.id, window) for window in draft.windows)
@@ -299,6 +372,8 @@ def _check_counters(legs: list[tuple[int, Leg]]) -> None:
     debits: dict[int, int] = {}
     credits: dict[int, int] = {}
     for _, leg in legs:
+        if leg.phase is not Phase.POSTED:
+            continue  # what is pending is never more than what is there
         debit, credit = leg.debit, leg.credit
         debits[debit.id] = debits.get(debit.id, debit.debits) + leg.amount
         credits[credit.id] = credits.get(credit.id, credit.credits) + leg.amount

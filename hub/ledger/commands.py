@@ -12,10 +12,10 @@ from typing import ClassVar
 import msgspec
 
 from hub.access import Role
-from hub.currencies import ExpiryKind, RateConsent
+from hub.currencies import ExpiryKind, HeldExpiry, RateConsent, Shortfall
 from hub.errors import InvalidInput
 from hub.institutions import Kind, Status
-from hub.rates import Funding
+from hub.rates import Funding, Life
 
 KEY_MAX = 200
 TEXT_MAX = 2_000
@@ -156,6 +156,17 @@ class MoneyText(msgspec.Struct, frozen=True):
     currency: str
 
 
+class PolicyTerms(msgspec.Struct, frozen=True):
+    """What is left out stays as it is; for a new currency, as ``hub.currencies.Policy`` has it."""
+
+    hold_days_max: int | None = None
+    held_expiry: HeldExpiry | None = None
+    grace_days: int | None = None
+    shortfall: Shortfall | None = None
+    notice_days: int | None = None
+    keeps_age: bool | None = None
+
+
 class RegisterPointCurrency(Command, frozen=True, kw_only=True):
     code: str
     name: str
@@ -168,6 +179,13 @@ class RegisterPointCurrency(Command, frozen=True, kw_only=True):
     cashable: bool
     rate_consent: RateConsent
     adapter: str
+    time_zone: str = "UTC"
+    policy: PolicyTerms = PolicyTerms()
+
+
+class SetPointsPolicy(Command, frozen=True, kw_only=True):
+    currency: str
+    policy: PolicyTerms
 
 
 class BonusTerms(msgspec.Struct, frozen=True):
@@ -196,6 +214,8 @@ class ProposeRate(Command, frozen=True, kw_only=True):
     settlement_price: MoneyText | None
     starts: datetime | None
     ends: datetime | None
+    life: Life = Life.TARGET_POLICY
+    allows_cashout: bool = False
 
 
 class AcceptRate(Command, frozen=True, kw_only=True):
@@ -243,6 +263,33 @@ class Redeem(Keyed, frozen=True, kw_only=True):
     merchant: str
     amount: str
     memo: str | None
+
+
+class HoldPoints(Keyed, frozen=True, kw_only=True):
+    currency: str
+    customer: Party
+    amount: str
+    expires_at: datetime
+    memo: str | None
+
+
+class CaptureHold(Keyed, frozen=True, kw_only=True):
+    """``amount`` None: all. To ``target`` or ``merchant``; to neither: burned."""
+
+    hold: int | None
+    amount: str | None
+    target: Party | None
+    merchant: str | None
+
+
+class ReleaseHold(Keyed, frozen=True, kw_only=True):
+    hold: int | None
+
+
+class Lapse(Command, frozen=True, kw_only=True):
+    """Settle what time has done to these accounts; asked by the hub itself, for what nobody touches."""
+
+    accounts: tuple[int, ...]
 
 
 class RequestQuote(Command, frozen=True, kw_only=True):

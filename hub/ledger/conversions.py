@@ -7,6 +7,7 @@ import msgspec
 from hub.access import Right
 from hub.currencies import PointCurrency
 from hub.errors import (
+    CashoutForbidden,
     NoRate,
     NotFound,
     QuoteCancelled,
@@ -16,7 +17,7 @@ from hub.errors import (
     TooManyQuotes,
     TransferForbidden,
 )
-from hub.ledger import commands, resolve
+from hub.ledger import ageing, commands, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.records import (
     AccountKind,
@@ -51,7 +52,7 @@ class _Deal:
         self.giver = resolve.known_customer(book, command.source, home)
         self.draft = Draft(book)
         self.taker = resolve.credited_customer(self.draft, command.target, away)
-        _check_policies(self.source, self.giver, self.taker)
+        _check_policies(self.source, self.target, self.rate, self.giver, self.taker)
         self.figures = figures(
             self.rate,
             amount,
@@ -77,10 +78,13 @@ def _rate_in_force(book: Book, source: PointCurrency, target: PointCurrency) -> 
     return rate
 
 
-def _check_policies(source: PointCurrency, giver: Customer, taker: Customer) -> None:
-    """Converting is no way around a policy: another person as target needs transferable points."""
+def _check_policies(source: PointCurrency, target: PointCurrency, rate: Rate, giver: Customer, taker: Customer) -> None:
+    """Converting is no way around a policy: another person as target needs transferable points, and points that can
+    become money come only of such points, or where the rate allows it."""
     if giver.id != taker.id and giver.institution == taker.institution and not source.transferable:
         raise TransferForbidden(currency=source.code)
+    if target.cashable and not source.cashable and not rate.allows_cashout:
+        raise CashoutForbidden(currency=source.code, target=target.code)
 
 
 def quote(book: Book, command: commands.RequestQuote) -> Draft:
@@ -202,12 +206,15 @@ def _convert(
         fee=amounts.fee,
         subject=conversion.id,
     )
-    draft.points(movement.id, debited, draft.account(AccountKind.ISSUANCE, source.issuer, source.code), amounts.source)
+    burned = draft.account(AccountKind.ISSUANCE, source.issuer, source.code)
+    spent = draft.spend(debited, amounts.source)
+    draft.points(movement.id, debited, burned, amounts.source, spent)
     draft.points(
         movement.id,
         draft.account(AccountKind.ISSUANCE, target.issuer, target.code),
         draft.account(AccountKind.CUSTOMER, taker.id, target.code),
         amounts.target,
+        given=ageing.converted(spent, amounts.source, amounts.target, source, target, rate.life, book.at),
     )
     draft.money(movement.id, source.issuer, target.issuer, rate.money, amounts.settlement, Purpose.SETTLEMENT)
     draft.money(movement.id, source.issuer, configuration.operator.id, rate.money, amounts.fee, Purpose.FEE)

@@ -9,7 +9,7 @@ from typing import Any
 
 from hub import windows
 from hub.errors import IdempotencyConflict, Refusal, stored
-from hub.ledger import acts, commands, conversions, resolve, reversals
+from hub.ledger import acts, commands, conversions, holds, lapse, resolve, reversals
 from hub.ledger.book import Book, Draft
 from hub.registry import credentials, currencies, institutions, rates
 
@@ -21,6 +21,7 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.CreateCredential: credentials.create,
     commands.RevokeCredential: credentials.revoke,
     commands.RegisterPointCurrency: currencies.register,
+    commands.SetPointsPolicy: currencies.set_policy,
     commands.ProposeRate: rates.propose,
     commands.AcceptRate: rates.accept,
     commands.ApproveRate: rates.approve,
@@ -30,6 +31,10 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.Issue: acts.issue,
     commands.Transfer: acts.transfer,
     commands.Redeem: acts.redeem,
+    commands.HoldPoints: holds.hold,
+    commands.CaptureHold: holds.capture,
+    commands.ReleaseHold: holds.release,
+    commands.Lapse: lapse.sweep,
     commands.RequestQuote: conversions.quote,
     commands.ExecuteQuote: conversions.execute,
     commands.Convert: conversions.convert,

@@ -24,6 +24,7 @@ from hub.errors import Fault, InvalidAmount, InvalidInput, RetryLater, Unexpecte
 from hub.ledger import journal, rows
 from hub.ledger.commands import Command, Keyed, malformed
 from hub.ledger.decide import Outcome, Outcomes, decide, remember
+from hub.ledger.lapse import lapses
 from hub.ledger.load import load
 from hub.ledger.memory import Memory
 from hub.ledger.store import Batch
@@ -154,6 +155,8 @@ class Engine:
             current = await rows.refresh(connection, self.configuration, head.configuration_version)
             self.take(current)
             book, known = await load(connection, await driver_of(connection), head, current, [command], self.memory)
+            for due in lapses(book):
+                book.apply(due)
             try:
                 return decide(book, known, command)
             except Fault as fault:
@@ -345,6 +348,8 @@ class _Attempt:
             book, known = await load(connection, driver, head, current, commands, engine.memory)
             batch = Batch(book)
             self._batch = book.batch
+            for due in lapses(book):
+                batch.take(due, current.host.id)
             for start in range(0, len(commands), STRETCH):
                 async with _beside(batch.write_ahead(driver)) if start else nullcontext():
                     for ticket, place in self._items[start : start + STRETCH]:

@@ -73,6 +73,16 @@ HASHED: tuple[Hashed, ...] = (
         "movement_id n",
     ),
     _hashed(
+        tables.lot_entry,
+        "movement_id n place account_id expires_at origin earned_at amount held",
+        "movement_id n place",
+    ),
+    _hashed(
+        tables.hold,
+        "id kind credential_id for_institution_id customer_id currency amount shortfall expires_at",
+        "id",
+    ),
+    _hashed(
         tables.quote,
         "id credential_id for_institution_id rate_id from_customer_id to_customer_id source target bonus fee settlement"
         " eligible residue expires_at",

@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import tables
 from hub.configuration import Configuration
 from hub.institutions import settlement_path
-from hub.ledger import commands, rows
+from hub.ledger import commands, lot_rows, rows
 from hub.ledger.book import Book, Original
 from hub.ledger.decide import Known, Outcomes, recalled
 from hub.ledger.journal import JOURNAL_ID, Head
 from hub.ledger.memory import Memory
 from hub.ledger.needs import Needs
-from hub.ledger.records import Account, Customer, Leg, MovementKind, Position, Purpose
+from hub.ledger.records import Account, AccountKind, Customer, Leg, MovementKind, Phase, Position, Purpose
 from hub.ledger.rows import whole_numbers
 
 # LATERAL with LIMIT: one look into the key's index for each row wanted, whatever the planner thinks of the sizes.
@@ -31,7 +31,7 @@ CROSS JOIN LATERAL (
 # Customers with, if they have one, their account of the currency named beside them.
 _PARTIES = f"""
 SELECT wanted.institution_id, wanted.reference, r.customer_id, a.id, a.kind, a.owner_id, a.currency,
-       a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending
+       a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending, a.aged, a.marks
 FROM unnest($1::bigint[], $2::text[], $3::text[]) AS wanted (institution_id, reference, currency)
 CROSS JOIN LATERAL (
     SELECT customer_id FROM customer_reference
@@ -44,7 +44,8 @@ LEFT JOIN LATERAL (
 """
 
 _ACCOUNT = """
-SELECT id, kind, owner_id, currency, debits_posted, credits_posted, debits_pending, credits_pending FROM account
+SELECT id, kind, owner_id, currency, debits_posted, credits_posted, debits_pending, credits_pending, aged, marks
+FROM account
 """
 _ACCOUNTS_OF = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND owner_id = ANY($1::text::bigint[])"
 _ACCOUNTS_BY_ID = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::text::bigint[])"
@@ -82,6 +83,9 @@ async def load(
         await _quotes(connection, book, needs)
     if needs.originals:
         await _originals(connection, driver, book, needs)
+    if needs.accounts:
+        _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, whole_numbers(needs.accounts)))
+    await lot_rows.holds(connection, book, needs)
     if needs.spenders or needs.people:
         await _offers(connection, book, needs)
     if needs.money:
@@ -89,6 +93,8 @@ async def load(
         await _positions(driver, book, needs)
     if owners := needs.institutions | needs.owners:
         _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, whole_numbers(owners)))
+    if more := await lot_rows.lots(connection, driver, book, needs):
+        _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, whole_numbers(more)))
     known = await _known(connection, driver, needs, batch) if needs.keys else {}
     return book, known
 
@@ -99,7 +105,9 @@ async def _known(connection: AsyncConnection, driver: Any, needs: Needs, batch: 
     subjects = [row["subject_id"] for row in found if row["subject_id"] is not None]
     results: dict[int, object] = {}
     if subjects:
-        results.update(await rows.movements(connection, tables.movement.c.id.in_(subjects)))
+        done = await rows.movements(connection, tables.movement.c.id.in_(subjects))
+        results.update(done)
+        results.update(await lot_rows.hold_acts(connection, done))
         results.update(await rows.conversions(connection, tables.conversion.c.id.in_(subjects)))
         results.update({window: window for window in await rows.windows(connection, _window_ids(subjects))})
     return {(row["institution_id"], row["key"]): _recall(row, results) for row in found}
@@ -140,10 +148,9 @@ async def _parties(driver: Any, book: Book, needs: Needs, memory: Memory) -> Non
 def _take_accounts(book: Book, found: Any) -> None:
     accounts = book.accounts
     for row in found:
-        id, kind, owner, currency, debits, credits, pending_out, pending_in = row
-        key = (kind, owner, currency)
+        key = (row[1], row[2], row[3])
         if key not in accounts:
-            accounts[key] = Account(id, kind, owner, currency, debits, credits, pending_out, pending_in)
+            accounts[key] = Account(*row)
 
 
 async def _windows(connection: AsyncConnection, driver: Any, book: Book, needs: Needs) -> None:
@@ -206,7 +213,8 @@ async def _offers(connection: AsyncConnection, book: Book, needs: Needs) -> None
     book.bonus_used.update({(row.rate_id, row.bonus, row.customer_id): row.used for row in found})
 
 
-_REVERSIBLE = (MovementKind.ISSUE, MovementKind.TRANSFER, MovementKind.REDEEM)  # besides conversions
+_REVERSIBLE = (MovementKind.ISSUE, MovementKind.TRANSFER, MovementKind.REDEEM)
+_BY_SUBJECT = (MovementKind.CONVERT, MovementKind.CAPTURE)  # named by their conversion, or their hold
 
 
 async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs: Needs) -> None:
@@ -216,7 +224,7 @@ async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs
     found = await rows.movements(
         connection,
         and_(movement.c.id.in_(needs.originals), movement.c.kind.in_(_REVERSIBLE))
-        | and_(movement.c.subject_id.in_(converted), movement.c.kind == MovementKind.CONVERT),
+        | and_(movement.c.subject_id.in_(needs.originals), movement.c.kind.in_(_BY_SUBJECT)),
     )
     if not found:
         return
@@ -231,16 +239,27 @@ async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs
     _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, whole_numbers(involved)))
     by_id = {account.id: account for account in book.accounts.values()}
     already = await rows.reversed_amounts(connection, needs.originals)
+    lots = await lot_rows.leg_pieces(connection, found)
     legs: dict[int, list[Leg]] = {}
     for row in posted:
+        taken, given = lots.get((row.movement_id, row.n), ((), ()))
         one = Leg(
-            by_id[row.debit_account_id], by_id[row.credit_account_id], row.amount, Purpose(row.purpose), row.window_id
+            by_id[row.debit_account_id],
+            by_id[row.credit_account_id],
+            row.amount,
+            Purpose(row.purpose),
+            row.window_id,
+            Phase(row.phase),
+            taken,
+            given,
         )
+        if taken and one.debit.kind == AccountKind.CUSTOMER:
+            needs.issuer(one.debit.currency)
         legs.setdefault(row.movement_id, []).append(one)
         if one.window is not None:
             needs.institutions.update((one.debit.owner, one.credit.owner))
     for id, done in found.items():
-        asked = done.subject if done.kind is MovementKind.CONVERT else id
+        asked = done.subject if done.kind in _BY_SUBJECT else id
         if asked in needs.originals:
             conversion = converted.get(asked)
             book.originals[asked] = Original(done, legs.get(id, []), conversion, already.get(asked, 0))

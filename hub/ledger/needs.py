@@ -5,7 +5,16 @@ from hub.institutions import OPERATOR_CODE
 from hub.ledger import commands
 
 # These post no money and configure nothing, so that no window concerns them.
-_TIMELESS = frozenset({commands.Issue, commands.Transfer, commands.EnrollCustomer})
+_TIMELESS = frozenset(
+    {
+        commands.Issue,
+        commands.Transfer,
+        commands.EnrollCustomer,
+        commands.HoldPoints,
+        commands.ReleaseHold,
+        commands.Lapse,
+    }
+)
 
 
 class Needs:
@@ -22,6 +31,10 @@ class Needs:
         self.quotes: set[int] = set()
         self.quotes_of_rates: set[int] = set()
         self.originals: set[int] = set()
+        self.holds: set[int] = set()
+        self.accounts: set[int] = set()  # customers' accounts by identifier
+        self.takers: set[tuple[int, str]] = set()  # to whom holds may be captured, by reference
+        self.spends: list[tuple[commands.Party, str, str]] = []  # who spends how much of which currency
         self.windows: set[int] = set()  # whose nets
         self.windowed = False  # whether the open window matters
         self.money = False
@@ -36,24 +49,38 @@ class Needs:
         self.windowed = self.windowed or type(command) not in _TIMELESS
         match command:
             case commands.Transfer():
-                self._party(command.source, command.currency)
+                self._spend(command.source, command.currency, command.amount)
                 self._party(command.target, command.currency)
             case commands.Issue():
                 self._party(command.to, command.currency)
-                self._issuer(command.currency)
+                self.issuer(command.currency)
             case commands.Convert() | commands.RequestQuote():
-                self._party(command.source, command.source_currency)
+                self._spend(command.source, command.source_currency, command.amount)
                 self._party(command.target, command.target_currency)
-                self._issuer(command.source_currency)
-                self._issuer(command.target_currency)
+                self.issuer(command.source_currency)
+                self.issuer(command.target_currency)
                 if isinstance(command, commands.RequestQuote) or self._has_caps(command):
                     home = self.configuration.institution(command.source.institution)
                     if home is not None:
                         self.spenders.add((home.id, command.source.reference))
                 self.money = True
+            case commands.HoldPoints():
+                self._spend(command.customer, command.currency, command.amount)
+                self.issuer(command.currency)
+            case commands.CaptureHold():
+                self._id(self.holds, command.hold)
+                if command.target is not None:
+                    self._taker(command.target)
+                if command.merchant is not None:
+                    self._institution(command.merchant)
+                self.money = True
+            case commands.ReleaseHold():
+                self._id(self.holds, command.hold)
+            case commands.Lapse():
+                self.accounts.update(command.accounts)
             case commands.Redeem():
-                self._party(command.customer, command.currency)
-                self._issuer(command.currency)
+                self._spend(command.customer, command.currency, command.amount)
+                self.issuer(command.currency)
                 self._institution(command.merchant)
                 self.money = True
             case commands.ExecuteQuote():
@@ -90,6 +117,16 @@ class Needs:
         if home is not None:
             self.parties.add((home, party.reference, currency))
 
+    def _spend(self, party: commands.Party, currency: str, amount: str) -> None:
+        self._party(party, currency)
+        self.spends.append((party, currency, amount))
+
+    def _taker(self, party: commands.Party) -> None:
+        self._party(party, "")
+        home = self.configuration.institution_codes.get(party.institution)
+        if home is not None:
+            self.takers.add((home, party.reference))
+
     def _has_caps(self, command: commands.Convert) -> bool:
         """Whether what the customer converted before may matter: only bonuses with a cap remember it."""
         source = self.configuration.currency(command.source_currency)
@@ -99,7 +136,8 @@ class Needs:
         versions = self.configuration.versions_of(source.id, target.id)
         return any(bonus.cap is not None for rate in versions for bonus in rate.bonuses)
 
-    def _issuer(self, currency: str) -> None:
+    def issuer(self, currency: str) -> None:
+        """Add the issuer of a currency, with its accounts."""
         of = self.configuration.currency(currency)
         if of is not None:
             self.institutions.add(of.issuer)

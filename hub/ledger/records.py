@@ -5,7 +5,7 @@ again out of the database, so an answer and its replay are one thing.
 """
 
 from datetime import datetime
-from enum import IntEnum, StrEnum
+from enum import IntEnum, IntFlag, StrEnum
 
 import msgspec
 
@@ -22,6 +22,7 @@ class AccountKind(IntEnum):
     SETTLEMENT = 5  # its rounded nets of closed windows, until they are paid
     BANK = 6  # the settlement bank, kept by the operator
     ROUNDING = 7  # what rounding nets leaves, owned by the operator
+    DEBT = 8  # points that a customer owes, because they were taken away after they were spent
 
 
 MONEY_KINDS = frozenset({AccountKind.POSITION, AccountKind.SETTLEMENT, AccountKind.BANK, AccountKind.ROUNDING})
@@ -37,6 +38,13 @@ class MovementKind(IntEnum):
     REVERSE = 5
     CLOSE = 6
     SETTLE = 7
+    HOLD = 8
+    CAPTURE = 9
+    RELEASE = 10
+    EXPIRE = 11
+    FREEZE = 12
+    WRITE_OFF = 13
+    CLEAR = 14
 
 
 class Purpose(IntEnum):
@@ -51,15 +59,39 @@ class Purpose(IntEnum):
 
 
 class Phase(IntEnum):
-    """Whether a leg is posted; pending ones come with holds and remote partners."""
+    """What a leg changes: what was posted, or what is pending. A pending leg holds points; a voided one ends that."""
 
     POSTED = 1
+    PENDING = 2
+    VOIDED = 3
+
+
+class Mark(IntFlag):
+    """What an account is marked with: whether it, or its customer, is frozen, and whether its customer owes points."""
+
+    FROZEN = 1
+    CUSTOMER_FROZEN = 2
+    DEBT = 4
 
 
 class Account:
-    """One account with its cumulative counters; the batch that holds it under the journal's lock may change it."""
+    """One account with its cumulative counters; the batch that holds it under the journal's lock may change it.
 
-    __slots__ = ("credits", "currency", "debits", "id", "kind", "owner", "pending_credits", "pending_debits")
+    ``aged``: how much of the balance is in lots; the rest never ends. ``marks``: of ``Mark``.
+    """
+
+    __slots__ = (
+        "aged",
+        "credits",
+        "currency",
+        "debits",
+        "id",
+        "kind",
+        "marks",
+        "owner",
+        "pending_credits",
+        "pending_debits",
+    )
 
     def __init__(
         self,
@@ -71,6 +103,8 @@ class Account:
         credits: int = 0,
         pending_debits: int = 0,
         pending_credits: int = 0,
+        aged: int = 0,
+        marks: int = 0,
     ) -> None:
         self.id = id
         self.kind = kind
@@ -80,6 +114,8 @@ class Account:
         self.credits = credits
         self.pending_debits = pending_debits
         self.pending_credits = pending_credits
+        self.aged = aged
+        self.marks = marks
 
     @property
     def balance(self) -> int:
@@ -100,14 +136,31 @@ class Customer(msgspec.Struct, frozen=True):
     reference: str | None
 
 
+class Piece(msgspec.Struct, frozen=True):
+    """Some points of a lot: when they are gone (``hub.expiry.NEVER``: not), when they were earned, and their origin
+    (``hub.ledger.lots.Origin`` as text)."""
+
+    expires_at: datetime
+    earned_at: datetime
+    origin: str
+    amount: int
+
+
 class Leg(msgspec.Struct, frozen=True):
-    """An amount from account ``debit`` to ``credit``, both of one currency. Money legs name their window."""
+    """An amount from account ``debit`` to ``credit``, both of one currency. Money legs name their window.
+
+    ``taken`` and ``given``: the lots that the amount comes out of, in the order in which they were used, and goes into;
+    what they do not account for never ends and has no lot.
+    """
 
     debit: Account
     credit: Account
     amount: int
     purpose: Purpose
     window: int | None
+    phase: Phase = Phase.POSTED
+    taken: tuple[Piece, ...] = ()
+    given: tuple[Piece, ...] = ()
 
 
 class Movement(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +182,55 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     subject: int | None = None
     earned_at: datetime | None = None
     expires_at: datetime | None = None
+
+
+class HoldKind(IntEnum):
+    """Why points are pending: promised until an instant, or frozen until somebody decides."""
+
+    HOLD = 1
+    FREEZE = 2
+
+
+class HoldStatus(StrEnum):
+    """A hold's life; it is resolved once."""
+
+    HELD = "HELD"
+    CAPTURED = "CAPTURED"
+    RELEASED = "RELEASED"
+    EXPIRED = "EXPIRED"
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """Points of a customer that are not to be spent. ``id`` is also that of the movement that made them pending.
+
+    ``captured``: what was taken of ``amount`` when it was resolved. ``shortfall``: what was to be frozen and was not
+    there. ``resolved_by``: the movement that ended it.
+    """
+
+    id: int
+    kind: HoldKind
+    at: datetime
+    credential: int
+    for_institution: int
+    customer: Customer
+    currency: str
+    amount: int
+    shortfall: int
+    expires_at: datetime
+    status: HoldStatus = HoldStatus.HELD
+    captured: int = 0
+    resolved_by: int | None = None
+
+    def status_at(self, at: datetime) -> HoldStatus:
+        """The status at ``at``: a hold whose time is over is expired, whether or not that was posted."""
+        return HoldStatus.EXPIRED if self.status is HoldStatus.HELD and self.expires_at <= at else self.status
+
+
+class HoldAct(msgspec.Struct, frozen=True):
+    """What was done to a hold: the movement ``id`` made, captured or released it."""
+
+    id: int
+    hold: Hold
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from hub.access import Credential, Right, require
 from hub.currencies import PointCurrency
 from hub.errors import (
     Duplicate,
+    Frozen,
     InsufficientPoints,
     InvalidInput,
     LimitExceeded,
@@ -15,7 +16,7 @@ from hub.errors import (
 from hub.institutions import Institution, Status, is_below
 from hub.ledger.book import Book, Draft
 from hub.ledger.commands import Party
-from hub.ledger.records import Account, AccountKind, Customer
+from hub.ledger.records import Account, AccountKind, Customer, Mark
 from hub.money import UnknownMoney, minor_unit
 from hub.points import render
 
@@ -113,13 +114,26 @@ def spendable(draft: Draft, customer: Customer, of: PointCurrency, amount: int) 
     """The customer's account, with at least ``amount`` available.
 
     Raises:
+        Frozen: nothing may leave the account, or anything of its customer's.
         InsufficientPoints: with what is available.
     """
     found = draft.book.accounts.get((AccountKind.CUSTOMER, customer.id, of.code))
+    if found is not None and found.marks:
+        unfrozen(found)
     available = found.available if found is not None else 0
     if found is None or available < amount:
         raise InsufficientPoints(available=render(available, of.scale), requested=render(amount, of.scale))
     return found
+
+
+def unfrozen(account: Account) -> None:
+    """Pass if points may leave the account.
+
+    Raises:
+        Frozen: it, or its customer, is frozen.
+    """
+    if account.marks & (Mark.FROZEN | Mark.CUSTOMER_FROZEN):
+        raise Frozen(currency=account.currency)
 
 
 def fresh_reference(book: Book, party: Party, home: Institution) -> None:

@@ -15,9 +15,20 @@ from hub.errors import (
     InsufficientPoints,
     NotFound,
 )
-from hub.ledger import commands, resolve
+from hub.ledger import ageing, commands, lapse, lots, resolve
 from hub.ledger.book import Book, Draft, Original
-from hub.ledger.records import AccountKind, Conversion, ConversionStatus, Customer, Movement, MovementKind, Purpose
+from hub.ledger.records import (
+    AccountKind,
+    Conversion,
+    ConversionStatus,
+    Customer,
+    Leg,
+    Movement,
+    MovementKind,
+    Phase,
+    Piece,
+    Purpose,
+)
 from hub.points import parse_positive, render, share
 
 
@@ -59,24 +70,71 @@ def reverse(book: Book, command: commands.Reverse) -> Draft:
         money=done.money,
         value=_part(done.value, before, after, done.amount),
         fee=_part(done.fee, before, after, done.amount),
-        subject=done.id if original.conversion is None else original.conversion.id,
+        subject=command.id,
     )
     for leg in original.legs:
-        part = share(after, done.amount, leg.amount) - share(before, done.amount, leg.amount)
-        if leg.purpose is Purpose.POINTS:
-            if leg.credit.kind == AccountKind.CUSTOMER and leg.credit.available < part:
-                raise _spent(book, command.actor, done, leg.credit.available, part, of.scale)
-            draft.points(movement.id, leg.credit, leg.debit, part)
-        else:
-            draft.money(movement.id, leg.credit.owner, leg.debit.owner, leg.debit.currency, part, leg.purpose)
+        if leg.phase is not Phase.POSTED:
+            continue
+        was, now = share(before, done.amount, leg.amount), share(after, done.amount, leg.amount)
+        if leg.purpose is not Purpose.POINTS:
+            draft.money(movement.id, leg.credit.owner, leg.debit.owner, leg.debit.currency, now - was, leg.purpose)
+            continue
+        if leg.credit.kind == AccountKind.CUSTOMER:
+            resolve.unfrozen(leg.credit)
+            if leg.credit.available < now - was:
+                raise _spent(book, command.actor, done, leg.credit.available, now - was, of.scale)
+        _post_back(draft, movement.id, leg, was, now)
+    draft.movements.append(movement)
+    for leg in original.legs:
+        if leg.taken and leg.phase is Phase.POSTED:
+            lapse.expire(draft, leg.debit)
     resolve.within_caps(draft, command.actor)
     if original.conversion is not None:
         _convert_back(draft, original.conversion, before, after)
-    draft.movements.append(movement)
     draft.memos.append((movement.id, command.reason))
     draft.reversed = (command.id or 0, after)
     draft.result = movement
     return draft
+
+
+def _post_back(draft: Draft, movement: int, leg: Leg, before: int, after: int) -> None:
+    """Units ``before`` to ``after`` of a leg of points, counted from its end: what was used last comes back first.
+
+    Points are taken from the lots into which they went as far as these hold them, and then like any others; they go
+    back to the lots out of which they came.
+    """
+    taken = _taken_back(draft, leg, before, after)
+    given = lots.middle(leg.taken, leg.amount, before, after, backwards=True)
+    if given:
+        of = draft.book.configuration.currency(leg.debit.currency)
+        given = ageing.returned(given, of, draft.book.at) if of is not None else given
+    draft.points(movement, leg.credit, leg.debit, after - before, taken, given)
+
+
+def _taken_back(draft: Draft, leg: Leg, before: int, after: int) -> tuple[Piece, ...]:
+    account = leg.credit
+    if account.kind != AccountKind.CUSTOMER or not (account.aged or draft.lots):
+        return ()
+    mine = draft.lots_of(account)
+    wanted = lots.middle(leg.given, leg.amount, before, after, backwards=True)
+    plain = after - before - lots.total(wanted)
+    pieces: list[Piece] = []
+    lacking = 0
+    for piece in wanted:
+        lot = mine.get((account.id, piece.expires_at, piece.origin))
+        there = min(piece.amount, lot.free) if lot is not None and lot.expires_at > draft.book.at else 0
+        lacking += piece.amount - there
+        if there:
+            pieces.append(msgspec.structs.replace(piece, amount=there))
+    # What had no lot comes out of what has none, as far as there is.
+    unaged = account.available - sum(lot.free for lot in mine.values()) - draft.book.lots_beyond.get(account.id, 0)
+    lacking += max(0, plain - unaged)
+    if lacking:
+        left = {key: lot.copy() for key, lot in mine.items()}
+        for piece in pieces:
+            left[account.id, piece.expires_at, piece.origin].amount -= piece.amount
+        pieces.extend(lots.take(left.values(), lacking, draft.book.at))
+    return lots.merged(pieces)
 
 
 def _spent(book: Book, actor: int, done: Movement, available: int, part: int, scale: int) -> InsufficientPoints:

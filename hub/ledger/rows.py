@@ -19,6 +19,9 @@ from hub.ledger.records import (
     Conversion,
     ConversionStatus,
     Customer,
+    Hold,
+    HoldKind,
+    HoldStatus,
     Movement,
     MovementKind,
     Net,
@@ -106,6 +109,31 @@ async def movements(connection: AsyncConnection, where: ColumnElement[bool]) -> 
             subject=row["subject_id"],
             earned_at=row["earned_at"],
             expires_at=row["expires_at"],
+        )
+        for row in found
+    }
+
+
+async def holds(connection: AsyncConnection, where: ColumnElement[bool]) -> dict[int, Hold]:
+    """Holds and freezes that meet a condition on their table, in order."""
+    table = tables.hold
+    found = (await connection.execute(_with_time(table).where(where).order_by(table.c.id))).mappings().all()
+    people = await customers(connection, {row["customer_id"] for row in found})
+    return {
+        row["id"]: Hold(
+            id=row["id"],
+            kind=HoldKind(row["kind"]),
+            at=row["at"],
+            credential=row["credential_id"],
+            for_institution=row["for_institution_id"],
+            customer=people[row["customer_id"]],
+            currency=row["currency"],
+            amount=row["amount"],
+            shortfall=row["shortfall"],
+            expires_at=row["expires_at"],
+            status=HoldStatus(row["status"]),
+            captured=row["captured"],
+            resolved_by=row["resolved_by"],
         )
         for row in found
     }

@@ -14,7 +14,8 @@ from hub.ledger.book import Book, Draft
 from hub.ledger.commands import Command, Keyed
 from hub.ledger.decide import Outcome
 from hub.ledger.journal import Head, Row
-from hub.ledger.records import Account, Conversion, Customer, Leg, Movement, Phase, Position, Quote, Window
+from hub.ledger.lots import Lot, LotKey
+from hub.ledger.records import Account, Conversion, Customer, Hold, Leg, Movement, Phase, Position, Quote, Window
 from hub.ledger.rows import figures_columns
 from hub.ledger.writes import WRITES, Tables, closing_statement, statement
 
@@ -27,6 +28,8 @@ class Batch:
         self.rows: dict[str, list[Row]] = {}
         self._accounts: dict[int, Account] = {}
         self._new_accounts: dict[int, Account] = {}
+        self._lots: dict[LotKey, Lot] = {}
+        self._holds: dict[int, Hold] = {}
         self._quotes: dict[int, Quote] = {}
         self._conversions: dict[int, Conversion] = {}
         self._windows: dict[int, Window] = {}
@@ -61,6 +64,10 @@ class Batch:
             self._movement(moved)
         if posted:
             self._legs(posted)
+        if draft.lots:
+            self._lots.update(draft.lots)
+        if draft.holds:
+            self._holds.update((held.id, held) for held in draft.holds)
         if draft.memos:
             self.rows.setdefault("memo", []).extend(draft.memos)
         for key in draft.positions:
@@ -129,7 +136,7 @@ class Batch:
                 (
                     movement,
                     n,
-                    int(Phase.POSTED),
+                    int(leg.phase),
                     int(leg.purpose),
                     debit.id,
                     credit.id,
@@ -139,6 +146,21 @@ class Batch:
                     leg.window,
                 )
             )
+            if leg.taken or leg.given:
+                self._lot_entries(movement, n, leg)
+
+    def _lot_entries(self, movement: int, n: int, leg: Leg) -> None:
+        """What a leg takes out of lots, pins or frees there, and puts into lots."""
+        entries = self.rows.setdefault("lot_entry", [])
+        posted = leg.phase is Phase.POSTED
+        sign = -1 if leg.phase is not Phase.PENDING else 1
+        place = 0
+        for account, pieces, factor in ((leg.debit, leg.taken, sign), (leg.credit, leg.given, 1)):
+            for piece in pieces:
+                amount, held = (factor * piece.amount, 0) if posted else (0, factor * piece.amount)
+                lot = (account.id, piece.expires_at, piece.origin, piece.earned_at)
+                entries.append((movement, n, place, *lot, amount, held))
+                place += 1
 
     def _outcome(self, command: Keyed, outcome: Outcome, digest: bytes) -> None:
         refusal, result = outcome.refusal, outcome.result
@@ -163,6 +185,15 @@ class Batch:
             self._row("account", (account.id, account.kind, account.owner, account.currency, *_counters(account)))
         for account in self._accounts.values():
             self._row("account counters", (account.id, *_counters(account)))
+        for lot in self._lots.values():
+            self._lot(lot)
+        for held in self._holds.values():
+            if batch_of(held.id) != book.batch:
+                self._row("hold end", (held.id, held.status.value, held.captured, held.resolved_by))
+                continue
+            by = (held.id, int(held.kind), held.credential, held.for_institution, held.customer.id)
+            what = (held.currency, held.amount, held.shortfall, held.expires_at)
+            self._row("hold", (*by, *what, held.status.value, held.captured, held.resolved_by))
         for offer in self._quotes.values():
             if batch_of(offer.id) != book.batch:
                 self._row("quote use", (offer.id, offer.used_by, offer.cancelled))
@@ -191,6 +222,15 @@ class Batch:
             self._row("bonus_use", (rate, bonus, customer, used))
         for key, position in self._positions.items():
             self._row("position", (*key, position.debits, position.credits, position.subtree))
+
+    def _lot(self, lot: Lot) -> None:
+        if not lot.known:
+            if lot.amount or lot.held:
+                self._row("lot", (*lot.key, lot.earned_at, lot.id, lot.amount, lot.held))
+        elif lot.amount:
+            self._row("lot change", (*lot.key, lot.earned_at, lot.amount, lot.held))
+        else:
+            self._row("lot end", lot.key)
 
     async def save(self, driver: Any, head: Head) -> bytes | None:
         """Write the batch and its journal entry in the open transaction that holds ``head``'s lock; answers the entry's
@@ -246,11 +286,12 @@ class Batch:
                 continue
             width = len(part.columns)
             hashed[part.table.name] = found if len(found[0]) == width else [row[:width] for row in found]
-        for name in ("account", "quote", "conversion", "settlement_window"):
+        for name in ("account", "hold", "quote", "conversion", "settlement_window"):
             if name in hashed:
                 hashed[name].sort(key=lambda row: row[0])
         return hashed
 
 
-def _counters(account: Account) -> tuple[int, int, int, int]:
-    return account.debits, account.credits, account.pending_debits, account.pending_credits
+def _counters(account: Account) -> tuple[int, ...]:
+    pending = (account.pending_debits, account.pending_credits)
+    return account.debits, account.credits, *pending, account.aged, account.marks

@@ -33,7 +33,8 @@ class Write:
     """How rows go into a table: the columns they come in, and the columns that an existing row takes over.
 
     No ``updates``: rows are only inserted, and a column that is null in all of them is left out. ``updates`` without
-    ``upsert``: the rows exist, found by their first column, which is ``id``.
+    ``upsert``: the rows exist, found by ``keys``. With ``upsert`` an existing row takes the ``updates`` over, adds
+    ``sums`` to what it has, and keeps the least of ``least``. ``deletes``: the rows named by the columns go.
     """
 
     name: str
@@ -41,6 +42,10 @@ class Write:
     columns: tuple[str, ...]
     updates: tuple[str, ...] = ()
     upsert: bool = False
+    keys: tuple[str, ...] = ("id",)
+    sums: tuple[str, ...] = ()
+    least: tuple[str, ...] = ()
+    deletes: bool = False
 
     def sql(self, columns: Iterable[str], first_parameter: int) -> str:
         """The write of these columns, whose arrays are the parameters from the first one on."""
@@ -50,17 +55,23 @@ class Write:
         )
         listed = ", ".join(f'"{column}"' for column in columns)
         name = self.table.name
+        rows = f"unnest({arrays}) AS u ({listed})"
+        # The rows are named twice, so that they are found by their key and only then joined.
+        found = f"t.journal_id = {JOURNAL_ID} AND t.{self.keys[0]} = ANY(${first_parameter}::text::bigint[])"
+        found += "".join(f" AND t.{key} = u.{key}" for key in self.keys)
+        if self.deletes:
+            return f"DELETE FROM {name} t USING {rows} WHERE {found}"
         if self.updates and not self.upsert:
             changes = ", ".join(f'"{column}" = u."{column}"' for column in self.updates)
-            # The rows are named twice, so that they are found by their key and only then joined.
-            return (
-                f"UPDATE {name} t SET {changes} FROM unnest({arrays}) AS u ({listed})"
-                f" WHERE t.journal_id = {JOURNAL_ID} AND t.id = ANY(${first_parameter}::text::bigint[]) AND t.id = u.id"
-            )
+            return f"UPDATE {name} t SET {changes} FROM {rows} WHERE {found}"
         insert = f"INSERT INTO {name} (journal_id, {listed}) SELECT {JOURNAL_ID}, * FROM unnest({arrays})"
         if self.upsert:
             keys = [f'"{column.name}"' for column in self.table.primary_key.columns]
-            changes = ", ".join(f'"{column}" = excluded."{column}"' for column in self.updates)
+            changes = ", ".join(
+                [f'"{column}" = excluded."{column}"' for column in self.updates]
+                + [f'"{column}" = {name}."{column}" + excluded."{column}"' for column in self.sums]
+                + [f'"{column}" = least({name}."{column}", excluded."{column}")' for column in self.least]
+            )
             insert += f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
         return insert
 
@@ -77,7 +88,7 @@ class Write:
         return {
             column: whole_numbers(values) if self.is_whole(column) else values
             for column, values in zip(self.columns, zip(*rows, strict=True), strict=True)
-            if self.updates or values.count(None) < len(values)
+            if self.updates or self.deletes or values.count(None) < len(values)
         }
 
 
@@ -85,7 +96,8 @@ def _inserts(hashed: journal.Hashed, *more: str) -> Write:
     return Write(hashed.table.name, hashed.table, tuple(column.name for column in hashed.columns) + more)
 
 
-_COUNTERS = ("debits_posted", "credits_posted", "debits_pending", "credits_pending")
+_COUNTERS = ("debits_posted", "credits_posted", "debits_pending", "credits_pending", "aged", "marks")
+_LOT = ("account_id", "expires_at", "origin")
 _BY_NAME = {hashed.table.name: hashed for hashed in journal.HASHED}
 WRITES: dict[str, Write] = {
     write.name: write
@@ -99,6 +111,30 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["movement"]),
         Write("memo", tables.memo, ("movement_id", "text")),
         _inserts(_BY_NAME["leg"]),
+        _inserts(_BY_NAME["lot_entry"]),
+        Write(
+            "lot",
+            tables.lot,
+            (*_LOT, "earned_at", "id", "amount", "held"),
+            upsert=True,
+            sums=("amount", "held"),
+            least=("earned_at",),
+        ),
+        Write(
+            "lot change",
+            tables.lot,
+            (*_LOT, "earned_at", "amount", "held"),
+            ("earned_at", "amount", "held"),
+            keys=_LOT,
+        ),
+        Write("lot end", tables.lot, _LOT, keys=_LOT, deletes=True),
+        _inserts(_BY_NAME["hold"], "status", "captured", "resolved_by"),
+        Write(
+            "hold end",
+            tables.hold,
+            ("id", "status", "captured", "resolved_by"),
+            ("status", "captured", "resolved_by"),
+        ),
         _inserts(_BY_NAME["quote"], "used_by", "cancelled"),
         Write("quote use", tables.quote, ("id", "used_by", "cancelled"), ("used_by", "cancelled")),
         _inserts(_BY_NAME["conversion"], "status", "changed_in", "completed_at"),

@@ -1,8 +1,13 @@
 """Configuring point currencies. By the issuer's administrator, or the operator for it. Pure."""
 
+from dataclasses import replace
+
+import msgspec
+
 from hub.access import Right
-from hub.currencies import HOSTED, Expiry, ExpiryKind, PointCurrency
+from hub.currencies import HOSTED, Expiry, ExpiryKind, PointCurrency, Policy
 from hub.errors import Duplicate, InvalidAmount, InvalidInput
+from hub.expiry import is_zone
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.records import AccountKind
@@ -12,6 +17,7 @@ from hub.registry import checks
 
 PRICE_MAX = 10 ** (PRICE_SCALE + 9)  # a thousand million of money for one point
 MONTHS_MAX = 1200
+DAYS_MAX = 3660
 
 
 def register(book: Book, command: commands.RegisterPointCurrency) -> Draft:
@@ -19,7 +25,7 @@ def register(book: Book, command: commands.RegisterPointCurrency) -> Draft:
 
     Raises:
         Duplicate: the code is taken.
-        InvalidInput: scale, expiry or adapter are none, or the code is that of money.
+        InvalidInput: scale, expiry, time zone, policy or adapter are none, or the code is that of money.
         InvalidAmount: the unit value is not positive or has more than 12 decimals.
         UnknownCurrency: the unit value's currency is not in ISO 4217.
     """
@@ -36,6 +42,8 @@ def register(book: Book, command: commands.RegisterPointCurrency) -> Draft:
         raise InvalidInput(scale=command.scale)
     if command.adapter != HOSTED:
         raise InvalidInput(adapter=command.adapter)
+    if not is_zone(command.time_zone):
+        raise InvalidInput(timeZone=command.time_zone)
     resolve.money(command.unit_value.currency)
     value = parse(command.unit_value.amount, PRICE_SCALE)
     if not 0 < value <= PRICE_MAX:
@@ -54,11 +62,38 @@ def register(book: Book, command: commands.RegisterPointCurrency) -> Draft:
         cashable=command.cashable,
         rate_consent=command.rate_consent,
         adapter=command.adapter,
+        time_zone=command.time_zone,
+        policy=_policy(Policy(), command.policy),
     )
     draft.nouns.append(of)
     draft.account(AccountKind.ISSUANCE, issuer.id, of.code)
     draft.result = of
     return draft
+
+
+def set_policy(book: Book, command: commands.SetPointsPolicy) -> Draft:
+    """Change how a currency's points are kept, from the next act on.
+
+    Raises:
+        InvalidInput: a number of days is out of range.
+    """
+    of = resolve.currency(book, command.currency)
+    resolve.allow(book, command.actor, Right.CONFIGURE, of.issuer)
+    draft = Draft(book)
+    changed = replace(of, policy=_policy(of.policy, command.policy))
+    draft.nouns.append(changed)
+    draft.result = changed
+    return draft
+
+
+def _policy(before: Policy, terms: commands.PolicyTerms) -> Policy:
+    given = {name: value for name, value in msgspec.structs.asdict(terms).items() if value is not None}
+    policy = replace(before, **given)
+    ranges = {"holdDaysMax": (policy.hold_days_max, 1), "graceDays": (policy.grace_days, 0)}
+    for name, (days, least) in {**ranges, "noticeDays": (policy.notice_days, 0)}.items():
+        if not least <= days <= DAYS_MAX:
+            raise InvalidInput(**{name: days})
+    return policy
 
 
 def _expiry(kind: ExpiryKind, months: int | None) -> Expiry:

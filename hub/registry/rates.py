@@ -144,6 +144,8 @@ def _terms(
         accepted_by=(),
         decided_by=None,
         reason=None,
+        life=command.life,
+        allows_cashout=command.allows_cashout,
     )
 
 

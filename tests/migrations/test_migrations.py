@@ -17,7 +17,9 @@ from hub.migrate import differences, migrate, newest
 from hub.setup import AlreadySetUp, set_up
 from tests.conftest import Hub, driver_url
 
-GROUPS = {table.name for group in (tables.APPEND_ONLY, tables.UPDATABLE, tables.ERASABLE) for table in group}
+GROUPS = {
+    table.name for group in (tables.APPEND_ONLY, tables.UPDATABLE, tables.DERIVED, tables.ERASABLE) for table in group
+}
 
 
 @asynccontextmanager
@@ -113,7 +115,7 @@ async def test_migrating_a_hub_that_is_in_use_keeps_everything(hub: Hub) -> None
 
 async def test_every_table_is_in_one_group_of_grants() -> None:
     assert sorted(GROUPS) == sorted(tables.metadata.tables)
-    assert len(GROUPS) == len(tables.APPEND_ONLY) + len(tables.UPDATABLE) + len(tables.ERASABLE)
+    assert len(GROUPS) == len(tables.APPEND_ONLY) + len(tables.UPDATABLE) + len(tables.DERIVED) + len(tables.ERASABLE)
 
 
 APPEND_ONLY = [table.name for table in tables.APPEND_ONLY]
@@ -173,7 +175,7 @@ async def test_the_servers_role_makes_no_tables_or_functions(addresses: Addresse
 
 
 async def test_a_customers_account_below_zero_is_refused_by_the_database_as_well(addresses: Addresses) -> None:
-    row = "INSERT INTO account VALUES (1, $1, $2, $1, 'BP', $3, $4, $5, 0)"
+    row = "INSERT INTO account VALUES (1, $1, $2, $1, 'BP', $3, $4, $5, 0, 0, 0)"
     async with connected(addresses.server) as server:
         await server.execute(row, 1, 1, 100, 100, 0)  # a customer's, down to nothing
         with pytest.raises(asyncpg.CheckViolationError):

@@ -3,6 +3,7 @@
 import pytest
 
 from hub.currencies import Expiry, ExpiryKind, PointCurrency, RateConsent
+from hub.holdings import Holding
 from hub.ledger.records import Account, Exposure
 from hub.money import UnknownMoney, format_price
 from schema.amounts import to_money, to_percent, to_points, to_price, to_units
@@ -83,9 +84,10 @@ def test_what_is_not_there_is_not_shown() -> None:
 
 def test_what_is_held_is_not_available() -> None:
     account = Account(1, 1, 2, "BP", debits=100, credits=1000, pending_debits=250, pending_credits=7)
-    balance = to_balance(account, currency(2))
-    # 10.00 - 1.00 = 9.00, of which 2.50 are held; what is on its way does not count
-    assert (balance.total, balance.available, balance.held, balance.lots) == ("9.00", "6.50", "2.50", [])
+    balance = to_balance(Holding(account, total=890, held=250, frozen=40, debt=3), currency(2))
+    # of 10.00 - 1.00 = 9.00 there is 0.10 over, 2.50 are held and 0.40 are frozen; what is on its way does not count
+    assert (balance.total, balance.available, balance.held) == ("8.90", "6.00", "2.50")
+    assert (balance.frozen, balance.debt) == ("0.40", "0.03")
 
 
 def test_what_is_left_of_a_cap_can_be_less_than_nothing() -> None:

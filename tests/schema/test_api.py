@@ -208,7 +208,13 @@ async def test_the_whole_story(client: Client) -> None:
     # What they hold: 1000.50 - 250 - 100 + 100 - 50 = 700.50, and 11 + 4 - 4 - 5 = 6
     alice = await bank.ask(CUSTOMER, institution="BANK", reference="alice")
     assert alice["balances"] == [
-        {"currency": {"code": "BP"}, "total": "700.50", "available": "700.50", "held": "0.00", "lots": []}
+        {
+            "currency": {"code": "BP"},
+            "total": "700.50",
+            "available": "700.50",
+            "held": "0.00",
+            "lots": [{"amount": "700.50"}],
+        }
     ]
     circulation = await air.ask('{ pointCurrency(code: "BP") { circulation { amount } } }')
     assert circulation == {"circulation": {"amount": "750.50"}}

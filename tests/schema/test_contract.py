@@ -22,17 +22,6 @@ from schema.api import sdl
 CONTRACT = Path(__file__).with_name("contract.graphql")
 COMMITTED = Path(__file__).parents[2] / "schema" / "schema.graphql"
 
-# Holds come with an issue of their own; nothing else of the contract may be missing.
-ABSENT = {
-    "Mutation.holdPoints": "HoldResult!",
-    "Mutation.holdPoints(input)": "HoldPointsInput!",
-    "Mutation.captureHold": "HoldResult!",
-    "Mutation.captureHold(input)": "CaptureHoldInput!",
-    "Mutation.releaseHold": "HoldResult!",
-    "Mutation.releaseHold(input)": "ReleaseHoldInput!",
-}
-ABSENT_TYPES = {"HoldPointsInput", "CaptureHoldInput", "ReleaseHoldInput", "Hold", "HoldStatus", "HoldResult"}
-
 
 def facts(text: str) -> dict[str, str]:
     """Everything that a client can rely on in an SDL, by its place."""
@@ -99,22 +88,8 @@ def test_the_contract_is_read_whole(contract: dict[str, str]) -> None:
 
 
 def test_the_sdl_holds_the_contract(ours: dict[str, str], contract: dict[str, str]) -> None:
-    different = {
-        place: (fact, ours.get(place))
-        for place, fact in contract.items()
-        if ours.get(place) != fact and not is_of_holds(place)
-    }
+    different = {place: (fact, ours.get(place)) for place, fact in contract.items() if ours.get(place) != fact}
     assert different == {}
-
-
-def is_of_holds(place: str) -> bool:
-    return place in ABSENT or place.partition(".")[0].partition("|")[0].partition("&")[0] in ABSENT_TYPES
-
-
-def test_what_is_absent_is_absent(ours: dict[str, str], contract: dict[str, str]) -> None:
-    assert {place: contract[place] for place in ABSENT} == ABSENT
-    assert contract.keys() >= ABSENT_TYPES
-    assert not (ABSENT.keys() | ABSENT_TYPES) & ours.keys()
 
 
 def test_what_is_more_than_the_contract_breaks_no_client(ours: dict[str, str], contract: dict[str, str]) -> None:

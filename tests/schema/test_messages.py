@@ -15,7 +15,7 @@ REASONS = re.findall(
     QUOTE_USED QUOTE_CANCELLED TOO_MANY_QUOTES SLIPPAGE TRANSFER_FORBIDDEN CASHOUT_FORBIDDEN FROZEN SUSPENDED
     HOLD_EXPIRED HOLD_RESOLVED EXCEEDS_HELD EXCEEDS_ORIGINAL ALREADY_REVERSED NOT_FOUND DUPLICATE ORG_CYCLE
     UNKNOWN_CURRENCY INVALID_INPUT IDEMPOTENCY_CONFLICT WINDOW_CLOSED WINDOW_ORDER PARTNER_REFUSED
-    PARTNER_UNAVAILABLE RETRY_LATER
+    PARTNER_UNAVAILABLE RETRY_LATER POINTS_EXPIRED
     """,
 )
 
@@ -24,7 +24,7 @@ def fields(sentence: Sentence) -> set[str | None]:
     return {field for _, field, _, _ in string.Formatter().parse(sentence.full or "") if field is not None}
 
 
-def test_the_contracts_reasons_are_all_there_and_no_others() -> None:
+def test_every_reason_is_there_and_no_other() -> None:
     assert set(MESSAGES) == set(REASONS)
 
 

@@ -1,0 +1,199 @@
+"""Lot rows: the lots and holds that a batch needs, read under the journal's lock.
+
+Nothing is asked for accounts without lots and pending points. Of an account that spends, the lots are read in the order
+of spending as far as the batch's amounts reach, whole groups of one end at a time, and all that are over; so an account
+with ten thousand lots costs what its spending takes. Lots into which points only go need not be read.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub import tables
+from hub.errors import InvalidAmount
+from hub.ledger import rows
+from hub.ledger.book import Book
+from hub.ledger.journal import JOURNAL_ID
+from hub.ledger.lots import Lot
+from hub.ledger.needs import Needs
+from hub.ledger.records import (
+    Account,
+    AccountKind,
+    HoldAct,
+    HoldKind,
+    HoldStatus,
+    Movement,
+    MovementKind,
+    Phase,
+    Piece,
+)
+from hub.ledger.rows import whole_numbers
+from hub.points import parse_positive
+
+_COLUMNS = "account_id, expires_at, origin, earned_at, id, amount, held"
+
+# Per account its lots that are over, and those whose predecessors hold less than is wanted; with what is free in all.
+_LOTS = f"""
+SELECT {_COLUMNS}, free_in_all
+FROM unnest($1::text::bigint[], $2::text::bigint[]) AS wanted (account, units)
+CROSS JOIN LATERAL (
+    SELECT {_COLUMNS},
+           coalesce(sum(amount - held) FILTER (WHERE expires_at > $3) OVER (ORDER BY expires_at), 0)
+           - coalesce(sum(amount - held) FILTER (WHERE expires_at > $3) OVER (PARTITION BY expires_at), 0) AS before,
+           sum(amount - held) OVER () AS free_in_all
+    FROM lot WHERE journal_id = {JOURNAL_ID} AND account_id = wanted.account
+) l
+WHERE before < units OR expires_at <= $3
+"""
+
+_LOTS_OF = f"""
+SELECT DISTINCT {", ".join(f"l.{column}" for column in _COLUMNS.split(", "))}
+FROM lot_entry e JOIN lot l USING (journal_id, account_id, expires_at, origin)
+WHERE e.journal_id = {JOURNAL_ID} AND e.movement_id = ANY($1::text::bigint[])
+"""
+
+
+async def hold_acts(connection: AsyncConnection, done: dict[int, Movement]) -> dict[int, HoldAct]:
+    """What was done to holds, by the movement that did it."""
+    held = {
+        id: id if moved.kind in (MovementKind.HOLD, MovementKind.FREEZE) else moved.subject
+        for id, moved in done.items()
+        if moved.kind in _HOLD_KINDS
+    }
+    if not held:
+        return {}
+    found = await rows.holds(connection, tables.hold.c.id.in_(held.values()))
+    return {id: HoldAct(id, found[of]) for id, of in held.items() if of in found}
+
+
+_HOLD_KINDS = (MovementKind.HOLD, MovementKind.FREEZE, MovementKind.CAPTURE, MovementKind.RELEASE)
+
+
+async def holds(connection: AsyncConnection, book: Book, needs: Needs) -> None:
+    """Holds that are to be resolved, and whose accounts that takes."""
+    if not needs.holds:
+        return
+    found = await rows.holds(connection, tables.hold.c.id.in_(needs.holds))
+    book.holds.update(found)
+    for held in found.values():
+        needs.owners.add(held.customer.id)
+        needs.issuer(held.currency)
+    needs.owners.update(book.customers[one].id for one in needs.takers if one in book.customers)
+
+
+async def lots(connection: AsyncConnection, driver: Any, book: Book, needs: Needs) -> set[int]:
+    """Lots, pins, and holds that are over, of the loaded accounts that spend; answers whose accounts that takes
+    besides."""
+    before = set(needs.institutions)
+    spenders = _spenders(book, needs)
+    pending = {account.owner for account in spenders if account.pending_debits}
+    if pending:
+        hold = tables.hold
+        over = await rows.holds(
+            connection,
+            and_(
+                hold.c.customer_id.in_(pending),
+                hold.c.status == HoldStatus.HELD.value,
+                hold.c.kind == int(HoldKind.HOLD),
+                hold.c.expires_at <= book.at,
+            ),
+        )
+        mine = {(account.owner, account.currency) for account in spenders}
+        book.holds.update((id, held) for id, held in over.items() if (held.customer.id, held.currency) in mine)
+    if book.holds:
+        for id, (pins, _) in (await pieces(connection, book.holds)).items():
+            book.pins[id] = pins
+        _take(book, await driver.fetch(_LOTS_OF, whole_numbers(book.holds)))
+    if book.originals:
+        _take(book, await driver.fetch(_LOTS_OF, whole_numbers(one.movement.id for one in book.originals.values())))
+    wanted = {account.id: units for account, units in spenders.items() if account.aged}
+    if wanted:
+        found = await driver.fetch(_LOTS, whole_numbers(wanted), whole_numbers(wanted.values()), book.at)
+        _take(book, found)
+        for row in found:
+            loaded = sum(lot.free for lot in book.lots[row["account_id"]].values())
+            book.lots_beyond[row["account_id"]] = int(row["free_in_all"]) - loaded
+    await _lapsing(connection, book, needs)
+    return needs.institutions - before
+
+
+async def _lapsing(connection: AsyncConnection, book: Book, needs: Needs) -> None:
+    """Whose points are over, and the issuers that get them."""
+    accounts = {account.id: account for account in book.accounts.values()}
+    over = [
+        accounts[number]
+        for number, found in book.lots.items()
+        if number in accounts and any(lot.expires_at <= book.at for lot in found.values())
+    ]
+    for currency in {account.currency for account in over} | {held.currency for held in book.holds.values()}:
+        needs.issuer(currency)
+    if over:
+        book.people.update(await rows.customers(connection, {account.owner for account in over}))
+
+
+def _spenders(book: Book, needs: Needs) -> dict[Account, int]:
+    """The loaded accounts out of which points may go, and how many the batch may want of each."""
+    found: dict[Account, int] = {}
+    for party, code, amount in needs.spends:
+        of = book.configuration.currency(code)
+        home = book.configuration.institution_codes.get(party.institution)
+        customer = None if home is None else book.customers.get((home, party.reference))
+        account = None if customer is None else book.accounts.get((AccountKind.CUSTOMER, customer.id, code))
+        if account is None or of is None or not (account.aged or account.pending_debits):
+            continue
+        try:
+            found[account] = found.get(account, 0) + parse_positive(amount, of.scale)
+        except InvalidAmount:
+            continue
+    for original in book.originals.values():
+        for leg in original.legs:
+            if leg.credit.kind == AccountKind.CUSTOMER:
+                found[leg.credit] = found.get(leg.credit, 0) + leg.amount
+    if needs.accounts:
+        for account in book.accounts.values():
+            if account.id in needs.accounts:
+                found.setdefault(account, 0)
+    return found
+
+
+def _take(book: Book, found: Iterable[Any]) -> None:
+    for row in found:
+        lot = Lot(*tuple(row)[:7])
+        book.lots.setdefault(lot.account, {}).setdefault(lot.key, lot)
+
+
+async def pieces(
+    connection: AsyncConnection, movements: Collection[int]
+) -> dict[int, tuple[tuple[Piece, ...], tuple[Piece, ...]]]:
+    """What movements' first legs took out of lots, or pinned, and what they put into lots, in order."""
+    by_leg = await leg_pieces(connection, movements)
+    return {movement: found for (movement, n), found in by_leg.items() if n == 0}
+
+
+async def leg_pieces(
+    connection: AsyncConnection, movements: Collection[int]
+) -> dict[tuple[int, int], tuple[tuple[Piece, ...], tuple[Piece, ...]]]:
+    """What legs took out of lots, or pinned there, and what they put into lots, in order; by movement and leg."""
+    if not movements:
+        return {}
+    entry, leg = tables.lot_entry, tables.leg
+    found = await connection.execute(
+        select(entry, leg.c.phase, leg.c.debit_account_id)
+        .join(
+            leg,
+            and_(
+                leg.c.journal_id == entry.c.journal_id, leg.c.movement_id == entry.c.movement_id, leg.c.n == entry.c.n
+            ),
+        )
+        .where(entry.c.journal_id == JOURNAL_ID, entry.c.movement_id.in_(movements))
+        .order_by(entry.c.movement_id, entry.c.n, entry.c.place)
+    )
+    taken: dict[tuple[int, int], tuple[list[Piece], list[Piece]]] = {}
+    for row in found:
+        units = row.amount if row.phase == Phase.POSTED else row.held
+        out_of = row.account_id == row.debit_account_id
+        sides = taken.setdefault((row.movement_id, row.n), ([], []))
+        sides[0 if out_of else 1].append(Piece(row.expires_at, row.earned_at, row.origin, abs(units)))
+    return {key: (tuple(out), tuple(into)) for key, (out, into) in taken.items()}
