@@ -5,10 +5,10 @@ from typing import Annotated
 
 import strawberry
 
-from hub import ids, lookups
+from hub import ids, lookups, statements
 from hub.currencies import PointCurrency
-from hub.lookups import Entry
 from hub.points import render
+from hub.statements import Entry
 from schema.amounts import Points, to_points
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
@@ -48,7 +48,7 @@ class MovementQuery:
             if home is not None and of is not None and reader.sees(home.id):
                 owner = await lookups.customer(reader, home.id, customer.reference)
                 if owner is not None:
-                    found = await lookups.statement(reader, owner.id, of.code, wanted.after, wanted.rows)
+                    found = await statements.statement(reader, owner.id, of.code, wanted.after, wanted.rows)
             currencies = reader.configuration
         return connect(
             found,
@@ -62,7 +62,7 @@ async def movement_by_id(context: Context, id: int) -> Movement | None:
     """A line of a statement, as far as the caller may see it."""
     movement, n, is_credit = id >> (_N_BITS + 1), (id >> 1) & ((1 << _N_BITS) - 1), bool(id & 1)
     async with context.read() as reader:
-        found = await lookups.entry(reader, movement, n, is_credit)
+        found = await statements.entry(reader, movement, n, is_credit)
         if found is None:
             return None
         entry, owner = found
