@@ -3,6 +3,8 @@
     /graphql                     the API (schema.http), dispatched before any router: that alone saves a third
     /settlement/{window}/{institution}/lines.ndjson
                                  the lines behind a report, for whoever may see it
+    /statements/{customer}/{currency}.csv
+                                 a statement of a past period, for whoever may see the customer
     /.well-known/jwks.json       every public key that ever signed a report
     /health/live  /health/ready  whether the process runs; whether it can do its work, and if not why
     /metrics                     what all workers counted
@@ -28,7 +30,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hub import ids
+from hub import ids, lookups, statements
 from hub.db import Database
 from hub.errors import Fault, Unauthenticated
 from hub.ledger import journal
@@ -42,6 +44,10 @@ from schema.api import api
 from schema.context import Context
 from schema.http import GraphQLEndpoint
 from schema.incoming import Incoming
+from schema.scalars import parse_datetime
+from schema.sheets import language, sheet
+from schema.statements import PATH as STATEMENT
+from schema.statements import check_order
 from settlement.publish import Keys, Reports
 from settlement.signing import CURRENT, SigningError, SigningKey
 
@@ -50,7 +56,13 @@ READY_S_MAX: Final = 2
 GRAPHQL: Final = "/graphql"
 LINES: Final = "/settlement/{window}/{code}/lines.ndjson"
 
-_KINDS: Final = {"settlement": "lines", ".well-known": "keys", "health": "health", "metrics": "metrics"}
+_KINDS: Final = {
+    "settlement": "lines",
+    "statements": "statements",
+    ".well-known": "keys",
+    "health": "health",
+    "metrics": "metrics",
+}
 _kind: ContextVar[str] = ContextVar("kind")
 
 log = structlog.get_logger()
@@ -248,6 +260,9 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
     async def lines(request: Request) -> Response:
         return await _lines(parts, request)
 
+    async def statement(request: Request) -> Response:
+        return await _statement(parts, request)
+
     return Starlette(
         routes=[
             Route("/health/live", live),
@@ -255,6 +270,7 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
             Route("/metrics", metrics),
             Route("/.well-known/jwks.json", keys),
             Route(LINES, lines),
+            Route(STATEMENT, statement),
             *endpoint.routes(GRAPHQL),
         ],
         exception_handlers={
@@ -267,12 +283,16 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
     )
 
 
-async def _lines(parts: Parts, request: Request) -> Response:
-    """The lines of an institution's report, for those who may see the institution; the operator's are all of them."""
+async def _credential(parts: Parts, request: Request) -> int:
     authorization = request.headers.get("authorization")
     if authorization is None:
         raise Unauthenticated
-    credential = await parts.credential(authorization)
+    return await parts.credential(authorization)
+
+
+async def _lines(parts: Parts, request: Request) -> Response:
+    """The lines of an institution's report, for those who may see the institution; the operator's are all of them."""
+    credential = await _credential(parts, request)
     window = ids.number(request.path_params["window"], ids.WINDOW)
     async with parts.reading.open(credential) as reader:
         institution = reader.configuration.institution(request.path_params["code"])
@@ -284,6 +304,31 @@ async def _lines(parts: Parts, request: Request) -> Response:
         parts.reports.lines(window, institution.id),
         media_type="application/x-ndjson",
         headers={"cache-control": "private, no-store"},
+    )
+
+
+async def _statement(parts: Parts, request: Request) -> Response:
+    """A customer's statement of a past period as CSV, for those who see the customer's institution from within."""
+    credential = await _credential(parts, request)
+    query = request.query_params
+    starts, until = parse_datetime(query.get("from")), parse_datetime(query.get("until"))
+    check_order(starts, until)
+    labels = language(query.get("labels"))
+    id = ids.number(request.path_params["customer"], ids.CUSTOMER)
+    async with parts.reading.open(credential, past=until) as reader:
+        customer = None if id is None else (await lookups.customers(reader, {id})).get(id)
+        currency = reader.configuration.currency(request.path_params["currency"])
+        if customer is None or currency is None or not reader.sees(customer.institution):
+            raise faults.NotFound
+        account = await statements.account(reader.connection, customer.id, currency.code)
+        found = await statements.statement(reader.connection, account, starts, until)
+    return StreamingResponse(
+        sheet(found, starts, until, currency, statements.pages(parts.database, found), labels),
+        media_type="text/csv; charset=utf-8; header=present",
+        headers={
+            "cache-control": "private, no-store",
+            "content-disposition": f'attachment; filename="{ids.text(ids.CUSTOMER, customer.id)}-{currency.code}.csv"',
+        },
     )
 
 

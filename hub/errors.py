@@ -295,5 +295,9 @@ class Forbidden(Fault):
     """The key's roles do not allow this operation."""
 
 
+class NotPast(Fault):
+    """The instant is not past yet."""
+
+
 class Unexpected(Fault):
     """The request failed for a reason that is the hub's own; one with a key can be sent again under it."""

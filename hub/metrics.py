@@ -20,7 +20,7 @@ from hub.errors import REFUSALS
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 # What a request asked for. "none": a GraphQL request that was refused before its operation was known.
-KINDS = ("query", "mutation", "subscription", "none", "lines", "keys", "health", "metrics", "other")
+KINDS = ("query", "mutation", "subscription", "none", "lines", "statements", "keys", "health", "metrics", "other")
 STATUSES = (101, 200, 304, 400, 401, 403, 404, 405, 406, 413, 415, 500, 503, 504)
 _STATUS_LABELS = (*(str(status) for status in STATUSES), "other")
 _CODES = tuple(sorted(REFUSALS))

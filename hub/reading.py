@@ -15,7 +15,7 @@ from hub.access import Credential, hash_secret
 from hub.clock import now
 from hub.configuration import Configuration
 from hub.db import Database
-from hub.errors import Unauthenticated
+from hub.errors import NotPast, Unauthenticated
 from hub.institutions import is_below
 from hub.ledger import journal, rows
 from hub.ledger.engine import Engine, NotSetUp
@@ -49,12 +49,16 @@ class Reading:
         self._engine = engine
 
     @asynccontextmanager
-    async def open(self, viewer: int | None) -> AsyncIterator[Reader]:
-        """A snapshot for the credential ``viewer``.
+    async def open(self, viewer: int | None, past: datetime | None = None) -> AsyncIterator[Reader]:
+        """A snapshot for the credential ``viewer``. It holds everything that is ever posted before ``past``: a batch
+        that has such a time and is not committed yet is waited for.
 
         Raises:
             Unauthenticated: there is no such credential, or it is not live in that snapshot.
+            NotPast: ``past`` lies in the future.
         """
+        if past is not None:
+            await self._pass(past)
         async with self._database.snapshot() as connection:
             head = await journal.look(connection)
             if head is None:
@@ -68,6 +72,18 @@ class Reading:
             if found is None or not found.is_live(head.at):
                 raise Unauthenticated
             yield Reader(connection, current, found, head.at)
+
+    async def _pass(self, instant: datetime) -> None:
+        async with self._database.snapshot() as connection:
+            head = await journal.look(connection)
+        if head is None:
+            raise NotSetUp
+        if instant > head.at:
+            raise NotPast(now=head.at.isoformat())
+        # Every batch to come is later than the last one.
+        if instant > head.last:
+            async with self._database.write() as connection:
+                await journal.catch_up(connection)
 
     async def authenticate(self, secret: str) -> int:
         """The credential whose secret this is. From memory when it is known there, because whatever the caller goes on

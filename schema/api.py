@@ -24,6 +24,7 @@ from schema.reversals import ReversalMutation
 from schema.rows import Executor
 from schema.scalars import SCALARS
 from schema.shortcuts import shorten
+from schema.statements import StatementQuery
 from schema.subscriptions import Subscription as Updates
 from schema.transfers import TransferMutation
 from schema.windows import WindowMutation, WindowQuery
@@ -42,6 +43,7 @@ class Query(
     ConversionQuery,
     MovementQuery,
     HoldQuery,
+    StatementQuery,
     WindowQuery,
     ReportQuery,
 ):

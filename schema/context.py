@@ -8,6 +8,7 @@ batch of keys in a read of its own. Whoever has no key is ``Unauthenticated`` at
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Protocol, TypeVar
 
@@ -75,15 +76,16 @@ class Context:
     updates: Updates
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[Reader]:
-        """A look at the hub for the caller.
+    async def read(self, past: datetime | None = None) -> AsyncIterator[Reader]:
+        """A look at the hub for the caller; with ``past`` at all that was ever posted before it (``Reading.open``).
 
         Raises:
             Unauthenticated: there is no key, or it is not live any more.
+            NotPast: ``past`` lies in the future.
         """
         if self.credential is None:
             raise Unauthenticated
-        async with self.reading.open(self.credential) as reader:
+        async with self.reading.open(self.credential, past) as reader:
             yield reader
 
     @property

@@ -55,6 +55,12 @@ class BadPage(Fault):
     code = "BAD_PAGE"
 
 
+class NotPast(Fault):
+    """The instant is not past yet: statements are of the past."""
+
+    code = "NOT_PAST"
+
+
 class LimitExceeded(Fault):
     """The document passes a limit."""
 
@@ -135,6 +141,7 @@ class Internal(Fault):
 CORE_FAULTS: dict[type[errors.Fault], type[Fault]] = {
     errors.Unauthenticated: Unauthenticated,
     errors.Forbidden: Forbidden,
+    errors.NotPast: NotPast,
 }
 
 

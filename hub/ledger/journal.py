@@ -127,12 +127,13 @@ def hash_of(previous: bytes, batch: int, at: datetime, content: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The last entry, and the time for the next: the database's, later than any before."""
+    """The last entry, and the time for the next: the database's, later than any before. ``last``: the last one's."""
 
     batch: int
     hash: bytes
     at: datetime
     configuration_version: int
+    last: datetime
 
 
 _LOCK = (
@@ -156,11 +157,21 @@ async def look(connection: AsyncConnection) -> Head | None:
     return _head((await connection.execute(_LOOK)).mappings().first())
 
 
+async def catch_up(connection: AsyncConnection) -> None:
+    """Wait for the batch that holds the head's lock, if there is one.
+
+    Snapshots that are taken after this transaction hold every batch whose time is before this call. It is an update, if
+    of nothing, because whoever waits for the lock behind an update reads the clock again.
+    """
+    head = tables.journal_head
+    await connection.execute(head.update().where(head.c.journal_id == JOURNAL_ID).values(batch=head.c.batch))
+
+
 def _head(row: Mapping[Any, Any] | None) -> Head | None:
     if row is None:
         return None
     at = max(row["now"], row["at"] + timedelta(microseconds=1))
-    return Head(row["batch"], bytes(row["hash"]), at, row["configuration_version"])
+    return Head(row["batch"], bytes(row["hash"]), at, row["configuration_version"], row["at"])
 
 
 async def entry_hash(connection: AsyncConnection, batch: int) -> bytes | None:

@@ -1,0 +1,43 @@
+"""What the words of a statement are called when it is for people, in English and in simplified Chinese.
+
+Machines read the words themselves. Invariant: every column, kind and direction has both languages.
+"""
+
+from typing import Final
+
+from schema.messages import Language
+
+LABELS: Final[dict[str, tuple[str, str]]] = {
+    # columns
+    "posted_at": ("Posted at", "入账时间"),
+    "id": ("Line", "明细编号"),
+    "kind": ("Kind", "类型"),
+    "direction": ("Direction", "方向"),
+    "amount": ("Amount", "积分数"),
+    "balance_after": ("Balance after", "余额"),
+    "memo": ("Memo", "备注"),
+    "sequence": ("Sequence", "序号"),
+    # kinds
+    "OPENING": ("Opening balance", "期初余额"),
+    "CLOSING": ("Closing balance", "期末余额"),
+    "ISSUE": ("Issue", "发放"),
+    "TRANSFER": ("Transfer", "转赠"),
+    "REDEEM": ("Redemption", "核销"),
+    "CONVERT": ("Conversion", "兑换"),
+    "REVERSE": ("Reversal", "冲正"),
+    "CLOSE": ("Window closing", "清算窗口关闭"),
+    "SETTLE": ("Settlement", "结算"),
+    # directions
+    "CREDIT": ("Credit", "收入"),
+    "DEBIT": ("Debit", "支出"),
+}
+
+
+def label(word: str, language: Language) -> str:
+    """What ``word`` is called.
+
+    Raises:
+        KeyError: nothing; a test holds that no word of a statement is missing.
+    """
+    english, chinese = LABELS[word]
+    return chinese if language == "zh" else english
