@@ -1,5 +1,7 @@
 """The application as it is met: two real workers behind one port, the embedded PostgreSQL below, real signals."""
 
+import csv
+import io
 import json
 import os
 import re
@@ -115,6 +117,7 @@ def test_metrics_are_summed_over_the_workers(server: Served) -> None:
     [
         ("/nothing", 404, "NOT_FOUND"),
         ("/settlement/sw_1/BANK/lines.ndjson", 401, "UNAUTHENTICATED"),
+        ("/statements/cu_1/PTS.csv", 401, "UNAUTHENTICATED"),
     ],
 )
 def test_errors_have_a_code_and_a_sentence(server: Served, path: str, status: int, code: str) -> None:
@@ -166,6 +169,60 @@ def test_commands_run_beside_the_server(server: Served) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "Nothing is wrong" in done.stdout
     assert server.is_ready()
+
+
+STATEMENT = """
+query($from: DateTime!, $until: DateTime!) {
+  statement(customer: {institution: "BANK", reference: "csv-0"}, currency: "PTS", from: $from, until: $until) {
+    opening closing csvUrl } }
+"""
+
+
+def test_a_statement_is_served_as_csv(server: Served) -> None:
+    """701 points, one by one, of which the first page of 500 is not all."""
+    rows = [row | {"to": {"institution": "BANK", "reference": "csv-0"}} for row in issues("csv", 701)]
+    server.ask(ISSUE, input=rows)
+    until = server.ask("{ hub { time } }")["time"]
+    told = server.ask(STATEMENT, **{"from": "2026-01-01T00:00:00+08:00", "until": until})
+    assert (told["opening"], told["closing"]) == ("0", "701")
+    assert server.get(told["csvUrl"])[0] == 401
+    status, content = server.get(told["csvUrl"], server.secret)
+    assert status == 200
+    sheet = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+    assert [row["kind"] for row in sheet] == ["OPENING", *["ISSUE"] * 701, "CLOSING"]
+    assert [row["balance_after"] for row in sheet] == [*map(str, range(702)), "701"]
+    assert (sheet[0]["posted_at"], sheet[-1]["posted_at"]) == ("2025-12-31T16:00:00Z", until)
+    assert len({row["id"] for row in sheet[1:-1]}) == 701
+
+    for_people = server.get(f"{told['csvUrl']}&labels=zh", server.secret)[1].decode("utf-8-sig")
+    assert for_people.splitlines()[0] == "入账时间,明细编号,类型,方向,积分数,余额,备注,序号"
+    assert for_people.count("发放") == 701
+    connection = server.connect()
+    connection.request("GET", told["csvUrl"], headers=server.headers)
+    answer = connection.getresponse()
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
+    assert re.fullmatch(r'attachment; filename="cu_[0-9a-f]+-PTS\.csv"', answer.headers["content-disposition"])
+    assert answer.headers["cache-control"] == "private, no-store"
+    assert len(answer.read()) == len(content)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ("", 400, "BAD_INPUT"),
+        ("from=2026-01-01T00:00:00Z", 400, "BAD_INPUT"),
+        ("from=2026-01-01&until=2026-02-01", 400, "BAD_INPUT"),
+        ("from=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z", 400, "BAD_INPUT"),
+        ("from=2026-01-01T00:00:00Z&until=2026-01-01T00:00:00Z&labels=fr", 400, "BAD_INPUT"),
+        ("from=2026-01-01T00:00:00Z&until=2999-01-01T00:00:00Z", 400, "NOT_PAST"),
+        ("from=2026-01-01T00:00:00Z&until=2026-01-01T00:00:00Z", 404, "NOT_FOUND"),
+    ],
+)
+def test_a_statement_that_cannot_be_is_refused_with_a_code(server: Served, query: str, status: int, code: str) -> None:
+    for customer in ("cu_1", "alice"):
+        found, body = server.get(f"/statements/{customer}/PTS.csv?{query}", server.secret)
+        assert (found, json.loads(body)["error"]["code"]) == (status, code)
 
 
 def test_a_window_closed_on_the_host_is_reported_served_and_verifiable(server: Served, tmp_path: Path) -> None:

@@ -61,6 +61,14 @@ class Victim:
             w=self.window,
             v=self.bank,
         )["settlementReport"]
+        self.past = operator.ask("{ hub { time } }")["hub"]["time"]
+        self.csv = operator.ask(
+            "query($c: CustomerInput!, $a: String!, $t: DateTime!)"
+            " { statement(customer: $c, currency: $a, from: $t, until: $t) { csvUrl } }",
+            c=self._party("alice"),
+            a=self.a,
+            t=self.past,
+        )["statement"]["csvUrl"]
         self.anonymous = Client(operator.url, None)
         self.callers = {
             "stranger": network.person(self.stranger, *ALL),
@@ -286,6 +294,23 @@ CASES: dict[str, Case] = {
         " { edges { node { id balanceAfter } } pageInfo { hasNextPage } } }",
         lambda victim: {"c": {"institution": victim.bank, "reference": "alice"}, "a": victim.a},
         {"edges": [], "pageInfo": {"hasNextPage": False}},
+        AS_OPERATOR,
+        absent={"reference": "nobody"},
+    ),
+    "Query.statement": Case(
+        "query($c: CustomerInput!, $a: String!, $t: DateTime!)"
+        ' { statement(customer: $c, currency: $a, from: "2000-01-01T00:00:00Z", until: $t)'
+        " { opening credits debits closing entries { edges { node { id } } } csvUrl } }",
+        lambda victim: {"c": {"institution": victim.bank, "reference": "alice"}, "a": victim.a, "t": victim.past},
+        None,
+        AS_OPERATOR,
+        absent={"reference": "nobody"},
+    ),
+    "Query.balanceAt": Case(
+        "query($c: CustomerInput!, $a: String!, $t: DateTime!)"
+        " { balanceAt(customer: $c, currency: $a, at: $t) { total held available } }",
+        lambda victim: {"c": {"institution": victim.bank, "reference": "alice"}, "a": victim.a, "t": victim.past},
+        None,
         AS_OPERATOR,
         absent={"reference": "nobody"},
     ),
@@ -591,6 +616,23 @@ def test_the_lines_of_another_s_report_do_not_exist(victim: Victim) -> None:
     for absent in (own.replace(victim.window, f"sw_{ABSENT}"), own.replace(victim.bank, "nowhere")):
         assert httpx2.get(url + absent, headers=stranger).text == bodies["stranger"]
     assert httpx2.get(url + own, headers={"authorization": "Bearer phk_wrong"}).status_code == 401
+
+
+def test_the_statement_of_another_s_customer_does_not_exist(victim: Victim) -> None:
+    url = victim.network.operator.url
+    statuses, bodies = {}, {}
+    for name, caller in victim.callers.items():
+        headers = {} if caller.secret is None else {"authorization": f"Bearer {caller.secret}"}
+        answer = httpx2.get(url + victim.csv, headers=headers)
+        statuses[name], bodies[name] = answer.status_code, answer.text
+    assert statuses == {"stranger": 404, "branch": 404, "auditor": 200, "anonymous": 401}
+    assert "OPENING" in bodies["auditor"]
+    stranger = {"authorization": f"Bearer {victim.callers['stranger'].secret}"}
+    for absent in (victim.csv.replace(victim.customer, f"cu_{ABSENT}"), victim.csv.replace(f"/{victim.a}.", "/NOPE.")):
+        assert absent != victim.csv
+        assert httpx2.get(url + absent, headers=stranger).text == bodies["stranger"]
+    assert victim.bank not in victim.csv
+    assert "alice" not in victim.csv
 
 
 def test_a_branch_gets_its_own_report_and_lines_and_not_the_operator_s(victim: Victim) -> None:

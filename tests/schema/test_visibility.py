@@ -27,6 +27,10 @@ ANONYMOUS_MAY_NOT = [
     '{ conversion(id: "cv_1") { id } }',
     "{ conversions { edges { cursor } } }",
     '{ movements(customer: {institution: "HUB", reference: "a"}, currency: "A") { edges { cursor } } }',
+    '{ statement(customer: {institution: "HUB", reference: "a"}, currency: "A", '
+    'from: "2000-01-01T00:00:00Z", until: "2999-01-01T00:00:00Z") { opening } }',
+    '{ balanceAt(customer: {institution: "HUB", reference: "a"}, currency: "A", at: "2999-01-01T00:00:00Z") '
+    "{ total } }",
     '{ settlementWindow(id: "nonsense") { id } }',
     "{ settlementWindows { edges { cursor } } }",
     '{ settlementReport(windowId: "sw_1", institution: "HUB") { id } }',
