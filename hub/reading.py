@@ -4,10 +4,11 @@ Every read brings the configuration up to its snapshot first and finds the viewe
 from the next request on, on every process. Row-level security would hang here.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -47,6 +48,8 @@ class Reading:
     def __init__(self, database: Database, engine: Engine) -> None:
         self._database = database
         self._engine = engine
+        self._past = datetime.min.replace(tzinfo=UTC)  # nothing more is posted before this
+        self._passing = asyncio.Lock()
 
     @asynccontextmanager
     async def open(self, viewer: int | None, past: datetime | None = None) -> AsyncIterator[Reader]:
@@ -74,16 +77,25 @@ class Reading:
             yield Reader(connection, current, found, head.at)
 
     async def _pass(self, instant: datetime) -> None:
-        async with self._database.snapshot() as connection:
-            head = await journal.look(connection)
-        if head is None:
-            raise NotSetUp
-        if instant > head.at:
-            raise NotPast(now=head.at.isoformat())
-        # Every batch to come is later than the last one.
-        if instant > head.last:
-            async with self._database.write() as connection:
-                await journal.catch_up(connection)
+        """See to it that nothing more is posted before ``instant``. Whoever asks for a moment that has just passed
+        takes the journal's lock, once for all who have asked meanwhile."""
+        if instant <= self._past:
+            return
+        async with self._passing:
+            if instant <= self._past:
+                return
+            async with self._database.snapshot() as connection:
+                head = await journal.look(connection)
+            if head is None:
+                raise NotSetUp
+            if instant > head.at:
+                raise NotPast(now=head.at.isoformat())
+            if instant > head.last:
+                async with self._database.write() as connection:
+                    await journal.catch_up(connection)
+                self._past = head.at
+            else:
+                self._past = head.last  # every batch to come is later than it
 
     async def authenticate(self, secret: str) -> int:
         """The credential whose secret this is. From memory when it is known there, because whatever the caller goes on

@@ -12,7 +12,7 @@ given a snapshot's connection; who may see the account is for the caller to ask.
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import func, select
@@ -25,6 +25,7 @@ from hub.ledger.records import AccountKind, MovementKind, Phase
 
 PAGE_ENTRIES: Final = 500  # few enough that spelling a page keeps nobody else waiting
 _ID_MAX: Final = 2**63 - 1
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 Place = tuple[int, int]  # a movement's number and a leg's
 
@@ -295,8 +296,8 @@ async def pages(database: Database, of: Statement) -> AsyncIterator[list[Entry]]
 
 
 def just_after(at: datetime) -> datetime:
-    """The next instant: times are whole microseconds."""
-    return at + timedelta(microseconds=1)
+    """The next instant: times are whole microseconds. Of the last one that there is, itself."""
+    return at + min(_MICROSECOND, datetime.max.replace(tzinfo=UTC) - at)
 
 
 def _entry(row: Any) -> Entry:

@@ -161,9 +161,11 @@ async def catch_up(connection: AsyncConnection) -> None:
     """Wait for the batch that holds the head's lock, if there is one.
 
     Snapshots that are taken after this transaction hold every batch whose time is before this call. It is an update, if
-    of nothing, because whoever waits for the lock behind an update reads the clock again.
+    of nothing, because whoever waits for the lock behind an update reads the clock again; it may be lost in a crash, so
+    the lock is not kept for the disk.
     """
     head = tables.journal_head
+    await connection.execute(select(func.set_config("synchronous_commit", "off", True)))
     await connection.execute(head.update().where(head.c.journal_id == JOURNAL_ID).values(batch=head.c.batch))
 
 

@@ -7,10 +7,11 @@ from itertools import pairwise
 import asyncpg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import ids, statements
 from hub.errors import NotPast
-from hub.ledger import commands
+from hub.ledger import commands, journal
 from hub.ledger.records import MovementKind, Phase
 from hub.statements import Balance, Entry, Span, Statement, Total
 from tests.concurrency.world import convert, found, issue, redeem, transfer
@@ -232,6 +233,30 @@ async def test_whoever_waits_for_the_lock_while_a_read_passes_is_later_than_the_
         now = (await passing.execute(text("SELECT clock_timestamp()"))).scalar_one()
     await coming
     assert await last(hub) > now
+
+
+async def test_the_lock_is_taken_once_for_all_who_ask_meanwhile(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    await found(hub, 1)
+    account, taken = await account_of(hub, "u0"), 0
+    catch_up = journal.catch_up
+
+    async def counted(connection: AsyncConnection) -> None:
+        nonlocal taken
+        taken += 1
+        await catch_up(connection)
+
+    monkeypatch.setattr(journal, "catch_up", counted)
+    now = (await hub.sql("SELECT clock_timestamp()"))[0][0]
+    told = await asyncio.gather(*(balance(hub, account, now - number * TICK) for number in range(8)))
+    assert {one.total for one in told} == {1000}
+    assert taken == 1
+    await balance(hub, account, now)
+    assert taken == 1  # it is past for good
+    await hub.do(issue(hub, "more", "u0", "5"))
+    assert (await balance(hub, account, await last(hub))).total == 1005
+    assert taken == 1  # the journal has gone past it by itself
+    assert (await balance(hub, account, (await hub.sql("SELECT clock_timestamp()"))[0][0])).total == 1005
+    assert taken == 2
 
 
 async def test_what_was_answered_of_the_past_stays_so_while_much_is_posted(hub: Hub) -> None:

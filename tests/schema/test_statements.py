@@ -2,12 +2,16 @@
 
 import csv
 import io
+import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hub import statements
 from hub.access import Role
 from hub.currencies import PointCurrency
 from hub.ledger import commands
@@ -34,6 +38,7 @@ BALANCE = """query B($customer: CustomerInput!, $currency: String!, $at: DateTim
 MOVEMENTS = """query M($customer: CustomerInput!, $from: DateTime, $until: DateTime) {
   movements(customer: $customer, currency: "BP", from: $from, until: $until) { edges { node { balanceAfter } } } }"""
 ALICE = {"institution": "BANK", "reference": "alice"}
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "connect.md"
 LONG_AGO = "2000-01-01T00:00:00Z"
 
 
@@ -175,7 +180,7 @@ async def test_a_balance_of_a_past_instant(story: Story) -> None:
         return str(told["total"])
 
     assert [await total(spelled(at)) for at in story.at] == ["100.50", "120.75", "70.75", "73.75"]
-    assert await total(LONG_AGO) == "0.00"
+    assert await total(LONG_AGO) == await total("0001-01-01T00:00:00Z") == "0.00"
     assert await total(spelled(story.at[3]), "NONE") == "0"  # never had any
 
 
@@ -200,6 +205,8 @@ async def test_what_is_not_past_or_ends_before_it_begins_is_refused(story: Story
     future = spelled(datetime.now(UTC) + timedelta(minutes=1))
     assert await story.bank.codes(STATEMENT, **(story.asked() | {"until": future})) == ["NOT_PAST"]
     assert await story.bank.codes(BALANCE, customer=ALICE, currency="BP", at=future) == ["NOT_PAST"]
+    last = "9999-12-31T23:59:59.999999Z"
+    assert await story.bank.codes(BALANCE, customer=ALICE, currency="BP", at=last) == ["NOT_PAST"]
     assert await story.bank.codes(STATEMENT, **story.asked(3, 0)) == ["BAD_INPUT"]
     empty = await story.bank.ask(STATEMENT, **story.asked(1, 1))
     assert (empty["opening"], empty["closing"], empty["byKind"]) == ("100.50", "100.50", [])
@@ -285,6 +292,38 @@ async def test_a_sheet_is_made_piece_by_piece(points: PointCurrency) -> None:
     for expected in ([], [0], [0, 1], [0, 1, 2]):
         assert len(await anext(pieces)) < 100_000
         assert asked == expected
+
+
+async def test_the_partners_guide_shows_what_is_answered(client: Client) -> None:
+    hub = client.hub
+    for code in ("BANK", "SHOP"):
+        await hub.institution(code)
+    await hub.currency("NORTH", "BANK")
+    party = Party("BANK", "6217-0001")
+    more: dict[str, Any] = {"actor": hub.admin, "currency": "NORTH"}
+    memo = "card, January"
+    await hub.do(commands.Issue(key="i", to=party, amount="60000", earned_at=None, expires_at=None, memo=memo, **more))
+    await hub.do(commands.Redeem(key="r", customer=party, merchant="SHOP", amount="1500", memo=None, **more))
+    [(document, shown, table)] = re.findall(
+        r"```graphql\n(.*?)```\n```json\n(.*?)```.*?```csv\n(.*?)```", GUIDE.read_text(), re.S
+    )
+    caller = client.caller(hub.admin)
+    now = (await caller.ask("{ hub { time } }"))["time"]
+    until, at = "2026-02-01T00:00:00+08:00", "2026-01-31T23:59:59+08:00"
+    assert document.count(until) == document.count(at) == 1
+    told = await caller.ask(document.replace(until, now).replace(at, now).replace("2026-01-01", "2000-01-01"))
+    told["statement"]["csvUrl"] = "…"
+    assert told == json.loads(shown)
+
+    account = (await hub.sql("SELECT id FROM account WHERE kind = 1"))[0][0]
+    currency = hub.engine.configuration.currency("NORTH")
+    assert currency is not None
+    made = Statement(account, Span(), 0, 58_500)
+    pieces = sheet(made, START, END, currency, statements.pages(hub.database, made), None)
+    rows = list(csv.reader(io.StringIO(b"".join([piece async for piece in pieces]).decode(), newline="")))
+    expected = list(csv.reader(io.StringIO(table)))
+    assert [row[2:7] for row in rows] == [row[2:7] for row in expected]
+    assert rows[0] == expected[0]
 
 
 def test_labels_are_in_one_of_two_languages() -> None:
