@@ -25,6 +25,13 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "REDEEM": ("Redemption", "核销"),
     "CONVERT": ("Conversion", "兑换"),
     "REVERSE": ("Reversal", "冲正"),
+    "HOLD": ("Hold", "预留"),
+    "CAPTURE": ("Capture", "扣划"),
+    "RELEASE": ("Release", "释放"),
+    "EXPIRE": ("Expiry", "到期失效"),
+    "FREEZE": ("Freeze", "冻结"),
+    "WRITE_OFF": ("Write-off", "欠分核销"),
+    "CLEAR": ("Clearing", "清零"),
     "CLOSE": ("Window closing", "清算窗口关闭"),
     "SETTLE": ("Settlement", "结算"),
     # directions

@@ -27,7 +27,9 @@ Code = Annotated[str, strawberry.argument(description="The point currency's code
 
 @strawberry.type(description="One line of a customer's statement.")
 class Movement(Node):
-    kind: str = strawberry.field(description="The act behind it: ISSUE, TRANSFER, REDEEM, CONVERT or REVERSE.")
+    kind: str = strawberry.field(
+        description="The act behind it, such as ISSUE, TRANSFER, REDEEM, CONVERT, CAPTURE, EXPIRE or REVERSE."
+    )
     points: Points = strawberry.field(description="What was moved.")
     direction: str = strawberry.field(description="CREDIT: to the customer. DEBIT: from the customer.")
     balance_after: Decimal = strawberry.field(description="What the customer held of the currency afterwards.")

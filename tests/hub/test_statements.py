@@ -287,7 +287,9 @@ async def test_what_was_answered_of_the_past_stays_so_while_much_is_posted(hub: 
 async def fill(hub: Hub, others: int, legs: int) -> None:
     """So many accounts with as many transfers among them, and for each of these one from account 1 to account 2; they
     are written where no batch writes: before the first."""
-    await hub.sql("INSERT INTO account SELECT 1, n, 1, n, 'BP', 0, 1000, 0, 0 FROM generate_series(1, $1) n", others)
+    await hub.sql(
+        "INSERT INTO account SELECT 1, n, 1, n, 'BP', 0, 1000, 0, 0, 0, 0 FROM generate_series(1, $1) n", others
+    )
     await hub.sql(
         "INSERT INTO leg SELECT 1, 100000 + n, side, 1, 1,"
         " CASE side WHEN 0 THEN 3 + n % $1 ELSE 1 END, CASE side WHEN 0 THEN 3 + (n + 1) % $1 ELSE 2 END, 5, 5, 5"
