@@ -14,15 +14,17 @@ import msgspec
 from hub.access import Credential
 from hub.currencies import PointCurrency
 from hub.institutions import OPERATOR_CODE, DebitCap, Institution
+from hub.limits import Act, Limit
 from hub.rates import Rate, RateStatus
 
-Noun = Institution | Credential | PointCurrency | Rate | DebitCap
+Noun = Institution | Credential | PointCurrency | Rate | DebitCap | Limit
 NOUNS: dict[str, type[Any]] = {
     "institution": Institution,
     "credential": Credential,
     "currency": PointCurrency,
     "rate": Rate,
     "cap": DebitCap,
+    "limit": Limit,
 }
 _NAMES = {noun: name for name, noun in NOUNS.items()}
 
@@ -65,6 +67,9 @@ class Configuration:
     rates: dict[int, Rate] = field(default_factory=dict)
     approved: dict[tuple[int, int], tuple[Rate, ...]] = field(default_factory=dict)
     caps: dict[tuple[int, str], DebitCap] = field(default_factory=dict)
+    limits: dict[int, tuple[Limit, ...]] = field(default_factory=dict)  # a family's versions, by their starts
+    limit_versions: dict[int, int] = field(default_factory=dict)  # a version's family
+    limited: dict[tuple[Act, int], tuple[int, ...]] = field(default_factory=dict)  # families, by act and currency
 
     def institution(self, code: str) -> Institution | None:
         """The institution with this code."""
@@ -90,6 +95,10 @@ class Configuration:
         """The approved versions of a pair."""
         return self.approved.get((source, target), ())
 
+    def limits_on(self, act: Act, currency: int) -> list[tuple[Limit, ...]]:
+        """The versions of each limit on an act with a point currency, by the order in which the limits were set."""
+        return [self.limits[family] for family in self.limited.get((act, currency), ())]
+
 
 _TABLES = {Institution: "institutions", Credential: "credentials", PointCurrency: "currencies", Rate: "rates"}
 
@@ -101,6 +110,9 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
     for noun in nouns:
         if isinstance(noun, DebitCap):
             fresh.caps[noun.institution, noun.currency] = noun
+            continue
+        if isinstance(noun, Limit):
+            _index_limit(fresh, noun)
             continue
         table = getattr(fresh, _TABLES[type(noun)])
         before = table.get(noun.id)
@@ -128,6 +140,16 @@ def _index_rate(fresh: Configuration, rate: Rate) -> None:
         fresh.approved[pair] = others
     else:
         fresh.approved.pop(pair, None)
+
+
+def _index_limit(fresh: Configuration, limit: Limit) -> None:
+    versions = fresh.limits.get(limit.family)
+    if versions is None:
+        of = (limit.act, limit.currency)
+        fresh.limited[of] = (*fresh.limited.get(of, ()), limit.family)
+    fresh.limit_versions[limit.id] = limit.family
+    others = (other for other in versions or () if other.id != limit.id)
+    fresh.limits[limit.family] = tuple(sorted((*others, limit), key=lambda one: one.starts))
 
 
 def _index_children(fresh: Configuration) -> None:

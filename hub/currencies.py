@@ -7,6 +7,8 @@ holds both must not confuse them.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hub.points import MONEY_SCALE, PRICE_SCALE, half_up
+
 
 class ExpiryKind(StrEnum):
     """When points end; the months count from the day they were earned."""
@@ -82,6 +84,11 @@ class PointCurrency:
     adapter: str
     time_zone: str = "UTC"
     policy: Policy = Policy()
+
+
+def worth(of: PointCurrency, units: int) -> int:
+    """``units`` smallest units at the unit value, in millionths of ``of.money``, HALF_UP."""
+    return half_up(of.unit_value * units, 10 ** (of.scale + PRICE_SCALE - MONEY_SCALE))
 
 
 HOSTED = "hosted"  # the hub itself keeps the balances

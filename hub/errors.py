@@ -40,7 +40,7 @@ class InsufficientLiquidity(Refusal):
 
 
 class LimitExceeded(Refusal):
-    """The act would carry an institution's exposure over its cap."""
+    """The act would go beyond a limit: on what an institution may owe, or on what is issued, moved, spent or held."""
 
     code = "LIMIT_EXCEEDED"
     retryable = True

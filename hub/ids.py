@@ -25,6 +25,7 @@ HOLD = "ho"
 ENTRY = "mv"  # one side of a movement, as a statement shows it
 WINDOW = "sw"
 REPORT = "sr"
+LIMIT = "lm"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

@@ -332,6 +332,47 @@ bonus_use = Table(
     postgresql_with={"fillfactor": 70},
 )
 
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+# What each movement counts under each limit; below zero where a reversal gives back.
+limit_entry = Table(
+    "limit_entry",
+    metadata,
+    _journal(),
+    _id("movement_id"),
+    Column("n", SmallInteger, nullable=False),
+    _id("limit_id"),
+    _id("subject_id"),
+    _text("period"),
+    _id("amount"),
+    PrimaryKeyConstraint("journal_id", "movement_id", "n"),
+    CheckConstraint("amount <> 0", name="limit_entry_amount_not_zero"),
+)
+
+limit_use = Table(
+    "limit_use",
+    metadata,
+    _journal(),
+    _id("limit_id"),
+    _id("subject_id"),
+    _text("period"),
+    _id("used"),
+    PrimaryKeyConstraint("journal_id", "subject_id", "limit_id", "period"),
+    CheckConstraint("used >= 0", name="limit_use_not_negative"),
+    postgresql_with={"fillfactor": 70},
+)
+
+# Issues of which a limit's version granted less than was requested.
+clipping = Table(
+    "clipping",
+    metadata,
+    _journal(),
+    _id("movement_id"),
+    _id("version_id"),
+    _id("requested"),
+    PrimaryKeyConstraint("journal_id", "movement_id"),
+)
+
 # --- settlement -------------------------------------------------------------------------------------------------------
 
 settlement_window = Table(
@@ -424,11 +465,23 @@ APPEND_ONLY = (
     movement,
     leg,
     lot_entry,
+    limit_entry,
+    clipping,
     window_net,
     confirmation,
     settlement_report,
     signing_key,
 )
-UPDATABLE = (journal_head, account, hold, quote, conversion, bonus_use, settlement_window, position)
+UPDATABLE = (
+    journal_head,
+    account,
+    hold,
+    quote,
+    conversion,
+    bonus_use,
+    limit_use,
+    settlement_window,
+    position,
+)
 DERIVED = (lot,)  # what is left of others' rows: inserted, updated and deleted
 ERASABLE = (customer_reference, memo)

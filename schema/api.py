@@ -6,6 +6,7 @@ Invariant: no schema extension, because ``schema.operations`` runs none.
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from schema.act_limits import LimitMutation, LimitQuery
 from schema.conversions import ConversionMutation, ConversionQuery
 from schema.credentials import CredentialMutation, CredentialQuery
 from schema.currencies import CurrencyMutation, CurrencyQuery
@@ -38,6 +39,7 @@ class Query(
     InstitutionQuery,
     CurrencyQuery,
     RateQuery,
+    LimitQuery,
     QuoteQuery,
     CustomerQuery,
     ConversionQuery,
@@ -59,6 +61,7 @@ class Mutation(
     CredentialMutation,
     CurrencyMutation,
     RateMutation,
+    LimitMutation,
     CustomerMutation,
     IssueMutation,
     TransferMutation,

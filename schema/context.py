@@ -23,7 +23,9 @@ from hub.holdings import Holding, OpenLot
 from hub.ledger.commands import Command
 from hub.ledger.decide import Outcome
 from hub.ledger.engine import Engine
+from hub.ledger.limit_rows import clippings
 from hub.ledger.records import Account, Conversion, Exposure, Movement, Net, Window
+from hub.limits import Clipping
 from hub.reading import Reader, Reading, sees
 from hub.settings import Settings
 from schema.incoming import Incoming
@@ -172,6 +174,7 @@ class Loaders:
         self.circulation = DataLoader(self._circulation, cache=False)
         self.positions = DataLoader(self._positions, cache=False)
         self.movements = DataLoader(self._movements, cache=False)
+        self.clippings = DataLoader(self._clippings, cache=False)
         self.conversions = DataLoader(self._conversions, cache=False)
         self.windows = DataLoader(self._windows, cache=False)
         self.nets = DataLoader(self._nets, cache=False)
@@ -205,6 +208,12 @@ class Loaders:
         async with self._context.read() as reader:
             found = await lookups.movements(reader, set(keys))
             return _where(found, keys, lambda one: reader.sees(*homes_of(one)))
+
+    async def _clippings(self, keys: list[int]) -> list[Clipping | None]:
+        """By issue's movement, of issues that the caller was given."""
+        async with self._context.read() as reader:
+            found = await clippings(reader.connection, set(keys))
+        return [found.get(key) for key in keys]
 
     async def _conversions(self, keys: list[int]) -> list[Conversion | None]:
         """By identifier; visible at both ends."""

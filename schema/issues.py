@@ -12,6 +12,7 @@ from hub.currencies import PointCurrency
 from hub.ledger import commands, records
 from hub.ledger.decide import Outcome
 from hub.points import normalise
+from schema.act_limits import Limit, is_visible, to_limit
 from schema.amounts import Points, to_points
 from schema.batches import submit_rows
 from schema.builders import built_by
@@ -35,6 +36,27 @@ class Issue(Node):
     @field("What was issued.")
     def points(self) -> Points:
         return to_points(self.record.amount, self.currency)
+
+    @field("What was asked for: more than was issued, if a limit clipped it.")
+    async def requested(self, info: Info) -> Points:
+        clipping = await info.context.loaders.clippings.load(self.record.id)
+        return to_points(self.record.amount if clipping is None else clipping.requested, self.currency)
+
+    @field("What a limit clipped; null if all that was asked for was issued.")
+    async def clipped(self, info: Info) -> Points | None:
+        clipping = await info.context.loaders.clippings.load(self.record.id)
+        return None if clipping is None else to_points(clipping.requested - self.record.amount, self.currency)
+
+    @field("The limit that clipped it, if one did and it is the caller's affair.")
+    async def clipped_by(self, info: Info) -> Limit | None:
+        clipping = await info.context.loaders.clippings.load(self.record.id)
+        if clipping is None:
+            return None
+        configuration = info.context.configuration
+        versions = configuration.limits[configuration.limit_versions[clipping.version]]
+        return (
+            to_limit(configuration, versions) if is_visible(configuration, info.context.viewer, versions[0]) else None
+        )
 
     @field("Who received them.")
     def customer(self) -> Customer:
@@ -79,7 +101,9 @@ built_by(IssuePointsInput, issue_input)
 
 @strawberry.type
 class IssueMutation:
-    @mutation("Issue points. By a trader of the currency's issuer, or by the operator for it.")
+    @mutation(
+        "Issue points, or the part of them that limits leave. By a trader of the currency's issuer, or by the operator."
+    )
     async def issue_points(
         self, info: Info, input: Annotated[IssuePointsInput, strawberry.argument(description="The points.")]
     ) -> IssuePointsResult:

@@ -82,11 +82,13 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
     ),
     "LIMIT_EXCEEDED": (
         Sentence(
-            "This would take an institution beyond its debit cap.",
+            "This would go beyond a limit.",
+            "This would go beyond the limit {limit} of {amount} {currency} ({period}).",
             "This would take {institution} to {exposure}, beyond its debit cap of {cap}.",
         ),
         Sentence(
-            "该操作将使机构超出净借记限额。",
+            "该操作将超出限额。",
+            "该操作将超出限额 {limit}（{period}，{amount} {currency}）。",
             "该操作将使机构 {institution} 的敞口达到 {exposure}，超出净借记限额 {cap}。",
         ),
     ),

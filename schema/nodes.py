@@ -7,6 +7,7 @@ import strawberry
 
 from hub import ids, lookups
 from hub.ledger.records import MovementKind
+from schema.act_limits import limit_by_id
 from schema.context import Context, Info
 from schema.conversions import conversion_by_id
 from schema.customers import to_customer
@@ -94,6 +95,7 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.CREDENTIAL: _credential,
     ids.CURRENCY: _currency,
     ids.RATE: _rate,
+    ids.LIMIT: limit_by_id,
     ids.CUSTOMER: _customer,
     ids.QUOTE: quote_by_id,
     ids.CONVERSION: conversion_by_id,

@@ -65,6 +65,7 @@ class Acts:
     async def begin(self, connection: AsyncConnection, batch: Batch) -> None:
         """Take a batch's conversions, and fetch what its reversals reverse."""
         self._conversions = {row["id"]: row for row in batch.rows.get("conversion", ())}
+        self._originals = {}
         subjects = list({row["subject_id"] for row in batch.rows.get("movement", ()) if _is_reversal(row)})
         if not subjects:
             return
@@ -166,6 +167,19 @@ class Acts:
             (key(leg[3]), key(leg[2]), _part(leg["amount"], before, after, total), leg["purpose"]) for leg in legs
         ]
         return [leg for leg in expected if leg[2]]
+
+    def original_ids(self) -> list[int]:
+        """The movements that the batch's reversals reverse."""
+        return [original["id"] for original, _ in self._originals.values()]
+
+    def reversed_part(self, moved: Any) -> tuple[int, int, int, int] | None:
+        """The movement that a checked reversal reverses, its credited points, and how many of them were reversed before
+        and after it; None: there is no such movement."""
+        original, _ = self._originals.get(moved["subject_id"], (None, []))
+        if original is None or not original["amount"]:
+            return None
+        after = self._reversed[moved["subject_id"]]
+        return original["id"], original["amount"], after - moved["amount"], after
 
     def finish(self, batch: Batch, windows: Container[int]) -> None:
         """Compare the batch's acts with its outcomes; ``windows`` are those that were opened so far."""

@@ -15,6 +15,7 @@ from hub.audit.accounts import Accounts
 from hub.audit.acts import Acts
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
+from hub.audit.limits import Limits
 from hub.audit.positions import Positions
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
 from hub.institutions import Institution
@@ -24,13 +25,14 @@ _Take = Callable[[Any, list[Any], Batch], None]
 
 
 class Replay:
-    """What the journal's rows make of accounts, positions, windows and bonus caps."""
+    """What the journal's rows make of accounts, positions, windows, bonus caps and limits."""
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self.configuration = Configuration()
         self.accounts = Accounts(findings)
         self.acts = Acts(findings, self.accounts)
+        self.limits = Limits(findings, self.accounts, self.acts)
         self.positions = Positions(findings, self.accounts)
         self._changes: list[Noun] = []
 
@@ -40,6 +42,7 @@ class Replay:
         self.accounts.open(rows.get("account", ()))
         self.accounts.post(rows.get("leg", ()))
         await self.acts.begin(connection, batch)
+        await self.limits.begin(connection, batch, self.configuration)
         legs: dict[int, list[Any]] = {}
         for leg in rows.get("leg", ()):
             legs.setdefault(leg[0], []).append(leg)
@@ -58,6 +61,7 @@ class Replay:
         self._configure()
         self.acts.finish(batch, self.positions.windows)
         self.positions.finish(batch)
+        self.limits.finish()
 
     def _change(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
         try:
@@ -88,5 +92,6 @@ class Replay:
                 self.positions.settle(moved, legs, batch, self.configuration)
             case _:
                 self.acts.check(moved, legs, self.configuration)
+                self.limits.check(moved, legs, self.configuration, batch)
                 if len(legs) > 1:  # money comes with points
                     self.positions.act(moved, legs, self.configuration)

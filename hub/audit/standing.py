@@ -21,6 +21,7 @@ _POSITIONS = f"""
 SELECT window_id, institution_id, currency, debits, credits, subtree FROM position WHERE journal_id = {JOURNAL_ID}
 """
 _BONUS_USES = f"SELECT rate_id, bonus, customer_id, used FROM bonus_use WHERE journal_id = {JOURNAL_ID}"
+_LIMIT_USES = f"SELECT limit_id, subject_id, period, used FROM limit_use WHERE journal_id = {JOURNAL_ID}"
 _WINDOWS = f"""
 SELECT id, number, status, opened_at, closed_at, settled_at, closed_in, changed_in FROM settlement_window
 WHERE journal_id = {JOURNAL_ID} ORDER BY number
@@ -34,6 +35,7 @@ async def compare(connection: AsyncConnection, replay: Replay, findings: Finding
     await _accounts(driver, replay, findings, progress)
     await _positions(driver, replay, findings)
     await _bonus_uses(driver, replay, findings)
+    await _limit_uses(driver, replay, findings)
     await _windows(driver, replay, findings)
     _money(replay, findings)
 
@@ -81,6 +83,15 @@ async def _bonus_uses(driver: Any, replay: Replay, findings: Findings) -> None:
             findings.add("BONUS_USE", f"What customer {customer} has of bonus {bonus} of rate {rate} is not its acts'.")
     for rate, bonus, customer in left:
         findings.add("BONUS_USE", f"What customer {customer} has of bonus {bonus} of rate {rate} is missing.")
+
+
+async def _limit_uses(driver: Any, replay: Replay, findings: Findings) -> None:
+    left = {key: used for key, used in replay.limits.used.items() if used}
+    for limit, subject, period, used in await driver.fetch(_LIMIT_USES):
+        if left.pop((limit, subject, period), 0) != used:
+            findings.add("LIMIT_USE", f"What {subject} has used of limit {limit} in {period} is not its acts'.")
+    for limit, subject, period in left:
+        findings.add("LIMIT_USE", f"What {subject} has used of limit {limit} in {period} is missing.")
 
 
 async def _windows(driver: Any, replay: Replay, findings: Findings) -> None:

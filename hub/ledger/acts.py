@@ -3,13 +3,14 @@
 from datetime import datetime, timedelta
 
 from hub.access import Right
-from hub.currencies import PointCurrency
+from hub.currencies import PointCurrency, worth
 from hub.errors import InvalidAmount, InvalidInput, TransferForbidden
 from hub.expiry import NEVER
-from hub.ledger import ageing, commands, resolve
+from hub.ledger import ageing, commands, limiting, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.records import AccountKind, Movement, MovementKind, Purpose
-from hub.points import AMOUNT_MAX, MONEY_SCALE, PRICE_SCALE, half_up, parse_positive
+from hub.limits import Act
+from hub.points import AMOUNT_MAX, parse_positive
 
 _YEARS_MAX = timedelta(days=366 * 100)
 
@@ -17,7 +18,8 @@ _YEARS_MAX = timedelta(days=366 * 100)
 def issue(book: Book, command: commands.Issue) -> Draft:
     """issuance:C → customer. Only C's issuer issues, or the operator for it.
 
-    ``earned_at``: default now. ``expires_at``: default by the currency's policy, from ``earned_at``.
+    ``earned_at``: default now. ``expires_at``: default by the currency's policy, from ``earned_at``. Of what a limit clips
+    only the part that fits is issued.
 
     Raises:
         InvalidInput: the points would have been earned in the future, or be over already.
@@ -28,14 +30,16 @@ def issue(book: Book, command: commands.Issue) -> Draft:
     resolve.active(book, of.issuer, home.id)
     amount = parse_positive(command.amount, of.scale)
     _check_times(book.at, command.earned_at, command.expires_at)
+    draft = Draft(book)
+    customer = resolve.credited_customer(draft, command.to, home)
+    id = draft.new_id()
+    amount = limiting.clip(draft, id, command.actor, of, customer, amount)
     lots = ageing.issued(of, amount, book.at, command.earned_at, command.expires_at)
     ends = lots[0].expires_at if lots else NEVER
     if ends <= book.at:
         raise InvalidInput(expiresAt=ends.isoformat())
-    draft = Draft(book)
-    customer = resolve.credited_customer(draft, command.to, home)
     movement = Movement(
-        id=draft.new_id(),
+        id=id,
         kind=MovementKind.ISSUE,
         at=book.at,
         credential=command.actor,
@@ -53,6 +57,7 @@ def issue(book: Book, command: commands.Issue) -> Draft:
         amount,
         given=lots,
     )
+    limiting.count(draft, movement, Act.ISSUE, of, customer, amount)
     _post(draft, movement, command.memo)
     return draft
 
@@ -88,6 +93,8 @@ def transfer(book: Book, command: commands.Transfer) -> Draft:
     )
     lots = draft.spend(source, amount)
     draft.points(movement.id, source, draft.account(AccountKind.CUSTOMER, taker.id, of.code), amount, lots, lots)
+    limiting.count(draft, movement, Act.TRANSFER, of, giver, amount)
+    limiting.count(draft, movement, Act.RECEIVE, of, taker, amount)
     _post(draft, movement, command.memo)
     return draft
 
@@ -123,6 +130,7 @@ def redeem(book: Book, command: commands.Redeem) -> Draft:
     draft.points(movement.id, source, burned, amount, draft.spend(source, amount))
     draft.money(movement.id, of.issuer, merchant.id, of.money, value, Purpose.SETTLEMENT)
     resolve.within_caps(draft, command.actor)
+    limiting.count(draft, movement, Act.REDEEM, of, customer, amount, value=value)
     _post(draft, movement, command.memo)
     return draft
 
@@ -133,7 +141,7 @@ def value_of(of: PointCurrency, amount: int) -> int:
     Raises:
         InvalidAmount: it is more money than the ledger carries.
     """
-    value = half_up(of.unit_value * amount, 10 ** (of.scale + PRICE_SCALE - MONEY_SCALE))
+    value = worth(of, amount)
     if value > AMOUNT_MAX * 1000:
         raise InvalidAmount(amount=amount)
     return value

@@ -31,6 +31,7 @@ from hub.ledger.records import (
     Window,
     WindowStatus,
 )
+from hub.limits import Clipping, LimitEntry, UseKey
 from hub.money import format_millionths
 from hub.points import COUNTER_MAX
 
@@ -57,11 +58,13 @@ class Draft:
         "accounts",
         "bonus_uses",
         "book",
+        "clippings",
         "confirmations",
         "conversions",
         "customers",
         "holds",
         "legs",
+        "limit_entries",
         "lots",
         "memos",
         "movements",
@@ -92,6 +95,8 @@ class Draft:
         self.quotes: list[Quote] = []
         self.conversions: list[Conversion] = []
         self.bonus_uses: dict[tuple[int, int, int], int] = {}
+        self.limit_entries: list[LimitEntry] = []
+        self.clippings: list[Clipping] = []
         self.windows: list[Window] = []
         self.nets: list[Net] = []
         self.confirmations: list[Confirmation] = []
@@ -214,6 +219,8 @@ class Book:
         self.quotes: dict[int, Quote] = {}
         self.open_quotes: dict[int, dict[int, Quote]] = {}
         self.bonus_used: dict[tuple[int, int, int], int] = {}
+        self.limit_used: dict[UseKey, int] = {}
+        self.limit_entries: dict[int, list[LimitEntry]] = {}  # of acts that may be reversed
         self.originals: dict[int, Original] = {}
         self.lots: dict[int, dict[LotKey, Lot]] = {}  # by account
         self.lots_beyond: dict[int, int] = {}  # by account: what is free in its lots that were not loaded
@@ -328,6 +335,8 @@ class Book:
             self.holds[hold.id] = hold
         self.pins.update(draft.pins)
         self._take_offers(draft)
+        for entry in draft.limit_entries:
+            self.limit_used[entry.key] = self.limit_used.get(entry.key, 0) + entry.amount
         if draft.windows:
             self.windows.update((window.id, window) for window in draft.windows)
             self._open_window = None

@@ -15,6 +15,7 @@ from hub.access import Role
 from hub.currencies import ExpiryKind, HeldExpiry, RateConsent, Shortfall
 from hub.errors import InvalidInput
 from hub.institutions import Kind, Status
+from hub.limits import Act, Measure, Mode, Period, Subject
 from hub.rates import Funding, Life
 
 KEY_MAX = 200
@@ -235,6 +236,36 @@ class WithdrawRate(Command, frozen=True, kw_only=True):
     id: int | None
     reason: str
     cancel_quotes: bool
+
+
+class LimitTerms(msgspec.Struct, frozen=True):
+    """What all versions of a limit have in common."""
+
+    name: str
+    act: Act
+    target: str | None
+    institution: str | None
+    subject: Subject
+    period: Period
+    measure: Measure
+    mode: Mode
+    zone: str
+    notice_days: int
+
+
+class SetLimit(Command, frozen=True, kw_only=True):
+    """``terms``: of a new limit; None: a version of the one with this code. ``starts`` None: as soon as it may."""
+
+    currency: str
+    code: str
+    amount: str
+    starts: datetime | None
+    terms: LimitTerms | None
+
+
+class LiftLimit(Command, frozen=True, kw_only=True):
+    id: int | None
+    starts: datetime | None
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from hub.errors import (
     TooManyQuotes,
     TransferForbidden,
 )
-from hub.ledger import ageing, commands, resolve
+from hub.ledger import ageing, commands, limiting, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.records import (
     AccountKind,
@@ -29,6 +29,7 @@ from hub.ledger.records import (
     Purpose,
     Quote,
 )
+from hub.limits import Act
 from hub.points import parse, parse_positive, render
 from hub.rates import Figures, Rate, figures, in_force
 
@@ -89,7 +90,8 @@ def _check_policies(source: PointCurrency, target: PointCurrency, rate: Rate, gi
 
 def quote(book: Book, command: commands.RequestQuote) -> Draft:
     """A firm offer for ``ttl_seconds``: the rate of the moment with its bonuses and fees, pinned. It reserves what it
-    counts under bonus caps, and needs no balance until it is executed. An unknown target customer is enrolled."""
+    counts under bonus caps, and nothing under limits: these count what is done, when it is executed, and may refuse it
+    then. It needs no balance until it is executed. An unknown target customer is enrolled."""
     deal = _Deal(book, command)
     rates = book.configuration.rates
     open_ones = [
@@ -219,6 +221,8 @@ def _convert(
     draft.money(movement.id, source.issuer, target.issuer, rate.money, amounts.settlement, Purpose.SETTLEMENT)
     draft.money(movement.id, source.issuer, configuration.operator.id, rate.money, amounts.fee, Purpose.FEE)
     resolve.within_caps(draft, command.actor)
+    limiting.count(draft, movement, Act.CONVERT, source, giver, amounts.source, target.id, amounts.settlement)
+    limiting.count(draft, movement, Act.CONVERT_IN, target, taker, amounts.target)
     for index, counted in enumerate(amounts.eligible):
         if counted and rate.bonuses[index].cap is not None:
             key = (rate.id, index, giver.id)

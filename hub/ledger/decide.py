@@ -11,7 +11,7 @@ from hub import windows
 from hub.errors import IdempotencyConflict, Refusal, stored
 from hub.ledger import acts, commands, conversions, holds, lapse, resolve, reversals
 from hub.ledger.book import Book, Draft
-from hub.registry import credentials, currencies, institutions, rates
+from hub.registry import credentials, currencies, institutions, limits, rates
 
 HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.CreateInstitution: institutions.create,
@@ -27,6 +27,8 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.ApproveRate: rates.approve,
     commands.RejectRate: rates.reject,
     commands.WithdrawRate: rates.withdraw,
+    commands.SetLimit: limits.set_limit,
+    commands.LiftLimit: limits.lift,
     commands.EnrollCustomer: acts.enroll,
     commands.Issue: acts.issue,
     commands.Transfer: acts.transfer,

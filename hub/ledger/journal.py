@@ -106,6 +106,8 @@ HASHED: tuple[Hashed, ...] = (
         "movement_id window_id institution_id currency amount value_date reference",
         "movement_id",
     ),
+    _hashed(tables.limit_entry, "movement_id n limit_id subject_id period amount", "movement_id n"),
+    _hashed(tables.clipping, "movement_id version_id requested", "movement_id"),
 )
 
 _ENCODER = msgspec.json.Encoder()

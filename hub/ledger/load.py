@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import tables
 from hub.configuration import Configuration
 from hub.institutions import settlement_path
-from hub.ledger import commands, lot_rows, rows
+from hub.ledger import commands, limit_rows, lot_rows, rows
 from hub.ledger.book import Book, Original
 from hub.ledger.decide import Known, Outcomes, recalled
 from hub.ledger.journal import JOURNAL_ID, Head
@@ -95,6 +95,7 @@ async def load(
         _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, whole_numbers(owners)))
     if more := await lot_rows.lots(connection, driver, book, needs):
         _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, whole_numbers(more)))
+    await limit_rows.load(driver, book, batch)
     known = await _known(connection, driver, needs, batch) if needs.keys else {}
     return book, known
 

@@ -15,7 +15,7 @@ from hub.errors import (
     InsufficientPoints,
     NotFound,
 )
-from hub.ledger import ageing, commands, lapse, lots, resolve
+from hub.ledger import ageing, commands, lapse, limiting, lots, resolve
 from hub.ledger.book import Book, Draft, Original
 from hub.ledger.records import (
     AccountKind,
@@ -89,6 +89,7 @@ def reverse(book: Book, command: commands.Reverse) -> Draft:
         if leg.taken and leg.phase is Phase.POSTED:
             lapse.expire(draft, leg.debit)
     resolve.within_caps(draft, command.actor)
+    limiting.give_back(draft, original, movement.id, before, after)
     if original.conversion is not None:
         _convert_back(draft, original.conversion, before, after)
     draft.memos.append((movement.id, command.reason))

@@ -18,6 +18,7 @@ from hub.ledger.lots import Lot, LotKey
 from hub.ledger.records import Account, Conversion, Customer, Hold, Leg, Movement, Phase, Position, Quote, Window
 from hub.ledger.rows import figures_columns
 from hub.ledger.writes import WRITES, Tables, closing_statement, statement
+from hub.limits import UseKey
 
 
 class Batch:
@@ -34,6 +35,7 @@ class Batch:
         self._conversions: dict[int, Conversion] = {}
         self._windows: dict[int, Window] = {}
         self._bonus_uses: dict[tuple[int, int, int], int] = {}
+        self._limit_uses: set[UseKey] = set()
         self._positions: dict[tuple[int, int, str], Position] = {}
         self.version: int | None = None  # of the configuration, if the batch changes it
         self._written: dict[str, int] = {}  # how many rows of a table are written, or about to be
@@ -77,6 +79,8 @@ class Batch:
             self._conversions.update((made.id, made) for made in draft.conversions)
         if draft.bonus_uses:
             self._bonus_uses.update(draft.bonus_uses)
+        if draft.limit_entries or draft.clippings:
+            self._limits(draft)
         if draft.nouns:
             self._nouns(draft.nouns, actor)
         if draft.windows:
@@ -109,6 +113,13 @@ class Batch:
             row = change(self.book.new_id(), noun, actor)
             self.version = row.version
             self._row("configuration_change", (row.version, row.noun, row.key, row.document, row.credential))
+
+    def _limits(self, draft: Draft) -> None:
+        for entry in draft.limit_entries:
+            self._row("limit_entry", (entry.movement, entry.n, *entry.key, entry.amount))
+            self._limit_uses.add(entry.key)
+        for clipped in draft.clippings:
+            self._row("clipping", (clipped.movement, clipped.version, clipped.requested))
 
     def _closings(self, draft: Draft) -> None:
         self._windows.update((window.id, window) for window in draft.windows)
@@ -220,6 +231,8 @@ class Batch:
             self._row("window status", (window.id, window.status.value, *times, book.batch))
         for (rate, bonus, customer), used in self._bonus_uses.items():
             self._row("bonus_use", (rate, bonus, customer, used))
+        for use in self._limit_uses:
+            self._row("limit_use", (*use, book.limit_used[use]))
         for key, position in self._positions.items():
             self._row("position", (*key, position.debits, position.credits, position.subtree))
 

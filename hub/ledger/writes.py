@@ -140,6 +140,9 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["conversion"], "status", "changed_in", "completed_at"),
         Write("conversion status", tables.conversion, ("id", "status", "changed_in"), ("status", "changed_in")),
         Write("bonus_use", tables.bonus_use, ("rate_id", "bonus", "customer_id", "used"), ("used",), upsert=True),
+        _inserts(_BY_NAME["limit_entry"]),
+        Write("limit_use", tables.limit_use, ("limit_id", "subject_id", "period", "used"), ("used",), upsert=True),
+        _inserts(_BY_NAME["clipping"]),
         _inserts(_BY_NAME["settlement_window"], "status", "changed_in", "closed_at", "settled_at", "closed_in"),
         Write(
             "window status",

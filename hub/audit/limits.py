@@ -1,0 +1,170 @@
+"""Limits: what each movement counts, counted again from its legs and from the limits that were in force at it.
+
+What was granted or refused is not decided again. What is proved is that every act counted what it had to, that a
+reversal gave back its share, that nothing passed a limit, and that what was clipped had nothing left.
+"""
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub import ids
+from hub.audit.accounts import Accounts
+from hub.audit.acts import Acts
+from hub.audit.entries import Batch
+from hub.audit.findings import Findings
+from hub.configuration import Configuration
+from hub.currencies import PointCurrency
+from hub.db import driver_of
+from hub.ledger.journal import JOURNAL_ID
+from hub.ledger.records import AccountKind, MovementKind
+from hub.limits import Act, Limit, Mode, Period, UseKey, concerning, held, in_force, measured, period_of, subject_of
+from hub.points import share
+
+_Counted = tuple[int, int, str, int]  # limit, subject, period, amount
+_DEBITS = {MovementKind.TRANSFER: Act.TRANSFER, MovementKind.REDEEM: Act.REDEEM, MovementKind.CONVERT: Act.CONVERT}
+_CREDITS = {MovementKind.ISSUE: Act.ISSUE, MovementKind.TRANSFER: Act.RECEIVE, MovementKind.CONVERT: Act.CONVERT_IN}
+
+_HOMES = f"SELECT id, institution_id FROM customer WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[])"
+_ENTRIES = f"""
+SELECT movement_id, limit_id, subject_id, period, amount FROM limit_entry
+WHERE journal_id = {JOURNAL_ID} AND movement_id = ANY($1::bigint[]) ORDER BY movement_id, n
+"""
+
+
+class Limits:
+    """What counts under limits, in the order of the ledger. ``used``: by limit, subject and period."""
+
+    def __init__(self, findings: Findings, accounts: Accounts, acts: Acts) -> None:
+        self._findings = findings
+        self._accounts = accounts
+        self._acts = acts
+        self._entries: dict[int, list[Any]] = {}
+        self._clippings: dict[int, Any] = {}
+        self._originals: dict[int, list[_Counted]] = {}
+        self._homes: dict[int, int] = {}
+        self.used: Counter[UseKey] = Counter()
+
+    async def begin(self, connection: AsyncConnection, batch: Batch, configuration: Configuration) -> None:
+        """Take what a batch counted and clipped, and fetch its customers' institutions and what the acts that it
+        reverses counted. Nothing while there is no limit, and none is set."""
+        self._entries, self._originals, self._homes = {}, {}, {}
+        for row in batch.rows.get("limit_entry", ()):
+            self._entries.setdefault(row["movement_id"], []).append(row)
+        self._clippings = {row["movement_id"]: row for row in batch.rows.get("clipping", ())}
+        changes = batch.rows.get("configuration_change", ())
+        if not configuration.limits and not any(row["noun"] == "limit" for row in changes):
+            return
+        movements = batch.rows.get("movement", ())
+        people = {row[side] for row in movements for side in ("from_customer_id", "to_customer_id")} - {None}
+        driver = await driver_of(connection)
+        self._homes = {row["id"]: row["institution_id"] for row in await driver.fetch(_HOMES, list(people))}
+        if originals := self._acts.original_ids():
+            for id, *counted in await driver.fetch(_ENTRIES, originals):
+                limit, subject, period, amount = counted
+                self._originals.setdefault(id, []).append((limit, subject, period, amount))
+
+    def check(self, moved: Any, legs: list[Any], configuration: Configuration, batch: Batch) -> None:
+        """Compare what one movement of points counted with what it had to."""
+        id, name = moved["id"], ids.text(ids.ENTRY, moved["id"])
+        rows = self._entries.pop(id, [])
+        if [row["n"] for row in rows] != list(range(len(rows))):
+            self._findings.add("LIMIT_ENTRY", f"What {name} counts is not numbered one after the other.")
+        actual: list[_Counted] = [(row["limit_id"], row["subject_id"], row["period"], row["amount"]) for row in rows]
+        at = batch.at
+        if at is None or not (configuration.limits or actual):
+            expected = []
+        elif moved["kind"] == MovementKind.REVERSE:
+            expected = self._given_back(moved)
+        else:
+            expected = self._counted(moved, legs, configuration, at)
+        if actual != expected:
+            self._findings.add("LIMIT_ENTRY", f"{name} does not count under limits what it has to.")
+        for limit, subject, period, amount in actual:
+            self.used[limit, subject, period] += amount
+        if at is not None and moved["kind"] != MovementKind.REVERSE:
+            for limit, subject, period, amount in actual:
+                version = in_force(configuration.limits.get(limit, ()), at)
+                allowed = None if version is None else version.amount
+                if allowed is not None and amount > 0 and self.used[limit, subject, period] > allowed:
+                    self._findings.add("LIMIT", f"{name} goes beyond a limit.")
+        clipping = self._clippings.pop(id, None)
+        if clipping is None:
+            return
+        if at is None or not self._is_clipped(moved, legs, clipping, actual, configuration, at):
+            self._findings.add("CLIPPING", f"What was clipped of {name} is not what its limit left.")
+
+    def _given_back(self, moved: Any) -> list[_Counted]:
+        """The opposite of what the original counted, in the share of it that is reversed."""
+        found = self._acts.reversed_part(moved)
+        if found is None:
+            return []
+        original, total, before, after = found
+        parts = [
+            (limit, subject, period, share(after, total, amount) - share(before, total, amount))
+            for limit, subject, period, amount in self._originals.get(original, [])
+        ]
+        return [(limit, subject, period, -part) for limit, subject, period, part in parts if part]
+
+    def _counted(self, moved: Any, legs: list[Any], configuration: Configuration, at: datetime) -> list[_Counted]:
+        counted: list[_Counted] = []
+        for limit, of, account, points, after in self._limited(moved, legs, configuration, at):
+            if limit.period is Period.BALANCE:
+                if limit.amount is not None and held(limit, of, after) > limit.amount:
+                    self._findings.add("LIMIT", f"{ids.text(ids.ENTRY, moved['id'])} lets a customer hold too much.")
+                continue
+            settled = (moved["money"], moved["value"]) if limit.act in (Act.CONVERT, Act.REDEEM) else (None, None)
+            amount = measured(limit, of, points, *settled)
+            if amount:
+                owner = self._accounts.key(account)[1]
+                subject = subject_of(limit, owner, account, self._homes.get(owner, 0))
+                counted.append((limit.family, subject, period_of(limit.period, limit.zone, at), amount))
+        return counted
+
+    def _limited(
+        self, moved: Any, legs: list[Any], configuration: Configuration, at: datetime
+    ) -> list[tuple[Limit, PointCurrency, int, int, int]]:
+        """The limits in force on each side of a movement: with its currency, the account, the points and the balance
+        after."""
+        found = []
+        into = configuration.currency(moved["currency"])
+        for _, _, _, _, debit, credit, points, debit_after, credit_after, _ in legs:
+            for account, acts, after in ((debit, _DEBITS, debit_after), (credit, _CREDITS, credit_after)):
+                kind, owner, code = self._accounts.key(account)
+                act, of = acts.get(moved["kind"]), configuration.currency(code)
+                if kind != AccountKind.CUSTOMER or act is None or of is None or owner not in self._homes:
+                    continue
+                families, nodes = configuration.limits_on(act, of.id), configuration.institutions
+                target = into.id if act is Act.CONVERT and into is not None else None
+                for limit in concerning(families, nodes, self._homes[owner], target, at):
+                    found.append((limit, of, account, points, after))
+        return found
+
+    def _is_clipped(
+        self,
+        moved: Any,
+        legs: list[Any],
+        clipping: Any,
+        actual: list[_Counted],
+        configuration: Configuration,
+        at: datetime,
+    ) -> bool:
+        """Whether less was issued than requested, because a limit in force that clips was used up by it."""
+        family = configuration.limit_versions.get(clipping["version_id"])
+        if moved["kind"] != MovementKind.ISSUE or family is None or clipping["requested"] <= moved["amount"]:
+            return False
+        for limit, of, _, _, after in self._limited(moved, legs, configuration, at):
+            if limit.id == clipping["version_id"] and limit.mode is Mode.CLIP:
+                if limit.period is Period.BALANCE:
+                    return held(limit, of, after) == limit.amount
+                return any(self.used[counted[:3]] == limit.amount for counted in actual if counted[0] == family)
+        return False
+
+    def finish(self) -> None:
+        """Find what is counted and clipped of movements that there are not."""
+        for id in self._entries:
+            self._findings.add("LIMIT_ENTRY", f"{ids.text(ids.ENTRY, id)} counts under limits, and there is none such.")
+        for id in self._clippings:
+            self._findings.add("CLIPPING", f"{ids.text(ids.ENTRY, id)} was clipped, and there is none such.")

@@ -1,0 +1,134 @@
+"""Limiting: what acts count under limits, and what becomes of one that goes beyond. Pure.
+
+Counting is part of deciding an act: the next command of the batch, and the next batch, see what this one used. A limit
+that concerns nobody here costs one look into a dictionary. A reversal gives back, in proportion, exactly what its act
+counted and to the same periods; it is bound by no limit itself.
+"""
+
+from hub.currencies import PointCurrency
+from hub.errors import LimitExceeded
+from hub.ledger import resolve
+from hub.ledger.book import Book, Draft, Original
+from hub.ledger.records import AccountKind, Customer, Movement
+from hub.limits import (
+    Act,
+    Clipping,
+    Limit,
+    LimitEntry,
+    Mode,
+    Period,
+    Subject,
+    UseKey,
+    concerning,
+    held,
+    is_known,
+    measured,
+    period_of,
+    shown,
+    subject_of,
+    unit_of,
+)
+from hub.points import share
+
+
+def clip(draft: Draft, movement: int, actor: int, of: PointCurrency, customer: Customer, asked: int) -> int:
+    """How many of ``asked`` smallest units limits that clip let ``customer`` be issued by ``movement``; of several the
+    tightest, of equals the older one. What was clipped is recorded with the version that did it.
+
+    Raises:
+        LimitExceeded: nothing fits.
+    """
+    granted, tightest = asked, None
+    for limit in _on(draft.book, Act.ISSUE, of, customer):
+        if limit.mode is Mode.CLIP and limit.amount is not None:
+            left = max(0, limit.amount - _used(draft, limit, of, customer))
+            if left < granted:
+                granted, tightest = left, limit
+    if tightest is None:
+        return asked
+    if granted == 0:
+        raise _exceeded(draft, actor, tightest, of, customer, asked)
+    draft.clippings.append(Clipping(movement, tightest.id, asked))
+    return granted
+
+
+def count(
+    draft: Draft,
+    movement: Movement,
+    act: Act,
+    of: PointCurrency,
+    customer: Customer,
+    points: int,
+    target: int | None = None,
+    value: int | None = None,
+) -> None:
+    """Count ``points`` smallest units of ``of`` that ``customer`` is credited or debited by one side of ``movement``.
+    ``target``: what they become; ``value``: what the side settles, in millionths of the movement's money.
+
+    Raises:
+        LimitExceeded: a limit is in force of which less is left.
+    """
+    for limit in _on(draft.book, act, of, customer, target):
+        amount = measured(limit, of, points, movement.money, value)
+        if limit.period is Period.BALANCE:
+            account = draft.account(AccountKind.CUSTOMER, customer.id, of.code)
+            after = held(limit, of, account.balance + points)
+        else:
+            after = _used(draft, limit, of, customer) + amount
+        if limit.amount is not None and after > limit.amount:
+            raise _exceeded(draft, movement.credential, limit, of, customer, amount)
+        if amount and limit.period is not Period.BALANCE:
+            key = _key(draft, limit, of, customer)
+            draft.limit_entries.append(LimitEntry(movement.id, len(draft.limit_entries), *key, amount))
+
+
+def give_back(draft: Draft, original: Original, movement: int, before: int, after: int) -> None:
+    """Give back what an act counted, as ``movement`` reverses it from ``before`` to ``after`` of its credited points:
+    of S units ⌊S·r/T⌋ in all, like its legs."""
+    total = original.movement.amount
+    for entry in draft.book.limit_entries.get(original.movement.id, ()):
+        part = share(after, total, entry.amount) - share(before, total, entry.amount)
+        if part:
+            draft.limit_entries.append(LimitEntry(movement, len(draft.limit_entries), *entry.key, -part))
+
+
+def _on(book: Book, act: Act, of: PointCurrency, customer: Customer, target: int | None = None) -> list[Limit]:
+    """The limits in force on an act of a customer's."""
+    families = book.configuration.limits_on(act, of.id)
+    if not families:
+        return []
+    return concerning(families, book.configuration.institutions, customer.institution, target, book.at)
+
+
+def _key(draft: Draft, limit: Limit, of: PointCurrency, customer: Customer) -> UseKey:
+    account = draft.account(AccountKind.CUSTOMER, customer.id, of.code).id if limit.subject is Subject.ACCOUNT else 0
+    subject = subject_of(limit, customer.id, account, customer.institution)
+    return (limit.family, subject, period_of(limit.period, limit.zone, draft.book.at))
+
+
+def _used(draft: Draft, limit: Limit, of: PointCurrency, customer: Customer) -> int:
+    if limit.period is Period.BALANCE:
+        return held(limit, of, draft.account(AccountKind.CUSTOMER, customer.id, of.code).balance)
+    return draft.book.limit_used.get(_key(draft, limit, of, customer), 0)
+
+
+def _exceeded(
+    draft: Draft, actor: int, limit: Limit, of: PointCurrency, customer: Customer, requested: int
+) -> LimitExceeded:
+    """The refusal, told as far as the caller sees: the limit to whom it concerns, and what others have used of it only
+    to who sees them from within."""
+    book, asking = draft.book, resolve.credential(draft.book, actor)
+    if not (asking.sees_all or is_known(limit, book.configuration.institutions, asking.institution)):
+        return LimitExceeded(currency=of.code)
+    told: dict[str, object] = {
+        "limit": limit.code,
+        "period": period_of(limit.period, limit.zone, book.at) or limit.period.value,
+        "amount": shown(limit, of, limit.amount or 0),
+        "currency": unit_of(limit, of),
+        "requested": shown(limit, of, requested),
+    }
+    home = limit.owner if limit.subject is Subject.PROGRAMME else customer.institution
+    if resolve.sees(book, asking, home):
+        used = _used(draft, limit, of, customer)
+        told |= {"used": shown(limit, of, used), "available": shown(limit, of, max(0, (limit.amount or 0) - used))}
+    return LimitExceeded(**told)
