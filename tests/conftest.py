@@ -29,6 +29,7 @@ from hub.institutions import OPERATOR_CODE, Kind
 from hub.ledger import commands
 from hub.ledger.decide import Outcome
 from hub.ledger.engine import Answer, Engine
+from hub.limits import Act, Measure, Mode, Period, Subject
 from hub.migrate import migrate
 from hub.reading import Reading
 from hub.setup import set_up
@@ -270,6 +271,25 @@ class Hub:
     async def cap(self, institution: str, amount: str | None, currency: str = "CNY") -> None:
         """The most that an institution's subtree may owe."""
         await self.do(commands.SetDebitCap(actor=self.admin, institution=institution, currency=currency, amount=amount))
+
+    async def limit(self, code: str, amount: str, currency: str = "BP", **terms: Any) -> Any:
+        """A new limit, by default on the points that each customer is issued in a day, refused."""
+        usual: dict[str, Any] = {
+            "name": code,
+            "act": Act.ISSUE,
+            "target": None,
+            "institution": None,
+            "subject": Subject.CUSTOMER,
+            "period": Period.DAY,
+            "measure": Measure.POINTS,
+            "mode": Mode.REFUSE,
+            "zone": "UTC",
+            "notice_days": 0,
+        }
+        asked = commands.LimitTerms(**(usual | terms))
+        return await self.do(
+            commands.SetLimit(actor=self.admin, currency=currency, code=code, amount=amount, starts=None, terms=asked)
+        )
 
     async def issue(self, currency: str, institution: str, reference: str, amount: str) -> Any:
         """Points for a customer, under a key of their own."""

@@ -5,6 +5,7 @@ reversal gave back its share, that nothing passed a limit, and that what was cli
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +19,23 @@ from hub.audit.findings import Findings
 from hub.configuration import Configuration
 from hub.currencies import PointCurrency
 from hub.db import driver_of
+from hub.institutions import Institution
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import AccountKind, MovementKind
-from hub.limits import Act, Limit, Mode, Period, UseKey, concerning, held, in_force, measured, period_of, subject_of
+from hub.limits import (
+    Act,
+    Limit,
+    Mode,
+    Period,
+    UseKey,
+    concerning,
+    held,
+    in_force,
+    is_zone,
+    measured,
+    period_of,
+    subject_of,
+)
 from hub.points import share
 
 _Counted = tuple[int, int, str, int]  # limit, subject, period, amount
@@ -134,12 +149,15 @@ class Limits:
             for account, acts, after in ((debit, _DEBITS, debit_after), (credit, _CREDITS, credit_after)):
                 kind, owner, code = self._accounts.key(account)
                 act, of = acts.get(moved["kind"]), configuration.currency(code)
-                if kind != AccountKind.CUSTOMER or act is None or of is None or owner not in self._homes:
+                if kind != AccountKind.CUSTOMER or act is None or of is None:
                     continue
-                families, nodes = configuration.limits_on(act, of.id), configuration.institutions
+                families, home = configuration.limits_on(act, of.id), self._homes.get(owner)
+                if not families or not _stands(configuration.institutions, home):
+                    continue
                 target = into.id if act is Act.CONVERT and into is not None else None
-                for limit in concerning(families, nodes, self._homes[owner], target, at):
-                    found.append((limit, of, account, points, after))
+                for limit in concerning(families, configuration.institutions, home or 0, target, at):
+                    if is_zone(limit.zone):
+                        found.append((limit, of, account, points, after))
         return found
 
     def _is_clipped(
@@ -168,3 +186,11 @@ class Limits:
             self._findings.add("LIMIT_ENTRY", f"{ids.text(ids.ENTRY, id)} counts under limits, and there is none such.")
         for id in self._clippings:
             self._findings.add("CLIPPING", f"{ids.text(ids.ENTRY, id)} was clipped, and there is none such.")
+
+
+def _stands(institutions: Mapping[int, Institution], node: int | None) -> bool:
+    """Whether an institution and all above it are there, which tampered rows may not give."""
+    found = institutions.get(node or 0)
+    while found is not None and found.parent is not None:
+        found = institutions.get(found.parent)
+    return found is not None

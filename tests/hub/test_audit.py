@@ -15,9 +15,11 @@ from hub import postgres
 from hub.access import Role
 from hub.audit import Audit, audit
 from hub.db import Addresses, Database
+from hub.errors import LimitExceeded
 from hub.institutions import OPERATOR_CODE, Kind
 from hub.ledger import commands
 from hub.ledger.engine import Engine
+from hub.limits import Act, Measure, Mode, Period, Subject
 from hub.rates import Funding
 from hub.reading import Reading
 from hub.setup import set_up
@@ -140,8 +142,37 @@ class Story:
         await self.confirm(two, 1)
         await hub.cap("BANK", "900")
         await self.redeem("1000")
+        await self.limited()
         await hub.do(commands.WithdrawRate(actor=hub.admin, id=rate.id, reason="over", cancel_quotes=True))
         assert kept.id
+
+    async def limited(self) -> None:
+        """Carol under limits: 90 BP a year are clipped, a ceiling of 85 clips more; what she does is counted."""
+        hub, carol = self.hub, commands.Party("BANK", "carol")
+        await hub.limit("year", "90", period=Period.YEAR, mode=Mode.CLIP, institution="BANK")
+        granted = await hub.issue("BP", "BANK", "carol", "60")
+        assert (await hub.issue("BP", "BANK", "carol", "60")).amount == 30
+        await self.reverse(granted, "10")
+        await hub.limit("ceiling", "85", period=Period.BALANCE, mode=Mode.CLIP, subject=Subject.ACCOUNT)
+        assert (await hub.issue("BP", "BANK", "carol", "9")).amount == 5  # she holds 80
+        await hub.limit("spend", "0.50", act=Act.REDEEM, measure=Measure.MONEY, subject=Subject.INSTITUTION)
+        await hub.limit("give", "20", act=Act.TRANSFER, period=Period.MONTH, subject=Subject.ACCOUNT)
+        await hub.limit("take", "20", act=Act.RECEIVE, subject=Subject.PROGRAMME)
+        await hub.limit("pair", "25", act=Act.CONVERT, target="MILE")
+        await hub.limit("into", "9999", "MILE", act=Act.CONVERT_IN, measure=Measure.MONEY)
+        to = commands.Party("BRANCH", "bob")
+        sent = await self.act(commands.Transfer, currency="BP", source=carol, target=to, amount="7", memo=None)
+        cup = await self.act(commands.Redeem, currency="BP", customer=carol, merchant="SHOP", amount="11", memo=None)
+        exchanged = await self.convert("25", "carol")
+        for act, amount in ((sent, "3"), (cup, "5"), (cup, None), (exchanged, "0.3")):
+            await self.reverse(act, amount)
+        refused = await self.hub.try_(
+            commands.Convert(actor=hub.admin, key=self.key(), **self.deal("25", "carol"), minimum_target=None)
+        )
+        assert isinstance(refused.refusal, LimitExceeded)
+        year = next(one for one in hub.engine.configuration.limits.values() if one[0].code == "year")
+        await hub.do(commands.LiftLimit(actor=hub.admin, id=year[0].family, starts=None))
+        await hub.issue("BP", "BANK", "dora", "1")
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +230,8 @@ async def test_a_history_with_every_kind_of_act_is_clean(story: Hub) -> None:
     assert done.ok
     [[batch, entry_hash]] = await story.sql("SELECT batch, hash FROM journal_head")
     assert (done.batch, done.hash, done.counts["journal_entry"]) == (batch, entry_hash, batch)
-    for table in ("movement", "leg", "account", "customer", "outcome", "quote", "conversion", "confirmation"):
+    hashed = ("movement", "leg", "account", "customer", "outcome", "quote", "conversion", "confirmation", "limit_entry")
+    for table in (*hashed, "clipping"):
         [[count]] = await story.sql(f"SELECT count(*) FROM {table}")
         assert done.counts[table] == count > 0
     assert stages[0] == ("journal", batch, batch)
@@ -325,6 +357,90 @@ TAMPERED = {
         "UPDATE conversion SET eligible = '[60001]' WHERE eligible <> '[]'",
         {"ENTRY_CONTENT", "BONUS_CAP", "BONUS_USE"},
     ),
+    "what acts count": (
+        "UPDATE limit_entry SET amount = amount + 1 WHERE amount > 0",
+        {"ENTRY_CONTENT", "LIMIT_ENTRY", "LIMIT_USE"},
+    ),
+    "what an act counts that is gone": (
+        "DELETE FROM limit_entry WHERE movement_id = (SELECT min(movement_id) FROM limit_entry)",
+        {"ENTRY_CONTENT", "LIMIT_ENTRY", "LIMIT_USE", "CLIPPING"},
+    ),
+    "what a reversal gives back": (
+        "UPDATE limit_entry SET amount = amount - 1 WHERE amount < 0",
+        {"ENTRY_CONTENT", "LIMIT_ENTRY", "LIMIT_USE"},
+    ),
+    "what a reversal gives back that is gone": (
+        "DELETE FROM limit_entry WHERE amount < 0",
+        {"ENTRY_CONTENT", "LIMIT_ENTRY", "LIMIT_USE", "LIMIT"},
+    ),
+    "the period of an act": (
+        "UPDATE limit_entry SET period = '2001-01-01' WHERE length(period) = 10",
+        {"ENTRY_CONTENT", "LIMIT_ENTRY", "LIMIT_USE"},
+    ),
+    "for whom an act counts": (
+        "UPDATE limit_entry SET subject_id = subject_id + 1",
+        {"ENTRY_CONTENT", "LIMIT_ENTRY", "LIMIT_USE"},
+    ),
+    "the limit that an act counts under": (
+        "UPDATE limit_entry SET limit_id = 7 WHERE movement_id = (SELECT max(movement_id) FROM limit_entry)",
+        {"ENTRY_CONTENT", "LIMIT_ENTRY", "LIMIT_USE"},
+    ),
+    "an act that counts twice": (
+        "INSERT INTO limit_entry SELECT journal_id, movement_id, 5, limit_id, subject_id, period, amount"
+        " FROM limit_entry WHERE n = 0",
+        {"ENTRY_CONTENT", "LIMIT_ENTRY", "LIMIT_USE"},
+    ),
+    "what counts of no act": (
+        "INSERT INTO limit_entry SELECT journal_id, movement_id + 900000, n, limit_id, subject_id, period, amount"
+        " FROM limit_entry LIMIT 1",
+        {"ENTRY_CONTENT", "LIMIT_ENTRY"},
+    ),
+    "a limit's use": ("UPDATE limit_use SET used = used + 1", {"LIMIT_USE"}),
+    "a limit's use that is gone": ("DELETE FROM limit_use WHERE used > 0", {"LIMIT_USE"}),
+    "a limit that had been lower": (
+        """UPDATE configuration_change SET document = replace(document, '"amount":90', '"amount":80')"""
+        " WHERE noun = 'limit'",
+        {"ENTRY_CONTENT", "LIMIT", "CLIPPING"},
+    ),
+    "a ceiling that had been lower": (
+        """UPDATE configuration_change SET document = replace(document, '"amount":85', '"amount":84')"""
+        " WHERE noun = 'limit'",
+        {"ENTRY_CONTENT", "LIMIT", "CLIPPING"},
+    ),
+    "a limit that had been higher": (
+        """UPDATE configuration_change SET document = replace(document, '"amount":90', '"amount":95')"""
+        " WHERE noun = 'limit'",
+        {"ENTRY_CONTENT", "CLIPPING"},
+    ),
+    "a limit that there was not": (
+        "DELETE FROM configuration_change WHERE noun = 'limit'",
+        {"ENTRY_CONTENT", "LIMIT_ENTRY", "CLIPPING"},
+    ),
+    "a limit of another period": (
+        """UPDATE configuration_change SET document = replace(document, '"period":"DAY"', '"period":"MONTH"')"""
+        " WHERE noun = 'limit'",
+        {"ENTRY_CONTENT", "LIMIT_ENTRY"},
+    ),
+    "a limit in no time zone": (
+        """UPDATE configuration_change SET document = replace(document, '"zone":"UTC"', '"zone":"Mars"')"""
+        " WHERE noun = 'limit'",
+        {"ENTRY_CONTENT", "LIMIT_ENTRY", "CLIPPING"},
+    ),
+    "what was asked for of a clipped issue": ("UPDATE clipping SET requested = 1", {"ENTRY_CONTENT", "CLIPPING"}),
+    "the limit that clipped": (
+        "UPDATE clipping SET version_id = (SELECT max(version_id) FROM clipping)",
+        {"ENTRY_CONTENT", "CLIPPING"},
+    ),
+    "a clipping that is gone": ("DELETE FROM clipping", {"ENTRY_CONTENT"}),
+    "a clipping of no issue": (
+        "INSERT INTO clipping SELECT journal_id, movement_id + 900000, version_id, requested FROM clipping LIMIT 1",
+        {"ENTRY_CONTENT", "CLIPPING"},
+    ),
+    "a clipping of what was no issue": (
+        "INSERT INTO clipping SELECT m.journal_id, m.id, c.version_id, 100 FROM movement m, clipping c"
+        " WHERE m.kind = 2 LIMIT 1",
+        {"ENTRY_CONTENT", "CLIPPING"},
+    ),
     "a conversion's figures": (
         "UPDATE conversion SET target = target + 1 WHERE quote_id IS NOT NULL",
         {"ENTRY_CONTENT", "CONVERSION", "ACT_LEGS", "QUOTE"},
@@ -411,7 +527,7 @@ async def test_everything_but_the_head_gone_is_an_empty_history(tampering: Tampe
 async def test_entries_without_any_row_are_an_empty_history(tampering: Tampering) -> None:
     for table in (
         "configuration_change, customer, account, outcome, movement, leg, quote, conversion, settlement_window,"
-        " window_net, confirmation",
+        " window_net, confirmation, limit_entry, clipping",
     ):
         await tampering.connection.execute(text(f"TRUNCATE {table}"))
     assert {"EMPTY", "ENTRY_CONTENT", "HEAD"} <= codes(await audit(tampering.connection))

@@ -23,6 +23,7 @@ ANSWERS = {
     ),
     "registerPointCurrency": ("input", "RegisterPointCurrencyInput!", "... on PointCurrency { id code scale }"),
     "proposeRate": ("input", "ProposeRateInput!", "... on Rate { id status version awaiting effectiveFrom }"),
+    "setLimit": ("input", "SetLimitInput!", "... on Limit { id code amount versions { version amount } }"),
     "enrollCustomer": ("input", "CustomerInput!", "... on Customer { id reference }"),
     "issuePoints": ("input", "IssuePointsInput!", "... on Issue { id replayed points { amount currency } }"),
     "issuePointsBatch": ("input", "[IssuePointsInput!]!", "... on Issue { id replayed }"),

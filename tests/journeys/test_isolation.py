@@ -34,6 +34,8 @@ class Victim:
         self.proposed = network.propose(self.a, self.b, 1, 3)["id"]
         operator.do("setDebitCap", institution=self.bank, currency="CNY", amount="1000")
         self.issued = network.issue(self.a, self.bank, "alice", "1000")
+        terms = {"act": "TRANSFER", "period": "YEAR", "institution": self.bank}
+        self.limit = operator.do("setLimit", currency=self.a, code="give", amount="900", terms=terms)["id"]
         self.transfer = self._do("transferPoints", currency=self.a, amount="100", **self._from_to("alice", "bob"))
         self.redemption = self._do(
             "redeemPoints", currency=self.a, amount="10", merchant=self.branch, customer=self._party("alice")
@@ -114,6 +116,7 @@ class Victim:
           a: pointCurrency(code: $a) { circulation { amount } }
           b: pointCurrency(code: $b) { circulation { amount } }
           rates(source: $a, target: $b) { edges { node { id status awaiting } } }
+          limits(currency: $a) { edges { node { code amount versions { amount } } } }
           conversions(institution: $v) { edges { node { id status } } }
           settlementWindow(id: $w) { status nets { institution { code } net confirmed } }
           hub { window { id } }
@@ -346,6 +349,28 @@ CASES: dict[str, Case] = {
         AS_OPERATOR,
         absent={"w": f"sw_{ABSENT}"},
     ),
+    "Query.limit": Case(
+        "query($id: ID!) { limit(id: $id) { code amount versions { amount } } }",
+        lambda victim: {"id": victim.limit},
+        None,
+        AS_OPERATOR,
+        branch=AS_OPERATOR,  # whom it binds; a stranger's test stands below
+    ),
+    "Query.limits": Case(
+        "query($a: String!) { limits(currency: $a) { edges { node { code amount } } } }",
+        lambda victim: {"a": victim.a},
+        {"edges": []},
+        AS_OPERATOR,
+        branch=AS_OPERATOR,
+    ),
+    "Query.headroom": Case(
+        "query($c: CustomerInput!, $a: String!) { headroom(customer: $c, currency: $a, act: TRANSFER)"
+        " { limit { code } used left } }",
+        lambda victim: {"c": {"institution": victim.bank, "reference": "alice"}, "a": victim.a},
+        [],
+        [{"limit": {"code": "give"}, "used": "100", "left": "800"}],
+        absent={"reference": "nobody"},
+    ),
     # --- configuring ---
     "Mutation.createInstitution": _acts(
         "createInstitution",
@@ -402,6 +427,16 @@ CASES: dict[str, Case] = {
     "Mutation.approveRate": _ends("approveRate", "proposed", "FORBIDDEN"),
     "Mutation.rejectRate": _ends("rejectRate", "proposed", "NOT_FOUND", ', reason: "r"'),
     "Mutation.withdrawRate": _ends("withdrawRate", "rate", "FORBIDDEN", ', reason: "r", cancelQuotes: true'),
+    "Mutation.setLimit": _acts(
+        "setLimit", "SetLimitInput!", lambda victim: {"currency": victim.a, "code": "give", "amount": "1000000"}
+    ),
+    "Mutation.liftLimit": Case(
+        f"mutation($id: ID!) {{ liftLimit(id: $id) {{ __typename {REFUSED} }} }}",
+        lambda victim: {"id": victim.limit},
+        "NOT_FOUND",
+        "FORBIDDEN",
+        branch="FORBIDDEN",
+    ),
     # --- acting ---
     "Mutation.enrollCustomer": _acts(
         "enrollCustomer",
@@ -697,6 +732,18 @@ def test_a_refused_reversal_does_not_tell_what_another_s_customer_holds(victim: 
     assert "177" not in refused["message"]
     told = network.operator.do("reverse", _keyed(id=sent["id"], reason="mistake"))
     assert {"key": "available", "value": "177"} in told["details"]
+
+
+def test_a_limit_that_binds_others_does_not_exist_for_a_stranger(victim: Victim) -> None:
+    stranger, before = victim.callers["stranger"], victim.state()
+    for document in (
+        "query($id: ID!) { limit(id: $id) { id } }",
+        "query($id: ID!) { node(id: $id) { id } }",
+        f"mutation($id: ID!) {{ liftLimit(id: $id) {{ __typename {REFUSED} }} }}",
+    ):
+        answers = [stranger.post(document, {"id": id}).json() for id in (victim.limit, f"lm_{ABSENT}", "nonsense")]
+        assert answers == [answers[0]] * 3
+    assert victim.state() == before
 
 
 def test_the_same_idempotency_key_of_another_institution_is_another_key(victim: Victim) -> None:

@@ -18,6 +18,7 @@ async def check(hub: Hub) -> None:
         await hub.sql("SELECT n.*, w.status FROM window_net n JOIN settlement_window w ON w.id = n.window_id"),
         await hub.sql("SELECT * FROM position"),
     )
+    check_limits(await hub.sql("SELECT * FROM limit_entry"), await hub.sql("SELECT * FROM limit_use"))
     await check_journal(hub)
     open_windows = await hub.sql("SELECT 1 FROM settlement_window WHERE status = 'OPEN'")
     assert len(open_windows) == 1
@@ -57,6 +58,15 @@ def check_positions(accounts: dict[int, Any], legs: list[Any], positions: list[A
         if row["debits"] or row["credits"]
     }
     assert found == dict(own)
+
+
+def check_limits(entries: list[Any], uses: list[Any]) -> None:
+    """What has been used of each limit is what movements have counted."""
+    counted: dict[tuple[int, int, str], int] = defaultdict(int)
+    for entry in entries:
+        counted[entry["limit_id"], entry["subject_id"], entry["period"]] += entry["amount"]
+    assert counted == {(row["limit_id"], row["subject_id"], row["period"]): row["used"] for row in uses}
+    assert all(used >= 0 for used in counted.values())
 
 
 def check_nets(nets: list[Any], positions: list[Any]) -> None:
