@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hub import lookups
+from hub import holdings
 from hub.currencies import PointCurrency
 from hub.db import driver_of
 from hub.ledger.limit_rows import uses
@@ -30,14 +30,14 @@ async def headroom(
     limits = concerning(families, configuration.institutions, home, None if target is None else target.id, reader.at)
     if not limits:
         return []
-    accounts = (await lookups.balances(reader, {customer.id})).get(customer.id, [])
-    account = next((one for one in accounts if one.currency == of.code), None)
+    found_here = (await holdings.holdings(reader, {customer.id})).get(customer.id, [])
+    holding = next((one for one in found_here if one.account.currency == of.code), None)
     keys = {}
     for limit in limits:
-        subject = subject_of(limit, customer.id, 0 if account is None else account.id, home)
+        subject = subject_of(limit, customer.id, 0 if holding is None else holding.account.id, home)
         keys[limit.id] = (limit.family, subject, period_of(limit.period, limit.zone, reader.at))
     found = await uses(await driver_of(reader.connection), set(keys.values()))
-    holds = 0 if account is None else account.balance
+    holds = 0 if holding is None else holding.total
     left = []
     for limit in limits:
         used: int | None = found.get(keys[limit.id], 0)

@@ -192,6 +192,7 @@ def test_no_amount_ever_becomes_a_float() -> None:
 
 MONEY = (
     *("hub.points", "hub.money", "hub.rates", "hub.netting", "hub.arbitrage", "hub.windows", "hub.ledger"),
+    *("hub.limits", "hub.usage", "hub.currencies"),
     *("hub.registry", "settlement.netting", "settlement.report", "settlement.lines"),
     *("schema.scalars", "schema.amounts"),
 )

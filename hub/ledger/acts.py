@@ -18,8 +18,8 @@ _YEARS_MAX = timedelta(days=366 * 100)
 def issue(book: Book, command: commands.Issue) -> Draft:
     """issuance:C → customer. Only C's issuer issues, or the operator for it.
 
-    ``earned_at``: default now. ``expires_at``: default by the currency's policy, from ``earned_at``. Of what a limit clips
-    only the part that fits is issued.
+    ``earned_at``: default now. ``expires_at``: default by the currency's policy, from ``earned_at``. Of what a limit
+    clips only the part that fits is issued.
 
     Raises:
         InvalidInput: the points would have been earned in the future, or be over already.

@@ -20,7 +20,7 @@ from hub.errors import (
     PointsExpired,
     TransferForbidden,
 )
-from hub.ledger import acts, commands, lapse, lots, resolve
+from hub.ledger import acts, commands, lapse, limiting, lots, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.records import (
     Account,
@@ -36,6 +36,7 @@ from hub.ledger.records import (
     Piece,
     Purpose,
 )
+from hub.limits import Act
 from hub.points import parse_positive, render
 
 
@@ -99,7 +100,8 @@ def pin(draft: Draft, made: Hold, account: Account, of: PointCurrency, kind: Mov
 
 def capture(book: Book, command: commands.CaptureHold) -> Draft:
     """Take held points: customer → customer, → issuance:C (burned), or burned at a merchant, whom the issuer pays then,
-    at the unit value as for a redemption. What is not taken is free again. Asked for by the customer's institution.
+    at the unit value as for a redemption. What is not taken is free again. Under limits it counts as a transfer or a
+    redemption, when it is captured. Asked for by the customer's institution.
 
     Raises:
         NotFound: there is no such hold, or not for the caller.
@@ -158,6 +160,11 @@ def capture(book: Book, command: commands.CaptureHold) -> Draft:
         draft.money(movement.id, of.issuer, merchant.id, of.money, value, Purpose.SETTLEMENT)
         resolve.within_caps(draft, command.actor)
     draft.movements.append(movement)
+    if taker is None:
+        limiting.count(draft, movement, Act.REDEEM, of, held.customer, amount, value=value)
+    else:
+        limiting.count(draft, movement, Act.TRANSFER, of, held.customer, amount)
+        limiting.count(draft, movement, Act.RECEIVE, of, taker, amount)
     resolved = msgspec.structs.replace(held, status=HoldStatus.CAPTURED, captured=amount, resolved_by=movement.id)
     draft.holds.append(resolved)
     lapse.expire(draft, account)

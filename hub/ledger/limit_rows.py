@@ -70,6 +70,8 @@ def _sides(book: Book, command: commands.Command) -> Iterator[_Side]:
         case commands.Convert():
             yield from _party(book, Act.CONVERT, command.source_currency, command.source)
             yield from _party(book, Act.CONVERT_IN, command.target_currency, command.target)
+        case commands.CaptureHold():
+            yield from _captured(book, command)
         case commands.ExecuteQuote():
             offer = book.quotes.get(command.quote or 0)
             if offer is not None:
@@ -78,6 +80,17 @@ def _sides(book: Book, command: commands.Command) -> Iterator[_Side]:
                 yield Act.CONVERT_IN, rate.target, offer.target.institution, offer.target.id
         case _:
             pass
+
+
+def _captured(book: Book, command: commands.CaptureHold) -> Iterator[_Side]:
+    hold = book.holds.get(command.hold or 0)
+    of = None if hold is None else book.configuration.currency(hold.currency)
+    if hold is None or of is None:
+        return
+    act = Act.REDEEM if command.target is None else Act.TRANSFER
+    yield act, of.id, hold.customer.institution, hold.customer.id
+    if command.target is not None:
+        yield from _party(book, Act.RECEIVE, of.code, command.target)
 
 
 def _party(book: Book, act: Act, currency: str, party: commands.Party) -> Iterator[_Side]:
