@@ -147,6 +147,12 @@ def _spenders(book: Book, needs: Needs) -> dict[Account, int]:
             found[account] = found.get(account, 0) + parse_positive(amount, of.scale)
         except InvalidAmount:
             continue
+    for id in needs.quotes & book.quotes.keys():
+        offer = book.quotes[id]
+        code = book.configuration.currencies[book.configuration.rates[offer.rate].source].code
+        account = book.accounts.get((AccountKind.CUSTOMER, offer.source.id, code))
+        if account is not None and (account.aged or account.pending_debits):
+            found[account] = found.get(account, 0) + offer.figures.source
     for original in book.originals.values():
         for leg in original.legs:
             if leg.credit.kind == AccountKind.CUSTOMER:

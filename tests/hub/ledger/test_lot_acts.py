@@ -164,3 +164,24 @@ async def test_points_that_are_over_cannot_be_spent_and_go_to_breakage(bank: Hub
     await bank.do(capture(bank, held.id))  # honoured
     await bank.do(transfer(bank, "x", "y", 100))
     assert await lots(bank, "x") == []
+
+
+async def test_a_quote_spends_what_ends_first(bank: Hub) -> None:
+    await bank.institution("AIR")
+    await bank.currency("MILE", "AIR")
+    await bank.rate("BP", "MILE", "1:1")
+    await bank.do(issue(bank, "x", 400, expires_at=at("2095-07-01T00:00:00")))
+    await bank.do(issue(bank, "x", 300, expires_at=at("2095-02-01T00:00:00")))
+    offer = await bank.do(
+        commands.RequestQuote(
+            actor=bank.admin,
+            source=Party("BANK", "x"),
+            target=Party("AIR", "z"),
+            source_currency="BP",
+            target_currency="MILE",
+            amount="500",
+            ttl_seconds=60,
+        )
+    )
+    await bank.do(commands.ExecuteQuote(actor=bank.admin, key=key(), quote=offer.id))
+    assert await lots(bank, "x") == [(200, 0, "2095-06-30")]
