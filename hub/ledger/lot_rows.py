@@ -129,8 +129,19 @@ async def _lapsing(connection: AsyncConnection, book: Book, needs: Needs) -> Non
     ]
     for currency in {account.currency for account in over} | {held.currency for held in book.holds.values()}:
         needs.issuer(currency)
-    if over:
-        book.people.update(await rows.customers(connection, {account.owner for account in over}))
+    owners = {account.owner for account in over} | _late(book)
+    if owners:
+        book.people.update(await rows.customers(connection, owners))
+
+
+def _late(book: Book) -> set[int]:
+    """To whom points would come back whose lots have ended meanwhile."""
+    return {
+        leg.debit.owner
+        for original in book.originals.values()
+        for leg in original.legs
+        if any(piece.expires_at <= book.at for piece in leg.taken)
+    }
 
 
 def _spenders(book: Book, needs: Needs) -> dict[Account, int]:

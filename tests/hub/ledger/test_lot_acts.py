@@ -185,3 +185,27 @@ async def test_a_quote_spends_what_ends_first(bank: Hub) -> None:
     )
     await bank.do(commands.ExecuteQuote(actor=bank.admin, key=key(), quote=offer.id))
     assert await lots(bank, "x") == [(200, 0, "2095-06-30")]
+
+
+async def test_points_that_come_back_after_their_end_go_to_breakage(bank: Hub) -> None:
+    soon = now() + timedelta(seconds=0.6)
+    await bank.do(issue(bank, "x", 300, expires_at=soon))
+    gift = await bank.do(transfer(bank, "x", "y", 300))
+    burned = await bank.do(
+        commands.Redeem(
+            actor=bank.admin,
+            key=key(),
+            currency="BP",
+            customer=Party("BANK", "y"),
+            merchant="SHOP",
+            amount="200",
+            memo=None,
+        )
+    )
+    await bank.sql("SELECT pg_sleep(0.7)")
+    await bank.do(reverse(bank, burned.id))
+    [breakage] = await bank.sql("SELECT credits_posted - debits_posted FROM account WHERE kind = 3")
+    assert breakage[0] == 300  # the 100 that were left, and the 200 that came back
+    assert await lots(bank, "y") == []
+    with pytest.raises(InsufficientPoints):
+        await bank.do(reverse(bank, gift.id))
