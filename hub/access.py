@@ -35,6 +35,7 @@ class Right(StrEnum):
     OPERATE = "operate"  # what only the operator does: members, caps, approvals, windows
     CONFIGURE = "configure"  # an institution's own keys, currencies and rates
     TRADE = "trade"  # acts for customers
+    VOUCH = "vouch"  # say that a customer has consented
     READ = "read"
 
 
@@ -42,6 +43,7 @@ _GRANTED: dict[Right, frozenset[Role]] = {
     Right.OPERATE: frozenset(),
     Right.CONFIGURE: frozenset({Role.INSTITUTION_ADMIN}),
     Right.TRADE: frozenset({Role.INSTITUTION_TRADER}),
+    Right.VOUCH: frozenset({Role.INSTITUTION_ADMIN, Role.INSTITUTION_TRADER}),
     Right.READ: frozenset({Role.INSTITUTION_ADMIN, Role.INSTITUTION_TRADER, Role.INSTITUTION_AUDITOR}),
 }
 

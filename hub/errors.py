@@ -214,6 +214,12 @@ class Duplicate(Refusal):
     code = "DUPLICATE"
 
 
+class AlreadyBound(Refusal):
+    """The identifier is bound to a customer."""
+
+    code = "ALREADY_BOUND"
+
+
 class OrgCycle(Refusal):
     """The institution would stand below itself."""
 

@@ -26,6 +26,8 @@ ENTRY = "mv"  # one side of a movement, as a statement shows it
 WINDOW = "sw"
 REPORT = "sr"
 LIMIT = "lm"
+BINDING = "bd"
+LINK = "lk"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

@@ -104,6 +104,57 @@ customer_reference = Table(
     Index("customer_reference_customer", "customer_id"),
 )
 
+# Cards, numbers and telephones by which institutions know customers. Apart from what is hashed, like references; the
+# opaque id stands for one in the history of its bindings, and stays when the text is erased.
+identifier = Table(
+    "identifier",
+    metadata,
+    _journal(),
+    _id("institution_id"),
+    _text("text"),
+    _id("id"),
+    PrimaryKeyConstraint("journal_id", "institution_id", "text"),
+    Index("identifier_id", "id", unique=True),
+)
+
+# Whom an identifier names from now on; ``ends_id``: nobody, because this row ends that one.
+binding = Table(
+    "binding",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("credential_id"),
+    _id("for_institution_id"),
+    _id("institution_id"),
+    _id("identifier_id"),
+    _id("customer_id"),
+    _id("ends_id", nullable=True),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("binding_identifier", "identifier_id", "id"),
+    Index("binding_customer", "customer_id", "id"),
+    Index("binding_ends", "ends_id", unique=True, postgresql_where=text("ends_id IS NOT NULL")),
+)
+
+# Two customers who are one person: each row is the link as it is after a change; the first one's id is the link's.
+customer_link = Table(
+    "customer_link",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("link_id"),
+    _text("status"),
+    _id("credential_id"),
+    _id("for_institution_id"),
+    _id("a_customer_id"),
+    _id("a_institution_id"),
+    _id("b_customer_id"),
+    _id("b_institution_id"),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("customer_link_link", "link_id", "id"),
+    Index("customer_link_a", "a_customer_id", "id"),
+    Index("customer_link_b", "b_customer_id", "id"),
+)
+
 account = Table(
     "account",
     metadata,
@@ -461,6 +512,8 @@ APPEND_ONLY = (
     journal_entry,
     configuration_change,
     customer,
+    binding,
+    customer_link,
     outcome,
     movement,
     leg,
@@ -484,4 +537,4 @@ UPDATABLE = (
     position,
 )
 DERIVED = (lot,)  # what is left of others' rows: inserted, updated and deleted
-ERASABLE = (customer_reference, memo)
+ERASABLE = (customer_reference, identifier, memo)

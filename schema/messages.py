@@ -176,8 +176,13 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence("兑换所得低于要求的最低数额。", "兑换所得为 {target}，低于要求的最低数额 {minimum}。"),
     ),
     "TRANSFER_FORBIDDEN": (
-        Sentence("Points of this currency cannot be transferred between customers."),
-        Sentence("该积分不允许在客户之间转让。"),
+        Sentence(
+            "Points of this currency cannot be transferred between customers.",
+            "Points of {currency} are converted for the same person only; what is missing is an active {requires}.",
+        ),
+        Sentence(
+            "该积分不允许在客户之间转让。", "{currency} 仅限本人兑换，两个客户之间须先建立有效的关联（{requires}）。"
+        ),
     ),
     "CASHOUT_FORBIDDEN": (
         Sentence("Points of this currency cannot be turned into money."),
@@ -231,6 +236,10 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
     "DUPLICATE": (
         Sentence("It exists already.", "{what} exists already."),
         Sentence("记录已存在。", "{what} 已存在。"),
+    ),
+    "ALREADY_BOUND": (
+        Sentence("The identifier is bound to a customer already.", "{identifier} is bound to a customer already."),
+        Sentence("该标识已绑定客户。", "{identifier} 已绑定客户，请先解绑。"),
     ),
     "ORG_CYCLE": (
         Sentence("An institution cannot be placed below itself."),

@@ -46,6 +46,7 @@ class RefusalReason(StrEnum):
     ALREADY_REVERSED = "ALREADY_REVERSED"
     NOT_FOUND = "NOT_FOUND"
     DUPLICATE = "DUPLICATE"
+    ALREADY_BOUND = "ALREADY_BOUND"
     ORG_CYCLE = "ORG_CYCLE"
     UNKNOWN_CURRENCY = "UNKNOWN_CURRENCY"
     INVALID_INPUT = "INVALID_INPUT"
@@ -88,6 +89,7 @@ REASONS: dict[type[errors.Refusal], RefusalReason] = {
     errors.AlreadyReversed: RefusalReason.ALREADY_REVERSED,
     errors.NotFound: RefusalReason.NOT_FOUND,
     errors.Duplicate: RefusalReason.DUPLICATE,
+    errors.AlreadyBound: RefusalReason.ALREADY_BOUND,
     errors.OrgCycle: RefusalReason.ORG_CYCLE,
     errors.UnknownCurrency: RefusalReason.UNKNOWN_CURRENCY,
     errors.InvalidInput: RefusalReason.INVALID_INPUT,

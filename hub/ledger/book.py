@@ -16,11 +16,14 @@ from hub.ledger.lots import Lot, LotKey, take, total
 from hub.ledger.records import (
     Account,
     AccountKind,
+    Binding,
     Confirmation,
     Conversion,
     Customer,
     Hold,
+    Identifier,
     Leg,
+    Link,
     Movement,
     Net,
     Phase,
@@ -56,6 +59,7 @@ class Draft:
 
     __slots__ = (
         "accounts",
+        "bindings",
         "bonus_uses",
         "book",
         "clippings",
@@ -63,8 +67,10 @@ class Draft:
         "conversions",
         "customers",
         "holds",
+        "identifiers",
         "legs",
         "limit_entries",
+        "links",
         "lots",
         "memos",
         "movements",
@@ -102,6 +108,9 @@ class Draft:
         self.confirmations: list[Confirmation] = []
         self.positions: dict[PositionKey, int] = {}
         self.reversed: tuple[int, int] | None = None
+        self.identifiers: list[Identifier] = []  # that were never bound before
+        self.bindings: list[Binding] = []  # as they are afterwards, made or ended
+        self.links: list[Link] = []  # as they are afterwards
 
     def new_id(self) -> int:
         """The batch's next identifier; a dropped draft's are used again."""
@@ -233,6 +242,10 @@ class Book:
         self.nets: dict[int, list[Net]] = {}
         self.confirmed: set[PositionKey] = set()
         self._open_window: Window | None = None
+        self.identifiers: dict[tuple[int, str], Identifier] = {}  # all that were ever bound
+        self.bindings: dict[int, Binding] = {}  # the active ones, by identifier
+        self.links: dict[int, Link] = {}
+        self.links_of: dict[int, dict[int, Link]] = {}  # by customer
         self._paths: dict[tuple[int, int], list[int]] = {}
         self._statuses: dict[int, Status] = {}
 
@@ -345,11 +358,32 @@ class Book:
         self.confirmed.update((row.window, row.institution, row.currency) for row in draft.confirmations)
         if draft.reversed is not None:
             self.originals[draft.reversed[0]].reversed = draft.reversed[1]
+        for binding in draft.bindings:
+            self.take_binding(binding)
+        for link in draft.links:
+            self.take_link(link)
         if draft.nouns:
             self.configuration = with_changes(self.configuration, self.configuration.version, draft.nouns)
             self._paths.clear()
             self._statuses.clear()
         return posted
+
+    def take_binding(self, binding: Binding) -> None:
+        """Know an identifier, and while it is bound its owner as the customer of this name."""
+        of = binding.identifier
+        name = (of.institution, of.text or "")
+        self.identifiers[name] = of
+        if binding.ended is None:
+            self.bindings[of.id] = binding
+            self.customers[name] = binding.customer
+        elif self.bindings.pop(of.id, None) is not None:
+            del self.customers[name]
+
+    def take_link(self, link: Link) -> None:
+        """Know a link as it is now."""
+        self.links[link.id] = link
+        for customer in (link.a, link.b):
+            self.links_of.setdefault(customer.id, {})[link.id] = link
 
     def _take_offers(self, draft: Draft) -> None:
         for quote in draft.quotes:

@@ -149,6 +149,35 @@ class EnrollCustomer(Command, frozen=True, kw_only=True):
     customer: Party
 
 
+class BindIdentifier(Keyed, frozen=True, kw_only=True):
+    """``identifier``: the identifier in the place of a reference, at its institution."""
+
+    identifier: Party
+    customer: Party
+
+
+class UnbindIdentifier(Keyed, frozen=True, kw_only=True):
+    identifier: Party
+    reason: str
+
+
+class ProposeLink(Keyed, frozen=True, kw_only=True):
+    """``a`` is whose institution asks."""
+
+    a: Party
+    b: Party
+    evidence: str | None
+
+
+class AcceptLink(Keyed, frozen=True, kw_only=True):
+    id: int | None
+
+
+class EndLink(Keyed, frozen=True, kw_only=True):
+    id: int | None
+    reason: str
+
+
 # --- what is exchanged ------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from hub.errors import (
     TooManyQuotes,
     TransferForbidden,
 )
-from hub.ledger import ageing, commands, limiting, resolve
+from hub.ledger import ageing, commands, limiting, links, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.records import (
     AccountKind,
@@ -53,7 +53,7 @@ class _Deal:
         self.giver = resolve.known_customer(book, command.source, home)
         self.draft = Draft(book)
         self.taker = resolve.credited_customer(self.draft, command.target, away)
-        _check_policies(self.source, self.target, self.rate, self.giver, self.taker)
+        _check_policies(book, self.source, self.target, self.rate, self.giver, self.taker)
         self.figures = figures(
             self.rate,
             amount,
@@ -79,13 +79,24 @@ def _rate_in_force(book: Book, source: PointCurrency, target: PointCurrency) -> 
     return rate
 
 
-def _check_policies(source: PointCurrency, target: PointCurrency, rate: Rate, giver: Customer, taker: Customer) -> None:
+def _check_policies(
+    book: Book, source: PointCurrency, target: PointCurrency, rate: Rate, giver: Customer, taker: Customer
+) -> None:
     """Converting is no way around a policy: another person as target needs transferable points, and points that can
-    become money come only of such points, or where the rate allows it."""
-    if giver.id != taker.id and giver.institution == taker.institution and not source.transferable:
-        raise TransferForbidden(currency=source.code)
+    become money come only of such points, or where the rate allows it. The same person is the same customer, or one at
+    another institution who is actively linked with it.
+
+    Raises:
+        TransferForbidden: with what is missing, if a link would do.
+        CashoutForbidden: the target can become money, and the source cannot.
+    """
     if target.cashable and not source.cashable and not rate.allows_cashout:
         raise CashoutForbidden(currency=source.code, target=target.code)
+    if source.transferable or links.are_one(book, giver, taker):
+        return
+    if giver.institution == taker.institution:
+        raise TransferForbidden(currency=source.code)
+    raise TransferForbidden(currency=source.code, requires="CUSTOMER_LINK")
 
 
 def quote(book: Book, command: commands.RequestQuote) -> Draft:
@@ -124,6 +135,7 @@ def execute(book: Book, command: commands.ExecuteQuote) -> Draft:
     Raises:
         NotFound: no such quote, or not the caller's.
         QuoteUsed, QuoteCancelled, QuoteExpired: it offers nothing any more.
+        TransferForbidden: its customers' link has ended since.
     """
     offer = book.quotes.get(command.quote or 0)
     asking = resolve.credential(book, command.actor)
@@ -140,6 +152,7 @@ def execute(book: Book, command: commands.ExecuteQuote) -> Draft:
     source, target = book.configuration.currencies[rate.source], book.configuration.currencies[rate.target]
     homes = (source.issuer, target.issuer, offer.source.institution, offer.target.institution)
     resolve.active(book, *homes, closing=True)
+    _check_policies(book, source, target, rate, offer.source, offer.target)
     draft = Draft(book)
     conversion = _convert(draft, command, acting, rate, offer.source, offer.target, offer.figures, offer.id)
     draft.quotes.append(msgspec.structs.replace(offer, used_by=conversion.id))

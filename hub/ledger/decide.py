@@ -9,7 +9,7 @@ from typing import Any
 
 from hub import windows
 from hub.errors import IdempotencyConflict, Refusal, stored
-from hub.ledger import acts, commands, conversions, holds, lapse, resolve, reversals
+from hub.ledger import acts, bindings, commands, conversions, holds, lapse, links, resolve, reversals
 from hub.ledger.book import Book, Draft
 from hub.registry import credentials, currencies, institutions, limits, rates
 
@@ -30,6 +30,11 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.SetLimit: limits.set_limit,
     commands.LiftLimit: limits.lift,
     commands.EnrollCustomer: acts.enroll,
+    commands.BindIdentifier: bindings.bind,
+    commands.UnbindIdentifier: bindings.unbind,
+    commands.ProposeLink: links.propose,
+    commands.AcceptLink: links.accept,
+    commands.EndLink: links.end,
     commands.Issue: acts.issue,
     commands.Transfer: acts.transfer,
     commands.Redeem: acts.redeem,

@@ -2,8 +2,8 @@
 
 The head is one row; whoever locks it writes the next batch. An entry's content is the SHA-256 of the batch's rows,
 table by table in a fixed order, each row as JSON of its hashed columns; its hash binds that to its number, its time and
-the entry before. So an auditor rebuilds the chain from the tables alone. Counters, references and memos are not hashed:
-counters are derived, references and memos may be erased.
+the entry before. So an auditor rebuilds the chain from the tables alone. Counters, references, identifiers and memos
+are not hashed: counters are derived, the others may be erased.
 """
 
 import hashlib
@@ -108,6 +108,15 @@ HASHED: tuple[Hashed, ...] = (
     ),
     _hashed(tables.limit_entry, "movement_id n limit_id subject_id period amount", "movement_id n"),
     _hashed(tables.clipping, "movement_id version_id requested", "movement_id"),
+    _hashed(
+        tables.binding, "id credential_id for_institution_id institution_id identifier_id customer_id ends_id", "id"
+    ),
+    _hashed(
+        tables.customer_link,
+        "id link_id status credential_id for_institution_id a_customer_id a_institution_id b_customer_id"
+        " b_institution_id",
+        "id",
+    ),
 )
 
 _ENCODER = msgspec.json.Encoder()

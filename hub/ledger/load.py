@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import tables
 from hub.configuration import Configuration
 from hub.institutions import settlement_path
-from hub.ledger import commands, limit_rows, lot_rows, rows
+from hub.ledger import commands, limit_rows, lot_rows, people, rows
 from hub.ledger.book import Book, Original
 from hub.ledger.decide import Known, Outcomes, recalled
 from hub.ledger.journal import JOURNAL_ID, Head
@@ -79,6 +79,7 @@ async def load(
     if needs.windowed:
         await _windows(connection, driver, book, needs)
     await _parties(driver, book, needs, memory)
+    needs.owners.update(book.customers[name].id for name in needs.owners_named if name in book.customers)
     if needs.quotes or needs.quotes_of_rates:
         await _quotes(connection, book, needs)
     if needs.originals:
@@ -86,6 +87,8 @@ async def load(
     if needs.accounts:
         _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, whole_numbers(needs.accounts)))
     await lot_rows.holds(connection, book, needs)
+    if needs.linked_named or needs.linked or needs.links:
+        await people.load_links(connection, book, needs)
     if needs.spenders or needs.people:
         await _offers(connection, book, needs)
     if needs.money:
@@ -110,6 +113,10 @@ async def _known(connection: AsyncConnection, driver: Any, needs: Needs, batch: 
         results.update(done)
         results.update(await lot_rows.hold_acts(connection, done))
         results.update(await rows.conversions(connection, tables.conversion.c.id.in_(subjects)))
+        if needs.binding:
+            results.update(await people.bindings(connection, tables.binding.c.id.in_(subjects)))
+        if needs.linking:
+            results.update(await people.links(connection, tables.customer_link.c.link_id.in_(subjects)))
         results.update({window: window for window in await rows.windows(connection, _window_ids(subjects))})
     return {(row["institution_id"], row["key"]): _recall(row, results) for row in found}
 
@@ -144,6 +151,8 @@ async def _parties(driver: Any, book: Book, needs: Needs, memory: Memory) -> Non
         if id is not None:
             book.accounts[kind, owner, currency] = Account(id, kind, owner, currency, *counters)
             memory.remember(customer, reference, currency, id)
+    if nobodies := [party for party in unknown if party[:2] not in book.customers]:
+        _take_accounts(book, await people.load_owners(driver, book, nobodies))
 
 
 def _take_accounts(book: Book, found: Any) -> None:
@@ -191,6 +200,8 @@ async def _quotes(connection: AsyncConnection, book: Book, needs: Needs) -> None
         needs.institutions.update((currencies[rate.source].issuer, currencies[rate.target].issuer))
         needs.owners.update((offer.source.id, offer.target.id))
         needs.people.add(offer.source.id)
+        if not currencies[rate.source].transferable and offer.source.id != offer.target.id:
+            needs.linked.add(offer.source.id)
 
 
 async def _offers(connection: AsyncConnection, book: Book, needs: Needs) -> None:

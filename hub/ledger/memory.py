@@ -1,8 +1,9 @@
 """Memory: which customer a reference names, and which account a customer has of a currency.
 
 Neither changes once it is committed, so a process may remember what it has read and find the
-account by its identifier the next time: one look into one index instead of three. Balances are never remembered. To
-erase a reference will be a change of the configuration, so that every process forgets it under the lock.
+account by its identifier the next time: one look into one index instead of three. Balances are never remembered, and
+neither is whom a bound card or number names. To erase a reference will be a change of the configuration, so that every
+process forgets it under the lock.
 """
 
 from collections.abc import Iterator

@@ -5,6 +5,7 @@ from hub.institutions import OPERATOR_CODE
 from hub.ledger import commands
 
 # These post no money and configure nothing, so that no window concerns them.
+_LINKING = frozenset({commands.ProposeLink, commands.AcceptLink, commands.EndLink})
 _TIMELESS = frozenset(
     {
         commands.Issue,
@@ -13,7 +14,10 @@ _TIMELESS = frozenset(
         commands.HoldPoints,
         commands.ReleaseHold,
         commands.Lapse,
+        commands.BindIdentifier,
+        commands.UnbindIdentifier,
     }
+    | _LINKING
 )
 
 
@@ -36,6 +40,12 @@ class Needs:
         self.takers: set[tuple[int, str]] = set()  # to whom holds may be captured, by reference
         self.spends: list[tuple[commands.Party, str, str]] = []  # who spends how much of which currency
         self.windows: set[int] = set()  # whose nets
+        self.owners_named: set[tuple[int, str]] = set()  # customers that an identifier will name, by reference
+        self.linked_named: set[tuple[int, str]] = set()  # customers whose links, by reference
+        self.linked: set[int] = set()  # the same, by identifier
+        self.links: set[int] = set()
+        self.binding = False  # whether a command binds or unbinds
+        self.linking = False  # whether one links
         self.windowed = False  # whether the open window matters
         self.money = False
         self.closing = False
@@ -60,10 +70,10 @@ class Needs:
                 self.issuer(command.source_currency)
                 self.issuer(command.target_currency)
                 if isinstance(command, commands.RequestQuote) or self._has_caps(command):
-                    home = self.configuration.institution(command.source.institution)
-                    if home is not None:
-                        self.spenders.add((home.id, command.source.reference))
+                    self._name(self.spenders, command.source)
                 self.money = True
+                if not self._is_transferable(command.source_currency) and command.source != command.target:
+                    self._name(self.linked_named, command.source)
             case commands.HoldPoints():
                 self._spend(command.customer, command.currency, command.amount)
                 self.issuer(command.currency)
@@ -94,6 +104,24 @@ class Needs:
                     self._id(self.quotes_of_rates, command.id)
             case commands.EnrollCustomer():
                 self._party(command.customer, "")
+            case commands.BindIdentifier():
+                self.binding = True
+                self._party(command.identifier, "")
+                self._party(command.customer, "")
+                # Whatever a later command of the batch does under the identifier, it does with this customer.
+                for names in (self.owners_named, self.spenders, self.linked_named):
+                    self._name(names, command.customer)
+            case commands.UnbindIdentifier():
+                self.binding = True
+                self._party(command.identifier, "")
+            case commands.ProposeLink():
+                self.linking = True
+                for party in (command.a, command.b):
+                    self._party(party, "")
+                    self._name(self.linked_named, party)
+            case commands.AcceptLink() | commands.EndLink():
+                self.linking = True
+                self._id(self.links, command.id)
             case commands.CloseWindow():
                 self._id(self.windows, command.window)
                 self.money = self.closing = True
@@ -126,6 +154,16 @@ class Needs:
         home = self.configuration.institution_codes.get(party.institution)
         if home is not None:
             self.takers.add((home, party.reference))
+
+    def _name(self, into: set[tuple[int, str]], party: commands.Party) -> None:
+        home = self.configuration.institution_codes.get(party.institution)
+        if home is not None:
+            into.add((home, party.reference))
+
+    def _is_transferable(self, currency: str) -> bool:
+        """Whether anybody's may go to anybody; one that this batch may yet make is taken for one that may not."""
+        of = self.configuration.currency(currency)
+        return of is not None and of.transferable
 
     def _has_caps(self, command: commands.Convert) -> bool:
         """Whether what the customer converted before may matter: only bonuses with a cap remember it."""

@@ -82,22 +82,29 @@ def active(book: Book, *institutions: int, closing: bool = False) -> None:
 
 
 def known_customer(book: Book, party: Party, home: Institution) -> Customer:
-    """A customer that exists.
+    """A customer that exists, by its reference or by an identifier that is bound to it.
 
     Raises:
         NotFound: the reference is not enrolled.
     """
     found = book.customers.get((home.id, party.reference))
     if found is None:
-        raise NotFound(institution=home.code, reference=party.reference)
+        raise _unknown(book, party, home)
     return found
 
 
+def _unknown(book: Book, party: Party, home: Institution) -> NotFound:
+    """Who is not found, by name; an identifier by its mask, because refusals are kept for ever."""
+    of = book.identifiers.get((home.id, party.reference))
+    return NotFound(institution=home.code, reference=party.reference if of is None else of.masked)
+
+
 def credited_customer(draft: Draft, party: Party, home: Institution) -> Customer:
-    """A customer that a credit goes to; an unknown reference is enrolled where its institution has that so.
+    """A customer that a credit goes to; an unknown reference is enrolled where its institution has that so, but never
+    an identifier that was bound before: it waits for its next owner.
 
     Raises:
-        NotFound: the reference is not enrolled and its institution enrolls by itself.
+        NotFound: the reference is not enrolled and its institution enrolls by itself, or it is an identifier.
         InvalidInput: the reference is empty.
     """
     found = draft.book.customers.get((home.id, party.reference))
@@ -105,8 +112,8 @@ def credited_customer(draft: Draft, party: Party, home: Institution) -> Customer
         return found
     if not party.reference.strip():
         raise InvalidInput(reference="empty")
-    if not home.auto_enroll:
-        raise NotFound(institution=home.code, reference=party.reference)
+    if not home.auto_enroll or (home.id, party.reference) in draft.book.identifiers:
+        raise _unknown(draft.book, party, home)
     return draft.enroll(home.id, party.reference)
 
 

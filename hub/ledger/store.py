@@ -58,6 +58,8 @@ class Batch:
             InvalidAmount: see ``Book.apply``; nothing was taken.
         """
         posted = self.book.apply(draft)
+        if draft.bindings or draft.links:
+            self._people(draft)
         if draft.customers:
             self._customers(draft.customers)
         for account in draft.accounts.values():
@@ -136,6 +138,18 @@ class Batch:
         for customer in enrolled:
             self._row("customer", (customer.id, customer.institution))
             self._row("customer_reference", (customer.id, customer.institution, customer.reference))
+
+    def _people(self, draft: Draft) -> None:
+        for new in draft.identifiers:
+            self._row("identifier", (new.id, new.institution, new.text))
+        for bound in draft.bindings:
+            of, step, ends = bound.identifier, bound.ended or bound.made, bound.id if bound.ended else None
+            who = (step.credential, step.for_institution)
+            self._row("binding", (step.id, *who, of.institution, of.id, bound.customer.id, ends))
+        for link in draft.links:
+            status, step = link.changes[-1]
+            sides = (link.a.id, link.a.institution, link.b.id, link.b.institution)
+            self._row("customer_link", (step.id, link.id, status.value, step.credential, step.for_institution, *sides))
 
     def _legs(self, posted: list[tuple[int, int, Leg, int, int]]) -> None:
         legs = self.rows.setdefault("leg", [])

@@ -143,6 +143,9 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["limit_entry"]),
         Write("limit_use", tables.limit_use, ("limit_id", "subject_id", "period", "used"), ("used",), upsert=True),
         _inserts(_BY_NAME["clipping"]),
+        _inserts(_BY_NAME["binding"]),
+        Write("identifier", tables.identifier, ("id", "institution_id", "text")),
+        _inserts(_BY_NAME["customer_link"]),
         _inserts(_BY_NAME["settlement_window"], "status", "changed_in", "closed_at", "settled_at", "closed_in"),
         Write(
             "window status",

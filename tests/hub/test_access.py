@@ -29,8 +29,8 @@ def passes(credential: Credential | None, right: Right, institution: int, *, exa
 @pytest.mark.parametrize(
     ("role", "rights"),
     [
-        (Role.INSTITUTION_ADMIN, {Right.CONFIGURE, Right.READ}),
-        (Role.INSTITUTION_TRADER, {Right.TRADE, Right.READ}),
+        (Role.INSTITUTION_ADMIN, {Right.CONFIGURE, Right.VOUCH, Right.READ}),
+        (Role.INSTITUTION_TRADER, {Right.TRADE, Right.VOUCH, Right.READ}),
         (Role.INSTITUTION_AUDITOR, {Right.READ}),
     ],
 )

@@ -118,6 +118,7 @@ class Model:
         self.rates: dict[int, Rate] = {}
         self.in_force: dict[tuple[str, str], int] = {}
         self.customers: set[Who] = set()
+        self.linked: set[frozenset[Who]] = set()  # who are one person
         self.points: dict[tuple[Who, str], int] = defaultdict(int)
         self.caps: dict[str, int] = {}
         self.bonus_used: dict[tuple[int, int, Who], int] = defaultdict(int)
@@ -287,7 +288,7 @@ class Model:
             return {"UNKNOWN_CURRENCY"}, 0, None
         of, to = self.currencies[source], self.currencies[target]
         reasons = self.standing(of.issuer, to.issuer, giver[0], taker[0]) | self._unknown(giver) | self._credited(taker)
-        if giver[0] == taker[0] and giver != taker and not of.transferable:
+        if giver != taker and not of.transferable and frozenset((giver, taker)) not in self.linked:
             reasons.add("TRANSFER_FORBIDDEN")
         units, rate_id = cut(text, of.scale), self.in_force.get((source, target))
         if units is None:

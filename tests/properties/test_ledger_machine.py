@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from hub.access import Role
 from hub.errors import Fault
 from hub.institutions import Status
 from hub.ledger import commands, decide
@@ -30,6 +31,7 @@ STEPS = int(os.environ.get("LEDGER_STEPS", "250"))
 # Everything in the database but what a refusal itself leaves: its outcome, and the journal's entry of it.
 STATE = [
     *("configuration_change", "customer", "customer_reference", "account", "movement", "memo", "leg", "quote"),
+    *("binding", "identifier", "customer_link"),
     *("conversion", "bonus_use", "settlement_window", "position", "window_net", "confirmation"),
 ]
 FINGERPRINT = " UNION ALL ".join(
@@ -93,6 +95,17 @@ class Machine:
             for home in ("BANK", "STORE", "AIR"):
                 await hub.issue(code, home, "c0", "2000")
                 assert self.model.issue(code, (home, "c0"), "2000")[0] == set()
+        for one, other in (("BANK", "AIR"), ("BANK", "STORE"), ("AIR", "STORE")):
+            await self.link((one, "c0"), (other, "c0"))
+
+    async def link(self, one: Who, other: Who) -> None:
+        trader, _ = await self.hub.key(other[0], Role.INSTITUTION_TRADER)
+        a, b = Party(*one), Party(*other)
+        made = await self.hub.do(
+            commands.ProposeLink(actor=self.hub.admin, key=f"link{one}{other}", a=a, b=b, evidence=None)
+        )
+        await self.hub.do(commands.AcceptLink(actor=trader, key=f"link{one}{other}", id=made.id))
+        self.model.linked.add(frozenset((one, other)))
 
     async def approve(self, terms: Rate) -> None:
         approved = await self.hub.rate(
