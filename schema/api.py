@@ -7,6 +7,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from schema.act_limits import LimitMutation, LimitQuery
+from schema.bindings import BindingMutation, BindingQuery
 from schema.conversions import ConversionMutation, ConversionQuery
 from schema.credentials import CredentialMutation, CredentialQuery
 from schema.currencies import CurrencyMutation, CurrencyQuery
@@ -15,6 +16,7 @@ from schema.holds import HoldMutation, HoldQuery
 from schema.hubs import HubQuery
 from schema.institutions import InstitutionMutation, InstitutionQuery
 from schema.issues import IssueMutation
+from schema.links import LinkMutation, LinkQuery
 from schema.movements import MovementQuery
 from schema.nodes import NodeQuery
 from schema.proposals import RateMutation, RateQuery
@@ -42,6 +44,8 @@ class Query(
     LimitQuery,
     QuoteQuery,
     CustomerQuery,
+    BindingQuery,
+    LinkQuery,
     ConversionQuery,
     MovementQuery,
     HoldQuery,
@@ -63,6 +67,8 @@ class Mutation(
     RateMutation,
     LimitMutation,
     CustomerMutation,
+    BindingMutation,
+    LinkMutation,
     IssueMutation,
     TransferMutation,
     HoldMutation,

@@ -24,7 +24,7 @@ from hub.ledger.commands import Command
 from hub.ledger.decide import Outcome
 from hub.ledger.engine import Engine
 from hub.ledger.limit_rows import clippings
-from hub.ledger.records import Account, Conversion, Exposure, Movement, Net, Window
+from hub.ledger.records import Account, Binding, Conversion, Exposure, Movement, Net, Window
 from hub.limits import Clipping
 from hub.reading import Reader, Reading, sees
 from hub.settings import Settings
@@ -171,6 +171,8 @@ class Loaders:
         self._context = context
         self.balances = DataLoader(self._balances, cache=False)
         self.lots = DataLoader(self._lots, cache=False)
+        self.identifiers = DataLoader(self._identifiers, cache=False)
+        self.memos = DataLoader(self._memos, cache=False)
         self.circulation = DataLoader(self._circulation, cache=False)
         self.positions = DataLoader(self._positions, cache=False)
         self.movements = DataLoader(self._movements, cache=False)
@@ -190,6 +192,18 @@ class Loaders:
         async with self._context.read() as reader:
             found = await holdings.lots(reader, keys)
         return [found.get(key.id, []) for key in keys]
+
+    async def _identifiers(self, keys: list[tuple[int, int]]) -> list[list[Binding]]:
+        """By customer and institution."""
+        async with self._context.read() as reader:
+            found = await lookups.identifiers(reader, {id for id, home in keys if reader.sees(home)})
+        return [found.get(id, []) for id, _ in keys]
+
+    async def _memos(self, keys: list[int]) -> list[str | None]:
+        """By the step that they were noted with; whoever sees the step sees its memo."""
+        async with self._context.read() as reader:
+            found = await lookups.memos(reader, set(keys))
+        return [found.get(key) for key in keys]
 
     async def _circulation(self, keys: list[str]) -> list[int]:
         """By currency's code; open to all."""

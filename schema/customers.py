@@ -51,6 +51,12 @@ class Balance:
         ]
 
 
+@strawberry.type(description="A card, number or telephone that names a customer now.")
+class BoundIdentifier:
+    identifier: str = strawberry.field(description="Its last four characters; of a short one none.")
+    since: datetime = strawberry.field(description="Since when.")
+
+
 @strawberry.type(description="A customer, as its institution knows it.")
 class Customer(Node):
     record: strawberry.Private[records.Customer]
@@ -70,6 +76,14 @@ class Customer(Node):
             if (of := configuration.currency(holding.account.currency)) is not None
         ]
 
+    @field(
+        "The cards, numbers and telephones that name the customer now, in place of the reference; empty for whoever "
+        "does not see the institution from within."
+    )
+    async def identifiers(self, info: Info) -> list[BoundIdentifier]:
+        found = await info.context.loaders.identifiers.load((self.record.id, self.record.institution))
+        return [BoundIdentifier(identifier=one.identifier.masked, since=one.made.at) for one in found]
+
 
 CustomerResult = Annotated[
     Customer | Refused, strawberry.union("CustomerResult", description="The customer, or why there is none.")
@@ -78,7 +92,10 @@ CustomerResult = Annotated[
 
 @strawberry.type
 class CustomerQuery:
-    @field("The customer that an institution knows by this reference.")
+    @field(
+        "The customer that an institution knows by this reference; or, for whoever sees the institution from within, "
+        "whom an identifier names now."
+    )
     async def customer(
         self,
         info: Info,

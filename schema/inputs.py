@@ -21,7 +21,9 @@ KEY = "Names this request for ever within the caller's institution: the same req
 @strawberry.input(description="A customer, as its institution knows it.")
 class CustomerInput:
     institution: str = strawberry.field(description="The code of the customer's institution.")
-    reference: str = strawberry.field(description="What the institution calls the customer.")
+    reference: str = strawberry.field(
+        description="What the institution calls the customer, or a card, number or telephone that is bound to one."
+    )
 
 
 @strawberry.input(description="An amount of money, or a price in it.")

@@ -8,6 +8,7 @@ import strawberry
 from hub import ids, lookups
 from hub.ledger.records import MovementKind
 from schema.act_limits import limit_by_id
+from schema.bindings import binding_by_id
 from schema.context import Context, Info
 from schema.conversions import conversion_by_id
 from schema.customers import to_customer
@@ -15,6 +16,7 @@ from schema.directory import to_credential, to_currency, to_institution
 from schema.fields import field
 from schema.holds import hold_by_id
 from schema.inputs import Id
+from schema.links import link_by_id
 from schema.movements import movement_by_id
 from schema.node import Node
 from schema.proposals import is_visible
@@ -97,6 +99,8 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.RATE: _rate,
     ids.LIMIT: limit_by_id,
     ids.CUSTOMER: _customer,
+    ids.BINDING: binding_by_id,
+    ids.LINK: link_by_id,
     ids.QUOTE: quote_by_id,
     ids.CONVERSION: conversion_by_id,
     ids.ISSUE: _act(MovementKind.ISSUE),

@@ -181,8 +181,9 @@ class Acts:
         after = self._reversed[moved["subject_id"]]
         return original["id"], original["amount"], after - moved["amount"], after
 
-    def finish(self, batch: Batch, windows: Container[int]) -> None:
-        """Compare the batch's acts with its outcomes; ``windows`` are those that were opened so far."""
+    def finish(self, batch: Batch, windows: Container[int], people: Container[int]) -> None:
+        """Compare the batch's acts with its outcomes; ``windows`` are those that were opened so far, ``people`` the
+        bindings and links that were made."""
         add = self._findings.add
         for id in self._conversions:
             add("CONVERSION", f"{ids.text(ids.CONVERSION, id)} has no movement.")
@@ -201,6 +202,8 @@ class Acts:
             if not results[subject]:
                 add("ACT_OUTCOME", f"{ids.text(ids.ENTRY, moved['id'])} is the outcome of no request.")
         for subject, count in results.items():
+            if subject in people:
+                continue
             if (subject not in acts and subject not in windows and count) or (subject in acts and count > 1):
                 add("OUTCOME", f"{count} outcomes of batch {batch.number} name {subject:x}, which is not their act.")
 

@@ -54,7 +54,44 @@ _RELATIONS = (
         "MEMO",
         "There is a memo of movement {}, which there is not.",
         f"""SELECT o.movement_id FROM memo o WHERE o.journal_id = {JOURNAL_ID}
-        AND NOT EXISTS (SELECT FROM movement m WHERE m.journal_id = {JOURNAL_ID} AND m.id = o.movement_id)""",
+        AND NOT EXISTS (SELECT FROM movement m WHERE m.journal_id = {JOURNAL_ID} AND m.id = o.movement_id)
+        AND NOT EXISTS (SELECT FROM binding b WHERE b.journal_id = {JOURNAL_ID} AND b.id = o.movement_id)
+        AND NOT EXISTS (SELECT FROM customer_link l WHERE l.journal_id = {JOURNAL_ID} AND l.id = o.movement_id)""",
+    ),
+    _Relation(
+        "BINDING",
+        "Binding {} is to a customer that there is not or who is another institution's.",
+        f"""SELECT b.id FROM binding b
+        LEFT JOIN customer c ON c.journal_id = b.journal_id AND c.id = b.customer_id
+        WHERE b.journal_id = {JOURNAL_ID} AND c.institution_id IS DISTINCT FROM b.institution_id""",
+    ),
+    _Relation(
+        "IDENTIFIER",
+        "Identifier {} was never bound, or by another institution.",
+        f"""SELECT i.id FROM identifier i WHERE i.journal_id = {JOURNAL_ID} AND NOT EXISTS (
+            SELECT FROM binding b WHERE b.journal_id = {JOURNAL_ID} AND b.identifier_id = i.id
+                AND b.institution_id = i.institution_id
+        )""",
+    ),
+    _Relation(
+        "IDENTIFIER",
+        "Identifier {} is bound, and a customer is enrolled under it.",
+        f"""SELECT i.id FROM identifier i
+        JOIN customer_reference r ON r.journal_id = i.journal_id AND r.institution_id = i.institution_id
+            AND r.reference = i.text
+        WHERE i.journal_id = {JOURNAL_ID} AND EXISTS (
+            SELECT FROM binding b WHERE b.journal_id = {JOURNAL_ID} AND b.identifier_id = i.id AND b.ends_id IS NULL
+            AND NOT EXISTS (SELECT FROM binding e WHERE e.journal_id = {JOURNAL_ID} AND e.ends_id = b.id)
+        )""",
+    ),
+    _Relation(
+        "CUSTOMER_LINK",
+        "A row of link {} names a customer that there is not or who is another institution's.",
+        f"""SELECT l.link_id FROM customer_link l
+        LEFT JOIN customer a ON a.journal_id = l.journal_id AND a.id = l.a_customer_id
+        LEFT JOIN customer b ON b.journal_id = l.journal_id AND b.id = l.b_customer_id
+        WHERE l.journal_id = {JOURNAL_ID} AND (a.institution_id IS DISTINCT FROM l.a_institution_id
+            OR b.institution_id IS DISTINCT FROM l.b_institution_id)""",
     ),
     _Relation(
         "NET",

@@ -16,6 +16,7 @@ from hub.audit.acts import Acts
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
 from hub.audit.limits import Limits
+from hub.audit.people import People
 from hub.audit.positions import Positions
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
 from hub.institutions import Institution
@@ -34,6 +35,7 @@ class Replay:
         self.acts = Acts(findings, self.accounts)
         self.limits = Limits(findings, self.accounts, self.acts)
         self.positions = Positions(findings, self.accounts)
+        self.people = People(findings)
         self._changes: list[Noun] = []
 
     async def take(self, connection: AsyncConnection, batch: Batch) -> None:
@@ -59,7 +61,8 @@ class Replay:
                 "LEG_MOVEMENT", f"There are legs of {ids.text(ids.ENTRY, movement)}, which there is not."
             )
         self._configure()
-        self.acts.finish(batch, self.positions.windows)
+        self.people.take(batch)
+        self.acts.finish(batch, self.positions.windows, self.people.subjects)
         self.positions.finish(batch)
         self.limits.finish()
 

@@ -145,6 +145,26 @@ class Story:
         await self.limited()
         await hub.do(commands.WithdrawRate(actor=hub.admin, id=rate.id, reason="over", cancel_quotes=True))
         assert kept.id
+        await self.meet()
+
+    async def meet(self) -> None:
+        """A card passes from nobody to alice, who is linked with alice of AIR for a while and again."""
+        card, nobody, alice = (commands.Party("BANK", name) for name in ("6217000011112222", "nobody", "alice"))
+        await self.act(commands.BindIdentifier, identifier=card, customer=nobody)
+        await self.act(commands.UnbindIdentifier, identifier=card, reason="lost")
+        await self.act(commands.BindIdentifier, identifier=card, customer=alice)
+        await self.act(commands.BindIdentifier, identifier=commands.Party("BANK", "86-138"), customer=alice)
+        await self.hub.do(commands.EnrollCustomer(actor=self.hub.admin, customer=commands.Party("AIR", "bob")))
+        air, _ = await self.hub.key("AIR", Role.INSTITUTION_TRADER)
+        for number in range(2):
+            link = await self.act(
+                commands.ProposeLink, a=alice, b=commands.Party("AIR", "alice"), evidence=f"form {number}"
+            )
+            await self.hub.do(commands.AcceptLink(actor=air, key=f"accept-{number}", id=link.id))
+            if number == 0:
+                await self.act(commands.EndLink, id=link.id, reason="no more")
+        link = await self.act(commands.ProposeLink, a=nobody, b=commands.Party("AIR", "bob"), evidence=None)
+        await self.act(commands.EndLink, id=link.id, reason="no")
 
     async def limited(self) -> None:
         """Carol under limits: 90 BP a year are clipped, a ceiling of 85 clips more; what she does is counted."""
@@ -230,8 +250,8 @@ async def test_a_history_with_every_kind_of_act_is_clean(story: Hub) -> None:
     assert done.ok
     [[batch, entry_hash]] = await story.sql("SELECT batch, hash FROM journal_head")
     assert (done.batch, done.hash, done.counts["journal_entry"]) == (batch, entry_hash, batch)
-    hashed = ("movement", "leg", "account", "customer", "outcome", "quote", "conversion", "confirmation", "limit_entry")
-    for table in (*hashed, "clipping"):
+    points = ("movement", "leg", "account", "customer", "outcome", "quote", "conversion", "confirmation", "limit_entry")
+    for table in (*points, "clipping", "binding"):
         [[count]] = await story.sql(f"SELECT count(*) FROM {table}")
         assert done.counts[table] == count > 0
     assert stages[0] == ("journal", batch, batch)
@@ -470,6 +490,51 @@ TAMPERED = {
     ),
     "a customer": ("DELETE FROM customer", {"ENTRY_CONTENT", "ACCOUNT_OWNER", "CUSTOMER_REFERENCE"}),
     "a reference": ("UPDATE customer_reference SET customer_id = 7", {"CUSTOMER_REFERENCE"}),
+    "a binding's customer": (
+        "UPDATE binding SET customer_id = customer_id + 1 WHERE ends_id IS NOT NULL",
+        {"ENTRY_CONTENT", "BINDING"},
+    ),
+    "a binding's institution": (
+        "UPDATE binding SET institution_id = 7",
+        {"ENTRY_CONTENT", "BINDING", "IDENTIFIER"},
+    ),
+    "an unbinding that is gone, so that a card has two owners": (
+        "DELETE FROM binding WHERE ends_id IS NOT NULL",
+        {"ENTRY_CONTENT", "BINDING", "MEMO"},
+    ),
+    "a binding that is gone": (
+        "DELETE FROM binding WHERE id = (SELECT min(id) FROM binding)",
+        {"ENTRY_CONTENT", "BINDING"},
+    ),
+    "a binding of no request": (
+        "UPDATE outcome SET subject_id = 7 WHERE subject_id = (SELECT max(id) FROM binding)",
+        {"ENTRY_CONTENT", "ACT_OUTCOME", "OUTCOME"},
+    ),
+    "an identifier's number": ("UPDATE identifier SET id = 7 WHERE text = '86-138'", {"IDENTIFIER"}),
+    "an identifier that becomes a reference": (
+        "UPDATE identifier SET text = 'alice' WHERE text = '86-138'",
+        {"IDENTIFIER"},
+    ),
+    "a link's status": (
+        "UPDATE customer_link SET status = 'ACTIVE' WHERE status = 'ENDED'",
+        {"ENTRY_CONTENT", "CUSTOMER_LINK"},
+    ),
+    "a link's status that is none": (
+        "UPDATE customer_link SET status = 'FRIENDS' WHERE status = 'REJECTED'",
+        {"ENTRY_CONTENT", "CUSTOMER_LINK"},
+    ),
+    "a link's proposal that is gone": (
+        "DELETE FROM customer_link WHERE id = (SELECT min(id) FROM customer_link)",
+        {"ENTRY_CONTENT", "CUSTOMER_LINK", "MEMO"},
+    ),
+    "a link's end that is gone, so that there are two": (
+        "DELETE FROM customer_link WHERE status = 'ENDED'",
+        {"ENTRY_CONTENT", "CUSTOMER_LINK", "MEMO"},
+    ),
+    "a link's customer": (
+        "UPDATE customer_link SET b_customer_id = a_customer_id WHERE status = 'ACTIVE'",
+        {"ENTRY_CONTENT", "CUSTOMER_LINK"},
+    ),
     "a memo": ("UPDATE memo SET movement_id = 7 WHERE movement_id = (SELECT min(movement_id) FROM memo)", {"MEMO"}),
 }
 
@@ -527,7 +592,7 @@ async def test_everything_but_the_head_gone_is_an_empty_history(tampering: Tampe
 async def test_entries_without_any_row_are_an_empty_history(tampering: Tampering) -> None:
     for table in (
         "configuration_change, customer, account, outcome, movement, leg, quote, conversion, settlement_window,"
-        " window_net, confirmation, limit_entry, clipping",
+        " window_net, confirmation, limit_entry, clipping, binding, customer_link",
     ):
         await tampering.connection.execute(text(f"TRUNCATE {table}"))
     assert {"EMPTY", "ENTRY_CONTENT", "HEAD"} <= codes(await audit(tampering.connection))

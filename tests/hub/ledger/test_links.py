@@ -45,7 +45,8 @@ class Two:
         return commands.ProposeLink(**(fields | changes))
 
     def accept(self, id: int | None, **changes: Any) -> commands.AcceptLink:
-        return commands.AcceptLink(**({"actor": self.air, "key": key(), "id": id} | changes))
+        fields: dict[str, Any] = {"actor": self.air, "key": key(), "id": id}
+        return commands.AcceptLink(**(fields | changes))
 
     def end(self, id: int | None, **changes: Any) -> commands.EndLink:
         fields: dict[str, Any] = {"actor": self.bank, "key": key(), "id": id, "reason": "no more"}
@@ -88,7 +89,7 @@ def of(outcome: Outcome) -> Any:
 
 
 def codes(answers: list[Any]) -> list[str | None]:
-    return [one.refusal and one.refusal.code if isinstance(one, Outcome) else type(one).__name__ for one in answers]
+    return [None if one.refusal is None else one.refusal.code for one in answers]
 
 
 async def test_points_that_are_not_transferable_are_converted_to_the_same_person_only(two: Two) -> None:
