@@ -84,6 +84,13 @@ class Crowd:
         self.transfers = [self._transfer(number) for number in range(home.transfers)]
         self.redemptions = [self._redemption(number) for number in range(home.redemptions)]
 
+    def peers(self) -> list[tuple[Party, Party]]:
+        """Who converts, and the same person at the other programme; each two once."""
+        return sorted(
+            {(act.customer, act.peer) for act in self.conversions if act.peer is not None},
+            key=lambda pair: (pair[0].reference, pair[1].institution),
+        )
+
     def _issues(self) -> Iterator[Act]:
         for rank, person in enumerate(self.people):
             amount = self.home.opening_min + self.home.opening // (rank + 1)

@@ -49,6 +49,24 @@ mutation RejectRate($id: ID!, $reason: String!) {{
 }}
 {_REFUSED}"""
 
+ENROLL_CUSTOMER = f"""
+mutation EnrollCustomer($input: CustomerInput!) {{
+  enrollCustomer(input: $input) {{ __typename ... on Customer {{ id }} ...R }}
+}}
+{_REFUSED}"""
+
+PROPOSE_CUSTOMER_LINK = f"""
+mutation ProposeCustomerLink($input: ProposeCustomerLinkInput!) {{
+  proposeCustomerLink(input: $input) {{ __typename ... on CustomerLink {{ id status }} ...R }}
+}}
+{_REFUSED}"""
+
+ACCEPT_CUSTOMER_LINK = f"""
+mutation AcceptCustomerLink($id: ID!, $key: String!) {{
+  acceptCustomerLink(id: $id, idempotencyKey: $key) {{ __typename ... on CustomerLink {{ id status }} ...R }}
+}}
+{_REFUSED}"""
+
 ISSUE_POINTS = f"""
 mutation IssuePoints($input: IssuePointsInput!) {{
   issuePoints(input: $input) {{ __typename ... on Issue {{ id points {{ {_POINTS} }} replayed }} ...R }}

@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from hub.demo import documents
 from hub.demo.client import Answer, Connection, Refusal
-from hub.demo.crowd import PEOPLE, Act, Crowd, as_row, crowds
+from hub.demo.crowd import PEOPLE, Act, Crowd, Party, as_row, crowds
 from hub.demo.failure import expect
-from hub.demo.network import PROGRAMMES, issuer
+from hub.demo.network import PROGRAMMES, issuer, programme
 from hub.demo.stage import Stage, columns, figure
 
 BATCH_ROWS = 500
@@ -51,6 +51,7 @@ async def trade(stage: Stage) -> None:
         f"Conversions and transfers travel in batches of {BATCH_ROWS}; redemptions one by one, {AT_ONCE} at a time, "
         "as shops would send them.",
     )
+    await _link(stage, everyone)
     tally = Tally()
     started = time.monotonic()
     with Progress(
@@ -68,6 +69,26 @@ async def trade(stage: Stage) -> None:
     _show(stage, tally, time.monotonic() - started)
     await _retry(stage, everyone[0])
     await _compare_circulation(stage)
+
+
+async def _link(stage: Stage, everyone: Sequence[Crowd]) -> None:
+    """Points that may not be given away are converted to oneself: both programmes say who is one person."""
+    pairs = [pair for crowd in everyone if not programme(crowd.home.currency).transferable for pair in crowd.peers()]
+    gate = asyncio.Semaphore(AT_ONCE)
+    await asyncio.gather(*(_link_two(stage, mine, other, gate) for mine, other in pairs))
+    stage.good(f"{figure(len(pairs))} customers whose points are theirs alone are linked with themselves elsewhere.")
+
+
+async def _link_two(stage: Stage, mine: Party, other: Party, gate: asyncio.Semaphore) -> None:
+    here, there = stage.people[mine.institution], stage.people[other.institution]
+    a, b = (stage.customer(party.institution, party.reference) for party in (mine, other))
+    key = f"link-{other.institution}-{other.reference}{stage.suffix}"
+    async with gate:
+        for person, customer in ((here, a), (there, b)):
+            await person.act(documents.ENROLL_CUSTOMER, input=customer)  # or it is enrolled already
+        link = await here.must(documents.PROPOSE_CUSTOMER_LINK, input={"idempotencyKey": key, "a": a, "b": b})
+        link = await there.must(documents.ACCEPT_CUSTOMER_LINK, id=link["id"], key=key)
+    expect(link["status"] == "ACTIVE", f"The link of {mine.reference} is {link['status']}, not ACTIVE.")
 
 
 async def _batches(stage: Stage, tally: Tally, crowd: Crowd, kind: str, progress: Progress, bar: TaskID) -> None:
