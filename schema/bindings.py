@@ -37,7 +37,7 @@ class Binding(Node):
         return to_customer(self.record.customer)
 
     @field("Why it was ended.")
-    async def reason(self, info: Info) -> str | None:
+    async def memo(self, info: Info) -> str | None:
         ended = self.record.ended
         return None if ended is None else await info.context.loaders.memos.load(ended.id)
 

@@ -25,6 +25,13 @@ ANSWERS = {
     "proposeRate": ("input", "ProposeRateInput!", "... on Rate { id status version awaiting effectiveFrom }"),
     "setLimit": ("input", "SetLimitInput!", "... on Limit { id code amount versions { version amount } }"),
     "enrollCustomer": ("input", "CustomerInput!", "... on Customer { id reference }"),
+    "bindIdentifier": (
+        "input",
+        "BindIdentifierInput!",
+        "... on Binding { id identifier from until replayed customer { reference } }",
+    ),
+    "unbindIdentifier": ("input", "UnbindIdentifierInput!", "... on Binding { id identifier until memo replayed }"),
+    "proposeCustomerLink": ("input", "ProposeCustomerLinkInput!", "... on CustomerLink { id status replayed }"),
     "issuePoints": ("input", "IssuePointsInput!", "... on Issue { id replayed points { amount currency } }"),
     "issuePointsBatch": ("input", "[IssuePointsInput!]!", "... on Issue { id replayed }"),
     "transferPoints": ("input", "TransferPointsInput!", "... on Transfer { id replayed points { amount currency } }"),
@@ -116,6 +123,15 @@ class Client:
             f" ... on Rate {{ id status awaiting acceptedBy decidedBy }} {REFUSED} }} }}"
         )
         return self.ask(document, id=id)[mutation]
+
+    def link(self, mutation: str, id: str, idempotency_key: str | None = None, reason: str | None = None) -> Any:
+        """acceptCustomerLink or endCustomerLink."""
+        extra = "" if reason is None else f", reason: {repr_text(reason)}"
+        document = (
+            f"mutation($id: ID!, $k: String!) {{ {mutation}(id: $id, idempotencyKey: $k{extra}) {{ __typename"
+            f" ... on CustomerLink {{ id status replayed }} {REFUSED} }} }}"
+        )
+        return self.ask(document, id=id, k=idempotency_key or key())[mutation]
 
     def code(self, query: str, **variables: Any) -> str | None:
         """The code of the first error that a document ends in; None without one."""

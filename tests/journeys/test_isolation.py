@@ -57,6 +57,7 @@ class Victim:
         )
         self.customer, self.institution = found["customer"]["id"], found["institution"]["id"]
         self.currency = found["pointCurrency"]["id"]
+        self.meet()
         self.window = network.close_window()["id"]
         self.report = operator.ask(
             "query($w: ID!, $v: String!) { settlementReport(windowId: $w, institution: $v) { id linesUrl } }",
@@ -78,6 +79,22 @@ class Victim:
             "auditor": network.person(self.bank, "INSTITUTION_AUDITOR"),
             "anonymous": self.anonymous,
         }
+
+    def meet(self) -> None:
+        """A card of alice's, alice linked with a partner's customer, and bob proposed for another."""
+        partner = self.network.institution("PARTNER")
+        clerk = self.network.person(partner, "INSTITUTION_ADMIN")
+        for reference in ("alice2", "bob2"):
+            self.network.operator.do("enrollCustomer", institution=partner, reference=reference)
+        self.card = "6217000000001111"
+        self.binding = self._do(
+            "bindIdentifier", institution=self.bank, identifier=self.card, customer=self._party("alice")
+        )
+        self.link, self.proposed_link = (
+            self._do("proposeCustomerLink", a=self._party(mine), b={"institution": partner, "reference": other})
+            for mine, other in (("alice", "alice2"), ("bob", "bob2"))
+        )
+        assert clerk.link("acceptCustomerLink", self.link)["status"] == "ACTIVE"
 
     def _do(self, mutation: str, value: dict[str, Any] | None = None, **fields: Any) -> str:
         value = fields if value is None else value
@@ -111,7 +128,11 @@ class Victim:
             status parent { code } children { code status } credentials { id revokedAt } pointCurrencies { code }
             positions { currency own subtree exposure debitCap }
           }
-          alice: customer(institution: $v, reference: "alice") { balances { currency { code } total available } }
+          alice: customer(institution: $v, reference: "alice") {
+            balances { currency { code } total available } identifiers { identifier } }
+          bindings(customer: {institution: $v, reference: "alice"}) { edges { node { id until } } }
+          alices: customerLinks(customer: {institution: $v, reference: "alice"}) { edges { node { id status } } }
+          bobs: customerLinks(customer: {institution: $v, reference: "bob"}) { edges { node { id status } } }
           bob: customer(institution: $v, reference: "bob") { balances { currency { code } total available } }
           a: pointCurrency(code: $a) { circulation { amount } }
           b: pointCurrency(code: $b) { circulation { amount } }
@@ -169,6 +190,20 @@ def _ends(field: str, attribute: str, stranger: str, extra: str = "") -> Case:
         stranger,
         "FORBIDDEN",
         absent={"id": f"{prefix}_{ABSENT}"} if stranger == "NOT_FOUND" else None,
+    )
+
+
+def _of_link(field: str, attribute: str, extra: str = "") -> Case:
+    """A mutation of a link, which is nobody's business but its sides'."""
+    document = (
+        f"mutation($id: ID!, $k: String!) {{ {field}(id: $id, idempotencyKey: $k{extra}) {{ __typename {REFUSED} }} }}"
+    )
+    return Case(
+        document,
+        lambda victim: {"id": getattr(victim, attribute), "k": key()},
+        "NOT_FOUND",
+        "FORBIDDEN",
+        absent={"id": f"lk_{ABSENT}"},
     )
 
 
@@ -317,6 +352,22 @@ CASES: dict[str, Case] = {
         AS_OPERATOR,
         absent={"reference": "nobody"},
     ),
+    "Query.bindings": Case(
+        "query($c: CustomerInput!) { bindings(customer: $c)"
+        " { edges { node { id identifier } } pageInfo { hasNextPage } } }",
+        lambda victim: {"c": {"institution": victim.bank, "reference": "alice"}},
+        {"edges": [], "pageInfo": {"hasNextPage": False}},
+        AS_OPERATOR,
+        absent={"reference": "nobody"},
+    ),
+    "Query.customerLinks": Case(
+        "query($c: CustomerInput!) { customerLinks(customer: $c)"
+        " { edges { node { id status a { reference } b { reference } } } pageInfo { hasNextPage } } }",
+        lambda victim: {"c": {"institution": victim.bank, "reference": "alice"}},
+        {"edges": [], "pageInfo": {"hasNextPage": False}},
+        AS_OPERATOR,
+        absent={"reference": "nobody"},
+    ),
     "Query.settlementWindow": Case(
         "query($w: ID!) { settlementWindow(id: $w) { id nets { institution { code } debit credit net } } }",
         lambda victim: {"w": victim.window},
@@ -444,6 +495,33 @@ CASES: dict[str, Case] = {
         lambda victim: {"institution": victim.bank, "reference": "alice"},
         absent={"reference": "nobody"},
     ),
+    "Mutation.bindIdentifier": _acts(
+        "bindIdentifier",
+        "BindIdentifierInput!",
+        lambda victim: _keyed(
+            institution=victim.bank,
+            identifier=victim.card,
+            customer={"institution": victim.bank, "reference": "bob"},
+        ),
+        absent={"identifier": "6217000000009999"},
+    ),
+    "Mutation.unbindIdentifier": _acts(
+        "unbindIdentifier",
+        "UnbindIdentifierInput!",
+        lambda victim: _keyed(institution=victim.bank, identifier=victim.card, reason="r"),
+        absent={"identifier": "6217000000009999"},
+    ),
+    "Mutation.proposeCustomerLink": _acts(
+        "proposeCustomerLink",
+        "ProposeCustomerLinkInput!",
+        lambda victim: _keyed(
+            a={"institution": victim.bank, "reference": "alice"},
+            b={"institution": victim.stranger, "reference": "mallory"},
+        ),
+        absent={"reference": "nobody"},
+    ),
+    "Mutation.acceptCustomerLink": _of_link("acceptCustomerLink", "proposed_link"),
+    "Mutation.endCustomerLink": _of_link("endCustomerLink", "link", ', reason: "r"'),
     "Mutation.issuePoints": _acts("issuePoints", "IssuePointsInput!", _issue, absent={"reference": "nobody"}),
     "Mutation.issuePointsBatch": _acts(
         "issuePointsBatch", "[IssuePointsInput!]!", lambda victim: [_issue(victim), _issue(victim)]
@@ -571,6 +649,9 @@ KINDS = {  # attribute: (prefix, whether it is open to all members)
     "credential": ("ck", False),
     "proposed": ("rt", False),
     "quote": ("qt", False),
+    "binding": ("bd", False),
+    "link": ("lk", False),
+    "proposed_link": ("lk", False),
     "conversion": ("cv", False),
     "issued": ("is", False),
     "transfer": ("tr", False),
@@ -618,13 +699,27 @@ def test_a_merchant_that_sees_a_redemption_may_not_reverse_it(victim: Victim) ->
     assert victim.state() == before
 
 
+def test_a_card_tells_strangers_nothing_of_who_has_it(victim: Victim) -> None:
+    find = "query($v: String!, $r: String!) { customer(institution: $v, reference: $r) { reference } }"
+    bound = 'query($v: String!) { customer(institution: $v, reference: "alice") { identifiers { identifier } } }'
+    for name, caller in victim.callers.items():
+        if name == "anonymous":
+            continue
+        owner = caller.ask(find, v=victim.bank, r=victim.card)["customer"]
+        masks = caller.ask(bound, v=victim.bank)["customer"]["identifiers"]
+        within = name == "auditor"
+        assert owner == ({"reference": "alice"} if within else None), name
+        assert masks == ([{"identifier": "****1111"}] if within else []), name
+
+
 def test_guessed_identifiers_reveal_nothing(victim: Victim) -> None:
     """Numbers around those of the victim's, under every prefix: only what is open to all is ever found."""
     stranger, open_to_all = victim.callers["stranger"], {"in", "pc", "cu", "rt", "sw"}
-    near = [int(id.partition("_")[2], 16) for id in (victim.conversion, victim.transfer, victim.quote)]
+    known = (victim.conversion, victim.transfer, victim.quote, victim.binding, victim.link)
+    near = [int(id.partition("_")[2], 16) for id in known]
     numbers = sorted({number + step for number in near for step in range(-2, 4)})
     found: set[str] = set()
-    for prefix in ("ck", "qt", "cv", "is", "tr", "rd", "rv", "mv", "rt", "cu"):
+    for prefix in ("bd", "lk", "ck", "qt", "cv", "is", "tr", "rd", "rv", "mv", "rt", "cu"):
         ids = [f"{prefix}_{number:x}" for number in numbers]
         if prefix == "mv":  # a line's number is its movement's with the leg and the side
             ids += [f"mv_{number << 5 | side:x}" for number in numbers for side in range(4)]

@@ -35,6 +35,8 @@ ANONYMOUS_MAY_NOT = [
     'from: "2000-01-01T00:00:00Z", until: "2999-01-01T00:00:00Z") { opening } }',
     '{ balanceAt(customer: {institution: "HUB", reference: "a"}, currency: "A", at: "2999-01-01T00:00:00Z") '
     "{ total } }",
+    '{ bindings(customer: {institution: "HUB", reference: "a"}) { edges { cursor } } }',
+    '{ customerLinks(customer: {institution: "HUB", reference: "a"}) { edges { cursor } } }',
     '{ settlementWindow(id: "nonsense") { id } }',
     "{ settlementWindows { edges { cursor } } }",
     '{ settlementReport(windowId: "sw_1", institution: "HUB") { id } }',
