@@ -93,6 +93,24 @@ def transfer(tree: Tree, giver: str, taker: str) -> dict[str, Any]:
     }
 
 
+def bind(institution: str, reference: str) -> dict[str, Any]:
+    """A new card of a customer's."""
+    return {
+        "idempotencyKey": key(),
+        "institution": institution,
+        "identifier": unique("card-"),
+        "customer": party(institution, reference),
+    }
+
+
+def propose_link(tree: Tree, mine: str, other: str) -> dict[str, Any]:
+    """Two new customers, who are said to be one person."""
+    a, b = party(mine, unique("a")), party(other, unique("b"))
+    for one in (a, b):
+        assert tree.operator.do("enrollCustomer", one)["__typename"] == "Customer"
+    return {"idempotencyKey": key(), "a": a, "b": b}
+
+
 def currency(issuer: str) -> dict[str, Any]:
     """A new currency."""
     return {
@@ -117,6 +135,8 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         "issuePoints": lambda: issue(tree, tree.bank),
         "transferPoints": lambda: transfer(tree, tree.bank, tree.bank),
         "enrollCustomer": lambda: party(tree.bank, unique("e")),
+        "bindIdentifier": lambda: bind(tree.bank, "c"),
+        "proposeCustomerLink": lambda: propose_link(tree, tree.bank, tree.aside),
         "registerPointCurrency": lambda: currency(tree.bank),
         "createCredential": lambda: credential(tree.bank, AUDITOR),
         "createInstitution": lambda: {"code": unique("I"), "name": "new", "kind": "BRANCH", "parent": tree.bank},
@@ -129,16 +149,29 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         "OPERATOR_AUDITOR": tree.network.person("HUB", "OPERATOR_AUDITOR"),
         "OPERATOR_ADMIN": tree.operator,
     }
-    trades, configures, operates = ["Issue", "Transfer", "Customer"], ["PointCurrency", "NewCredential"], ["Position"]
-    no = "FORBIDDEN"
+    trades, configures = ["Issue", "Transfer", "Customer", "Binding"], ["PointCurrency", "NewCredential"]
+    vouches, operates, no = ["CustomerLink"], ["Position"], "FORBIDDEN"
     found = {role: [outcome(person, name, make()) for name, make in work.items()] for role, person in persons.items()}
     assert found == {
-        TRADER: [*trades, no, no, no, no],
-        ADMIN: [no, no, no, *configures, no, no],
-        AUDITOR: [no] * 7,
-        "OPERATOR_AUDITOR": [no] * 7,
-        "OPERATOR_ADMIN": [*trades, *configures, "Institution", *operates],
+        TRADER: [*trades, *vouches, no, no, no, no],
+        ADMIN: [no, no, no, no, *vouches, *configures, no, no],
+        AUDITOR: [no] * 9,
+        "OPERATOR_AUDITOR": [no] * 9,
+        "OPERATOR_ADMIN": [*trades, *vouches, *configures, "Institution", *operates],
     }
+
+
+def test_a_link_takes_the_word_of_both_sides_and_the_operator_s_is_none_of_them(tree: Tree) -> None:
+    bank, aside = tree.network.person(tree.bank, TRADER), tree.network.person(tree.aside, ADMIN)
+    above = tree.network.person(tree.alliance, TRADER)
+    made = bank.do("proposeCustomerLink", propose_link(tree, tree.bank, tree.aside))["id"]
+    for person in (tree.operator, bank):
+        with pytest.raises(Failed) as failed:
+            person.link("acceptCustomerLink", made)
+        assert failed.value.codes == ["FORBIDDEN"]
+    assert aside.link("acceptCustomerLink", made)["status"] == "ACTIVE"
+    assert above.link("endCustomerLink", made, reason="for the bank below")["status"] == "ENDED"
+    assert reason(aside.link("acceptCustomerLink", made)) == "INVALID_INPUT"
 
 
 def test_the_operator_s_auditor_sees_all_and_does_nothing(tree: Tree) -> None:

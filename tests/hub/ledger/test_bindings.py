@@ -9,7 +9,7 @@ import pytest
 from hub.access import Role
 from hub.errors import AlreadyBound, Duplicate, Forbidden, InvalidInput, NotFound, Suspended
 from hub.institutions import Status
-from hub.ledger import commands
+from hub.ledger import commands, people
 from hub.ledger.commands import BonusTerms, Party
 from hub.ledger.decide import Outcome
 from hub.rates import Funding
@@ -323,6 +323,23 @@ async def test_what_a_new_owner_converted_before_counts_in_the_batch_that_binds(
     result: Any = done.result
     assert result.figures.bonus == 10  # 50 % of the 20 that are left
     assert await hub.sql("SELECT used FROM bonus_use") == [(100,)]
+
+
+async def test_what_is_enrolled_is_not_looked_up_among_identifiers(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    await found(hub)
+    asked: list[Any] = []
+    look_up = people.load_owners
+
+    async def counted(driver: Any, book: Any, names: Any) -> Any:
+        asked.append(sorted(names))
+        return await look_up(driver, book, names)
+
+    monkeypatch.setattr(people, "load_owners", counted)
+    await hub.batch([spend(hub, "1", M), spend(hub, "1", N)])
+    assert asked == []
+    await hub.batch([spend(hub, "1", M), spend(hub, "1", Party("BANK", "new"))])
+    bank = hub.engine.configuration.institution_codes["BANK"]
+    assert asked == [[(bank, "new", "BP")]]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
