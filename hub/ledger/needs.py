@@ -161,9 +161,9 @@ class Needs:
             into.add((home, party.reference))
 
     def _is_transferable(self, currency: str) -> bool:
-        """Whether anybody's may go to anybody; one that this batch may yet make is taken for one that may not."""
+        """Whether anybody's points may go to anybody. Those of a currency that this batch makes have no rate yet."""
         of = self.configuration.currency(currency)
-        return of is not None and of.transferable
+        return of is None or of.transferable
 
     def _has_caps(self, command: commands.Convert) -> bool:
         """Whether what the customer converted before may matter: only bonuses with a cap remember it."""

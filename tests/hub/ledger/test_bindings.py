@@ -93,7 +93,9 @@ async def test_the_whole_example_in_one_batch(hub: Hub) -> None:
     for who in (M, N):
         await hub.do(spend(hub, "1", who))
     batch = [bind(hub, M), spend(hub, "100"), bind(hub, N), unbind(hub), bind(hub, N), spend(hub, "30"), unbind(hub)]
+    [[before]] = await hub.sql("SELECT batch FROM journal_head")
     answers = await hub.batch([*batch, spend(hub, "7")])
+    assert await hub.sql("SELECT batch FROM journal_head") == [(before + 1,)]  # nothing was tried again in halves
     codes = [one.refusal and one.refusal.code for one in answers if isinstance(one, Outcome)]
     assert codes == [None, None, "ALREADY_BOUND", None, None, None, None, "NOT_FOUND"]
     assert await balances(hub) == (101, 31)
@@ -101,6 +103,7 @@ async def test_the_whole_example_in_one_batch(hub: Hub) -> None:
     # Bound to M when the batch is read, to N when it is spent on.
     await hub.batch([unbind(hub), bind(hub, N), spend(hub, "1000")])
     assert await balances(hub) == (101, 1031)
+    assert await hub.sql("SELECT batch FROM journal_head") == [(before + 3,)]
     await invariants.check(hub)
 
 
