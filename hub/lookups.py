@@ -8,18 +8,16 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, and_, func, literal, select, text
 
-from hub import tables
-from hub.ledger import people, rows
+from hub import names, tables
+from hub.ledger import rows
 from hub.ledger.commands import is_storable
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import (
     AccountKind,
-    Binding,
     Conversion,
     ConversionStatus,
     Customer,
     Exposure,
-    Link,
     Movement,
     Net,
     Quote,
@@ -29,7 +27,7 @@ from hub.ledger.records import (
 from hub.reading import Reader
 
 _account, _movement = tables.account, tables.movement
-_window, _conversion, _binding = tables.settlement_window, tables.conversion, tables.binding
+_window, _conversion = tables.settlement_window, tables.conversion
 
 
 # --- customers --------------------------------------------------------------------------------------------------------
@@ -48,54 +46,7 @@ async def customer(reader: Reader, institution: int, reference: str) -> Customer
     )
     if found is not None:
         return Customer(found, institution, reference)
-    return await _owner(reader, institution, reference) if reader.sees(institution) else None
-
-
-async def _owner(reader: Reader, institution: int, identifier: str) -> Customer | None:
-    """Whom an identifier names now."""
-    table = tables.identifier
-    of = select(table.c.id).where(
-        table.c.journal_id == JOURNAL_ID, table.c.institution_id == institution, table.c.text == identifier
-    )
-    last = await people.bindings(reader.connection, _binding.c.identifier_id == of.scalar_subquery(), most=1)
-    return next((one.customer for one in last.values() if one.ended is None), None)
-
-
-async def bindings_page(reader: Reader, customer: int, before: int | None, rows_max: int) -> list[Binding]:
-    """What has named a customer, the newest first, from before ``before`` on."""
-    where = _binding.c.customer_id == customer
-    if before is not None:
-        where = and_(where, _binding.c.id < before)
-    return list((await people.bindings(reader.connection, where, most=rows_max)).values())
-
-
-async def binding(reader: Reader, id: int) -> Binding | None:
-    """A binding."""
-    return (await people.bindings(reader.connection, _binding.c.id == id)).get(id)
-
-
-async def identifiers(reader: Reader, of: Collection[int]) -> dict[int, list[Binding]]:
-    """The bindings that name customers now, by customer, in the order in which they were made."""
-    by_customer: dict[int, list[Binding]] = {}
-    if of:
-        ending = _binding.alias()
-        is_ended = select(literal(1)).where(ending.c.journal_id == JOURNAL_ID, ending.c.ends_id == _binding.c.id)
-        active = await people.bindings(reader.connection, and_(_binding.c.customer_id.in_(of), ~is_ended.exists()))
-        for one in reversed(active.values()):
-            by_customer.setdefault(one.customer.id, []).append(one)
-    return by_customer
-
-
-async def links_of(reader: Reader, customer: int) -> list[Link]:
-    """All links of a customer, in the order in which they were proposed; whether a link is open to the viewer is for
-    the caller to ask: at either side."""
-    found = await people.links(reader.connection, people.of_customers([customer]))
-    return list(found.values())
-
-
-async def link(reader: Reader, id: int) -> Link | None:
-    """A link."""
-    return (await people.links(reader.connection, tables.customer_link.c.link_id == id)).get(id)
+    return await names.owner(reader, institution, reference) if reader.sees(institution) else None
 
 
 async def memos(reader: Reader, of: Collection[int]) -> dict[int, str]:

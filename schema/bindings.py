@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from hub import ids, lookups
+from hub import ids, lookups, names
 from hub.ledger import commands, records
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
@@ -86,7 +86,7 @@ class BindingQuery:
                 owner = await lookups.customer(reader, home.id, customer.reference)
                 if owner is not None:
                     before = None if wanted.after is None else wanted.after[0]
-                    found = await lookups.bindings_page(reader, owner.id, before, wanted.rows)
+                    found = await names.bindings_page(reader, owner.id, before, wanted.rows)
         return connect(found, wanted, to_binding, lambda one: (one.id,))
 
 
@@ -127,7 +127,7 @@ class BindingMutation:
 async def binding_by_id(context: Context, id: int) -> Binding | None:
     """A binding, as far as the caller may see it."""
     async with context.read() as reader:
-        found = await lookups.binding(reader, id)
+        found = await names.binding(reader, id)
         if found is None or not reader.sees(found.customer.institution):
             return None
     return to_binding(found)

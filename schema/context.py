@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from hub import holdings, lookups
+from hub import holdings, lookups, names
 from hub.access import Credential
 from hub.configuration import Configuration
 from hub.errors import Fault, Unauthenticated
@@ -196,7 +196,7 @@ class Loaders:
     async def _identifiers(self, keys: list[tuple[int, int]]) -> list[list[Binding]]:
         """By customer and institution."""
         async with self._context.read() as reader:
-            found = await lookups.identifiers(reader, {id for id, home in keys if reader.sees(home)})
+            found = await names.identifiers(reader, {id for id, home in keys if reader.sees(home)})
         return [found.get(id, []) for id, _ in keys]
 
     async def _memos(self, keys: list[int]) -> list[str | None]:

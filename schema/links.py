@@ -5,7 +5,7 @@ from typing import Annotated
 
 import strawberry
 
-from hub import ids, lookups
+from hub import ids, lookups, names
 from hub.ledger import commands, records
 from hub.ledger.records import LinkStatus
 from schema.connection import Connection, connect, page
@@ -101,7 +101,7 @@ class LinkQuery:
             if of is not None:
                 found = [
                     link
-                    for link in await lookups.links_of(reader, of.id)
+                    for link in await names.links_of(reader, of.id)
                     if reader.sees(link.a.institution, link.b.institution)
                     and (status is None or link.status is status)
                     and (wanted.after is None or link.id > wanted.after[0])
@@ -149,7 +149,7 @@ class LinkMutation:
 async def link_by_id(context: Context, id: int) -> CustomerLink | None:
     """A link, as far as the caller may see it."""
     async with context.read() as reader:
-        found = await lookups.link(reader, id)
+        found = await names.link(reader, id)
         if found is None or not reader.sees(found.a.institution, found.b.institution):
             return None
     return to_link(found)

@@ -185,6 +185,16 @@ async def test_a_customers_account_below_zero_is_refused_by_the_database_as_well
         await server.execute(row, 4, 2, 100, 0, 0)  # issuance is what goes below
 
 
+async def test_the_server_has_every_table_analysed(hub: Hub) -> None:
+    async with connected(hub.addresses.server) as server:
+        await server.execute("SELECT refresh_statistics()")
+        unknown = await server.fetch(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+            " AND reltuples < 0"
+        )
+    assert unknown == []
+
+
 # --- partitions of the legs -------------------------------------------------------------------------------------------
 
 
