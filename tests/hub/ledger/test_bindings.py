@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hub.access import Role
+from hub.audit import audit
 from hub.errors import AlreadyBound, Duplicate, Forbidden, InvalidInput, NotFound, Suspended
 from hub.institutions import Status
 from hub.ledger import commands, people
@@ -394,3 +395,5 @@ async def test_random_bindings_are_those_of_a_dictionary(hub: Hub, seed: int) ->
     )
     assert [tuple(row) for row in rows] == history
     await invariants.check(hub)
+    async with hub.database.snapshot() as connection:
+        assert (await audit(connection)).findings == ()
