@@ -121,6 +121,12 @@ def currency(issuer: str) -> dict[str, Any]:
     }
 
 
+def limit(currency: str, code: str | None = None, **more: Any) -> dict[str, Any]:
+    """A new limit that nobody meets."""
+    terms = {"act": "RECEIVE", "period": "DAY"}
+    return {"currency": currency, "code": code or unique("l"), "amount": "1000000", "terms": terms} | more
+
+
 def credential(institution: str, *roles: str) -> dict[str, Any]:
     """A new key."""
     return {"institution": institution, "person": "new", "label": "new", "roles": list(roles)}
@@ -139,6 +145,7 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         "proposeCustomerLink": lambda: propose_link(tree, tree.bank, tree.aside),
         "registerPointCurrency": lambda: currency(tree.bank),
         "createCredential": lambda: credential(tree.bank, AUDITOR),
+        "setLimit": lambda: limit(tree.points),
         "createInstitution": lambda: {"code": unique("I"), "name": "new", "kind": "BRANCH", "parent": tree.bank},
         "setDebitCap": lambda: {"institution": tree.bank, "currency": "CNY", "amount": "1000"},
     }
@@ -149,14 +156,14 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         "OPERATOR_AUDITOR": tree.network.person("HUB", "OPERATOR_AUDITOR"),
         "OPERATOR_ADMIN": tree.operator,
     }
-    trades, configures = ["Issue", "Transfer", "Customer", "Binding"], ["PointCurrency", "NewCredential"]
+    trades, configures = ["Issue", "Transfer", "Customer", "Binding"], ["PointCurrency", "NewCredential", "Limit"]
     vouches, operates, no = ["CustomerLink"], ["Position"], "FORBIDDEN"
     found = {role: [outcome(person, name, make()) for name, make in work.items()] for role, person in persons.items()}
     assert found == {
-        TRADER: [*trades, *vouches, no, no, no, no],
+        TRADER: [*trades, *vouches, no, no, no, no, no],
         ADMIN: [no, no, no, no, *vouches, *configures, no, no],
-        AUDITOR: [no] * 9,
-        "OPERATOR_AUDITOR": [no] * 9,
+        AUDITOR: [no] * 10,
+        "OPERATOR_AUDITOR": [no] * 10,
         "OPERATOR_ADMIN": [*trades, *vouches, *configures, "Institution", *operates],
     }
 
@@ -223,6 +230,21 @@ def test_traders_act_for_customers_of_their_own_and_below_and_of_nobody_else(tre
         "branch": {"alliance": no, "bank": no, "branch": yes, "aside": no},
         "aside": {"alliance": no, "bank": no, "branch": no, "aside": yes},
     }
+
+
+def test_a_limit_is_changed_by_who_set_it_and_those_above(tree: Tree) -> None:
+    admins = tree.levels(ADMIN) | {"operator": tree.operator}
+    made = {name: outcome(admin, "setLimit", limit(tree.points)) for name, admin in admins.items()}
+    yes, no = "Limit", "FORBIDDEN"
+    assert made == {"alliance": yes, "bank": yes, "branch": no, "aside": no, "operator": yes}
+    changed = {}
+    for owner in ("alliance", "bank", "operator"):  # the operator sets a limit for the issuer
+        code = unique("l")
+        assert outcome(admins[owner], "setLimit", limit(tree.points, code)) == yes
+        again = limit(tree.points, code, terms=None)
+        changed[owner] = [name for name, admin in admins.items() if outcome(admin, "setLimit", again) == yes]
+    everybody = ["alliance", "bank", "operator"]
+    assert changed == {"alliance": ["alliance", "operator"], "bank": everybody, "operator": everybody}
 
 
 def test_administrators_configure_their_own_and_below_and_nobody_else(tree: Tree) -> None:
