@@ -99,7 +99,10 @@ class QuoteQuery:
 
 @strawberry.type
 class QuoteMutation:
-    @mutation("Ask for a firm offer. By a trader of the source customer's institution or above it, or by the operator.")
+    @mutation(
+        "Ask for a firm offer. It reserves nothing under limits, which count when it is executed. By a trader of the "
+        "source customer's institution or above it, or by the operator."
+    )
     async def request_quote(
         self, info: Info, input: Annotated[RequestQuoteInput, strawberry.argument(description="The conversion.")]
     ) -> QuoteResult:

@@ -94,10 +94,11 @@ def give_back(draft: Draft, original: Original, movement: int, before: int, afte
 
 def _on(book: Book, act: Act, of: PointCurrency, customer: Customer, target: int | None = None) -> list[Limit]:
     """The limits in force on an act of a customer's."""
-    families = book.configuration.limits_on(act, of.id)
+    configuration = book.configuration
+    families = configuration.limits_on(act, of.id) if configuration.limits else ()
     if not families:
         return []
-    return concerning(families, book.configuration.institutions, customer.institution, target, book.at)
+    return concerning(families, configuration.institutions, customer.institution, target, book.at)
 
 
 def _key(draft: Draft, limit: Limit, of: PointCurrency, customer: Customer) -> UseKey:

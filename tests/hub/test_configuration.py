@@ -11,7 +11,9 @@ from hub.access import Credential, Role
 from hub.configuration import Configuration, Noun, change, decode, with_changes
 from hub.currencies import Expiry, ExpiryKind, PointCurrency, RateConsent
 from hub.institutions import DebitCap, Institution, Kind, Placement, Status
+from hub.limits import Act
 from hub.rates import Funding, RateStatus, Step
+from tests.hub.test_limits import LIMIT as ISSUED
 from tests.hub.test_rates import NOW, bonus, rate
 
 HUB = Institution(1, "HUB", "Hub", Kind.OPERATOR, Status.ACTIVE, None, (), (), True)
@@ -34,7 +36,9 @@ TERMS = replace(
     accepted_by=("Li", "Wu"),
 )
 CAP = DebitCap(7, 2, "CNY", 10**18)
-NOUNS: list[Noun] = [HUB, BANK, KEY, POINTS, OTHERS, TERMS, CAP, replace(CAP, amount=None)]
+LIMIT = replace(ISSUED, id=9, family=9, currency=4, owner=2, institution=2, zone="Asia/Shanghai", notice_days=30)
+LIFTED = replace(LIMIT, id=10, version=2, amount=None, starts=LIMIT.starts + timedelta(days=1))
+NOUNS: list[Noun] = [HUB, BANK, KEY, POINTS, OTHERS, TERMS, CAP, replace(CAP, amount=None), LIMIT, LIFTED]
 
 
 def test_every_noun_is_recorded_and_read_back_the_same() -> None:
@@ -53,9 +57,9 @@ def test_times_of_any_zone_are_read_back_as_the_same_instant() -> None:
 
 
 def test_the_base_is_not_changed() -> None:
-    base = with_changes(Configuration(), 1, [HUB, BANK, POINTS, OTHERS, TERMS, CAP])
+    base = with_changes(Configuration(), 1, [HUB, BANK, POINTS, OTHERS, TERMS, CAP, LIMIT])
     before = copy.deepcopy(base)
-    with_changes(base, 2, [replace(BANK, parent=None), replace(TERMS, status=RateStatus.WITHDRAWN), KEY])
+    with_changes(base, 2, [replace(BANK, parent=None), replace(TERMS, status=RateStatus.WITHDRAWN), KEY, LIFTED])
     assert base == before
 
 
@@ -68,6 +72,17 @@ def test_only_approved_rates_are_indexed_for_their_pair() -> None:
     assert [one.reason for one in again.versions_of(4, 5)] == ["edited"]
     for ending in (RateStatus.WITHDRAWN, RateStatus.REJECTED):
         assert with_changes(again, 4, [replace(TERMS, status=ending)]).approved == {}
+
+
+def test_limits_are_found_by_act_and_currency_with_their_versions_by_start() -> None:
+    first = replace(LIMIT, id=11, version=3, starts=LIMIT.starts - timedelta(days=1))
+    other = replace(LIMIT, id=12, family=12, code="other")
+    spent = replace(LIMIT, id=13, family=13, act=Act.REDEEM)
+    found = with_changes(with_changes(Configuration(), 1, [LIMIT, spent, LIFTED]), 2, [first, other])
+    assert found.limits_on(Act.ISSUE, 4) == [(first, LIMIT, LIFTED), (other,)]
+    assert found.limits_on(Act.REDEEM, 4) == [(spent,)]
+    assert found.limits_on(Act.REDEEM, 5) == found.limits_on(Act.TRANSFER, 4) == []
+    assert found.limit_versions == {9: 9, 10: 9, 11: 9, 12: 12, 13: 13}
 
 
 def test_a_moved_institution_is_its_new_parents_child() -> None:

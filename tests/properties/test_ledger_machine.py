@@ -32,6 +32,7 @@ STEPS = int(os.environ.get("LEDGER_STEPS", "250"))
 STATE = [
     *("configuration_change", "customer", "customer_reference", "account", "movement", "memo", "leg", "quote"),
     *("binding", "identifier", "customer_link"),
+    *("limit_entry", "limit_use", "clipping"),
     *("conversion", "bonus_use", "settlement_window", "position", "window_net", "confirmation"),
 ]
 FINGERPRINT = " UNION ALL ".join(
