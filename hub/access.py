@@ -33,7 +33,7 @@ class Right(StrEnum):
     """What a request wants to do for an institution."""
 
     OPERATE = "operate"  # what only the operator does: members, caps, approvals, windows
-    CONFIGURE = "configure"  # an institution's own keys, currencies and rates
+    CONFIGURE = "configure"  # an institution's own keys, currencies, rates and limits
     TRADE = "trade"  # acts for customers
     VOUCH = "vouch"  # say that a customer has consented
     READ = "read"

@@ -82,8 +82,8 @@ publish(
     "What a key is for.",
     OPERATOR_ADMIN="Run the hub, and act for any institution on its behalf. For the operator's people.",
     OPERATOR_AUDITOR="See the whole hub. For the operator's people.",
-    INSTITUTION_ADMIN="Manage the institution's keys, point currencies and rates, and of those below it; vouch for its "
-    "customers' consent.",
+    INSTITUTION_ADMIN="Manage the institution's keys, point currencies, rates and limits, and of those below it; vouch "
+    "for its customers' consent.",
     INSTITUTION_TRADER="Act for the institution's customers, and for those of the institutions below it; vouch for "
     "their consent.",
     INSTITUTION_AUDITOR="See the institution and those below it.",

@@ -3,7 +3,7 @@
 It never decides an act again: ``decide`` changes, and what was decided stands. It proves that the journal's chain is
 whole and over the rows that the tables hold, that rows of different tables tell one story, and that what changes in
 place (counters, positions, statuses) is what the rows give. The journal is read once, in order, in pieces; what is held
-grows with accounts and institutions. An empty database is no clean one.
+grows with accounts, institutions and what they used of limits. An empty database is no clean one.
 """
 
 from collections import Counter
