@@ -442,7 +442,7 @@ TAMPERED = {
         {"ENTRY_CONTENT", "LIMIT_ENTRY"},
     ),
     "a limit in no time zone": (
-        """UPDATE configuration_change SET document = replace(document, '"zone":"UTC"', '"zone":"Mars"')"""
+        """UPDATE configuration_change SET document = replace(document, '"zone":"', '"zone":"Mars/')"""
         " WHERE noun = 'limit'",
         {"ENTRY_CONTENT", "LIMIT_ENTRY", "CLIPPING"},
     ),

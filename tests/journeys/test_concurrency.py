@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.conftest import noon
 from tests.journeys.client import ANSWERS, REFUSED, Client, key
 from tests.journeys.network import Network, unique
 
@@ -125,7 +126,7 @@ async def test_the_same_amount_in_other_digits_is_the_same_request(network: Netw
 async def test_what_a_limit_leaves_is_granted_once_to_many_at_once(network: Network) -> None:
     """A hundred points a day for each customer, asked for by 40 requests of 8 through both workers."""
     bank = Bank(network, scale=0)
-    terms = {"act": "ISSUE", "period": "DAY", "mode": "CLIP", "timeZone": "Asia/Shanghai"}
+    terms = {"act": "ISSUE", "period": "DAY", "mode": "CLIP", "timeZone": noon()}
     made = network.operator.do("setLimit", currency=bank.points, code="day", amount="100", terms=terms)
     assert made["__typename"] == "Limit"
     issuer = network.person(bank.code, "INSTITUTION_TRADER")

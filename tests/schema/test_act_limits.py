@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from hub.audit import audit
+from tests.conftest import noon
 from tests.schema.acting import act, holder
 from tests.schema.conftest import Caller, Client
 
@@ -48,7 +50,12 @@ class Programme:
 
     async def limit(self, code: str, amount: str, caller: Caller | None = None, **terms: Any) -> Any:
         """A new limit, by default on points that each customer is issued, clipped."""
-        usual = {"act": "ISSUE", "period": "DAY", "mode": "CLIP" if terms.get("act", "ISSUE") == "ISSUE" else "REFUSE"}
+        usual = {
+            "act": "ISSUE",
+            "period": "DAY",
+            "timeZone": noon(),
+            "mode": "CLIP" if terms.get("act", "ISSUE") == "ISSUE" else "REFUSE",
+        }
         starts = {"effectiveFrom": terms.pop("effectiveFrom")} if "effectiveFrom" in terms else {}
         return await self.set(caller, code=code, amount=amount, terms=usual | terms, **starts)
 
@@ -109,7 +116,7 @@ async def clean(programme: Programme) -> None:
 
 
 def today() -> str:
-    return datetime.now(UTC).date().isoformat()
+    return datetime.now(ZoneInfo(noon())).date().isoformat()
 
 
 async def caps(programme: Programme) -> None:

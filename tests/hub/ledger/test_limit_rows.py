@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,7 +12,7 @@ from hub.audit import audit
 from hub.ledger import commands, journal, limit_rows
 from hub.limits import Act, Mode, Period, Subject, UseKey
 from tests.concurrency.world import convert, found, issue, redeem, transfer
-from tests.conftest import Hub
+from tests.conftest import Hub, noon
 from tests.properties import invariants
 
 
@@ -52,7 +53,7 @@ async def test_a_batch_asks_one_statement_for_all_that_it_may_count(hub: Hub, as
     bank = hub.engine.configuration.institution_codes["BANK"]
     customers = {row["reference"]: row["customer_id"] for row in await hub.sql("SELECT * FROM customer_reference")}
     accounts = {row["owner_id"]: row["id"] for row in await hub.sql("SELECT * FROM account WHERE kind = 1")}
-    today = datetime.now(UTC).date().isoformat()
+    today = datetime.now(ZoneInfo(noon())).date().isoformat()
     assert wanted == {
         (each.family, customers["u0"], today),
         (each.family, customers["u1"], today),
