@@ -30,6 +30,7 @@ CODES = [
     "CASHOUT_FORBIDDEN",
     "FROZEN",
     "SUSPENDED",
+    "POINTS_EXPIRED",
     "HOLD_EXPIRED",
     "HOLD_RESOLVED",
     "EXCEEDS_HELD",
@@ -50,7 +51,7 @@ CODES = [
 ]
 
 
-def test_every_code_of_the_contract_has_one_refusal_and_there_are_no_others() -> None:
+def test_every_code_has_one_refusal_and_there_are_no_others() -> None:
     assert sorted(REFUSALS) == sorted(CODES)
     classes = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, Refusal)]
     assert len(classes) - 1 == len(CODES)  # less Refusal itself: no two share a code

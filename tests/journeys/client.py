@@ -50,6 +50,9 @@ ANSWERS = {
     ),
     "convertBatch": ("input", "[ConvertInput!]!", "... on Conversion { id status replayed target { amount } }"),
     "redeemPoints": ("input", "RedeemPointsInput!", "... on Redemption { id replayed value { amount currency } }"),
+    "holdPoints": ("input", "HoldPointsInput!", "... on Hold { id status captured replayed }"),
+    "captureHold": ("input", "CaptureHoldInput!", "... on Hold { id status captured replayed }"),
+    "releaseHold": ("input", "ReleaseHoldInput!", "... on Hold { id status captured replayed }"),
     "reverse": ("input", "ReverseInput!", "... on Reversal { id replayed points { amount currency } }"),
     "closeSettlementWindow": (
         "input",

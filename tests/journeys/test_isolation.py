@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -39,6 +40,10 @@ class Victim:
         self.transfer = self._do("transferPoints", currency=self.a, amount="100", **self._from_to("alice", "bob"))
         self.redemption = self._do(
             "redeemPoints", currency=self.a, amount="10", merchant=self.branch, customer=self._party("alice")
+        )
+        self.until = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+        self.hold = self._do(
+            "holdPoints", currency=self.a, amount="30", customer=self._party("alice"), expiresAt=self.until
         )
         self.converted = self.exchange("alice", "20") | {"idempotencyKey": key()}
         self.conversion = self._do("convert", self.converted)
@@ -130,6 +135,7 @@ class Victim:
           }
           alice: customer(institution: $v, reference: "alice") {
             balances { currency { code } total available } identifiers { identifier } }
+          holds(customer: {institution: $v, reference: "alice"}) { edges { node { id status captured } } }
           bindings(customer: {institution: $v, reference: "alice"}) { edges { node { id until } } }
           alices: customerLinks(customer: {institution: $v, reference: "alice"}) { edges { node { id status } } }
           bobs: customerLinks(customer: {institution: $v, reference: "bob"}) { edges { node { id status } } }
@@ -327,6 +333,14 @@ CASES: dict[str, Case] = {
         AS_OPERATOR,
         absent={"v": "nowhere"},
     ),
+    "Query.hold": _finds("hold", "hold", "id status points { amount } captured"),
+    "Query.holds": Case(
+        "query($c: CustomerInput!) { holds(customer: $c) { edges { node { id status } } pageInfo { hasNextPage } } }",
+        lambda victim: {"c": {"institution": victim.bank, "reference": "alice"}},
+        {"edges": [], "pageInfo": {"hasNextPage": False}},
+        AS_OPERATOR,
+        absent={"reference": "nobody"},
+    ),
     "Query.movements": Case(
         "query($c: CustomerInput!, $a: String!) { movements(customer: $c, currency: $a)"
         " { edges { node { id balanceAfter } } pageInfo { hasNextPage } } }",
@@ -478,6 +492,13 @@ CASES: dict[str, Case] = {
     "Mutation.approveRate": _ends("approveRate", "proposed", "FORBIDDEN"),
     "Mutation.rejectRate": _ends("rejectRate", "proposed", "NOT_FOUND", ', reason: "r"'),
     "Mutation.withdrawRate": _ends("withdrawRate", "rate", "FORBIDDEN", ', reason: "r", cancelQuotes: true'),
+    "Mutation.setPointsPolicy": Case(
+        f"mutation($c: String!, $p: PointsPolicyInput!)"
+        f" {{ setPointsPolicy(currency: $c, policy: $p) {{ __typename {REFUSED} }} }}",
+        lambda victim: {"c": victim.a, "p": {"holdDaysMax": 1}},
+        "FORBIDDEN",
+        "FORBIDDEN",
+    ),
     "Mutation.setLimit": _acts(
         "setLimit", "SetLimitInput!", lambda victim: {"currency": victim.a, "code": "give", "amount": "1000000"}
     ),
@@ -559,6 +580,31 @@ CASES: dict[str, Case] = {
             amount="5",
         ),
         absent={"reference": "nobody"},
+    ),
+    "Mutation.holdPoints": _acts(
+        "holdPoints",
+        "HoldPointsInput!",
+        lambda victim: _keyed(
+            currency=victim.a,
+            customer={"institution": victim.bank, "reference": "alice"},
+            amount="5",
+            expiresAt=victim.until,
+        ),
+        absent={"reference": "nobody"},
+    ),
+    "Mutation.captureHold": _acts(
+        "captureHold",
+        "CaptureHoldInput!",
+        lambda victim: _keyed(holdId=victim.hold),
+        "NOT_FOUND",
+        absent={"holdId": f"ho_{ABSENT}"},
+    ),
+    "Mutation.releaseHold": _acts(
+        "releaseHold",
+        "ReleaseHoldInput!",
+        lambda victim: _keyed(holdId=victim.hold),
+        "NOT_FOUND",
+        absent={"holdId": f"ho_{ABSENT}"},
     ),
     "Mutation.reverse": _acts(
         "reverse",
