@@ -1,4 +1,4 @@
-"""Accounts as their legs make them: running balances, floors and kinds."""
+"""Accounts as their legs make them: running balances, what is pending, floors and kinds."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,6 +14,8 @@ UNKNOWN: Key = (0, 0, "")
 
 _POINTS = frozenset({AccountKind.CUSTOMER, AccountKind.ISSUANCE, AccountKind.BREAKAGE})
 _CUSTOMER = int(AccountKind.CUSTOMER)
+_POSTED = int(Phase.POSTED)
+_SIGNS = {int(Phase.PENDING): 1, int(Phase.VOIDED): -1}  # what a leg does to what is pending
 # Between which kinds of accounts a purpose moves; either way round.
 _BETWEEN = {
     Purpose.POINTS: (_POINTS, _POINTS),
@@ -26,15 +28,25 @@ _BETWEEN = {
 
 
 class Account:
-    """What the legs so far make of an account; ``after`` is the balance that its last leg states."""
+    """What the legs so far make of an account. ``after``: the balance that its last leg states; ``aged`` and
+    ``pinned``: how much of it is in lots, and how much of that is held."""
 
-    __slots__ = ("after", "credits", "debits", "key")
+    __slots__ = ("after", "aged", "credits", "debits", "key", "pending_credits", "pending_debits", "pinned")
 
     def __init__(self, key: Key) -> None:
         self.key = key
         self.debits = 0
         self.credits = 0
+        self.pending_debits = 0
+        self.pending_credits = 0
         self.after = 0
+        self.aged = 0
+        self.pinned = 0
+
+    @property
+    def counters(self) -> tuple[int, int, int, int, int]:
+        """As the table has them."""
+        return self.debits, self.credits, self.pending_debits, self.pending_credits, self.aged
 
 
 class Accounts:
@@ -54,39 +66,52 @@ class Accounts:
         found = self.by_id.get(id)
         return UNKNOWN if found is None else found.key
 
-    def post(self, legs: Iterable[Any]) -> None:
-        """Take legs in their order.
+    def post(self, leg: Any) -> tuple[Account | None, Account | None]:
+        """Take the next leg; answers the accounts that it debits and credits.
 
-        A stated balance is compared with the one stated before it, so that one wrong leg is one finding.
+        A stated balance is what was posted, and is compared with the one stated before it, so that one wrong leg is one
+        finding.
         """
+        _, _, phase, purpose, debit_id, credit_id, amount, debit_after, credit_after, window = leg
         by_id, add = self.by_id, self._findings.add
-        for leg in legs:
-            movement, n, phase, purpose, debit_id, credit_id, amount, debit_after, credit_after, window = leg
-            debit, credit = by_id.get(debit_id), by_id.get(credit_id)
-            if debit is None or credit is None:
-                add("LEG_ACCOUNT", f"{_name(movement, n)} names an account that there is not.")
-            if debit_id == credit_id or amount <= 0 or phase != Phase.POSTED:
-                add("LEG_AMOUNT", f"{_name(movement, n)} moves {amount} between accounts {debit_id} and {credit_id}.")
-            if debit is not None:
-                debit.debits += amount
-                if debit_after != debit.after - amount:
-                    add("LEG_BALANCE", f"{_name(movement, n)} states another balance of the debited account.")
-                debit.after = debit_after
-                if debit.key[0] == _CUSTOMER and (debit_after < 0 or debit.credits < debit.debits):
-                    add("BELOW_ZERO", f"{_name(movement, n)} takes customer account {debit_id} below zero.")
-            if credit is not None:
-                credit.credits += amount
-                if credit_after != credit.after + amount:
-                    add("LEG_BALANCE", f"{_name(movement, n)} states another balance of the credited account.")
-                credit.after = credit_after
-            if debit is not None and credit is not None:
-                if debit.key[2] != credit.key[2]:
-                    add("LEG_CURRENCY", f"{_name(movement, n)} moves from {debit.key[2]} to {credit.key[2]}.")
-                one, other = _BETWEEN.get(purpose, (frozenset(), frozenset()))
-                kinds = debit.key[0], credit.key[0]
-                fits = (kinds[0] in one and kinds[1] in other) or (kinds[0] in other and kinds[1] in one)
-                if not fits or (window is None) != (purpose == Purpose.POINTS):
-                    add("LEG_PURPOSE", f"{_name(movement, n)} is of a purpose that its accounts and window do not fit.")
+        debit, credit = by_id.get(debit_id), by_id.get(credit_id)
+        if debit is None or credit is None:
+            add("LEG_ACCOUNT", f"{leg_name(leg)} names an account that there is not.")
+        if debit_id == credit_id or amount <= 0:
+            add("LEG_AMOUNT", f"{leg_name(leg)} moves {amount} between accounts {debit_id} and {credit_id}.")
+        if phase != _POSTED and (phase not in _SIGNS or purpose != Purpose.POINTS):
+            add("LEG_PHASE", f"{leg_name(leg)} is in a phase in which there is none of its purpose.")
+        posted = amount if phase == _POSTED else 0
+        pending = _SIGNS.get(phase, 0) * amount
+        if debit is not None:
+            debit.debits += posted
+            debit.pending_debits += pending
+            if debit_after != debit.after - posted:
+                add("LEG_BALANCE", f"{leg_name(leg)} states another balance of the debited account.")
+            debit.after = debit_after
+            if debit.key[0] == _CUSTOMER:
+                held = debit.pending_debits
+                if debit_after < held or debit.credits - debit.debits < held:
+                    add("BELOW_ZERO", f"{leg_name(leg)} takes what customer account {debit_id} may spend below zero.")
+            if pending < 0 and debit.pending_debits < 0:
+                add("LEG_PHASE", f"{leg_name(leg)} frees more of account {debit_id} than was pending.")
+        if credit is not None:
+            credit.credits += posted
+            credit.pending_credits += pending
+            if credit_after != credit.after + posted:
+                add("LEG_BALANCE", f"{leg_name(leg)} states another balance of the credited account.")
+            credit.after = credit_after
+            if pending < 0 and credit.pending_credits < 0:
+                add("LEG_PHASE", f"{leg_name(leg)} takes more off account {credit_id} than was pending.")
+        if debit is not None and credit is not None:
+            if debit.key[2] != credit.key[2]:
+                add("LEG_CURRENCY", f"{leg_name(leg)} moves from {debit.key[2]} to {credit.key[2]}.")
+            one, other = _BETWEEN.get(purpose, (frozenset(), frozenset()))
+            kinds = debit.key[0], credit.key[0]
+            fits = (kinds[0] in one and kinds[1] in other) or (kinds[0] in other and kinds[1] in one)
+            if not fits or (window is None) != (purpose == Purpose.POINTS):
+                add("LEG_PURPOSE", f"{leg_name(leg)} is of a purpose that its accounts and window do not fit.")
+        return debit, credit
 
 
 def operator_of(configuration: Configuration) -> int:
@@ -94,5 +119,11 @@ def operator_of(configuration: Configuration) -> int:
     return configuration.institution_codes.get(OPERATOR_CODE, 0)
 
 
-def _name(movement: int, n: int) -> str:
-    return f"Leg {n} of {ids.text(ids.ENTRY, movement)}"
+def host_of(configuration: Configuration) -> int:
+    """The host's credential; 0 while the rows name none."""
+    return next((one.id for one in configuration.credentials.values() if not one.secret_hash), 0)
+
+
+def leg_name(leg: Any) -> str:
+    """How findings call a leg."""
+    return f"Leg {leg[1]} of {ids.text(ids.ENTRY, leg[0])}"

@@ -5,49 +5,38 @@ different tables tell one story.
 """
 
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import ids
-from hub.audit.accounts import Accounts, Key, operator_of
+from hub.audit.accounts import Accounts, Key, host_of, operator_of
+from hub.audit.act import Act
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
 from hub.configuration import Configuration
-from hub.db import driver_of
-from hub.ledger.journal import JOURNAL_ID
-from hub.ledger.records import AccountKind, MovementKind, Purpose
+from hub.currencies import PointCurrency
+from hub.ledger.records import AccountKind, MovementKind, Phase, Purpose
 from hub.points import share
 
-Expected = tuple[Key, Key, int, int]  # debit, credit, amount, purpose
-_CUSTOMER, _ISSUANCE, _POSITION = (
-    int(kind) for kind in (AccountKind.CUSTOMER, AccountKind.ISSUANCE, AccountKind.POSITION)
+Expected = tuple[Key, Key, int, int, int]  # debit, credit, amount, purpose, phase
+_CUSTOMER, _ISSUANCE, _BREAKAGE, _POSITION = (
+    int(kind) for kind in (AccountKind.CUSTOMER, AccountKind.ISSUANCE, AccountKind.BREAKAGE, AccountKind.POSITION)
 )
 # Their outcome names the movement; a conversion's names the conversion, a closing's or a payment's the window.
-_NAMED_BY_MOVEMENT = frozenset({MovementKind.ISSUE, MovementKind.TRANSFER, MovementKind.REDEEM, MovementKind.REVERSE})
-
-_ORIGINALS = f"""
-SELECT * FROM movement
-WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[]) AND kind <> {int(MovementKind.REVERSE)}
-UNION ALL
-SELECT * FROM movement
-WHERE journal_id = {JOURNAL_ID} AND subject_id = ANY($1::bigint[]) AND kind = {int(MovementKind.CONVERT)}
-"""
-_LEGS = f"""
-SELECT movement_id, purpose, debit_account_id, credit_account_id, amount FROM leg
-WHERE journal_id = {JOURNAL_ID} AND movement_id = ANY($1::bigint[]) ORDER BY movement_id, n
-"""
-_REVERSED = f"""
-SELECT subject_id, sum(amount)::bigint AS amount FROM movement
-WHERE journal_id = {JOURNAL_ID} AND kind = {int(MovementKind.REVERSE)} AND subject_id = ANY($1::bigint[]) AND id < $2
-GROUP BY subject_id
-"""
-_CONVERSIONS = f"""
-SELECT id, rate_id, from_customer_id, target, eligible FROM conversion
-WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[])
-"""
+_NAMED_BY_MOVEMENT = frozenset(
+    {
+        MovementKind.ISSUE,
+        MovementKind.TRANSFER,
+        MovementKind.REDEEM,
+        MovementKind.REVERSE,
+        MovementKind.HOLD,
+        MovementKind.CAPTURE,
+        MovementKind.RELEASE,
+    }
+)
+_BY_TIME = frozenset({MovementKind.RELEASE, MovementKind.EXPIRE})  # nobody asks the host for these
 
 
 class Acts:
@@ -56,56 +45,36 @@ class Acts:
     def __init__(self, findings: Findings, accounts: Accounts) -> None:
         self._findings = findings
         self._accounts = accounts
-        self._conversions: dict[int, Any] = {}
-        self._originals: dict[int, tuple[Any, list[Any]]] = {}
-        self._converted: dict[int, Any] = {}
-        self._reversed: Counter[int] = Counter()
+        self._converted: set[int] = set()
         self.bonus_used: Counter[tuple[int, int, int]] = Counter()
 
-    async def begin(self, connection: AsyncConnection, batch: Batch) -> None:
-        """Take a batch's conversions, and fetch what its reversals reverse."""
-        self._conversions = {row["id"]: row for row in batch.rows.get("conversion", ())}
-        self._originals = {}
-        subjects = list({row["subject_id"] for row in batch.rows.get("movement", ()) if _is_reversal(row)})
-        if not subjects:
-            return
-        driver = await driver_of(connection)
-        legs: dict[int, list[Any]] = {}
-        originals = await driver.fetch(_ORIGINALS, subjects)
-        for leg in await driver.fetch(_LEGS, [row["id"] for row in originals]):
-            legs.setdefault(leg["movement_id"], []).append(leg)
-        self._originals = {
-            row["subject_id"] if row["kind"] == MovementKind.CONVERT else row["id"]: (row, legs.get(row["id"], []))
-            for row in originals
-        }
-        self._converted = {row["id"]: row for row in await driver.fetch(_CONVERSIONS, subjects)}
-        first = ids.first_of(batch.number)
-        self._reversed = Counter(
-            {row["subject_id"]: row["amount"] for row in await driver.fetch(_REVERSED, subjects, first)}
-        )
-
-    def check(self, moved: Any, legs: list[Any], configuration: Configuration) -> None:
+    def check(self, act: Act) -> None:
         """Compare one movement of points with its legs. Those that close and settle are the windows' business."""
-        key = self._accounts.key
-        actual = [(key(leg[4]), key(leg[5]), leg[6], leg[3]) for leg in legs]
-        kind, name = moved["kind"], ids.text(ids.ENTRY, moved["id"])
-        if [leg[1] for leg in legs] != list(range(len(legs))):
-            self._findings.add("ACT_LEGS", f"The legs of {name} are not numbered one after the other.")
+        key, moved = self._accounts.key, act.moved
+        actual = [(key(leg[4]), key(leg[5]), leg[6], leg[3], leg[2]) for leg in act.legs]
+        kind = moved["kind"]
+        if [leg[1] for leg in act.legs] != list(range(len(act.legs))):
+            self._findings.add("ACT_LEGS", f"The legs of {act.name} are not numbered one after the other.")
         if kind == MovementKind.REVERSE:
-            expected = self._reversal(moved)
+            expected = self._reversal(act)
         elif kind == MovementKind.CONVERT:
-            expected = self._conversion(moved, configuration)
+            expected = self._conversion(act)
         else:
-            expected = _simple(moved, configuration)
+            of = act.configuration.currency(moved["currency"])
+            posts = _POSTS.get(kind)
+            expected = None if of is None or posts is None else posts(act, of)
         if expected is None:
-            self._findings.add("ACT", f"{name} is an act of something that there is not.")
+            self._findings.add("ACT", f"{act.name} is an act of something that there is not.")
         elif actual != expected:
-            self._findings.add("ACT_LEGS", f"The legs of {name} are not what the act posts.")
+            self._findings.add("ACT_LEGS", f"The legs of {act.name} are not what the act posts.")
 
-    def _conversion(self, moved: Any, configuration: Configuration) -> list[Expected] | None:
-        made = self._conversions.pop(moved["subject_id"], None)
+    def _conversion(self, act: Act) -> list[Expected] | None:
+        moved, made, configuration = act.moved, act.conversion, act.configuration
         rate = None if made is None else configuration.rates.get(made["rate_id"])
-        if made is None or rate is None:
+        if made is None or made["id"] in self._converted:
+            return None
+        self._converted.add(made["id"])
+        if rate is None:
             return None
         source, target = configuration.currencies.get(rate.source), configuration.currencies.get(rate.target)
         if source is None or target is None:
@@ -132,19 +101,18 @@ class Acts:
             (_CUSTOMER, made["to_customer_id"], target.code),
         )
         return [
-            (giver, (_ISSUANCE, source.issuer, source.code), made["source"], int(Purpose.POINTS)),
-            ((_ISSUANCE, target.issuer, target.code), taker, made["target"], int(Purpose.POINTS)),
+            _points(giver, (_ISSUANCE, source.issuer, source.code), made["source"]),
+            _points((_ISSUANCE, target.issuer, target.code), taker, made["target"]),
             *_money(source.issuer, target.issuer, rate.money, made["settlement"], Purpose.SETTLEMENT),
             *_money(source.issuer, operator_of(configuration), rate.money, made["fee"], Purpose.FEE),
         ]
 
-    def _reversal(self, moved: Any) -> list[Expected] | None:
-        subject = moved["subject_id"]
-        original, legs = self._originals.get(subject, (None, []))
-        if original is None or not original["amount"]:
+    def _reversal(self, act: Act) -> list[Expected] | None:
+        moved, known = act.moved, act.original
+        if known is None or not known.movement["amount"]:
             return None
-        total, before = original["amount"], self._reversed[subject]
-        after = self._reversed[subject] = before + moved["amount"]
+        original, before, after = known.movement, act.before, act.after
+        total = original["amount"]
         name = ids.text(ids.REVERSAL, moved["id"])
         if after > total:
             self._findings.add("REVERSAL", f"{name} and those before it reverse {after} of {total}.")
@@ -156,7 +124,7 @@ class Acts:
         ]
         if any(moved[mine] != original[its] for mine, its in swapped + same) or any(is_ != due for is_, due in parts):
             self._findings.add("REVERSAL", f"{name} is not the opposite of what it reverses.")
-        converted = self._converted.get(subject)
+        converted = known.conversion
         if converted is not None:
             for index, counted in enumerate(_eligible(converted) or ()):
                 use = (converted["rate_id"], index, converted["from_customer_id"])
@@ -164,29 +132,27 @@ class Acts:
                     self.bonus_used[use] -= _part(counted, before, after, total)
         key = self._accounts.key
         expected = [
-            (key(leg[3]), key(leg[2]), _part(leg["amount"], before, after, total), leg["purpose"]) for leg in legs
+            (
+                key(leg["credit_account_id"]),
+                key(leg["debit_account_id"]),
+                _part(leg["amount"], before, after, total),
+                leg["purpose"],
+                int(Phase.POSTED),
+            )
+            for leg in known.legs
         ]
         return [leg for leg in expected if leg[2]]
 
-    def original_ids(self) -> list[int]:
-        """The movements that the batch's reversals reverse."""
-        return [original["id"] for original, _ in self._originals.values()]
-
-    def reversed_part(self, moved: Any) -> tuple[int, int, int, int] | None:
-        """The movement that a checked reversal reverses, its credited points, and how many of them were reversed before
-        and after it; None: there is no such movement."""
-        original, _ = self._originals.get(moved["subject_id"], (None, []))
-        if original is None or not original["amount"]:
-            return None
-        after = self._reversed[moved["subject_id"]]
-        return original["id"], original["amount"], after - moved["amount"], after
-
-    def finish(self, batch: Batch, windows: Container[int], people: Container[int]) -> None:
+    def finish(
+        self, batch: Batch, windows: Container[int], people: Container[int], configuration: Configuration
+    ) -> None:
         """Compare the batch's acts with its outcomes; ``windows`` are those that were opened so far, ``people`` the
         bindings and links that were made."""
         add = self._findings.add
-        for id in self._conversions:
-            add("CONVERSION", f"{ids.text(ids.CONVERSION, id)} has no movement.")
+        for row in batch.rows.get("conversion", ()):
+            if row["id"] not in self._converted:
+                add("CONVERSION", f"{ids.text(ids.CONVERSION, row['id'])} has no movement.")
+        self._converted.clear()
         results: Counter[int] = Counter()
         for row in batch.rows.get("outcome", ()):
             refusal, details, subject = row["refusal"], row["details"], row["subject_id"]
@@ -196,47 +162,97 @@ class Acts:
                 results[subject] += 1
         acts: set[int] = set()
         for moved in batch.rows.get("movement", ()):
+            if moved["kind"] in _BY_TIME and moved["credential_id"] == host_of(configuration):
+                continue
             subject = moved["id"] if moved["kind"] in _NAMED_BY_MOVEMENT else moved["subject_id"]
             if subject not in windows:
                 acts.add(subject)
             if not results[subject]:
                 add("ACT_OUTCOME", f"{ids.text(ids.ENTRY, moved['id'])} is the outcome of no request.")
         for subject, count in results.items():
-            if subject in people:
-                continue
             if (subject not in acts and subject not in windows and count) or (subject in acts and count > 1):
                 add("OUTCOME", f"{count} outcomes of batch {batch.number} name {subject:x}, which is not their act.")
 
 
-def _simple(moved: Any, configuration: Configuration) -> list[Expected] | None:
-    """What issuing, transferring and redeeming post."""
-    of = configuration.currency(moved["currency"])
-    if of is None:
+def _issue(act: Act, of: PointCurrency) -> list[Expected]:
+    return [_points(_issuance(of), _taker(act), act.moved["amount"])]
+
+
+def _transfer(act: Act, of: PointCurrency) -> list[Expected]:
+    return [_points(_giver(act), _taker(act), act.moved["amount"])]
+
+
+def _redeem(act: Act, of: PointCurrency) -> list[Expected]:
+    return [_points(_giver(act), _issuance(of), act.moved["amount"]), *_paid(act, of)]
+
+
+def _hold(act: Act, of: PointCurrency) -> list[Expected]:
+    return [_points(_giver(act), _issuance(of), act.moved["amount"], Phase.PENDING)]
+
+
+def _capture(act: Act, of: PointCurrency) -> list[Expected] | None:
+    if act.hold is None:
         return None
-    giver, taker = (_CUSTOMER, moved["from_customer_id"], of.code), (_CUSTOMER, moved["to_customer_id"], of.code)
-    issuance, amount, points = (_ISSUANCE, of.issuer, of.code), moved["amount"], int(Purpose.POINTS)
-    match moved["kind"]:
-        case MovementKind.ISSUE:
-            return [(issuance, taker, amount, points)]
-        case MovementKind.TRANSFER:
-            return [(giver, taker, amount, points)]
-        case MovementKind.REDEEM:
-            paid = _money(of.issuer, moved["merchant_id"], moved["money"], moved["value"], Purpose.SETTLEMENT)
-            return [(giver, issuance, amount, points), *paid]
-    return None
+    moved = act.moved
+    taker = _issuance(of) if moved["to_customer_id"] is None else _taker(act)
+    return [
+        _points(_giver(act), _issuance(of), act.hold.row["amount"], Phase.VOIDED),
+        _points(_giver(act), taker, moved["amount"]),
+        *(() if moved["merchant_id"] is None else _paid(act, of)),
+    ]
+
+
+def _release(act: Act, of: PointCurrency) -> list[Expected] | None:
+    if act.hold is None:
+        return None
+    return [_points(_giver(act), _issuance(of), act.hold.row["amount"], Phase.VOIDED)]
+
+
+def _expire(act: Act, of: PointCurrency) -> list[Expected]:
+    return [_points(_giver(act), (_BREAKAGE, of.issuer, of.code), act.moved["amount"])]
+
+
+# What each kind of act posts, but those of a conversion or reversal; None: it is about something that there is not.
+_POSTS: dict[int, Callable[[Act, PointCurrency], list[Expected] | None]] = {
+    MovementKind.ISSUE: _issue,
+    MovementKind.TRANSFER: _transfer,
+    MovementKind.REDEEM: _redeem,
+    MovementKind.HOLD: _hold,
+    MovementKind.CAPTURE: _capture,
+    MovementKind.RELEASE: _release,
+    MovementKind.EXPIRE: _expire,
+}
+
+
+def _giver(act: Act) -> Key:
+    return _CUSTOMER, act.moved["from_customer_id"], act.moved["currency"]
+
+
+def _taker(act: Act) -> Key:
+    return _CUSTOMER, act.moved["to_customer_id"], act.moved["currency"]
+
+
+def _issuance(of: PointCurrency) -> Key:
+    return _ISSUANCE, of.issuer, of.code
+
+
+def _points(debit: Key, credit: Key, amount: int, phase: Phase = Phase.POSTED) -> Expected:
+    return debit, credit, amount, int(Purpose.POINTS), int(phase)
+
+
+def _paid(act: Act, of: PointCurrency) -> Iterable[Expected]:
+    """What the issuer pays to the merchant of an act."""
+    moved = act.moved
+    return _money(of.issuer, moved["merchant_id"], moved["money"], moved["value"], Purpose.SETTLEMENT)
 
 
 def _money(payer: int, payee: int, money: str, amount: int, purpose: Purpose) -> Iterable[Expected]:
     if amount and payer != payee:
-        yield (_POSITION, payer, money), (_POSITION, payee, money), amount, int(purpose)
+        yield (_POSITION, payer, money), (_POSITION, payee, money), amount, int(purpose), int(Phase.POSTED)
 
 
 def _part(whole: int, before: int, after: int, total: int) -> int:
     return share(after, total, whole) - share(before, total, whole)
-
-
-def _is_reversal(moved: Any) -> bool:
-    return bool(moved["kind"] == MovementKind.REVERSE and moved["subject_id"] is not None)
 
 
 def _eligible(conversion: Any) -> tuple[int, ...] | None:

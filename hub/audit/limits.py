@@ -13,15 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import ids
 from hub.audit.accounts import Accounts
-from hub.audit.acts import Acts
+from hub.audit.act import Act as Posted
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
+from hub.audit.originals import Original
 from hub.configuration import Configuration
 from hub.currencies import PointCurrency
 from hub.db import driver_of
 from hub.institutions import Institution
 from hub.ledger.journal import JOURNAL_ID
-from hub.ledger.records import AccountKind, MovementKind
+from hub.ledger.records import AccountKind, MovementKind, Phase
 from hub.limits import (
     Act,
     Limit,
@@ -40,7 +41,12 @@ from hub.points import share
 
 _Counted = tuple[int, int, str, int]  # limit, subject, period, amount
 _DEBITS = {MovementKind.TRANSFER: Act.TRANSFER, MovementKind.REDEEM: Act.REDEEM, MovementKind.CONVERT: Act.CONVERT}
-_CREDITS = {MovementKind.ISSUE: Act.ISSUE, MovementKind.TRANSFER: Act.RECEIVE, MovementKind.CONVERT: Act.CONVERT_IN}
+_CREDITS = {
+    MovementKind.ISSUE: Act.ISSUE,
+    MovementKind.TRANSFER: Act.RECEIVE,
+    MovementKind.CONVERT: Act.CONVERT_IN,
+    MovementKind.CAPTURE: Act.RECEIVE,
+}
 
 _HOMES = f"SELECT id, institution_id FROM customer WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[])"
 _ENTRIES = f"""
@@ -52,17 +58,22 @@ WHERE journal_id = {JOURNAL_ID} AND movement_id = ANY($1::bigint[]) ORDER BY mov
 class Limits:
     """What counts under limits, in the order of the ledger. ``used``: by limit, subject and period."""
 
-    def __init__(self, findings: Findings, accounts: Accounts, acts: Acts) -> None:
+    def __init__(self, findings: Findings, accounts: Accounts) -> None:
         self._findings = findings
         self._accounts = accounts
-        self._acts = acts
         self._entries: dict[int, list[Any]] = {}
         self._clippings: dict[int, Any] = {}
         self._originals: dict[int, list[_Counted]] = {}
         self._homes: dict[int, int] = {}
         self.used: Counter[UseKey] = Counter()
 
-    async def begin(self, connection: AsyncConnection, batch: Batch, configuration: Configuration) -> None:
+    async def begin(
+        self,
+        connection: AsyncConnection,
+        batch: Batch,
+        configuration: Configuration,
+        originals: Mapping[int, Original],
+    ) -> None:
         """Take what a batch counted and clipped, and fetch its customers' institutions and what the acts that it
         reverses counted. Nothing while there is no limit, and none is set."""
         self._entries, self._originals, self._homes = {}, {}, {}
@@ -76,23 +87,26 @@ class Limits:
         people = {row[side] for row in movements for side in ("from_customer_id", "to_customer_id")} - {None}
         driver = await driver_of(connection)
         self._homes = {row["id"]: row["institution_id"] for row in await driver.fetch(_HOMES, list(people))}
-        if originals := self._acts.original_ids():
-            for id, *counted in await driver.fetch(_ENTRIES, originals):
+        if originals:
+            reversed_ones = [one.movement["id"] for one in originals.values()]
+            for id, *counted in await driver.fetch(_ENTRIES, reversed_ones):
                 limit, subject, period, amount = counted
                 self._originals.setdefault(id, []).append((limit, subject, period, amount))
 
-    def check(self, moved: Any, legs: list[Any], configuration: Configuration, batch: Batch) -> None:
+    def check(self, act: Posted) -> None:
         """Compare what one movement of points counted with what it had to."""
-        id, name = moved["id"], ids.text(ids.ENTRY, moved["id"])
+        moved, configuration, name = act.moved, act.configuration, act.name
+        legs = [leg for leg in act.legs if leg[2] == Phase.POSTED]
+        id = moved["id"]
         rows = self._entries.pop(id, [])
         if [row["n"] for row in rows] != list(range(len(rows))):
             self._findings.add("LIMIT_ENTRY", f"What {name} counts is not numbered one after the other.")
         actual: list[_Counted] = [(row["limit_id"], row["subject_id"], row["period"], row["amount"]) for row in rows]
-        at = batch.at
+        at = act.at
         if at is None or not (configuration.limits or actual):
             expected = []
         elif moved["kind"] == MovementKind.REVERSE:
-            expected = self._given_back(moved)
+            expected = self._given_back(act)
         else:
             expected = self._counted(moved, legs, configuration, at)
         if actual != expected:
@@ -111,14 +125,13 @@ class Limits:
         if at is None or not self._is_clipped(moved, legs, clipping, actual, configuration, at):
             self._findings.add("CLIPPING", f"What was clipped of {name} is not what its limit left.")
 
-    def _given_back(self, moved: Any) -> list[_Counted]:
+    def _given_back(self, act: Posted) -> list[_Counted]:
         """The opposite of what the original counted, in the share of it that is reversed."""
-        found = self._acts.reversed_part(moved)
-        if found is None:
+        if act.original is None or not act.original.movement["amount"]:
             return []
-        original, total, before, after = found
+        original, total = act.original.movement["id"], act.original.movement["amount"]
         parts = [
-            (limit, subject, period, share(after, total, amount) - share(before, total, amount))
+            (limit, subject, period, share(act.after, total, amount) - share(act.before, total, amount))
             for limit, subject, period, amount in self._originals.get(original, [])
         ]
         return [(limit, subject, period, -part) for limit, subject, period, part in parts if part]
@@ -149,6 +162,8 @@ class Limits:
             for account, acts, after in ((debit, _DEBITS, debit_after), (credit, _CREDITS, credit_after)):
                 kind, owner, code = self._accounts.key(account)
                 act, of = acts.get(moved["kind"]), configuration.currency(code)
+                if moved["kind"] == MovementKind.CAPTURE and account == debit:
+                    act = Act.REDEEM if moved["to_customer_id"] is None else Act.TRANSFER
                 if kind != AccountKind.CUSTOMER or act is None or of is None:
                     continue
                 families, home = configuration.limits_on(act, of.id), self._homes.get(owner)

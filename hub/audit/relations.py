@@ -10,7 +10,7 @@ from hub.audit.findings import Findings
 from hub.configuration import Configuration
 from hub.db import driver_of
 from hub.ledger.journal import JOURNAL_ID
-from hub.ledger.records import AccountKind, ConversionStatus, MovementKind
+from hub.ledger.records import AccountKind, ConversionStatus, HoldStatus, MovementKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,23 @@ _RELATIONS = (
         f"""SELECT n.window_id FROM window_net n
         LEFT JOIN settlement_window w ON w.journal_id = n.journal_id AND w.id = n.window_id
         WHERE n.journal_id = {JOURNAL_ID} AND w.closed_in IS NULL""",
+    ),
+    _Relation(
+        "HOLD_STATUS",
+        "Hold {} does not stand as its movements say.",
+        f"""SELECT h.id FROM hold h
+        LEFT JOIN movement m ON m.journal_id = h.journal_id AND m.subject_id = h.id
+            AND m.kind IN ({int(MovementKind.CAPTURE)}, {int(MovementKind.RELEASE)})
+        LEFT JOIN journal_entry e ON e.journal_id = m.journal_id AND e.batch = m.id >> {ids.PLACES_BITS}
+        WHERE h.journal_id = {JOURNAL_ID} AND (h.status, h.captured, h.resolved_by) IS DISTINCT FROM (
+            CASE WHEN m.id IS NULL THEN '{HoldStatus.HELD}'
+                WHEN m.kind = {int(MovementKind.CAPTURE)} THEN '{HoldStatus.CAPTURED}'
+                WHEN e.at >= h.expires_at THEN '{HoldStatus.EXPIRED}'
+                ELSE '{HoldStatus.RELEASED}'
+            END,
+            CASE WHEN m.kind = {int(MovementKind.CAPTURE)} THEN m.amount ELSE 0 END,
+            m.id
+        )""",
     ),
     _Relation(
         "CONVERSION_STATUS",

@@ -11,11 +11,16 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import ids
+from hub.audit import lives
 from hub.audit.accounts import Accounts
+from hub.audit.act import Act
 from hub.audit.acts import Acts
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
+from hub.audit.holds import Holds
 from hub.audit.limits import Limits
+from hub.audit.lots import Lots
+from hub.audit.originals import Original, is_reversal, originals
 from hub.audit.people import People
 from hub.audit.positions import Positions
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
@@ -26,28 +31,35 @@ _Take = Callable[[Any, list[Any], Batch], None]
 
 
 class Replay:
-    """What the journal's rows make of accounts, positions, windows, bonus caps and limits."""
+    """What the journal's rows make of accounts, lots, holds, limits, positions, windows and bonus caps."""
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self.configuration = Configuration()
         self.accounts = Accounts(findings)
+        self.lots = Lots(findings)
+        self.holds = Holds(findings)
         self.acts = Acts(findings, self.accounts)
-        self.limits = Limits(findings, self.accounts, self.acts)
+        self.limits = Limits(findings, self.accounts)
         self.positions = Positions(findings, self.accounts)
         self.people = People(findings)
         self._changes: list[Noun] = []
+        self._conversions: dict[int, Any] = {}
+        self._originals: dict[int, Original] = {}
+        self._entries: dict[int, dict[int, list[Any]]] = {}  # by movement and leg
 
     async def take(self, connection: AsyncConnection, batch: Batch) -> None:
         """Take the next batch."""
         rows = batch.rows
         self.accounts.open(rows.get("account", ()))
-        self.accounts.post(rows.get("leg", ()))
-        await self.acts.begin(connection, batch)
-        await self.limits.begin(connection, batch, self.configuration)
-        legs: dict[int, list[Any]] = {}
-        for leg in rows.get("leg", ()):
-            legs.setdefault(leg[0], []).append(leg)
+        self._conversions = {row["id"]: row for row in rows.get("conversion", ())}
+        self._originals = await originals(connection, batch)
+        await self.limits.begin(connection, batch, self.configuration, self._originals)
+        self.holds.begin(batch)
+        self._entries = {}
+        for entry in rows.get("lot_entry", ()):
+            self._entries.setdefault(entry[0], {}).setdefault(entry[1], []).append(entry)
+        legs = self._post(batch)
         changes, windows = rows.get("configuration_change", []), rows.get("settlement_window", [])
         events: list[tuple[int, _Take, Any]] = [(row["id"], self._act, row) for row in rows.get("movement", ())]
         if changes or windows:
@@ -62,9 +74,28 @@ class Replay:
             )
         self._configure()
         self.people.take(batch)
-        self.acts.finish(batch, self.positions.windows, self.people.subjects)
+        self.acts.finish(batch, self.positions.windows, self.people.subjects, self.configuration)
+        self.holds.finish()
         self.positions.finish(batch)
         self.limits.finish()
+
+    def _post(self, batch: Batch) -> dict[int, list[Any]]:
+        """Post the batch's legs with what they change in lots; answers them by movement."""
+        post, kinds = self.accounts.post, {row["id"]: row["kind"] for row in batch.rows.get("movement", ())}
+        none: dict[int, list[Any]] = {}
+        legs: dict[int, list[Any]] = {}
+        posted = 0
+        for leg in batch.rows.get("leg", ()):
+            movement = leg[0]
+            debit, credit = post(leg)
+            entries = self._entries.get(movement, none).get(leg[1], ())
+            if entries or (debit is not None and debit.aged):
+                self.lots.post(leg, debit, credit, entries, kinds.get(movement, 0), batch.at)
+                posted += len(entries)
+            legs.setdefault(movement, []).append(leg)
+        if posted != len(batch.rows.get("lot_entry", ())):
+            self._findings.add("LOT_ENTRY", f"Batch {batch.number} changes lots by legs that there are not.")
+        return legs
 
     def _change(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
         try:
@@ -94,7 +125,31 @@ class Replay:
             case MovementKind.SETTLE:
                 self.positions.settle(moved, legs, batch, self.configuration)
             case _:
-                self.acts.check(moved, legs, self.configuration)
-                self.limits.check(moved, legs, self.configuration, batch)
+                act = self._whole(moved, legs, batch)
+                self.acts.check(act)
+                lives.check(act, self._findings)
+                self.holds.check(act)
+                self.limits.check(act)
                 if len(legs) > 1:  # money comes with points
                     self.positions.act(moved, legs, self.configuration)
+
+    def _whole(self, moved: Any, legs: list[Any], batch: Batch) -> Act:
+        """A movement with all rows that belong to it."""
+        subject, entries = moved["subject_id"], self._entries.get(moved["id"], {})
+        if subject is None:
+            return Act(moved, legs, entries, batch.at, self.configuration)
+        original, before = self._originals.get(subject) if is_reversal(moved) else None, 0
+        if original is not None:
+            before = original.reversed
+            original.reversed += moved["amount"]
+        return Act(
+            moved,
+            legs,
+            entries,
+            batch.at,
+            self.configuration,
+            self._conversions.get(subject),
+            original,
+            before,
+            self.holds.open.get(subject),
+        )

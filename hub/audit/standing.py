@@ -14,8 +14,11 @@ from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import AccountKind, WindowStatus
 
 _ACCOUNTS = f"""
-SELECT id, currency, debits_posted, credits_posted, debits_pending, credits_pending FROM account
+SELECT id, currency, debits_posted, credits_posted, debits_pending, credits_pending, aged FROM account
 WHERE journal_id = {JOURNAL_ID} ORDER BY id
+"""
+_LOTS = f"""
+SELECT account_id, expires_at, origin, earned_at, amount, held FROM lot WHERE journal_id = {JOURNAL_ID}
 """
 _POSITIONS = f"""
 SELECT window_id, institution_id, currency, debits, credits, subtree FROM position WHERE journal_id = {JOURNAL_ID}
@@ -33,6 +36,7 @@ async def compare(connection: AsyncConnection, replay: Replay, findings: Finding
     """Find every standing row that is not what the replayed journal gives."""
     driver = await driver_of(connection)
     await _accounts(driver, replay, findings, progress)
+    await _lots(driver, replay, findings)
     await _positions(driver, replay, findings)
     await _bonus_uses(driver, replay, findings)
     await _limit_uses(driver, replay, findings)
@@ -42,22 +46,37 @@ async def compare(connection: AsyncConnection, replay: Replay, findings: Finding
 
 async def _accounts(driver: Any, replay: Replay, findings: Findings, progress: Progress | None) -> None:
     sums: Counter[str] = Counter()
+    pending: Counter[str] = Counter()
+    held = replay.holds.pending()
     made, done, total = replay.accounts.by_id, 0, len(replay.accounts.by_id)
-    async for id, currency, debits, credits, debits_pending, credits_pending in driver.cursor(
-        _ACCOUNTS, prefetch=_PAGE_ROWS
-    ):
+    async for id, currency, *stated in driver.cursor(_ACCOUNTS, prefetch=_PAGE_ROWS):
+        debits, credits, debits_pending, credits_pending, _ = stated
         sums[currency] += credits - debits
+        pending[currency] += credits_pending - debits_pending
         account = made.get(id)
-        if account is None or (debits, credits) != (account.debits, account.credits):
-            findings.add("ACCOUNT_COUNTERS", f"Account {id} does not stand at the sums of its legs.")
-        if debits_pending or credits_pending:
-            findings.add("ACCOUNT_COUNTERS", f"Account {id} has pending sums without pending legs.")
+        if account is None or tuple(stated) != account.counters:
+            findings.add("ACCOUNT_COUNTERS", f"Account {id} does not stand at the sums of its legs and lots.")
+        if held[id] != debits_pending:
+            findings.add("HOLD_PENDING", f"What is pending on account {id} is not what its open holds pin.")
         done += 1
         if progress is not None and done % _PAGE_ROWS == 0:
             progress("accounts", done, total)
     for currency, total_of in sorted(sums.items()):
         if total_of:
             findings.add("CURRENCY_SUM", f"The balances in {currency} sum to {total_of} and not to zero.")
+    for currency, total_of in sorted(pending.items()):
+        if total_of:
+            findings.add("CURRENCY_PENDING", f"What is pending in {currency} sums to {total_of} and not to zero.")
+
+
+async def _lots(driver: Any, replay: Replay, findings: Findings) -> None:
+    left = {(account, *key): lot for account, key, lot in replay.lots.left()}
+    async for account, expires_at, origin, *stated in driver.cursor(_LOTS, prefetch=_PAGE_ROWS):
+        lot = left.pop((account, expires_at, origin), None)
+        if lot is None or stated != [lot.earned_at, lot.amount, lot.held]:
+            findings.add("LOT", f"The lot of account {account} that ends at {expires_at} is not what its entries give.")
+    for account, expires_at, _ in left:
+        findings.add("LOT", f"The lot of account {account} that ends at {expires_at} is missing.")
 
 
 async def _positions(driver: Any, replay: Replay, findings: Findings) -> None:

@@ -24,6 +24,7 @@ from hub.rates import Funding
 from hub.reading import Reading
 from hub.setup import set_up
 from tests.conftest import Hub
+from tests.hub import aged_story
 
 DATABASE = "points_hub_audited"
 
@@ -146,6 +147,7 @@ class Story:
         await hub.do(commands.WithdrawRate(actor=hub.admin, id=rate.id, reason="over", cancel_quotes=True))
         assert kept.id
         await self.meet()
+        await aged_story.AgedStory(hub).tell()
 
     async def meet(self) -> None:
         """A card passes from nobody to alice, who is linked with alice of AIR for a while and again."""
@@ -251,7 +253,7 @@ async def test_a_history_with_every_kind_of_act_is_clean(story: Hub) -> None:
     [[batch, entry_hash]] = await story.sql("SELECT batch, hash FROM journal_head")
     assert (done.batch, done.hash, done.counts["journal_entry"]) == (batch, entry_hash, batch)
     points = ("movement", "leg", "account", "customer", "outcome", "quote", "conversion", "confirmation", "limit_entry")
-    for table in (*points, "clipping", "binding"):
+    for table in (*points, "lot_entry", "hold", "clipping", "binding"):
         [[count]] = await story.sql(f"SELECT count(*) FROM {table}")
         assert done.counts[table] == count > 0
     assert stages[0] == ("journal", batch, batch)
@@ -536,7 +538,7 @@ TAMPERED = {
         {"ENTRY_CONTENT", "CUSTOMER_LINK"},
     ),
     "a memo": ("UPDATE memo SET movement_id = 7 WHERE movement_id = (SELECT min(movement_id) FROM memo)", {"MEMO"}),
-}
+} | aged_story.TAMPERED
 
 
 @pytest.mark.parametrize("what", TAMPERED)
@@ -591,8 +593,8 @@ async def test_everything_but_the_head_gone_is_an_empty_history(tampering: Tampe
 
 async def test_entries_without_any_row_are_an_empty_history(tampering: Tampering) -> None:
     for table in (
-        "configuration_change, customer, account, outcome, movement, leg, quote, conversion, settlement_window,"
-        " window_net, confirmation, limit_entry, clipping, binding, customer_link",
+        "configuration_change, customer, account, outcome, movement, leg, lot_entry, hold, quote, conversion,"
+        " settlement_window, window_net, confirmation, limit_entry, clipping, binding, customer_link",
     ):
         await tampering.connection.execute(text(f"TRUNCATE {table}"))
     assert {"EMPTY", "ENTRY_CONTENT", "HEAD"} <= codes(await audit(tampering.connection))

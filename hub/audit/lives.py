@@ -1,0 +1,139 @@
+"""Lives: the points that an act gives end as those that it took, or as the terms in force have it.
+
+A gift keeps its ends; converted points end by the target's policy, or as the rate carries or they were before; what
+comes back ends as it did, or after the days of grace. So nothing that is done with points makes them live longer.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from hub.audit.act import Act, sums
+from hub.audit.findings import Findings
+from hub.currencies import ExpiryKind, PointCurrency
+from hub.expiry import NEVER, day_of, end_of, start_of
+from hub.ledger.lots import NO_ORIGIN, Origin, middle, origin_of, shared, total
+from hub.ledger.records import MovementKind, Piece, Purpose
+from hub.points import share
+from hub.rates import Life
+
+Was = tuple[tuple[str, datetime], ...]  # the currencies that points were before, and when they would have ended there
+
+
+def check(act: Act, findings: Findings) -> None:
+    """Compare the lots that an act gives with those that it takes and with the terms in force."""
+    as_due = _RULES.get(act.moved["kind"])
+    if as_due is None or act.at is None:
+        return
+    try:
+        fits = as_due(act, act.at)
+    except msgspec.DecodeError:
+        findings.add("LOT_ENTRY", f"{act.name} has a lot whose origin is none.")
+        return
+    if not fits:
+        findings.add("LOT_LIFE", f"{act.name} gives points another life than they are due.")
+
+
+def _issued(act: Act, at: datetime) -> bool:
+    """One lot as the act was told, or as the policy had it; none for points that never end and whose age is nothing."""
+    moved, of = act.moved, act.configuration.currency(act.moved["currency"])
+    given, earned = act.given(), moved["earned_at"]
+    if of is None or earned is None:
+        return False
+    if moved["expires_at"] is not None:
+        return given == [Piece(moved["expires_at"], earned, NO_ORIGIN, moved["amount"])]
+    if not given:
+        return not of.policy.keeps_age and earned == at
+    [first, *more] = given
+    aged = Origin(earned=day_of(earned, of.time_zone).isoformat())
+    stated = (first.expires_at, first.earned_at, first.amount, origin_of(first.origin))
+    return not more and stated == (NEVER, earned, moved["amount"], aged)
+
+
+def _kept(act: Act, _at: datetime) -> bool:
+    """What goes to another customer keeps its ends; what is burned gives nothing."""
+    return act.given() == (act.taken() if act.moved["to_customer_id"] is not None else [])
+
+
+def _nothing(act: Act, _at: datetime) -> bool:
+    return not act.given()
+
+
+def _expired(act: Act, at: datetime) -> bool:
+    """Only what is over, and all of it out of lots."""
+    taken = act.taken()
+    return not act.given() and total(taken) == act.moved["amount"] and all(one.expires_at <= at for one in taken)
+
+
+def _converted(act: Act, at: datetime) -> bool:
+    made = act.conversion
+    rate = None if made is None else act.configuration.rates.get(made["rate_id"])
+    if rate is None:
+        return True  # which is a finding of its own
+    source, target = act.configuration.currencies[rate.source], act.configuration.currencies[rate.target]
+    taken, given = act.taken(), act.given()
+    pieces = [*taken, Piece(NEVER, at, NO_ORIGIN, made["source"] - total(taken))]
+    fresh, due = end_of(target.expiry, target.time_zone, at), Counter[tuple[datetime, Was]]()
+    for piece, part in zip(pieces, shared(pieces, made["source"], made["target"]), strict=True):
+        was = dict(origin_of(piece.origin).was)
+        if piece.expires_at != NEVER or source.expiry.kind is not ExpiryKind.NEVER:
+            was[source.code] = piece.expires_at
+        back = was.pop(target.code, None)
+        carried = rate.life is Life.CARRIED and piece.expires_at != NEVER
+        due[back or (piece.expires_at if carried else fresh), _was(was)] += part
+    actual = Counter[tuple[datetime, Was]]()
+    for piece in given:
+        actual[piece.expires_at, _was(origin_of(piece.origin).was)] += piece.amount
+    actual[NEVER, ()] += made["target"] - total(given)
+    return +actual == +due and (not target.policy.keeps_age or _keep_age(given))
+
+
+def _keep_age(given: Iterable[Piece]) -> bool:
+    """Whether those that never end say when they were earned."""
+    return all(piece.expires_at != NEVER or origin_of(piece.origin).earned is not None for piece in given)
+
+
+def _was(was: dict[str, datetime]) -> Was:
+    return tuple(sorted(was.items()))
+
+
+def _returned(act: Act, at: datetime) -> bool:
+    """Each leg gives back to the lots that its original came out of, what was used last first, in its share."""
+    known = act.original
+    if known is None or not known.movement["amount"]:
+        return True  # which is a finding of its own
+    whole, n = known.movement["amount"], 0
+    for leg in known.legs:
+        before, after = share(act.before, whole, leg["amount"]), share(act.after, whole, leg["amount"])
+        if before == after:
+            continue
+        if leg["purpose"] == Purpose.POINTS:
+            pieces = middle(known.taken.get(leg["n"], ()), leg["amount"], before, after, backwards=True)
+            of = act.configuration.currency(leg["currency"] or "")
+            if sums(act.given(n)) != sums(_graced(pieces, of, at)):
+                return False
+        n += 1
+    return True
+
+
+def _graced(pieces: Iterable[Piece], of: PointCurrency | None, at: datetime) -> Iterable[Piece]:
+    """Pieces as they come back: those that have ended stay for the days of grace, if there are any."""
+    if of is None or not of.policy.grace_days:
+        return pieces
+    grace = start_of(day_of(at, of.time_zone) + timedelta(days=of.policy.grace_days + 1), of.time_zone)
+    return [piece if piece.expires_at > at else msgspec.structs.replace(piece, expires_at=grace) for piece in pieces]
+
+
+_RULES: dict[int, Callable[[Act, datetime], bool]] = {
+    MovementKind.ISSUE: _issued,
+    MovementKind.TRANSFER: _kept,
+    MovementKind.REDEEM: _nothing,
+    MovementKind.CONVERT: _converted,
+    MovementKind.REVERSE: _returned,
+    MovementKind.HOLD: _nothing,
+    MovementKind.CAPTURE: _kept,
+    MovementKind.RELEASE: _nothing,
+    MovementKind.EXPIRE: _expired,
+}

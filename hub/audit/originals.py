@@ -1,0 +1,88 @@
+"""Originals: the acts that reversals reverse, as their rows stand, and how far each was reversed."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub import ids
+from hub.audit.entries import Batch
+from hub.db import driver_of
+from hub.ledger.journal import JOURNAL_ID
+from hub.ledger.records import MovementKind, Phase, Piece
+
+_BY_ID = frozenset({MovementKind.ISSUE, MovementKind.TRANSFER, MovementKind.REDEEM})
+_BY_SUBJECT = frozenset({MovementKind.CONVERT, MovementKind.CAPTURE})  # named by their conversion, or their hold
+
+
+def _listed(kinds: frozenset[MovementKind]) -> str:
+    return ", ".join(str(int(kind)) for kind in sorted(kinds))
+
+
+_MOVEMENTS = f"""
+SELECT * FROM movement
+WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[]) AND kind IN ({_listed(_BY_ID)})
+UNION ALL
+SELECT * FROM movement
+WHERE journal_id = {JOURNAL_ID} AND subject_id = ANY($1::bigint[]) AND kind IN ({_listed(_BY_SUBJECT)})
+"""
+_LEGS = f"""
+SELECT l.movement_id, l.n, l.purpose, l.debit_account_id, l.credit_account_id, l.amount, a.currency
+FROM leg l LEFT JOIN account a ON a.journal_id = l.journal_id AND a.id = l.debit_account_id
+WHERE l.journal_id = {JOURNAL_ID} AND l.movement_id = ANY($1::bigint[]) AND l.phase = {int(Phase.POSTED)}
+ORDER BY l.movement_id, l.n
+"""
+_TAKEN = f"""
+SELECT movement_id, n, expires_at, earned_at, origin, amount FROM lot_entry
+WHERE journal_id = {JOURNAL_ID} AND movement_id = ANY($1::bigint[]) AND amount < 0 ORDER BY movement_id, n, place
+"""
+_REVERSED = f"""
+SELECT subject_id, sum(amount)::bigint AS amount FROM movement
+WHERE journal_id = {JOURNAL_ID} AND kind = {int(MovementKind.REVERSE)} AND subject_id = ANY($1::bigint[]) AND id < $2
+GROUP BY subject_id
+"""
+_CONVERSIONS = f"""
+SELECT id, rate_id, from_customer_id, target, eligible FROM conversion
+WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[])
+"""
+
+
+@dataclass(slots=True)
+class Original:
+    """An act with its posted legs. ``taken``: the lots that each leg came out of, by its number, in order of use;
+    ``reversed``: what reversals took back so far."""
+
+    movement: Any
+    legs: list[Any] = field(default_factory=list)
+    taken: dict[int, list[Piece]] = field(default_factory=dict)
+    conversion: Any = None
+    reversed: int = 0
+
+
+async def originals(connection: AsyncConnection, batch: Batch) -> dict[int, Original]:
+    """What the batch's reversals reverse, by the identifier that they name, as it was before the batch."""
+    subjects = list({row["subject_id"] for row in batch.rows.get("movement", ()) if is_reversal(row)})
+    if not subjects:
+        return {}
+    driver = await driver_of(connection)
+    by_movement = {row["id"]: Original(row) for row in await driver.fetch(_MOVEMENTS, subjects)}
+    for leg in await driver.fetch(_LEGS, list(by_movement)):
+        by_movement[leg["movement_id"]].legs.append(leg)
+    for movement, n, expires_at, earned_at, origin, amount in await driver.fetch(_TAKEN, list(by_movement)):
+        by_movement[movement].taken.setdefault(n, []).append(Piece(expires_at, earned_at, origin, -amount))
+    found = {
+        one.movement["subject_id"] if one.movement["kind"] in _BY_SUBJECT else id: one
+        for id, one in by_movement.items()
+    }
+    for row in await driver.fetch(_CONVERSIONS, subjects):
+        if row["id"] in found:
+            found[row["id"]].conversion = row
+    for row in await driver.fetch(_REVERSED, subjects, ids.first_of(batch.number)):
+        if row["subject_id"] in found:
+            found[row["subject_id"]].reversed = row["amount"]
+    return found
+
+
+def is_reversal(moved: Any) -> bool:
+    """Whether a movement reverses something."""
+    return bool(moved["kind"] == MovementKind.REVERSE and moved["subject_id"] is not None)
