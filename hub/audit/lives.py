@@ -5,7 +5,7 @@ comes back ends as it did, or after the days of grace. So nothing that is done w
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -14,7 +14,7 @@ from hub.audit.act import Act, sums
 from hub.audit.findings import Findings
 from hub.currencies import ExpiryKind, PointCurrency
 from hub.expiry import NEVER, day_of, end_of, start_of
-from hub.ledger.lots import NO_ORIGIN, Origin, middle, origin_of, shared, total
+from hub.ledger.lots import NO_ORIGIN, Origin, origin_of, total
 from hub.ledger.records import MovementKind, Piece, Purpose
 from hub.points import share
 from hub.rates import Life
@@ -68,15 +68,20 @@ def _expired(act: Act, at: datetime) -> bool:
 
 
 def _converted(act: Act, at: datetime) -> bool:
-    made = act.conversion
+    """Each piece that is taken becomes its share, by cumulative shares rounded down, with the end that it is due."""
+    made, currencies = act.conversion, act.configuration.currencies
     rate = None if made is None else act.configuration.rates.get(made["rate_id"])
-    if rate is None:
+    if rate is None or made["source"] <= 0 or not {rate.source, rate.target} <= currencies.keys():
         return True  # which is a finding of its own
-    source, target = act.configuration.currencies[rate.source], act.configuration.currencies[rate.target]
+    source, target = currencies[rate.source], currencies[rate.target]
     taken, given = act.taken(), act.given()
     pieces = [*taken, Piece(NEVER, at, NO_ORIGIN, made["source"] - total(taken))]
     fresh, due = end_of(target.expiry, target.time_zone, at), Counter[tuple[datetime, Was]]()
-    for piece, part in zip(pieces, shared(pieces, made["source"], made["target"]), strict=True):
+    passed = credited = 0
+    for piece in pieces:
+        passed += piece.amount
+        part = share(passed, made["source"], made["target"]) - credited
+        credited += part
         was = dict(origin_of(piece.origin).was)
         if piece.expires_at != NEVER or source.expiry.kind is not ExpiryKind.NEVER:
             was[source.code] = piece.expires_at
@@ -110,12 +115,31 @@ def _returned(act: Act, at: datetime) -> bool:
         if before == after:
             continue
         if leg["purpose"] == Purpose.POINTS:
-            pieces = middle(known.taken.get(leg["n"], ()), leg["amount"], before, after, backwards=True)
+            pieces = _between(known.taken.get(leg["n"], []), leg["amount"], before, after)
             of = act.configuration.currency(leg["currency"] or "")
-            if sums(act.given(n)) != sums(_graced(pieces, of, at)):
+            if +sums(act.given(n)) != +sums(_graced(pieces, of, at)):
                 return False
         n += 1
     return True
+
+
+def _between(pieces: Sequence[Piece], whole: int, before: int, after: int) -> list[Piece]:
+    """Units ``before`` to ``after`` of a leg of ``whole``, counted from its end."""
+    sooner, later = _last(pieces, whole, before), _last(pieces, whole, after)
+    return [
+        msgspec.structs.replace(piece, amount=upto - was)
+        for piece, was, upto in zip(pieces, sooner, later, strict=True)
+    ]
+
+
+def _last(pieces: Sequence[Piece], whole: int, units: int) -> list[int]:
+    """How much of each piece is in the last ``units`` of a leg of ``whole``, where what has no lot comes last."""
+    after = whole - total(pieces)
+    found = []
+    for piece in reversed(pieces):
+        found.append(max(0, min(piece.amount, units - after)))
+        after += piece.amount
+    return found[::-1]
 
 
 def _graced(pieces: Iterable[Piece], of: PointCurrency | None, at: datetime) -> Iterable[Piece]:
