@@ -51,8 +51,11 @@ class Lots:
     def post(
         self, leg: Any, debit: Account | None, credit: Account | None, entries: Sequence[Any], kind: int, at: Any
     ) -> None:
-        """Take the next leg with its entries, in their order, once its accounts have taken it; ``kind``: its
-        movement's. ``at`` is None where the rows give no time."""
+        """Take the next leg with its entries, in their order, once its accounts have taken it.
+
+        ``kind`` and ``at`` are its movement's; ``at`` is None where the rows give no time. Of legs without entries only
+        those need be told that debit accounts with lots.
+        """
         self._prove(leg, entries)
         used = [entry for entry in entries if entry[3] == leg[4] and leg[2] != Phase.VOIDED]
         last = self._last_used(leg, used)

@@ -81,14 +81,13 @@ class Replay:
 
     def _post(self, batch: Batch) -> dict[int, list[Any]]:
         """Post the batch's legs with what they change in lots; answers them by movement."""
-        post, kinds = self.accounts.post, {row["id"]: row["kind"] for row in batch.rows.get("movement", ())}
-        none: dict[int, list[Any]] = {}
+        kinds = {row["id"]: row["kind"] for row in batch.rows.get("movement", ())}
         legs: dict[int, list[Any]] = {}
-        posted = 0
+        posted = 0  # entries
         for leg in batch.rows.get("leg", ()):
             movement = leg[0]
-            debit, credit = post(leg)
-            entries = self._entries.get(movement, none).get(leg[1], ())
+            debit, credit = self.accounts.post(leg)
+            entries = self._entries.get(movement, {}).get(leg[1], ())
             if entries or (debit is not None and debit.aged):
                 self.lots.post(leg, debit, credit, entries, kinds.get(movement, 0), batch.at)
                 posted += len(entries)
