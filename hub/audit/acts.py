@@ -170,6 +170,8 @@ class Acts:
             if not results[subject]:
                 add("ACT_OUTCOME", f"{ids.text(ids.ENTRY, moved['id'])} is the outcome of no request.")
         for subject, count in results.items():
+            if subject in people:
+                continue
             if (subject not in acts and subject not in windows and count) or (subject in acts and count > 1):
                 add("OUTCOME", f"{count} outcomes of batch {batch.number} name {subject:x}, which is not their act.")
 
