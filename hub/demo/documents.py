@@ -148,6 +148,38 @@ query Customer($institution: String!, $reference: String!) {
   customer(institution: $institution, reference: $reference) { balances { currency { code } total available } }
 }"""
 
+HOLDINGS = """
+query Holdings($institution: String!, $reference: String!) {
+  customer(institution: $institution, reference: $reference) {
+    balances { currency { code } available held lots { amount expiresAt } }
+  }
+}"""
+
+HOLD_POINTS = f"""
+mutation HoldPoints($input: HoldPointsInput!) {{
+  holdPoints(input: $input) {{ __typename ... on Hold {{ id status expiresAt }} ...R }}
+}}
+{_REFUSED}"""
+
+CAPTURE_HOLD = f"""
+mutation CaptureHold($input: CaptureHoldInput!) {{
+  captureHold(input: $input) {{ __typename ... on Hold {{ id status captured }} ...R }}
+}}
+{_REFUSED}"""
+
+SET_LIMIT = f"""
+mutation SetLimit($input: SetLimitInput!) {{ setLimit(input: $input) {{ __typename ... on Limit {{ id }} ...R }} }}
+{_REFUSED}"""
+
+LIFT_LIMIT = f"""
+mutation LiftLimit($id: ID!) {{ liftLimit(id: $id) {{ __typename ... on Limit {{ id }} ...R }} }}
+{_REFUSED}"""
+
+STATEMENT = """
+query Statement($customer: CustomerInput!, $currency: String!, $since: DateTime!, $until: DateTime!) {
+  statement(customer: $customer, currency: $currency, from: $since, until: $until) { opening credits debits closing }
+}"""
+
 POSITIONS = """
 query Positions($code: String!) { institution(code: $code) { positions { currency own subtree } } }"""
 

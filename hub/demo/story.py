@@ -12,6 +12,7 @@ from hub.demo import documents
 from hub.demo.client import Connection
 from hub.demo.closing import close, settle
 from hub.demo.journey import show_terms, travel
+from hub.demo.keeping import keep
 from hub.demo.opening import agree_rates, register
 from hub.demo.proof import audit, verify_report
 from hub.demo.stage import Stage, own_environment
@@ -58,6 +59,7 @@ async def run(
         await agree_rates(stage)
         await show_terms(stage)
         await travel(stage)
+        await keep(stage)
         await trade(stage)
         window = await close(stage)
         await verify_report(stage, window)
