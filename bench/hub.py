@@ -69,13 +69,13 @@ def _level(line: str) -> str | None:
         return None
 
 
-def _environment(data_dir: Path, extra: dict[str, str]) -> dict[str, str]:
+def environment(data_dir: Path, extra: dict[str, str]) -> dict[str, str]:
     """The hub's own embedded server in ``data_dir``, whatever the caller's shell points at."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
     return {**kept, "HUB_DATA_DIR": str(data_dir), **extra}
 
 
-def _command(*arguments: str) -> list[str]:
+def command(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).with_name("points-hub")), *arguments]
 
 
@@ -89,7 +89,7 @@ def _free_port() -> int:
 def initialise(data_dir: Path) -> dict[str, str]:
     """``points-hub init``: the operator's code and first credential."""
     done = subprocess.run(
-        _command("init", "--json"), env=_environment(data_dir, {}), capture_output=True, text=True, check=False
+        command("init", "--json"), env=environment(data_dir, {}), capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         raise HubFailed(f"points-hub init ended with {done.returncode}:\n{done.stderr[-2000:]}")
@@ -99,9 +99,7 @@ def initialise(data_dir: Path) -> dict[str, str]:
 
 def audit(data_dir: Path) -> tuple[int, str]:
     """``points-hub audit``: its exit code and the end of what it said."""
-    done = subprocess.run(
-        _command("audit"), env=_environment(data_dir, {}), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command("audit"), env=environment(data_dir, {}), capture_output=True, text=True, check=False)
     return done.returncode, (done.stdout + done.stderr).strip()[-2000:]
 
 
@@ -116,8 +114,8 @@ def running(data_dir: Path, workers: int, extra: dict[str, str]) -> Iterator[Run
     port, log = _free_port(), data_dir.with_name("serve.log")
     with log.open("wb") as output:
         process = subprocess.Popen(
-            _command("serve", "--host", HOST, "--port", str(port), "--workers", str(workers)),
-            env=_environment(data_dir, extra),
+            command("serve", "--host", HOST, "--port", str(port), "--workers", str(workers)),
+            env=environment(data_dir, extra),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -202,8 +200,8 @@ class Api:
         return secret
 
 
-def set_up(hub: RunningHub) -> str:
-    """Fill a fresh hub with what the workloads need; the key of the bank's trader."""
+def furnish(hub: RunningHub) -> Api:
+    """The two institutions with their currencies; the operator's way to the hub."""
     operator = Api(hub.port, hub.secret)
     for code, name, kind, currency, unit_value in (
         (BANK, "Bench bank", "BANK", POINTS, "0.01"),
@@ -223,6 +221,12 @@ def set_up(hub: RunningHub) -> str:
         operator.mutate(
             "registerPointCurrency", "input: RegisterPointCurrencyInput!", registered, "... on PointCurrency { code }"
         )
+    return operator
+
+
+def set_up(hub: RunningHub) -> str:
+    """Fill a fresh hub with what the workloads need; the key of the bank's trader."""
+    operator = furnish(hub)
     checker = Api(hub.port, operator.credential(hub.institution, "bench-checker", "OPERATOR_ADMIN"))
     proposed = {"source": POINTS, "target": MILES, "ratio": {"numerator": "1", "denominator": "1"}}
     rate = operator.mutate("proposeRate", "input: ProposeRateInput!", proposed, "... on Rate { id }")

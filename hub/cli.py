@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,10 +31,12 @@ from hub import ids, logs, postgres, serving
 from hub import migrate as migrating
 from hub.db import Addresses, addresses
 from hub.ending import EXIT_CODES, FAILED, FINDINGS, be_deaf, leave_when_asked, sentence_of
-from hub.host import ClosedWindow, UnfitDatabase, check, close_window
+from hub.host import ClosedWindow, Expired, UnfitDatabase, check, close_window
 from hub.host import audit as audit_all
+from hub.host import expire as expire_all
 from hub.ledger.engine import NotSetUp
 from hub.money import format_millionths
+from hub.points import render
 from hub.registry import checks
 from hub.settings import Settings, settings
 from hub.setup import set_up
@@ -228,6 +231,31 @@ def verify(
     typer.echo(_genuine(verdict))
 
 
+@app.command()
+def expire(
+    as_of: Annotated[
+        str, typer.Option(metavar="INSTANT", help="Until when, such as 2026-01-01T00:00+08:00; default: now.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Settle what time has done: points whose lot has ended go to breakage, holds whose time is over are released.
+
+    Nothing depends on it, because points that are over are gone for everybody at that very instant; it posts what
+    nobody has touched since. A running server does the same by itself (`HUB_SWEEP_SECONDS`). It works in chunks, each
+    committed: interrupted, it has lost nothing; run again, it finds only the rest.
+
+    `--as-of` picks the accounts on which something had ended by then; what has ended on them by now goes with it.
+    Points that a hold pins are honoured until the hold ends.
+    """
+    chosen, instant = _settings(), _instant("--as-of", as_of)
+    with _progress("Expiring", shown=not as_json) as progress, _database(chosen) as where:
+        asyncio.run(check(where.server))
+        task = progress.task_ids[0]
+        begun, told = partial(_begun, progress), partial(progress.advance, task)
+        expired = asyncio.run(expire_all(where.server, instant, begun, told))
+    _show_expired(expired, as_json)
+
+
 @window_commands.command("close")
 def close(as_json: Json = False) -> None:
     """Close the open settlement window: net what everybody owes, and sign the reports. The next window opens at once.
@@ -267,6 +295,41 @@ def rotate() -> None:
 
 
 # --- what the commands share ------------------------------------------------------------------------------------------
+
+
+def _instant(option: str, text: str) -> datetime | None:
+    """An instant of ISO 8601, in UTC where it says nothing else."""
+    if not text:
+        return None
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text} is no instant such as 2026-01-01T00:00+08:00.", param_hint=option) from None
+    return (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _begun(progress: Progress, total: int) -> None:
+    progress.update(progress.task_ids[0], total=total)
+
+
+def _show_expired(expired: Expired, as_json: bool) -> None:
+    scales = {of.code: of.scale for of in expired.configuration.currencies.values()}
+    found = [
+        {"currency": code, "lots": of.lots, "points": render(of.units, scales[code]), "holds": of.holds}
+        for code, of in sorted(expired.tally.by_currency.items())
+    ]
+    if as_json:
+        typer.echo(json.dumps({"expired": found}))
+        return
+    if not found:
+        typer.echo("Nothing was due.")
+        return
+    table = Table("currency", title="settled", title_justify="left")
+    for heading in ("lots", "points to breakage", "holds released"):
+        table.add_column(heading, justify="right")
+    for row in found:
+        table.add_row(str(row["currency"]), f"{row['lots']:,}", str(row["points"]), f"{row['holds']:,}")
+    Console().print(table)
 
 
 def _settings() -> Settings:

@@ -14,6 +14,7 @@ from hub.errors import Fault, Refusal
 from hub.host import UnfitDatabase
 from hub.ledger.engine import NotSetUp
 from hub.setup import AlreadySetUp
+from hub.sweeping import NotYet
 from settlement import signing
 from settlement.publish import NetsMismatch, NotClosed
 
@@ -32,6 +33,7 @@ _SAID = (
     NetsMismatch,
     NotClosed,
     NotSetUp,
+    NotYet,
     Refusal,
     UnfitDatabase,
     logs.UnknownLevel,

@@ -5,15 +5,18 @@ so it cannot be presented; whoever can start programs on this machine could read
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from hub import ids, postgres, tables
+from hub import ids, postgres, sweeping, tables
 from hub.audit import Audit, Progress
+from hub.configuration import Configuration
 from hub.db import Database
-from hub.errors import Fault
 from hub.ledger import journal, rows
 from hub.ledger.commands import CloseWindow
 from hub.ledger.engine import Engine, NotSetUp
@@ -68,6 +71,45 @@ async def audit(url: str, progress: Progress) -> Audit:
         await database.close()
 
 
+@asynccontextmanager
+async def _engine(url: str) -> AsyncIterator[tuple[Database, Engine]]:
+    """A door to the ledger of one's own, that knows the configuration; what is queued is answered before it closes."""
+    database = Database(url, connections=2)
+    engine = Engine(database)
+    try:
+        await Reading(database, engine).refresh()
+        yield database, engine
+    finally:
+        await engine.close()
+        await database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What an expiry run came to."""
+
+    tally: sweeping.Tally
+    configuration: Configuration
+
+
+async def expire(
+    url: str, as_of: datetime | None, begun: Callable[[int], None], told: Callable[[int], None]
+) -> Expired:
+    """Settle what had ended at ``as_of``; None: by now. ``begun`` is told how many lots and holds that will be at
+    least, ``told`` how many more are done.
+
+    Raises:
+        NotYet: ``as_of`` is in the future, by the database's clock.
+        Fault: the host's credential was not let through.
+        NotSetUp: there is no hub.
+    """
+    async with _engine(url) as (database, engine):
+        instant = await sweeping.instant(database, as_of)
+        begun(await sweeping.due(database, instant))
+        tally = await sweeping.sweep(database, engine, instant, told=told)
+        return Expired(tally, engine.configuration)
+
+
 @dataclass(frozen=True, slots=True)
 class ClosedWindow:
     """A window that was closed now, its nets, and the codes of who has them."""
@@ -87,32 +129,17 @@ async def close_window(settings: Settings, url: str) -> ClosedWindow:
         NotSetUp: there is no hub.
         NetsMismatch, SigningError: it is closed, but its reports could not be made; they are made when asked for.
     """
-    database = Database(url, connections=2)
-    engine = Engine(database)
-    try:
-        configuration = await Reading(database, engine).refresh()
+    async with _engine(url) as (database, engine):
         async with database.snapshot() as connection:
             opened = await rows.windows(connection, tables.settlement_window.c.status == WindowStatus.OPEN)
         [window] = opened.values()
-        [answer] = await engine.submit(
-            [
-                CloseWindow(
-                    actor=configuration.host.id,
-                    key=f"host-close-{ids.text(ids.WINDOW, window.id)}",
-                    window=window.id,
-                )
-            ]
+        closing = CloseWindow(
+            actor=engine.configuration.host.id, key=f"host-close-{ids.text(ids.WINDOW, window.id)}", window=window.id
         )
-        if isinstance(answer, Fault):
-            raise answer
-        if answer.refusal is not None:
-            raise answer.refusal
+        await sweeping.ask(engine, closing)
         await Reports(database, Keys.of(settings), settings.name).ensure(window.id)
         async with database.snapshot() as connection:
             closed = await rows.windows(connection, tables.settlement_window.c.id == window.id)
             nets = await rows.nets(connection, [window.id])
         codes = {institution.id: institution.code for institution in engine.configuration.institutions.values()}
         return ClosedWindow(closed[window.id], nets.get(window.id, []), codes)
-    finally:
-        await engine.close()
-        await database.close()

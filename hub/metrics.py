@@ -38,7 +38,10 @@ _BATCHES = _REFUSALS + len(_CODES)
 _COMMITS = _BATCHES + len(BATCH_COMMANDS) + 2
 _WAITING = _COMMITS + len(COMMIT_SECONDS) + 2
 _CLOSED = _WAITING + 1
-_CELLS = _CLOSED + 1
+_LOTS = _CLOSED + 1
+_HOLDS = _LOTS + 1
+_NOTICES = _HOLDS + 1
+_CELLS = _NOTICES + 1
 
 
 class Row:
@@ -70,6 +73,15 @@ class Row:
     def refused(self, code: str, commands: int) -> None:
         """So many commands were refused for this reason."""
         self._cells[_REFUSALS + _CODE[code]] += commands
+
+    def lapsed(self, lots: int, holds: int) -> None:
+        """A batch has ended lots and holds whose time was over."""
+        self._cells[_LOTS] += lots
+        self._cells[_HOLDS] += holds
+
+    def noticed(self, notices: int) -> None:
+        """So many notices of points that will end were made."""
+        self._cells[_NOTICES] += notices
 
     def closed(self) -> None:
         """A connection was closed."""
@@ -123,6 +135,12 @@ class Board(Collector):
             COMMIT_SECONDS,
             sums[_COMMITS:_WAITING],
         )
+        for name, text, cell in (
+            ("points_hub_lots_expired", "Lots whose points were over and went to breakage.", _LOTS),
+            ("points_hub_holds_expired", "Holds whose time was over, released.", _HOLDS),
+            ("points_hub_expiry_notices", "Notices made of points that will end.", _NOTICES),
+        ):
+            yield CounterMetricFamily(name, text, value=sums[cell])
 
 
 def _histogram(name: str, text: str, bounds: Iterable[float], cells: Sequence[float]) -> Metric:

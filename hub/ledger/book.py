@@ -22,6 +22,7 @@ from hub.ledger.records import (
     Customer,
     Hold,
     Identifier,
+    Lapsed,
     Leg,
     Link,
     Movement,
@@ -68,6 +69,7 @@ class Draft:
         "customers",
         "holds",
         "identifiers",
+        "lapsed",
         "legs",
         "limit_entries",
         "links",
@@ -96,6 +98,7 @@ class Draft:
         self.lots: dict[LotKey, Lot] = {}
         self.holds: list[Hold] = []
         self.pins: dict[int, tuple[Piece, ...]] = {}
+        self.lapsed: list[Lapsed] = []
         self.memos: list[tuple[int, str]] = []
         self.nouns: list[Noun] = []
         self.quotes: list[Quote] = []
@@ -235,6 +238,7 @@ class Book:
         self.lots_beyond: dict[int, int] = {}  # by account: what is free in its lots that were not loaded
         self.holds: dict[int, Hold] = {}
         self.pins: dict[int, tuple[Piece, ...]] = {}  # by hold
+        self.lapsed: list[Lapsed] = []  # what time took in this batch
         self.people: dict[int, Customer] = {}  # customers whose points or holds are over
         self.windows: dict[int, Window] = {}
         self.settled_windows: dict[int, Window] = {}
@@ -347,6 +351,7 @@ class Book:
         for hold in draft.holds:
             self.holds[hold.id] = hold
         self.pins.update(draft.pins)
+        self.lapsed.extend(draft.lapsed)
         self._take_offers(draft)
         for entry in draft.limit_entries:
             self.limit_used[entry.key] = self.limit_used.get(entry.key, 0) + entry.amount

@@ -24,9 +24,10 @@ from hub.errors import Fault, InvalidAmount, InvalidInput, RetryLater, Unexpecte
 from hub.ledger import journal, rows
 from hub.ledger.commands import Command, Keyed, malformed
 from hub.ledger.decide import Outcome, Outcomes, decide, remember
-from hub.ledger.lapse import lapses
+from hub.ledger.lapse import ACCOUNTS_OF_DRAFT, lapses
 from hub.ledger.load import load
 from hub.ledger.memory import Memory
+from hub.ledger.records import Lapsed
 from hub.ledger.store import Batch
 
 log = structlog.get_logger()
@@ -53,6 +54,9 @@ class Observer(Protocol):
     def refused(self, code: str, commands: int) -> None:
         """So many commands were refused for this reason, for the first time or again."""
 
+    def lapsed(self, lots: int, holds: int) -> None:
+        """A batch has ended so many lots and holds whose time was over."""
+
 
 class _Unobserved:
     """Counts nothing."""
@@ -62,6 +66,8 @@ class _Unobserved:
     def committed(self, commands: int, seconds: float) -> None: ...
 
     def refused(self, code: str, commands: int) -> None: ...
+
+    def lapsed(self, lots: int, holds: int) -> None: ...
 
 
 class _Ticket:
@@ -314,6 +320,19 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await task
 
 
+async def _settle(batch: Batch, driver: Any) -> None:
+    """Take in what time has done to the loaded accounts; much of it is written while the rest is decided."""
+    due, host, full = lapses(batch.book), batch.book.configuration.host.id, False
+    while True:
+        async with _beside(batch.write_ahead(driver)) if full else nullcontext():
+            draft = next(due, None)
+            if draft is not None:
+                batch.take(draft, host)
+        if draft is None:
+            return
+        full = len(draft.movements) >= ACCOUNTS_OF_DRAFT
+
+
 class _Attempt:
     """One try at committing a batch."""
 
@@ -325,6 +344,7 @@ class _Attempt:
         self._batch = 0
         self._hash: bytes | None = None
         self._locked_s = 0.0
+        self._lapsed: list[Lapsed] = []
 
     async def run(self) -> None:
         """Commit the batch and answer it.
@@ -347,9 +367,8 @@ class _Attempt:
             commands = [ticket.commands[place] for ticket, place in self._items]
             book, known = await load(connection, driver, head, current, commands, engine.memory)
             batch = Batch(book)
-            self._batch = book.batch
-            for due in lapses(book):
-                batch.take(due, current.host.id)
+            self._batch, self._lapsed = book.batch, book.lapsed
+            await _settle(batch, driver)
             for start in range(0, len(commands), STRETCH):
                 async with _beside(batch.write_ahead(driver)) if start else nullcontext():
                     for ticket, place in self._items[start : start + STRETCH]:
@@ -373,6 +392,9 @@ class _Attempt:
     def answer(self) -> None:
         """Give every caller its answers: the batch has committed."""
         self._engine._observer.committed(len(self._items), time.perf_counter() - self._locked_s)
+        if self._lapsed:
+            lots, holds = sum(one.lots for one in self._lapsed), sum(one.holds for one in self._lapsed)
+            self._engine._observer.lapsed(lots, holds)
         self._engine.give(self._items, self._answers)
 
 

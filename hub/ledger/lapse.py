@@ -5,14 +5,30 @@ has ended, and which no hold pins, go to breakage. So every command meets accoun
 instant, whether or not a sweep has come by; a sweep only loads accounts. On record as the host's doing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from operator import attrgetter
 
 import msgspec
 
 from hub.access import Right
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book, Draft
-from hub.ledger.records import Account, AccountKind, Hold, HoldKind, HoldStatus, Movement, MovementKind, Phase
+from hub.ledger.lots import Lot, total
+from hub.ledger.records import (
+    Account,
+    AccountKind,
+    Hold,
+    HoldKind,
+    HoldStatus,
+    Lapsed,
+    Movement,
+    MovementKind,
+    Phase,
+)
+
+ACCOUNTS_OF_DRAFT = 500
+_IN_ORDER = attrgetter("expires_at", "earned_at", "id")
 
 
 def lapses(book: Book) -> Iterator[Draft]:
@@ -23,17 +39,21 @@ def lapses(book: Book) -> Iterator[Draft]:
             release(draft, hold, HoldStatus.EXPIRED, book.configuration.host.id)
             yield draft
     accounts = {account.id: account for account in book.accounts.values()}
-    for number, lots in list(book.lots.items()):
-        if any(lot.free > 0 and lot.expires_at <= book.at for lot in lots.values()):
-            draft = Draft(book)
-            expire(draft, accounts[number])
-            yield draft
+    due = ((accounts[number], over) for number, lots in list(book.lots.items()) if (over := _over(book, lots.values())))
+    while some := list(islice(due, ACCOUNTS_OF_DRAFT)):
+        draft = Draft(book)
+        for account, over in some:
+            _expire(draft, account, over)
+        yield draft
 
 
 def sweep(book: Book, command: commands.Lapse) -> Draft:
-    """Nothing more: what was due on these accounts was settled when they were loaded. Asked for by the operator."""
+    """Nothing more: what was due on these accounts was settled when they were loaded. Answers what that was. Asked for
+    by the operator."""
     resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
-    return Draft(book)
+    draft, asked = Draft(book), set(command.accounts)
+    draft.result = tuple(one for one in book.lapsed if one.account in asked)
+    return draft
 
 
 def release(draft: Draft, hold: Hold, status: HoldStatus, credential: int) -> Hold:
@@ -57,19 +77,31 @@ def release(draft: Draft, hold: Hold, status: HoldStatus, credential: int) -> Ho
     draft.movements.append(movement)
     ended = msgspec.structs.replace(hold, status=status, resolved_by=movement.id)
     draft.holds.append(ended)
+    if status is HoldStatus.EXPIRED:
+        draft.lapsed.append(Lapsed(account.id, of.code, 0, 0, 1))
     expire(draft, account)
     return ended
 
 
 def expire(draft: Draft, account: Account) -> None:
     """customer → breakage:C, for the account's points whose lots have ended and which no hold pins."""
-    book = draft.book
-    over = [lot for lot in draft.lots_of(account).values() if lot.free > 0 and lot.expires_at <= book.at]
-    if not over or account.kind != AccountKind.CUSTOMER:
+    if over := _over(draft.book, draft.lots_of(account).values()):
+        _expire(draft, account, over)
+
+
+def _over(book: Book, lots: Iterable[Lot]) -> list[Lot]:
+    """Lots that have ended and of which no hold pins all."""
+    at = book.at
+    return [lot for lot in lots if lot.expires_at <= at and lot.amount > lot.held]
+
+
+def _expire(draft: Draft, account: Account, over: list[Lot]) -> None:
+    if account.kind != AccountKind.CUSTOMER:
         return
+    book = draft.book
     of = book.configuration.currencies[book.configuration.currency_codes[account.currency]]
-    pieces = tuple(lot.piece(lot.free) for lot in sorted(over, key=lambda lot: (lot.expires_at, lot.earned_at, lot.id)))
-    amount = sum(piece.amount for piece in pieces)
+    pieces = tuple(lot.piece(lot.free) for lot in sorted(over, key=_IN_ORDER))
+    amount = total(pieces)
     movement = Movement(
         id=draft.new_id(),
         kind=MovementKind.EXPIRE,
@@ -82,3 +114,4 @@ def expire(draft: Draft, account: Account) -> None:
     )
     draft.points(movement.id, account, draft.account(AccountKind.BREAKAGE, of.issuer, of.code), amount, pieces)
     draft.movements.append(movement)
+    draft.lapsed.append(Lapsed(account.id, of.code, len(pieces), amount, 0))

@@ -34,18 +34,26 @@ from hub.points import parse_positive
 
 _COLUMNS = "account_id, expires_at, origin, earned_at, id, amount, held"
 
-# Per account its lots that are over, and those whose predecessors hold less than is wanted; with what is free in all.
+# Per account its lots that are over; and if it spends, so many of those that end after an instant, the first ends
+# first, with all that end with the last one.
 _LOTS = f"""
-SELECT {_COLUMNS}, free_in_all
-FROM unnest($1::text::bigint[], $2::text::bigint[]) AS wanted (account, units)
+SELECT {_COLUMNS}
+FROM unnest($1::text::bigint[], $2::text::bigint[], $3::timestamptz[]) AS wanted (account, units, beyond)
 CROSS JOIN LATERAL (
-    SELECT {_COLUMNS},
-           coalesce(sum(amount - held) FILTER (WHERE expires_at > $3) OVER (ORDER BY expires_at), 0)
-           - coalesce(sum(amount - held) FILTER (WHERE expires_at > $3) OVER (PARTITION BY expires_at), 0) AS before,
-           sum(amount - held) OVER () AS free_in_all
-    FROM lot WHERE journal_id = {JOURNAL_ID} AND account_id = wanted.account
+    SELECT {_COLUMNS} FROM lot WHERE journal_id = {JOURNAL_ID} AND account_id = wanted.account AND expires_at <= $4
+    UNION ALL (
+        SELECT {_COLUMNS} FROM lot
+        WHERE journal_id = {JOURNAL_ID} AND account_id = wanted.account AND expires_at > wanted.beyond
+          AND wanted.units > 0
+        ORDER BY expires_at FETCH FIRST ($5::bigint) ROWS WITH TIES
+    )
 ) l
-WHERE before < units OR expires_at <= $3
+"""
+_FIRST, _TIMES = 64, 16  # lots of an account that are read at first, and how many times more each further time
+
+_FREE = f"""
+SELECT account_id, sum(amount - held)::bigint AS free FROM lot
+WHERE journal_id = {JOURNAL_ID} AND account_id = ANY($1::text::bigint[]) GROUP BY account_id
 """
 
 _LOTS_OF = f"""
@@ -110,13 +118,30 @@ async def lots(connection: AsyncConnection, driver: Any, book: Book, needs: Need
         _take(book, await driver.fetch(_LOTS_OF, whole_numbers(one.movement.id for one in book.originals.values())))
     wanted = {account.id: units for account, units in spenders.items() if account.aged}
     if wanted:
-        found = await driver.fetch(_LOTS, whole_numbers(wanted), whole_numbers(wanted.values()), book.at)
-        _take(book, found)
-        for row in found:
-            loaded = sum(lot.free for lot in book.lots[row["account_id"]].values())
-            book.lots_beyond[row["account_id"]] = int(row["free_in_all"]) - loaded
+        await _reach(driver, book, wanted)
+    if wanted and book.originals:  # what goes back is taken out of whole accounts
+        for account, free in await driver.fetch(_FREE, whole_numbers(wanted)):
+            book.lots_beyond[account] = free - sum(lot.free for lot in book.lots.get(account, {}).values())
     await _lapsing(connection, book, needs)
     return needs.institutions - before
+
+
+async def _reach(driver: Any, book: Book, wanted: dict[int, int]) -> None:
+    """The lots of accounts that are over, and others in the order of their ends until they hold the units that are
+    wanted or there are no more."""
+    beyond, missing, most = dict.fromkeys(wanted, book.at), wanted, _FIRST
+    while missing:
+        numbers, units = whole_numbers(missing), whole_numbers(missing.values())
+        found = await driver.fetch(_LOTS, numbers, units, [beyond[account] for account in missing], book.at, most)
+        _take(book, found)
+        left, seen = dict(missing), dict.fromkeys(missing, 0)
+        for account, ends, _, _, _, amount, held in found:
+            if ends > book.at:
+                left[account] -= amount - held
+                seen[account] += 1
+                beyond[account] = ends
+        missing = {account: units for account, units in left.items() if units > 0 and seen[account] >= most}
+        most *= _TIMES
 
 
 async def _lapsing(connection: AsyncConnection, book: Book, needs: Needs) -> None:

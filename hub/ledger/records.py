@@ -295,6 +295,16 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
         return HoldStatus.EXPIRED if self.status is HoldStatus.HELD and self.expires_at <= at else self.status
 
 
+class Lapsed(msgspec.Struct, frozen=True):
+    """What time took of one customer's account: ``units`` points out of ``lots`` lots, and ``holds`` holds."""
+
+    account: int
+    currency: str
+    lots: int
+    units: int
+    holds: int
+
+
 class HoldAct(msgspec.Struct, frozen=True):
     """What was done to a hold: the movement ``id`` made, captured or released it."""
 
