@@ -37,6 +37,7 @@ from hub.ledger import journal
 from hub.ledger.engine import Engine, NotSetUp, is_outage
 from hub.metrics import CONTENT_TYPE, Board, Row
 from hub.reading import Reading
+from hub.schedule import Schedule
 from hub.settings import Settings
 from hub.updates import Updates
 from schema import faults
@@ -82,6 +83,7 @@ class Parts:
     engine: Engine
     reading: Reading
     updates: Updates
+    schedule: Schedule
     keys: Keys
     reports: Reports
 
@@ -90,24 +92,28 @@ class Parts:
         """The parts, not connected to anything yet."""
         database = Database(url, settings.database_connections)
         engine = Engine(database, queue_max=settings.queue_commands, batch_max=settings.batch_commands, observer=row)
+        reading = Reading(database, engine)
         keys = Keys.of(settings)
         return cls(
             settings=settings,
             database=database,
             engine=engine,
-            reading=Reading(database, engine),
+            reading=reading,
             updates=Updates(url),
+            schedule=Schedule(url, database, engine, reading, row, settings.sweep_seconds),
             keys=keys,
             reports=Reports(database, keys, settings.name),
         )
 
     @asynccontextmanager
     async def running(self, _: object = None) -> AsyncIterator[None]:
-        """For as long as requests come. At the end no command is taken any more, what is queued is committed and
-        answered, and then the connections are closed."""
+        """For as long as requests come, with the hub's own schedule beside them. At the end no command is taken any
+        more, what is queued is committed and answered, and then the connections are closed."""
+        self.schedule.start()
         try:
             yield
         finally:
+            await self.schedule.close()
             await self.engine.close()
             await self.updates.close()
             await self.database.close()

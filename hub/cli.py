@@ -29,12 +29,15 @@ import hub
 from hub import demo as story
 from hub import ids, logs, postgres, serving
 from hub import migrate as migrating
+from hub.configuration import Configuration
 from hub.db import Addresses, addresses
 from hub.ending import EXIT_CODES, FAILED, FINDINGS, be_deaf, leave_when_asked, sentence_of
 from hub.host import ClosedWindow, Expired, UnfitDatabase, check, close_window
 from hub.host import audit as audit_all
+from hub.host import clear as clear_points
 from hub.host import expire as expire_all
 from hub.ledger.engine import NotSetUp
+from hub.ledger.records import Clearing, ClearingScope
 from hub.money import format_millionths
 from hub.points import render
 from hub.registry import checks
@@ -244,6 +247,8 @@ def expire(
     nobody has touched since. A running server does the same by itself (`HUB_SWEEP_SECONDS`). It works in chunks, each
     committed: interrupted, it has lost nothing; run again, it finds only the rest.
 
+    Notices of points that will end soon are made as well, each once.
+
     `--as-of` picks the accounts on which something had ended by then; what has ended on them by now goes with it.
     Points that a hold pins are honoured until the hold ends.
     """
@@ -254,6 +259,39 @@ def expire(
         begun, told = partial(_begun, progress), partial(progress.advance, task)
         expired = asyncio.run(expire_all(where.server, instant, begun, told))
     _show_expired(expired, as_json)
+
+
+@app.command()
+def clear(
+    currency: Annotated[str, typer.Argument(help="The point currency's code.")],
+    earned_before: Annotated[
+        str,
+        typer.Option(
+            metavar="INSTANT",
+            help="Only points earned before, such as 2025-01-01T00:00+08:00, the beginning of a day of the currency's. "
+            "Default: 1 January of last year, so that those earned last year and this one stay.",
+        ),
+    ] = "",
+    everything: Annotated[bool, typer.Option("--all", help="All points, also those without an age.")] = False,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "year-end clear",
+    as_json: Json = False,
+) -> None:
+    """Clear a currency at a year's end: take every customer's points, all or the old ones; they go to breakage.
+
+    Held and frozen points stay; once they are free, another clearing takes them. Points without an age (that never
+    end, of a currency that keeps none) are taken with `--all` only. It works in chunks, each committed: interrupted,
+    the same command, or a running server, goes on where it stopped. To clear at a set time, order it with
+    `clearPoints`.
+    """
+    chosen, cut = _settings(), _instant("--earned-before", earned_before)
+    if everything and cut is not None:
+        raise typer.BadParameter("--all takes points of every age.", param_hint="--earned-before")
+    scope = ClearingScope.ALL if everything else ClearingScope.EARNED_BEFORE
+    with _progress("Clearing", shown=not as_json) as progress, _database(chosen) as where:
+        asyncio.run(check(where.server))
+        begun, told = partial(_begun, progress), partial(progress.advance, progress.task_ids[0])
+        run, configuration = asyncio.run(clear_points(where.server, currency, scope, cut, reason, begun, told))
+    _show_cleared(run, configuration, as_json)
 
 
 @window_commands.command("close")
@@ -319,8 +357,10 @@ def _show_expired(expired: Expired, as_json: bool) -> None:
         for code, of in sorted(expired.tally.by_currency.items())
     ]
     if as_json:
-        typer.echo(json.dumps({"expired": found}))
+        typer.echo(json.dumps({"expired": found, "notices": expired.notices}))
         return
+    if expired.notices:
+        typer.echo(f"{_count(expired.notices, 'notice')} made of points that will end.")
     if not found:
         typer.echo("Nothing was due.")
         return
@@ -330,6 +370,23 @@ def _show_expired(expired: Expired, as_json: bool) -> None:
     for row in found:
         table.add_row(str(row["currency"]), f"{row['lots']:,}", str(row["points"]), f"{row['holds']:,}")
     Console().print(table)
+
+
+def _show_cleared(run: Clearing, configuration: Configuration, as_json: bool) -> None:
+    of = configuration.currencies[configuration.currency_codes[run.currency]]
+    units = {"cleared": run.cleared, "pinned": run.pinned, "ageless": run.ageless}
+    points = {name: render(amount, of.scale) for name, amount in units.items()}
+    if as_json:
+        cut = None if run.earned_before is None else run.earned_before.isoformat()
+        typer.echo(
+            json.dumps({"id": ids.text(ids.CLEARING, run.id), "earnedBefore": cut, "accounts": run.accounts, **points})
+        )
+        return
+    typer.echo(f"{points['cleared']} {of.code} of {_count(run.accounts, 'account')} went to breakage.")
+    if run.pinned:
+        typer.echo(f"{points['pinned']} stay because they are held or frozen.")
+    if run.ageless:
+        typer.echo(f"{points['ageless']} stay because nobody knows when they were earned.")
 
 
 def _settings() -> Settings:

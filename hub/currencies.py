@@ -54,7 +54,8 @@ class Policy:
 
     ``hold_days_max``: how long a hold may last. ``grace_days``: how long points stay that come back after their lot has
     ended; 0: they are gone at once. ``notice_days``: how long before their end customers are told. ``keeps_age``:
-    whether points that never end are kept by the day on which they were earned, so that they can be cleared by it.
+    whether points are kept apart by the day on which they were earned, so that they can be cleared by it; without it,
+    those that never end have no age, and of others it is known by their end.
     """
 
     hold_days_max: int = 30

@@ -5,6 +5,7 @@ so it cannot be presented; whoever can start programs on this machine could read
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,14 +14,14 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from hub import ids, postgres, sweeping, tables
+from hub import clearings, ids, notices, postgres, sweeping, tables
 from hub.audit import Audit, Progress
 from hub.configuration import Configuration
 from hub.db import Database
 from hub.ledger import journal, rows
-from hub.ledger.commands import CloseWindow
+from hub.ledger.commands import ClearPoints, CloseWindow
 from hub.ledger.engine import Engine, NotSetUp
-from hub.ledger.records import Net, Window, WindowStatus
+from hub.ledger.records import Clearing, ClearingScope, Net, Window, WindowStatus
 from hub.migrate import newest
 from hub.reading import Reading
 from hub.settings import Settings
@@ -89,6 +90,7 @@ class Expired:
     """What an expiry run came to."""
 
     tally: sweeping.Tally
+    notices: int
     configuration: Configuration
 
 
@@ -96,7 +98,7 @@ async def expire(
     url: str, as_of: datetime | None, begun: Callable[[int], None], told: Callable[[int], None]
 ) -> Expired:
     """Settle what had ended at ``as_of``; None: by now. ``begun`` is told how many lots and holds that will be at
-    least, ``told`` how many more are done.
+    least, ``told`` how many more are done. Then make the notices that are due.
 
     Raises:
         NotYet: ``as_of`` is in the future, by the database's clock.
@@ -107,7 +109,45 @@ async def expire(
         instant = await sweeping.instant(database, as_of)
         begun(await sweeping.due(database, instant))
         tally = await sweeping.sweep(database, engine, instant, told=told)
-        return Expired(tally, engine.configuration)
+        made = await notices.notify(database, engine, await sweeping.instant(database, None))
+        return Expired(tally, made, engine.configuration)
+
+
+async def clear(
+    url: str,
+    currency: str,
+    scope: ClearingScope,
+    earned_before: datetime | None,
+    reason: str,
+    begun: Callable[[int], None],
+    told: Callable[[int], None],
+) -> tuple[Clearing, Configuration]:
+    """Order a clearing and work it off; one of the same terms that was interrupted is gone on with instead. ``begun``
+    is told how many accounts there are to look at, ``told`` how many more are done.
+
+    Raises:
+        Refusal: see ``hub.ledger.clearings.order``.
+        Fault: the host's credential was not let through.
+        NotSetUp: there is no hub.
+    """
+    async with _engine(url) as (database, engine):
+        wanted = ClearPoints(
+            actor=engine.configuration.host.id,
+            key=f"host-clear-{secrets.token_hex(16)}",
+            currency=currency,
+            scope=scope,
+            earned_before=earned_before,
+            starts_at=None,
+            reason=reason,
+        )
+        unfinished = [
+            run
+            for run in await clearings.begun(database)
+            if (run.currency, run.scope) == (currency, scope) and earned_before in (None, run.earned_before)
+        ]
+        run = unfinished[0] if unfinished else await sweeping.ask(engine, wanted)
+        begun(await clearings.holders_left(database, run))
+        return await clearings.work_off(database, engine, run, told=told), engine.configuration
 
 
 @dataclass(frozen=True, slots=True)

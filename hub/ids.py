@@ -22,6 +22,7 @@ TRANSFER = "tr"
 REDEMPTION = "rd"
 REVERSAL = "rv"
 HOLD = "ho"
+CLEARING = "cl"
 ENTRY = "mv"  # one side of a movement, as a statement shows it
 WINDOW = "sw"
 REPORT = "sr"

@@ -25,6 +25,9 @@ class Settings(BaseSettings):
         default=None, description="The private Ed25519 key, as PEM or JWK; default: a file in the data folder."
     )
     quote_ttl_seconds: int = Field(default=900, ge=1, le=86_400, description="How long a quote binds.")
+    sweep_seconds: int = Field(
+        default=60, ge=0, le=86_400, description="How often the server settles what has expired; 0: not by itself."
+    )
     environment: str = Field(default="production", description="'development' serves GraphiQL at /graphql.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     origins: tuple[str, ...] = Field(default=(), description="Origins of web pages that may open subscriptions.")

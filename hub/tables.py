@@ -314,6 +314,46 @@ hold = Table(
 
 # --- conversions ------------------------------------------------------------------------------------------------------
 
+clearing = Table(
+    "clearing",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("credential_id"),
+    _id("for_institution_id"),
+    _text("currency"),
+    _text("scope"),
+    _time("earned_before", nullable=True),
+    _time("starts_at"),
+    _text("reason"),
+    _text("status"),
+    _id("reached"),
+    _id("accounts"),
+    _id("cleared"),
+    _id("pinned"),
+    _id("ageless"),
+    _time("ended_at", nullable=True),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("clearing_running", "starts_at", postgresql_where=text("status = 'RUNNING'")),
+    Index("clearing_currency", "currency", "id"),
+    postgresql_with={"fillfactor": 80},
+)
+
+# What was said of points that will end, once; nothing is derived from it.
+expiry_notice = Table(
+    "expiry_notice",
+    metadata,
+    _journal(),
+    _id("account_id"),
+    _time("expires_at"),
+    _text("currency"),
+    _id("customer_id"),
+    _id("amount"),
+    _time("noticed_at"),
+    PrimaryKeyConstraint("journal_id", "account_id", "expires_at"),
+    Index("expiry_notice_currency", "currency", "noticed_at", "account_id", "expires_at"),
+)
+
 quote = Table(
     "quote",
     metadata,
@@ -524,11 +564,13 @@ APPEND_ONLY = (
     confirmation,
     settlement_report,
     signing_key,
+    expiry_notice,
 )
 UPDATABLE = (
     journal_head,
     account,
     hold,
+    clearing,
     quote,
     conversion,
     bonus_use,

@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.act_limits import LimitMutation, LimitQuery
 from schema.bindings import BindingMutation, BindingQuery
+from schema.clearings import ClearingMutation, ClearingQuery
 from schema.conversions import ConversionMutation, ConversionQuery
 from schema.credentials import CredentialMutation, CredentialQuery
 from schema.currencies import CurrencyMutation, CurrencyQuery
@@ -19,6 +20,7 @@ from schema.issues import IssueMutation
 from schema.links import LinkMutation, LinkQuery
 from schema.movements import MovementQuery
 from schema.nodes import NodeQuery
+from schema.notices import NoticeQuery
 from schema.proposals import RateMutation, RateQuery
 from schema.quotes import QuoteMutation, QuoteQuery
 from schema.redemptions import RedemptionMutation
@@ -50,6 +52,8 @@ class Query(
     MovementQuery,
     HoldQuery,
     StatementQuery,
+    NoticeQuery,
+    ClearingQuery,
     WindowQuery,
     ReportQuery,
 ):
@@ -72,6 +76,7 @@ class Mutation(
     IssueMutation,
     TransferMutation,
     HoldMutation,
+    ClearingMutation,
     QuoteMutation,
     ConversionMutation,
     RedemptionMutation,

@@ -49,7 +49,7 @@ class PointsPolicyInput:
         default=None, description="How many days before their end customers are told. Default: 30."
     )
     keeps_age: bool | None = strawberry.field(
-        default=None, description="Whether points that never end are kept by the day of earning. Default: no."
+        default=None, description="Whether points are kept apart by the day of earning. Default: no."
     )
 
 

@@ -1,15 +1,19 @@
 """Customers: who they are, and what they hold. Of a customer of others only institution and reference show."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
-from hub import ids, lookups
+from hub import ids, lookups, notices
+from hub.clock import now
 from hub.currencies import PointCurrency as Currency
 from hub.holdings import Holding
 from hub.ledger import commands, records
 from hub.points import render
+from hub.registry.currencies import DAYS_MAX
+from schema.amounts import Points, to_points
 from schema.context import Info
 from schema.directory import Institution, PointCurrency, institution_of, to_currency
 from schema.fields import field, mutation
@@ -57,6 +61,12 @@ class BoundIdentifier:
     since: datetime = strawberry.field(description="Since when.")
 
 
+@strawberry.type(description="Points of a customer that will end together.")
+class ExpiringPoints:
+    points: Points = strawberry.field(description="What is left of them, with what of it is held or frozen.")
+    expires_at: datetime = strawberry.field(description="The first instant at which they are gone.")
+
+
 @strawberry.type(description="A customer, as its institution knows it.")
 class Customer(Node):
     record: strawberry.Private[records.Customer]
@@ -83,6 +93,28 @@ class Customer(Node):
     async def identifiers(self, info: Info) -> list[BoundIdentifier]:
         found = await info.context.loaders.identifiers.load((self.record.id, self.record.institution))
         return [BoundIdentifier(identifier=one.identifier.masked, since=one.made.at) for one in found]
+
+    @field("What will end soon, the earliest first; empty for whoever does not see the institution from within.")
+    async def expiring(
+        self,
+        info: Info,
+        within: Annotated[
+            int, strawberry.argument(description="How many days at most, of each currency's calendar; 0: today.")
+        ],
+    ) -> list[ExpiringPoints]:
+        holdings = await info.context.loaders.balances.load((self.record.id, self.record.institution))
+        at, days = now(), min(max(within, 0), DAYS_MAX)
+        found: list[ExpiringPoints] = []
+        for holding in holdings:
+            of = info.context.configuration.currency(holding.account.currency)
+            if of is None:
+                continue
+            horizon, ends = notices.horizon(of, at, days), Counter[datetime]()
+            for lot in await info.context.loaders.lots.load(holding.account):
+                if lot.expires_at is not None and at < lot.expires_at <= horizon:
+                    ends[lot.expires_at] += lot.amount
+            found.extend(ExpiringPoints(points=to_points(units, of), expires_at=end) for end, units in ends.items())
+        return sorted(found, key=lambda one: (one.expires_at, one.points.currency))
 
 
 CustomerResult = Annotated[

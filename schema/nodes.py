@@ -9,6 +9,7 @@ from hub import ids, lookups
 from hub.ledger.records import MovementKind
 from schema.act_limits import limit_by_id
 from schema.bindings import binding_by_id
+from schema.clearings import clearing_by_id
 from schema.context import Context, Info
 from schema.conversions import conversion_by_id
 from schema.customers import to_customer
@@ -108,6 +109,7 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.REDEMPTION: _act(MovementKind.REDEEM),
     ids.REVERSAL: _act(MovementKind.REVERSE),
     ids.HOLD: hold_by_id,
+    ids.CLEARING: clearing_by_id,
     ids.ENTRY: movement_by_id,
     ids.WINDOW: _window,
 }

@@ -161,9 +161,12 @@ class Acts:
             if subject is not None:
                 results[subject] += 1
         acts: set[int] = set()
+        acts.update(row["id"] for row in batch.rows.get("clearing", ()))
         for moved in batch.rows.get("movement", ()):
             if moved["kind"] in _BY_TIME and moved["credential_id"] == host_of(configuration):
                 continue
+            if moved["kind"] == MovementKind.CLEAR:
+                continue  # nobody asked for it but whoever ordered the clearing; see the relations
             subject = moved["id"] if moved["kind"] in _NAMED_BY_MOVEMENT else moved["subject_id"]
             if subject not in windows:
                 acts.add(subject)
@@ -210,7 +213,7 @@ def _release(act: Act, of: PointCurrency) -> list[Expected] | None:
     return [_points(_giver(act), _issuance(of), act.hold.row["amount"], Phase.VOIDED)]
 
 
-def _expire(act: Act, of: PointCurrency) -> list[Expected]:
+def _break(act: Act, of: PointCurrency) -> list[Expected]:
     return [_points(_giver(act), (_BREAKAGE, of.issuer, of.code), act.moved["amount"])]
 
 
@@ -222,7 +225,8 @@ _POSTS: dict[int, Callable[[Act, PointCurrency], list[Expected] | None]] = {
     MovementKind.HOLD: _hold,
     MovementKind.CAPTURE: _capture,
     MovementKind.RELEASE: _release,
-    MovementKind.EXPIRE: _expire,
+    MovementKind.EXPIRE: _break,
+    MovementKind.CLEAR: _break,
 }
 
 

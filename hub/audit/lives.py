@@ -160,4 +160,5 @@ _RULES: dict[int, Callable[[Act, datetime], bool]] = {
     MovementKind.CAPTURE: _kept,
     MovementKind.RELEASE: _nothing,
     MovementKind.EXPIRE: _expired,
+    MovementKind.CLEAR: _nothing,
 }

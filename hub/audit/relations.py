@@ -10,7 +10,7 @@ from hub.audit.findings import Findings
 from hub.configuration import Configuration
 from hub.db import driver_of
 from hub.ledger.journal import JOURNAL_ID
-from hub.ledger.records import AccountKind, ConversionStatus, HoldStatus, MovementKind
+from hub.ledger.records import AccountKind, ClearingStatus, ConversionStatus, HoldStatus, MovementKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,41 @@ _RELATIONS = (
             END,
             CASE WHEN m.kind = {int(MovementKind.CAPTURE)} THEN m.amount ELSE 0 END,
             m.id
+        )""",
+    ),
+    _Relation(
+        "CLEARING",
+        "Movement {} is of a clearing that there is not, or of another one than it could be.",
+        f"""SELECT m.id FROM movement m
+        LEFT JOIN clearing c ON c.journal_id = m.journal_id AND c.id = m.subject_id
+        LEFT JOIN journal_entry e ON e.journal_id = m.journal_id AND e.batch = m.id >> {ids.PLACES_BITS}
+        WHERE m.journal_id = {JOURNAL_ID} AND m.kind = {int(MovementKind.CLEAR)} AND (
+            c.currency IS DISTINCT FROM m.currency OR c.for_institution_id IS DISTINCT FROM m.for_institution_id
+            OR c.starts_at > e.at OR c.ended_at < e.at OR c.id >= m.id
+        )""",
+    ),
+    _Relation(
+        "CLEARING",
+        "Clearing {} took from a customer's account more than once, or from one that it has not reached.",
+        f"""SELECT DISTINCT c.id FROM clearing c
+        JOIN movement m ON m.journal_id = c.journal_id AND m.subject_id = c.id AND m.kind = {int(MovementKind.CLEAR)}
+        LEFT JOIN account a ON a.journal_id = m.journal_id AND a.owner_id = m.from_customer_id
+            AND a.currency = m.currency AND a.kind = {int(AccountKind.CUSTOMER)}
+        WHERE c.journal_id = {JOURNAL_ID}
+        GROUP BY c.id, c.reached, m.from_customer_id HAVING count(*) > 1 OR max(a.id) > c.reached""",
+    ),
+    _Relation(
+        "CLEARING",
+        "Clearing {} does not stand at the sum of what it took.",
+        f"""SELECT c.id FROM clearing c
+        LEFT JOIN (
+            SELECT subject_id, count(*) AS accounts, sum(amount) AS amount FROM movement
+            WHERE journal_id = {JOURNAL_ID} AND kind = {int(MovementKind.CLEAR)} GROUP BY subject_id
+        ) m ON m.subject_id = c.id
+        WHERE c.journal_id = {JOURNAL_ID} AND (
+            c.cleared <> coalesce(m.amount, 0) OR c.accounts < coalesce(m.accounts, 0)
+            OR least(c.pinned, c.ageless) < 0 OR (c.ended_at IS NULL) <> (c.status = '{ClearingStatus.RUNNING}')
+            OR c.status NOT IN ('{ClearingStatus.RUNNING}', '{ClearingStatus.DONE}', '{ClearingStatus.CANCELLED}')
         )""",
     ),
     _Relation(

@@ -24,11 +24,19 @@ def issued(
     """The lot of ``amount`` issued at ``at``; none for points that never end, unless their age is kept or told."""
     earned = earned_at or at
     ends = expires_at or end_of(of.expiry, of.time_zone, earned)
-    if ends != NEVER:
-        return (Piece(ends, earned, NO_ORIGIN, amount),)
-    if earned_at is None and not of.policy.keeps_age:
+    day = _kept_day(of, earned, ends, told=earned_at is not None)
+    if ends == NEVER and day is None:
         return ()
-    return (Piece(NEVER, earned, origin_text(Origin(earned=day_of(earned, of.time_zone).isoformat())), amount),)
+    return (Piece(ends, earned, origin_text(Origin(earned=day)), amount),)
+
+
+def _kept_day(of: PointCurrency, earned: datetime, ends: datetime, *, told: bool = False) -> str | None:
+    """The day of earning, where it keeps points apart from others that end with them: if the currency has it so; if
+    they end otherwise than by its policy, because then the end does not tell when they were earned; and if they never
+    end and their day was told."""
+    if of.policy.keeps_age or (ends == NEVER and told) or ends != end_of(of.expiry, of.time_zone, earned):
+        return day_of(earned, of.time_zone).isoformat()
+    return None
 
 
 def converted(
@@ -74,8 +82,7 @@ def _converted(
         ends, earned = piece.expires_at, piece.earned_at
     else:
         ends, earned = fresh, at
-    kept = day_of(earned, target.time_zone).isoformat() if ends == NEVER and target.policy.keeps_age else None
-    return Piece(ends, earned, origin_text(Origin(was=was, earned=kept)), part)
+    return Piece(ends, earned, origin_text(Origin(was=was, earned=_kept_day(target, earned, ends))), part)
 
 
 def returned(pieces: Sequence[Piece], of: PointCurrency, at: datetime) -> tuple[Piece, ...]:

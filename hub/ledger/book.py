@@ -17,6 +17,7 @@ from hub.ledger.records import (
     Account,
     AccountKind,
     Binding,
+    Clearing,
     Confirmation,
     Conversion,
     Customer,
@@ -63,6 +64,7 @@ class Draft:
         "bindings",
         "bonus_uses",
         "book",
+        "clearings",
         "clippings",
         "confirmations",
         "conversions",
@@ -99,6 +101,7 @@ class Draft:
         self.holds: list[Hold] = []
         self.pins: dict[int, tuple[Piece, ...]] = {}
         self.lapsed: list[Lapsed] = []
+        self.clearings: list[Clearing] = []
         self.memos: list[tuple[int, str]] = []
         self.nouns: list[Noun] = []
         self.quotes: list[Quote] = []
@@ -239,7 +242,8 @@ class Book:
         self.holds: dict[int, Hold] = {}
         self.pins: dict[int, tuple[Piece, ...]] = {}  # by hold
         self.lapsed: list[Lapsed] = []  # what time took in this batch
-        self.people: dict[int, Customer] = {}  # customers whose points or holds are over
+        self.clearings: dict[int, Clearing] = {}
+        self.people: dict[int, Customer] = {}  # customers whose points or holds are over, or are cleared
         self.windows: dict[int, Window] = {}
         self.settled_windows: dict[int, Window] = {}
         self.positions: dict[PositionKey, Position] = {}
@@ -352,6 +356,8 @@ class Book:
             self.holds[hold.id] = hold
         self.pins.update(draft.pins)
         self.lapsed.extend(draft.lapsed)
+        for clearing in draft.clearings:
+            self.clearings[clearing.id] = clearing
         self._take_offers(draft)
         for entry in draft.limit_entries:
             self.limit_used[entry.key] = self.limit_used.get(entry.key, 0) + entry.amount

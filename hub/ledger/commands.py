@@ -15,6 +15,7 @@ from hub.access import Role
 from hub.currencies import ExpiryKind, HeldExpiry, RateConsent, Shortfall
 from hub.errors import InvalidInput
 from hub.institutions import Kind, Status
+from hub.ledger.records import ClearingScope
 from hub.limits import Act, Measure, Mode, Period, Subject
 from hub.rates import Funding, Life
 
@@ -350,6 +351,33 @@ class Lapse(Command, frozen=True, kw_only=True):
     """Settle what time has done to these accounts; asked by the hub itself, for what nobody touches."""
 
     accounts: tuple[int, ...]
+
+
+class ClearPoints(Keyed, frozen=True, kw_only=True):
+    """Order a clearing. ``earned_before`` None: 1 January of the year before; ``starts_at`` None: at once."""
+
+    currency: str
+    scope: ClearingScope
+    earned_before: datetime | None
+    starts_at: datetime | None
+    reason: str
+
+
+class CancelClearing(Command, frozen=True, kw_only=True):
+    """End a clearing; what it has cleared stays cleared."""
+
+    id: int | None
+
+
+class Clear(Command, frozen=True, kw_only=True):
+    """Work off a clearing's accounts after ``after`` up to ``through``, of which these have points; asked by the hub
+    itself. ``last``: there are no more."""
+
+    clearing: int
+    after: int
+    through: int
+    accounts: tuple[int, ...]
+    last: bool
 
 
 class RequestQuote(Command, frozen=True, kw_only=True):

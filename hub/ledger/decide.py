@@ -9,7 +9,7 @@ from typing import Any
 
 from hub import windows
 from hub.errors import IdempotencyConflict, Refusal, stored
-from hub.ledger import acts, bindings, commands, conversions, holds, lapse, links, resolve, reversals
+from hub.ledger import acts, bindings, clearings, commands, conversions, holds, lapse, links, resolve, reversals
 from hub.ledger.book import Book, Draft
 from hub.registry import credentials, currencies, institutions, limits, rates
 
@@ -42,6 +42,9 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.CaptureHold: holds.capture,
     commands.ReleaseHold: holds.release,
     commands.Lapse: lapse.sweep,
+    commands.ClearPoints: clearings.order,
+    commands.CancelClearing: clearings.cancel,
+    commands.Clear: clearings.clear,
     commands.RequestQuote: conversions.quote,
     commands.ExecuteQuote: conversions.execute,
     commands.Convert: conversions.convert,

@@ -83,6 +83,11 @@ HASHED: tuple[Hashed, ...] = (
         "id",
     ),
     _hashed(
+        tables.clearing,
+        "id credential_id for_institution_id currency scope earned_before starts_at reason",
+        "id",
+    ),
+    _hashed(
         tables.quote,
         "id credential_id for_institution_id rate_id from_customer_id to_customer_id source target bonus fee settlement"
         " eligible residue expires_at",

@@ -86,6 +86,10 @@ async def load(
         await _originals(connection, driver, book, needs)
     if needs.accounts:
         _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, whole_numbers(needs.accounts)))
+    if needs.clearings:
+        book.clearings = await rows.clearings(connection, tables.clearing.c.id.in_(needs.clearings))
+        for clearing in book.clearings.values():
+            needs.issuer(clearing.currency)
     await lot_rows.holds(connection, book, needs)
     if needs.linked_named or needs.linked or needs.links:
         await people.load_links(connection, book, needs)
@@ -118,6 +122,8 @@ async def _known(connection: AsyncConnection, driver: Any, needs: Needs, batch: 
         if needs.linking:
             results.update(await people.links(connection, tables.customer_link.c.link_id.in_(subjects)))
         results.update({window: window for window in await rows.windows(connection, _window_ids(subjects))})
+        if others := set(subjects) - results.keys():
+            results.update(await rows.clearings(connection, tables.clearing.c.id.in_(others)))
     return {(row["institution_id"], row["key"]): _recall(row, results) for row in found}
 
 

@@ -155,6 +155,8 @@ async def _lapsing(connection: AsyncConnection, book: Book, needs: Needs) -> Non
     for currency in {account.currency for account in over} | {held.currency for held in book.holds.values()}:
         needs.issuer(currency)
     owners = {account.owner for account in over} | _late(book)
+    if needs.emptied:
+        owners.update(account.owner for account in accounts.values() if account.id in needs.emptied)
     if owners:
         book.people.update(await rows.customers(connection, owners))
 
@@ -196,7 +198,7 @@ def _spenders(book: Book, needs: Needs) -> dict[Account, int]:
     if needs.accounts:
         for account in book.accounts.values():
             if account.id in needs.accounts:
-                found.setdefault(account, 0)
+                found[account] = max(found.get(account, 0), account.balance if account.id in needs.emptied else 0)
     return found
 
 

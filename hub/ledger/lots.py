@@ -21,7 +21,7 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
     """What keeps points apart from others that end with them.
 
     ``was``: the currencies that they were before, and when they would have ended there, so that points which come back
-    get no second life. ``earned``: the day, for points that never end and whose age counts. ``giver``: the customer who
+    get no second life. ``earned``: the day, where the end does not tell it. ``giver``: the customer who
     put them into a pool.
     """
 

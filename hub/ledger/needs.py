@@ -16,6 +16,9 @@ _TIMELESS = frozenset(
         commands.Lapse,
         commands.BindIdentifier,
         commands.UnbindIdentifier,
+        commands.ClearPoints,
+        commands.CancelClearing,
+        commands.Clear,
     }
     | _LINKING
 )
@@ -37,6 +40,8 @@ class Needs:
         self.originals: set[int] = set()
         self.holds: set[int] = set()
         self.accounts: set[int] = set()  # customers' accounts by identifier
+        self.emptied: set[int] = set()  # of these, those of which everything may go
+        self.clearings: set[int] = set()
         self.takers: set[tuple[int, str]] = set()  # to whom holds may be captured, by reference
         self.spends: list[tuple[commands.Party, str, str]] = []  # who spends how much of which currency
         self.windows: set[int] = set()  # whose nets
@@ -88,6 +93,12 @@ class Needs:
                 self._id(self.holds, command.hold)
             case commands.Lapse():
                 self.accounts.update(command.accounts)
+            case commands.CancelClearing():
+                self._id(self.clearings, command.id)
+            case commands.Clear():
+                self.clearings.add(command.clearing)
+                self.accounts.update(command.accounts)
+                self.emptied.update(command.accounts)
             case commands.Redeem():
                 self._spend(command.customer, command.currency, command.amount)
                 self.issuer(command.currency)

@@ -15,6 +15,9 @@ from hub import tables
 from hub.configuration import Change, Configuration, decode, with_changes
 from hub.ledger.journal import JOURNAL_ID, batch_of
 from hub.ledger.records import (
+    Clearing,
+    ClearingScope,
+    ClearingStatus,
     Confirmation,
     Conversion,
     ConversionStatus,
@@ -136,6 +139,36 @@ async def holds(connection: AsyncConnection, where: ColumnElement[bool]) -> dict
             resolved_by=row["resolved_by"],
         )
         for row in found
+    }
+
+
+async def clearings(
+    connection: AsyncConnection, where: ColumnElement[bool], *, newest_first: bool = False, most: int | None = None
+) -> dict[int, Clearing]:
+    """Clearings that meet a condition on their table, in order."""
+    identifier = tables.clearing.c.id
+    order = identifier.desc() if newest_first else identifier
+    statement = _with_time(tables.clearing).where(where).order_by(order).limit(most)
+    return {
+        row["id"]: Clearing(
+            id=row["id"],
+            at=row["at"],
+            credential=row["credential_id"],
+            for_institution=row["for_institution_id"],
+            currency=row["currency"],
+            scope=ClearingScope(row["scope"]),
+            earned_before=row["earned_before"],
+            starts_at=row["starts_at"],
+            reason=row["reason"],
+            status=ClearingStatus(row["status"]),
+            reached=row["reached"],
+            accounts=row["accounts"],
+            cleared=row["cleared"],
+            pinned=row["pinned"],
+            ageless=row["ageless"],
+            ended_at=row["ended_at"],
+        )
+        for row in (await connection.execute(statement)).mappings()
     }
 
 

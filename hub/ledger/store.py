@@ -15,7 +15,19 @@ from hub.ledger.commands import Command, Keyed
 from hub.ledger.decide import Outcome
 from hub.ledger.journal import Head, Row
 from hub.ledger.lots import Lot, LotKey
-from hub.ledger.records import Account, Conversion, Customer, Hold, Leg, Movement, Phase, Position, Quote, Window
+from hub.ledger.records import (
+    Account,
+    Clearing,
+    Conversion,
+    Customer,
+    Hold,
+    Leg,
+    Movement,
+    Phase,
+    Position,
+    Quote,
+    Window,
+)
 from hub.ledger.rows import figures_columns
 from hub.ledger.writes import WRITES, Tables, closing_statement, statement
 from hub.limits import UseKey
@@ -31,6 +43,7 @@ class Batch:
         self._new_accounts: dict[int, Account] = {}
         self._lots: dict[LotKey, Lot] = {}
         self._holds: dict[int, Hold] = {}
+        self._clearings: dict[int, Clearing] = {}
         self._quotes: dict[int, Quote] = {}
         self._conversions: dict[int, Conversion] = {}
         self._windows: dict[int, Window] = {}
@@ -72,6 +85,8 @@ class Batch:
             self._lots.update(draft.lots)
         if draft.holds:
             self._holds.update((held.id, held) for held in draft.holds)
+        if draft.clearings:
+            self._clearings.update((made.id, made) for made in draft.clearings)
         if draft.memos:
             self.rows.setdefault("memo", []).extend(draft.memos)
         for key in draft.positions:
@@ -219,6 +234,14 @@ class Batch:
             by = (held.id, int(held.kind), held.credential, held.for_institution, held.customer.id)
             what = (held.currency, held.amount, held.shortfall, held.expires_at)
             self._row("hold", (*by, *what, held.status.value, held.captured, held.resolved_by))
+        for run in self._clearings.values():
+            counts = (run.accounts, run.cleared, run.pinned, run.ageless)
+            progress = (run.status.value, run.reached, *counts, run.ended_at)
+            if batch_of(run.id) != book.batch:
+                self._row("clearing progress", (run.id, *progress))
+                continue
+            ordered = (run.id, run.credential, run.for_institution, run.currency, run.scope.value)
+            self._row("clearing", (*ordered, run.earned_before, run.starts_at, run.reason, *progress))
         for offer in self._quotes.values():
             if batch_of(offer.id) != book.batch:
                 self._row("quote use", (offer.id, offer.used_by, offer.cancelled))
@@ -313,7 +336,7 @@ class Batch:
                 continue
             width = len(part.columns)
             hashed[part.table.name] = found if len(found[0]) == width else [row[:width] for row in found]
-        for name in ("account", "hold", "quote", "conversion", "settlement_window"):
+        for name in ("account", "hold", "clearing", "quote", "conversion", "settlement_window"):
             if name in hashed:
                 hashed[name].sort(key=lambda row: row[0])
         return hashed

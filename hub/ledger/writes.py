@@ -98,6 +98,7 @@ def _inserts(hashed: journal.Hashed, *more: str) -> Write:
 
 _COUNTERS = ("debits_posted", "credits_posted", "debits_pending", "credits_pending", "aged", "marks")
 _LOT = ("account_id", "expires_at", "origin")
+_PROGRESS = ("status", "reached", "accounts", "cleared", "pinned", "ageless", "ended_at")
 _BY_NAME = {hashed.table.name: hashed for hashed in journal.HASHED}
 WRITES: dict[str, Write] = {
     write.name: write
@@ -135,6 +136,8 @@ WRITES: dict[str, Write] = {
             ("id", "status", "captured", "resolved_by"),
             ("status", "captured", "resolved_by"),
         ),
+        _inserts(_BY_NAME["clearing"], *_PROGRESS),
+        Write("clearing progress", tables.clearing, ("id", *_PROGRESS), _PROGRESS),
         _inserts(_BY_NAME["quote"], "used_by", "cancelled"),
         Write("quote use", tables.quote, ("id", "used_by", "cancelled"), ("used_by", "cancelled")),
         _inserts(_BY_NAME["conversion"], "status", "changed_in", "completed_at"),

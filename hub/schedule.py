@@ -1,0 +1,152 @@
+"""The hub's own schedule: a worker that settles what time has done, works clearings off and makes notices.
+
+Each worker process has one, and one of all is at work: whoever holds a lock of the database's, which goes with its
+connection, so that another takes over when it dies. That is for economy only; two at once would do everything once.
+It takes at most half of the ledger's time, in small transactions, and ends after the one that is under way.
+"""
+
+import asyncio
+import time
+from contextlib import suppress
+from datetime import datetime
+from typing import Protocol
+
+import asyncpg
+import structlog
+from sqlalchemy import make_url
+
+from hub import clearings, notices, sweeping
+from hub.db import Database
+from hub.errors import Fault, Refusal
+from hub.ledger.engine import Engine, NotSetUp
+from hub.reading import Reading
+
+log = structlog.get_logger()
+
+LOCK = 0x706F696E7473  # any number will do that nobody else uses in this database
+CONNECT_S_MAX = 10
+CHUNKS_OF_TURN = 200  # of one kind, before the next kind has its turn
+NOTICES_EVERY_S = 3_600  # what is new in lots already near their end is seen that late
+
+
+class Observer(Protocol):
+    """Who counts."""
+
+    def noticed(self, notices: int) -> None:
+        """So many notices were made."""
+
+
+class Schedule:
+    """One process's part in the schedule; it begins with ``start`` and lasts until ``close``."""
+
+    def __init__(
+        self, url: str, database: Database, engine: Engine, reading: Reading, observer: Observer, every_s: int
+    ) -> None:
+        self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._database = database
+        self._engine = engine
+        self._reading = reading
+        self._observer = observer
+        self._every_s = every_s
+        self._ending = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+        self._noticed: tuple[float, dict[str, datetime]] | None = None
+
+    def start(self) -> None:
+        """Begin, unless the settings turn it off."""
+        if self._every_s:
+            self._running = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """End after the transaction that is under way."""
+        self._ending.set()
+        if self._running is not None:
+            await self._running
+
+    async def _run(self) -> None:
+        while not self._ending.is_set():
+            try:
+                await self._lead()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, NotSetUp) as error:
+                log.warning("schedule interrupted", error=repr(error))
+            except Exception:
+                log.exception("schedule failed")
+            await self._pause(self._every_s)
+
+    async def _lead(self) -> None:
+        """Be at work for as long as this process holds the lock; come back at once if another does."""
+        connection = await asyncpg.connect(self._dsn, timeout=CONNECT_S_MAX)
+        try:
+            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+                return
+            log.info("schedule is at work")
+            while not self._ending.is_set():
+                while await self._turn():
+                    await connection.execute("SELECT 1", timeout=CONNECT_S_MAX)
+                await self._pause(self._every_s)
+                await connection.execute("SELECT 1", timeout=CONNECT_S_MAX)  # whether the lock is still held
+        finally:
+            with suppress(Exception):
+                await connection.close(timeout=CONNECT_S_MAX)
+
+    async def _turn(self) -> bool:
+        """Do what is due, of each kind a part; answers whether there is more."""
+        try:
+            await self._reading.refresh()
+            at = await sweeping.instant(self._database, None)
+            paces = [_Pace(self._ending) for _ in range(2)]
+            tally = await sweeping.sweep(self._database, self._engine, at, size=sweeping.SMALL, rest=paces[0])
+            for code, swept in tally.by_currency.items():
+                log.info("expired", currency=code, lots=swept.lots, units=swept.units, holds=swept.holds)
+            for run in await clearings.begun(self._database):
+                after = await clearings.work_off(self._database, self._engine, run, size=sweeping.SMALL, rest=paces[1])
+                log.info("cleared", currency=run.currency, status=after.status.value, units=after.cleared)
+            await self._notify(at, _Pace(self._ending, None))
+        except (Refusal, Fault) as error:  # the queue is full, or the hub is closing
+            log.warning("schedule interrupted", error=repr(error))
+            return False
+        return not self._ending.is_set() and any(pace.spent for pace in paces)
+
+    async def _notify(self, at: datetime, pace: "_Pace") -> None:
+        """Make notices when a day has begun somewhere, or days of notice have changed; and now and then, for lots that
+        are new."""
+        due = {
+            of.code: notices.horizon(of, at, of.policy.notice_days)
+            for of in self._engine.configuration.currencies.values()
+        }
+        now = time.monotonic()
+        if self._noticed is not None and self._noticed[1] == due and now < self._noticed[0] + NOTICES_EVERY_S:
+            return
+        made = await notices.notify(self._database, self._engine, at, pace)
+        if made:
+            self._observer.noticed(made)
+            log.info("notices made", notices=made)
+        if not self._ending.is_set():
+            self._noticed = (now, due)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ending.wait()
+
+
+class _Pace:
+    """As much rest as work, and a turn's measure of work, if it has one."""
+
+    def __init__(self, ending: asyncio.Event, chunks: int | None = CHUNKS_OF_TURN) -> None:
+        self._ending = ending
+        self._left = chunks
+
+    @property
+    def spent(self) -> bool:
+        """Whether it stopped the work because the turn was over."""
+        return self._left is not None and self._left <= 0
+
+    async def __call__(self, seconds: float) -> bool:
+        """Rest after ``seconds`` of work; whether to go on."""
+        if self._left is not None:
+            self._left -= 1
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ending.wait()
+        return not self._ending.is_set() and not self.spent
