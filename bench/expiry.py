@@ -60,10 +60,10 @@ def measure(console: Console, data_dir: Path, server: Server) -> bool:
         table.add_column(heading, justify="left" if heading.startswith("what") else "right")
     expected, in_time = 0, True
     for number, (name, (customers, lots)) in enumerate(SHAPES.items(), 1):
-        asyncio.run(_fill(server, number * FIRST_ID, customers, lots))
+        asyncio.run(fill(server, number * FIRST_ID, customers, lots))
         seconds, settled = _expire(data_dir)
         expected += customers * lots * POINTS_OF_LOT
-        if (settled, *asyncio.run(_state(server))) != (customers * lots, 0, expected):
+        if (settled, *asyncio.run(state(server))) != (customers * lots, 0, expected):
             raise Failed(f"{name}: {settled} lots were settled")
         if (again := _expire(data_dir)[1]) != 0:
             raise Failed(f"{name}: a second run settled {again} lots")
@@ -78,7 +78,7 @@ async def _connect(server: Server) -> "asyncpg.Connection[asyncpg.Record]":
     return await asyncpg.connect(**login(server, DATABASE).options())
 
 
-async def _fill(server: Server, first: int, customers: int, lots: int) -> None:
+async def fill(server: Server, first: int, customers: int, lots: int) -> None:
     connection = await _connect(server)
     try:
         await connection.execute(_FILL, first, customers, lots, POINTS_OF_LOT, POINTS)
@@ -88,7 +88,7 @@ async def _fill(server: Server, first: int, customers: int, lots: int) -> None:
         await connection.close()
 
 
-async def _state(server: Server) -> tuple[int, int]:
+async def state(server: Server) -> tuple[int, int]:
     """How many lots there are, and how many points in breakage."""
     connection = await _connect(server)
     try:

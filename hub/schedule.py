@@ -40,7 +40,7 @@ class Schedule:
     """One process's part in the schedule; it begins with ``start`` and lasts until ``close``."""
 
     def __init__(
-        self, url: str, database: Database, engine: Engine, reading: Reading, observer: Observer, every_s: int
+        self, url: str, database: Database, engine: Engine, reading: Reading, observer: Observer, every_s: float
     ) -> None:
         self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._database = database

@@ -185,8 +185,8 @@ class PointsPolicy:
     )
     notice_days: int = strawberry.field(description="How many days before their end customers are told.")
     keeps_age: bool = strawberry.field(
-        description="Whether points are kept apart by the day of earning, so that they can be cleared by it, also those "
-        "that never end."
+        description="Whether points are kept apart by the day of earning, also those that never end, so that they can "
+        "be cleared by it."
     )
 
 

@@ -29,7 +29,7 @@ from tests.hub.programs import PROGRAM, Pattern, environment, is_gone, run, unti
 from tests.settlement.test_verify import BANK, BANK_LINES, JWKS, KEY
 
 WORDS = [
-    [], ["init"], ["migrate"], ["serve"], ["demo"], ["audit"], ["verify"],
+    [], ["init"], ["migrate"], ["serve"], ["demo"], ["audit"], ["verify"], ["expire"], ["clear"],
     ["window"], ["window", "close"], ["keys"], ["keys", "rotate"],
 ]  # fmt: skip
 
@@ -114,6 +114,23 @@ def test_every_command_has_its_help_tested() -> None:
         return {words}.union(*(leaves(one, (*words, name)) for name, one in below.items()))
 
     assert leaves(typer.main.get_command(app), ()) == {tuple(words) for words in WORDS}
+
+
+def test_what_has_not_ended_is_not_expired(pattern: Pattern) -> None:
+    says_why(run(pattern.folder, "expire", "--as-of", "2999-01-01"), "still to come")
+    wrong = run(pattern.folder, "expire", "--as-of", "tomorrow")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "tomorrow is no instant" in wrong.stderr
+
+
+def test_nothing_to_expire_or_clear(pattern: Pattern) -> None:
+    done = run(pattern.folder, "expire")
+    assert (done.returncode, done.stdout) == (0, "Nothing was due.\n")
+    told = run(pattern.folder, "expire", "--as-of", "2026-01-01T00:00+08:00", "--json")
+    assert json.loads(told.stdout) == {"expired": [], "notices": 0}
+    says_why(run(pattern.folder, "clear", "NONE"), "No currency has this code")
+    both = run(pattern.folder, "clear", "NONE", "--all", "--earned-before", "2025-01-01")
+    assert both.returncode == 2
 
 
 def test_help_lists_the_exit_codes() -> None:

@@ -1,0 +1,212 @@
+"""The schedule: one worker of all is at work, another takes over, and a served hub settles, clears and gives notice."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from hub.ledger import commands
+from hub.ledger.commands import Party
+from hub.metrics import Board
+from hub.postgres import OWNER, lease
+from hub.schedule import LOCK, Schedule
+from tests.conftest import Hub, driver_url
+from tests.hub.programs import PROGRAM, Pattern, environment, run, served, until
+from tests.hub.test_app import furnish, sample
+
+ISSUE = """
+mutation($input: [IssuePointsInput!]!) { issuePointsBatch(input: $input) { __typename } }
+"""
+CLEAR = """
+mutation($input: ClearPointsInput!) {
+  clearPoints(input: $input) { ... on PointsClearing { id status currency { code } } ... on Refused { reason } }
+}
+"""
+CLEARING = "query($id: ID!) { pointsClearing(id: $id) { status accounts cleared pinned withoutAge } }"
+NOTICES = """
+{ expiryNotices(currency: "PTS") { edges { node { points { amount } customer { reference } } } } }
+"""
+TOLD_S_MAX = 30
+
+
+def issues(name: str, count: int, amount: int, ends: datetime | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "idempotencyKey": f"{name}-{number}",
+            "currency": "PTS",
+            "to": {"institution": "BANK", "reference": f"{name}-{number}"},
+            "amount": str(amount),
+            "expiresAt": None if ends is None else ends.isoformat(),
+        }
+        for number in range(count)
+    ]
+
+
+def look(folder: Path, statement: str) -> int:
+    """A number out of a hub's database."""
+
+    async def asked(url: str) -> int:
+        connection = await asyncpg.connect(url)
+        try:
+            return int(await connection.fetchval(statement))
+        finally:
+            await connection.close()
+
+    with lease(folder) as server:
+        return asyncio.run(asked(driver_url(server.url(OWNER))))
+
+
+BREAKAGE = "SELECT coalesce(sum(credits_posted - debits_posted), 0)::bigint FROM account WHERE kind = 3"
+CUSTOMERS = "SELECT coalesce(sum(credits_posted - debits_posted), 0)::bigint FROM account WHERE kind = 1"
+
+
+async def soon(holds: Callable[[], Awaitable[bool]]) -> bool:
+    for _ in range(TOLD_S_MAX * 50):
+        if await holds():
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
+async def test_one_is_at_work_and_another_takes_over(hub: Hub) -> None:
+    await hub.institution("BANK")
+    await hub.currency("BP", "BANK")
+
+    async def issue(name: str) -> None:
+        await hub.do(
+            commands.Issue(
+                actor=hub.admin, key=name, currency="BP", to=Party("BANK", name), amount="7", earned_at=None,
+                expires_at=datetime.now(UTC) + timedelta(seconds=0.3), memo=None,
+            )
+        )  # fmt: skip
+
+    async def open_lots() -> bool:
+        return (await hub.sql("SELECT count(*) FROM lot"))[0][0] == 0
+
+    async def leaders() -> list[int]:
+        asked = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND ((classid::bigint << 32) | objid) = $1"
+        return [row[0] for row in await hub.sql(asked, LOCK)]
+
+    async def led() -> bool:
+        return len(await leaders()) == 1
+
+    hubs, board = [hub.beside(), hub.beside()], Board(2)
+    schedules = [
+        Schedule(one.addresses.server, one.database, one.engine, one.reading, row, 0.1)
+        for one, row in zip(hubs, board.rows, strict=True)
+    ]
+    try:
+        for schedule in schedules:
+            schedule.start()
+        await issue("first")
+        assert await soon(open_lots)
+        assert await soon(led)
+        [before] = await leaders()
+        await hub.sql("SELECT pg_terminate_backend($1)", before)  # as if its process had died
+        await issue("second")
+        assert await soon(open_lots)
+        assert await soon(led)
+        assert await leaders() != [before]
+        await schedules[0].close()
+        await issue("third")
+        assert await soon(open_lots)
+    finally:
+        for schedule, one in zip(schedules, hubs, strict=True):
+            await schedule.close()
+            await one.close()
+    assert await leaders() == []
+    assert (await hub.sql("SELECT count(*), sum(amount)::bigint FROM movement WHERE kind = 11"))[0] == (3, 21)
+
+
+async def test_it_can_be_turned_off(hub: Hub) -> None:
+    schedule = Schedule(hub.addresses.server, hub.database, hub.engine, hub.reading, Board(1).rows[0], 0)
+    schedule.start()
+    assert schedule._running is None
+    await schedule.close()
+
+
+def test_a_served_hub_settles_clears_and_gives_notice(pattern: Pattern, tmp_path: Path) -> None:
+    folder = pattern.copy(tmp_path / "hub")
+    with served(folder, pattern.secret, HUB_SWEEP_SECONDS="1") as server:
+        furnish(server)
+        now = datetime.now(UTC)
+        server.ask(ISSUE, input=issues("over", 300, 2, now + timedelta(seconds=2)))
+        server.ask(ISSUE, input=issues("near", 3, 5, now + timedelta(days=2)))
+        server.ask(ISSUE, input=issues("ever", 500, 1, None))
+
+        def counted(name: str) -> float:
+            return sample(server.get("/metrics")[1], name)
+
+        assert until(lambda: counted("points_hub_lots_expired_total") == 300, TOLD_S_MAX), server.log.read_text()
+        ordered = server.ask(
+            CLEAR, input={"idempotencyKey": "all", "currency": "PTS", "scope": "ALL", "reason": "year-end"}
+        )
+        assert ordered["currency"] == {"code": "PTS"}
+
+        def cleared() -> bool:
+            return bool(server.ask(CLEARING, id=ordered["id"])["status"] == "DONE")
+
+        assert until(cleared, TOLD_S_MAX), server.log.read_text()
+        assert server.ask(CLEARING, id=ordered["id"]) == {
+            "status": "DONE", "accounts": 503, "cleared": "515", "pinned": "0", "withoutAge": "0",  # 3 × 5 + 500 × 1
+        }  # fmt: skip
+    # Notices are made when the schedule begins, at each day's turn and now and then: a new server has told by now.
+    with served(folder, pattern.secret, HUB_SWEEP_SECONDS="1") as server:
+        server.ask(ISSUE, input=issues("later", 2, 9, datetime.now(UTC) + timedelta(days=3)))
+    with served(folder, pattern.secret, HUB_SWEEP_SECONDS="1") as server:
+
+        def told() -> set[tuple[str, str]]:
+            edges = server.ask(NOTICES)["edges"]
+            return {(edge["node"]["customer"]["reference"], edge["node"]["points"]["amount"]) for edge in edges}
+
+        assert until(lambda: {("later-0", "9"), ("later-1", "9")} <= told(), TOLD_S_MAX), server.log.read_text()
+        assert until(lambda: sample(server.get("/metrics")[1], "points_hub_expiry_notices_total") >= 2, TOLD_S_MAX)
+
+
+def expire(folder: Path) -> "subprocess.Popen[str]":
+    command = [*PROGRAM, "expire", "--json"]
+    return subprocess.Popen(
+        command, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def test_a_run_that_is_killed_in_the_middle_has_lost_nothing(pattern: Pattern, tmp_path: Path) -> None:
+    folder, count, batches = pattern.copy(tmp_path / "hub"), 10_000, 2
+    with served(folder, pattern.secret, HUB_SWEEP_SECONDS="0") as server, lease(folder):
+        furnish(server)
+        ends = datetime.now(UTC) + timedelta(seconds=20)
+        for number in range(batches):
+            server.ask(ISSUE, input=issues(f"lot{number}", count, 3, ends))
+        server.ask(ISSUE, input=issues("ever", 100, 4, None))
+        assert until(lambda: datetime.now(UTC) > ends, 60)
+        killed = expire(folder)
+        assert until(lambda: look(folder, BREAKAGE) > 0, TOLD_S_MAX)
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.communicate()
+        went = look(folder, BREAKAGE)
+        assert killed.returncode == -signal.SIGKILL
+        assert 0 < went < 3 * count * batches
+        assert went + look(folder, CUSTOMERS) == 3 * count * batches + 400
+        again = run(folder, "expire", "--json")
+        assert again.returncode == 0, again.stderr
+        [row] = json.loads(again.stdout)["expired"]
+        assert (int(row["points"]), row["lots"]) == (3 * count * batches - went, count * batches - went // 3)
+        assert look(folder, BREAKAGE) == 3 * count * batches
+        assert look(folder, CUSTOMERS) == 400
+        assert json.loads(run(folder, "expire", "--json").stdout)["expired"] == []
+        cleared = run(folder, "clear", "PTS", "--all", "--json")
+        assert cleared.returncode == 0, cleared.stderr
+        told = json.loads(cleared.stdout)
+        assert (told["accounts"], told["cleared"], told["pinned"]) == (100, "400", "0")
+        assert look(folder, CUSTOMERS) == 0
+        text = run(folder, "clear", "PTS", "--all")
+        assert re.fullmatch(r"0 PTS of 0 accounts went to breakage.\n", text.stdout)
