@@ -22,7 +22,7 @@ import msgspec
 from rich.console import Console
 from uvicorn.loops.uvloop import uvloop_loop_factory
 
-from bench import baseline, hub, profile, table
+from bench import baseline, expiry, hub, profile, table
 from bench.client import drive
 from bench.cpu import Meter, title
 from bench.figures import Measurement, Summary, percentile, summarise
@@ -124,7 +124,12 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="how often each workload runs, in turn (default 3)")
     parser.add_argument("--seconds", type=int, default=8, help="how long each time (default 8)")
     parser.add_argument("--workers", type=int, default=2, help="the hub's worker processes (default 2)")
-    parser.add_argument("--only", action="append", choices=NAMES, help="just this one; may be repeated")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=(*NAMES, expiry.NAME),
+        help=f"just this one; may be repeated. {expiry.NAME}: a million lots that are over, which runs alone",
+    )
     parser.add_argument(
         "--profile", action="store_true", help="show processes, waits and a Python profile; this costs speed"
     )
@@ -133,6 +138,8 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     names = parsed.only or NAMES
     if min(parsed.rounds, parsed.seconds, parsed.workers) < 1:
         parser.error("rounds, seconds and workers are at least 1")
+    if expiry.NAME in names and (len(names) > 1 or parsed.profile or parsed.json):
+        parser.error(f"{expiry.NAME} runs alone, and shows a table")
     if parsed.rounds * parsed.seconds * len(names) > LIMIT_S:
         parser.error(f"that would take more than {LIMIT_S} s: fewer rounds or seconds")
     return parsed
@@ -168,11 +175,14 @@ def main(words: Sequence[str] | None = None) -> int:
         if samples:
             samples.mkdir()
         try:
+            if arguments.only == [expiry.NAME]:
+                with lease(data_dir) as server:
+                    return 0 if expiry.measure(console, data_dir, server) else 1
             return _bench(console, data_dir, samples, names, arguments)
         except KeyboardInterrupt:
             console.print("ended early")
             return 2
-        except (hub.HubFailed, baseline.BaselineFailed, TimeoutError) as failed:
+        except (hub.HubFailed, baseline.BaselineFailed, expiry.ExpiryFailed, TimeoutError) as failed:
             console.print(f"[red]not measured:[/] {type(failed).__name__}", highlight=False)
             console.print(str(failed), markup=False, highlight=False)
             return 2

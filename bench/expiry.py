@@ -47,7 +47,7 @@ SELECT (SELECT count(*) FROM lot) AS lots,
 """
 
 
-class Failed(Exception):
+class ExpiryFailed(Exception):
     """The run did not do what it has to."""
 
 
@@ -64,9 +64,9 @@ def measure(console: Console, data_dir: Path, server: Server) -> bool:
         seconds, settled = _expire(data_dir)
         expected += customers * lots * POINTS_OF_LOT
         if (settled, *asyncio.run(state(server))) != (customers * lots, 0, expected):
-            raise Failed(f"{name}: {settled} lots were settled")
+            raise ExpiryFailed(f"{name}: {settled} lots were settled")
         if (again := _expire(data_dir)[1]) != 0:
-            raise Failed(f"{name}: a second run settled {again} lots")
+            raise ExpiryFailed(f"{name}: a second run settled {again} lots")
         in_time = in_time and seconds <= TO_REACH_S
         shown = f"{'[green]' if seconds <= TO_REACH_S else '[red]'}{seconds:.1f}"
         table.add_row(name, shown, f"{settled / seconds:,.0f}", f"{TO_REACH_S:.0f}")
@@ -107,5 +107,5 @@ def _expire(data_dir: Path) -> tuple[float, int]:
     )
     seconds = time.perf_counter() - started
     if done.returncode != 0:
-        raise Failed(done.stderr)
+        raise ExpiryFailed(done.stderr)
     return seconds, sum(row["lots"] for row in json.loads(done.stdout)["expired"])

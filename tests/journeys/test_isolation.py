@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from tests.journeys.client import REFUSED, Client, Socket, key
+from tests.journeys.conftest import Running
 from tests.journeys.network import Network, unique
 
 ALL = ("INSTITUTION_ADMIN", "INSTITUTION_TRADER", "INSTITUTION_AUDITOR")
@@ -19,7 +20,7 @@ ABSENT = "7fffffffffffffff"  # the number of nothing
 class Victim:
     """A network with something of every kind in it, and those who try to get at it."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, running: Running) -> None:
         self.network, operator = network, network.operator
         # Digits come first, so that its rows stand on the first page of every list of codes.
         self.bank = network.institution("0VICTIM")
@@ -69,6 +70,11 @@ class Victim:
             w=self.window,
             v=self.bank,
         )["settlementReport"]
+        later = {"currency": self.a, "scope": "ALL", "at": "2999-01-01T00:00:00Z", "reason": "year-end"}
+        self.clearing = operator.do("clearPoints", _keyed(**later))["id"]
+        soon = (datetime.now(UTC) + timedelta(days=5)).isoformat()
+        self._do("issuePoints", currency=self.a, amount="7", to=self._party("carol"), expiresAt=soon)
+        assert running.hub("expire").returncode == 0  # and the notice of that is made
         self.past = operator.ask("{ hub { time } }")["hub"]["time"]
         self.csv = operator.ask(
             "query($c: CustomerInput!, $a: String!, $t: DateTime!)"
@@ -145,6 +151,7 @@ class Victim:
           rates(source: $a, target: $b) { edges { node { id status awaiting } } }
           limits(currency: $a) { edges { node { code amount versions { amount } } } }
           conversions(institution: $v) { edges { node { id status } } }
+          pointsClearings(currency: $a) { edges { node { id status } } }
           settlementWindow(id: $w) { status nets { institution { code } net confirmed } }
           hub { window { id } }
         }
@@ -153,9 +160,9 @@ class Victim:
 
 
 @pytest.fixture(scope="module")
-def victim(network: Network) -> Victim:
+def victim(network: Network, running: Running) -> Victim:
     """One victim for all of these tests: nothing of it may move, so they can share it."""
-    return Victim(network)
+    return Victim(network, running)
 
 
 @dataclass(frozen=True)
@@ -381,6 +388,28 @@ CASES: dict[str, Case] = {
         {"edges": [], "pageInfo": {"hasNextPage": False}},
         AS_OPERATOR,
         absent={"reference": "nobody"},
+    ),
+    "Query.pointsClearing": Case(
+        "query($id: ID!) { pointsClearing(id: $id) { id status reason } }",
+        lambda victim: {"id": victim.clearing},
+        None,
+        AS_OPERATOR,
+        absent={"id": f"cl_{ABSENT}"},
+    ),
+    "Query.pointsClearings": Case(
+        "query($a: String!) { pointsClearings(currency: $a) { edges { node { id } } pageInfo { hasNextPage } } }",
+        lambda victim: {"a": victim.a},
+        {"edges": [], "pageInfo": {"hasNextPage": False}},
+        AS_OPERATOR,
+        absent={"a": "NONE"},
+    ),
+    "Query.expiryNotices": Case(
+        "query($a: String!, $v: String) { expiryNotices(currency: $a, institution: $v)"
+        " { edges { node { points { amount } customer { reference } } } pageInfo { hasNextPage } } }",
+        lambda victim: {"a": victim.a, "v": victim.bank},
+        {"edges": [], "pageInfo": {"hasNextPage": False}},
+        AS_OPERATOR,
+        absent={"a": "NONE"},
     ),
     "Query.settlementWindow": Case(
         "query($w: ID!) { settlementWindow(id: $w) { id nets { institution { code } debit credit net } } }",
@@ -613,6 +642,16 @@ CASES: dict[str, Case] = {
         "NOT_FOUND",
         absent={"id": f"tr_{ABSENT}"},
     ),
+    "Mutation.clearPoints": _acts(
+        "clearPoints", "ClearPointsInput!", lambda victim: _keyed(currency=victim.a, scope="ALL", reason="r")
+    ),
+    "Mutation.cancelPointsClearing": Case(
+        f"mutation($id: ID!) {{ cancelPointsClearing(id: $id) {{ __typename {REFUSED} }} }}",
+        lambda victim: {"id": victim.clearing},
+        "NOT_FOUND",
+        "FORBIDDEN",
+        absent={"id": f"cl_{ABSENT}"},
+    ),
     "Mutation.closeSettlementWindow": _acts(
         "closeSettlementWindow",
         "CloseWindowInput!",
@@ -703,6 +742,7 @@ KINDS = {  # attribute: (prefix, whether it is open to all members)
     "transfer": ("tr", False),
     "reversal": ("rv", False),
     "movement": ("mv", False),
+    "clearing": ("cl", False),
     "report": ("sr", False),
 }
 NODE = """query($id: ID!) { node(id: $id) { id __typename

@@ -1,11 +1,15 @@
 """What each caller may see: the directory is open to members, everything else to those it concerns."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from hub.access import Role
 from hub.currencies import RateConsent
+from hub.expiry import day_of, start_of
+from hub.ledger import commands
+from hub.notices import notify
 from schema import nodes
 from tests.schema.acting import CONVERSION, CUSTOMER, act
 from tests.schema.conftest import Caller, Client
@@ -37,6 +41,9 @@ ANONYMOUS_MAY_NOT = [
     "{ total } }",
     '{ bindings(customer: {institution: "HUB", reference: "a"}) { edges { cursor } } }',
     '{ customerLinks(customer: {institution: "HUB", reference: "a"}) { edges { cursor } } }',
+    '{ pointsClearing(id: "cl_1") { id } }',
+    '{ pointsClearings(currency: "A") { edges { cursor } } }',
+    '{ expiryNotices(currency: "A") { edges { cursor } } }',
     '{ settlementWindow(id: "nonsense") { id } }',
     "{ settlementWindows { edges { cursor } } }",
     '{ settlementReport(windowId: "sw_1", institution: "HUB") { id } }',
@@ -299,3 +306,42 @@ async def test_a_revoked_key_sees_nothing_more(tree: Tree) -> None:
     assert await tree.bank.codes('mutation { moveInstitution(code: "A", parent: "B") { __typename } }') == [
         "UNAUTHENTICATED"
     ]
+
+
+async def test_notices_are_for_the_issuer_and_for_those_who_see_the_customer(tree: Tree) -> None:
+    hub = tree.client.hub
+    today = day_of(datetime.now(UTC), "UTC")
+    ends = start_of(today + timedelta(days=6), "UTC")  # the fifth day from now is the last
+    for place, (home, who) in enumerate({"BRANCH": "alice", "AIR": "al"}.items(), start=1):
+        await hub.do(
+            commands.Issue(
+                actor=hub.admin, key=f"near-{who}", currency="FREE", to=commands.Party(home, who),
+                amount=str(place), earned_at=None, expires_at=ends, memo=None,
+            )
+        )  # fmt: skip
+    await hub.reading.refresh()
+    assert await notify(hub.database, hub.engine, datetime.now(UTC)) == 2
+    query = (
+        'query($i: String) { expiryNotices(currency: "FREE", institution: $i)'
+        " { edges { node { points { amount } } } } }"
+    )
+
+    async def seen(caller: Caller, home: str | None = None) -> list[str]:
+        edges = (await caller.ask(query, i=home))["edges"]
+        return sorted(edge["node"]["points"]["amount"] for edge in edges)
+
+    assert {name: await seen(caller) for name, caller in tree.everybody.items()} == {
+        "root": ["1", "2"], "bank": ["1", "2"], "branch": ["1"], "air": ["2"], "other": [],
+    }  # fmt: skip
+    assert await seen(tree.bank, "BANK") == ["1"]  # its branch's customer
+    assert await seen(tree.air, "BRANCH") == []
+    expiring = (
+        'query($d: Int!) { customer(institution: "BRANCH", reference: "alice")'
+        " { expiring(within: $d) { points { amount } expiresAt } } }"
+    )
+    for caller in (tree.root, tree.bank, tree.branch):
+        assert (await caller.ask(expiring, d=4))["expiring"] == []
+        [one] = (await caller.ask(expiring, d=5))["expiring"]
+        assert (one["points"]["amount"], datetime.fromisoformat(one["expiresAt"])) == ("1", ends)
+    for caller in (tree.air, tree.other):
+        assert (await caller.ask(expiring, d=5))["expiring"] == []
