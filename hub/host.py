@@ -5,6 +5,7 @@ so it cannot be presented; whoever can start programs on this machine could read
 """
 
 import asyncio
+import gc
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from hub.configuration import Configuration
 from hub.db import Database
 from hub.ledger import journal, rows
 from hub.ledger.commands import ClearPoints, CloseWindow
-from hub.ledger.engine import Engine, NotSetUp
+from hub.ledger.engine import COLLECTOR, Engine, NotSetUp
 from hub.ledger.records import Clearing, ClearingScope, Net, Window, WindowStatus
 from hub.migrate import newest
 from hub.reading import Reading
@@ -75,6 +76,7 @@ async def audit(url: str, progress: Progress) -> Audit:
 @asynccontextmanager
 async def _engine(url: str) -> AsyncIterator[tuple[Database, Engine]]:
     """A door to the ledger of one's own, that knows the configuration; what is queued is answered before it closes."""
+    gc.set_threshold(*COLLECTOR)
     database = Database(url, connections=2)
     engine = Engine(database)
     try:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from hub.ledger.engine import COLLECTOR
 from hub.metrics import Row
 
 GRACEFUL_S = 12  # for the requests under way when there are no more
@@ -36,9 +37,7 @@ def work(channel: socket.socket, parent: int, app: Callable[[], ASGIApp], row: R
             signal.signal(number, signal.SIG_IGN)
         _die_with(parent)
         row.begin()
-        # A batch makes hundreds of thousands of objects and no cycles; at the usual threshold the collector walked them
-        # all while they were in use, and took half of a batch's time.
-        gc.set_threshold(100_000, 50, 100)
+        gc.set_threshold(*COLLECTOR)
         config = _config(app(), row)
         server = _Server(config, channel, parent)
         server.run(sockets=[])

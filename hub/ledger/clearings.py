@@ -120,8 +120,9 @@ def clear(book: Book, command: commands.Clear) -> Draft:
     if run.status_at(book.at) is not ClearingStatus.RUNNING or run.reached != command.after:
         return draft
     of, asked = _currency(book, run), set(command.accounts)
+    host = book.configuration.host.id
     shares = [
-        _take(draft, run, of, account)
+        _take(draft, run, of, account, host)
         for account in book.accounts.values()
         if account.id in asked and account.kind == AccountKind.CUSTOMER and account.currency == of.code
     ]
@@ -154,7 +155,7 @@ class _Share:
     ageless: int
 
 
-def _take(draft: Draft, run: Clearing, of: PointCurrency, account: Account) -> _Share:
+def _take(draft: Draft, run: Clearing, of: PointCurrency, account: Account, host: int) -> _Share:
     book = draft.book
     share = _share(run, of, account, book.lots.get(account.id, {}).values(), book.at)
     if share.cleared:
@@ -162,7 +163,7 @@ def _take(draft: Draft, run: Clearing, of: PointCurrency, account: Account) -> _
             id=draft.new_id(),
             kind=MovementKind.CLEAR,
             at=book.at,
-            credential=book.configuration.host.id,
+            credential=host,
             for_institution=of.issuer,
             currency=of.code,
             amount=share.cleared,

@@ -39,11 +39,12 @@ def lapses(book: Book) -> Iterator[Draft]:
             release(draft, hold, HoldStatus.EXPIRED, book.configuration.host.id)
             yield draft
     accounts = {account.id: account for account in book.accounts.values()}
+    host = book.configuration.host.id
     due = ((accounts[number], over) for number, lots in list(book.lots.items()) if (over := _over(book, lots.values())))
     while some := list(islice(due, ACCOUNTS_OF_DRAFT)):
         draft = Draft(book)
         for account, over in some:
-            _expire(draft, account, over)
+            _expire(draft, account, over, host)
         yield draft
 
 
@@ -86,7 +87,7 @@ def release(draft: Draft, hold: Hold, status: HoldStatus, credential: int) -> Ho
 def expire(draft: Draft, account: Account) -> None:
     """customer → breakage:C, for the account's points whose lots have ended and which no hold pins."""
     if over := _over(draft.book, draft.lots_of(account).values()):
-        _expire(draft, account, over)
+        _expire(draft, account, over, draft.book.configuration.host.id)
 
 
 def _over(book: Book, lots: Iterable[Lot]) -> list[Lot]:
@@ -95,7 +96,7 @@ def _over(book: Book, lots: Iterable[Lot]) -> list[Lot]:
     return [lot for lot in lots if lot.expires_at <= at and lot.amount > lot.held]
 
 
-def _expire(draft: Draft, account: Account, over: list[Lot]) -> None:
+def _expire(draft: Draft, account: Account, over: list[Lot], host: int) -> None:
     if account.kind != AccountKind.CUSTOMER:
         return
     book = draft.book
@@ -106,7 +107,7 @@ def _expire(draft: Draft, account: Account, over: list[Lot]) -> None:
         id=draft.new_id(),
         kind=MovementKind.EXPIRE,
         at=book.at,
-        credential=book.configuration.host.id,
+        credential=host,
         for_institution=of.issuer,
         currency=of.code,
         amount=amount,

@@ -21,6 +21,7 @@ from hub.ledger.needs import Needs
 from hub.ledger.records import (
     Account,
     AccountKind,
+    Customer,
     HoldAct,
     HoldKind,
     HoldStatus,
@@ -54,6 +55,12 @@ _FIRST, _TIMES = 64, 16  # lots of an account that are read at first, and how ma
 _FREE = f"""
 SELECT account_id, sum(amount - held)::bigint AS free FROM lot
 WHERE journal_id = {JOURNAL_ID} AND account_id = ANY($1::text::bigint[]) GROUP BY account_id
+"""
+
+_PEOPLE = f"""
+SELECT c.id, c.institution_id, r.reference FROM customer c
+LEFT JOIN customer_reference r ON r.journal_id = c.journal_id AND r.customer_id = c.id
+WHERE c.journal_id = {JOURNAL_ID} AND c.id = ANY($1::text::bigint[])
 """
 
 _LOTS_OF = f"""
@@ -122,7 +129,7 @@ async def lots(connection: AsyncConnection, driver: Any, book: Book, needs: Need
     if wanted and book.originals:  # what goes back is taken out of whole accounts
         for account, free in await driver.fetch(_FREE, whole_numbers(wanted)):
             book.lots_beyond[account] = free - sum(lot.free for lot in book.lots.get(account, {}).values())
-    await _lapsing(connection, book, needs)
+    await _lapsing(driver, book, needs)
     return needs.institutions - before
 
 
@@ -144,7 +151,7 @@ async def _reach(driver: Any, book: Book, wanted: dict[int, int]) -> None:
         most *= _TIMES
 
 
-async def _lapsing(connection: AsyncConnection, book: Book, needs: Needs) -> None:
+async def _lapsing(driver: Any, book: Book, needs: Needs) -> None:
     """Whose points are over, and the issuers that get them."""
     accounts = {account.id: account for account in book.accounts.values()}
     over = [
@@ -158,7 +165,8 @@ async def _lapsing(connection: AsyncConnection, book: Book, needs: Needs) -> Non
     if needs.emptied:
         owners.update(account.owner for account in accounts.values() if account.id in needs.emptied)
     if owners:
-        book.people.update(await rows.customers(connection, owners))
+        for id, home, reference in await driver.fetch(_PEOPLE, whole_numbers(owners)):
+            book.people[id] = Customer(id, home, reference)
 
 
 def _late(book: Book) -> set[int]:
@@ -203,9 +211,13 @@ def _spenders(book: Book, needs: Needs) -> dict[Account, int]:
 
 
 def _take(book: Book, found: Iterable[Any]) -> None:
-    for row in found:
-        lot = Lot(*tuple(row)[:7])
-        book.lots.setdefault(lot.account, {}).setdefault(lot.key, lot)
+    for account, ends, origin, earned, id, amount, held in found:
+        lots = book.lots.get(account)
+        if lots is None:
+            lots = book.lots[account] = {}
+        key = (account, ends, origin)
+        if key not in lots:
+            lots[key] = Lot(account, ends, origin, earned, id, amount, held)
 
 
 async def pieces(
