@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from hub import postgres
+from hub import clearings, postgres
 from hub.access import Role
 from hub.audit import Audit, audit
 from hub.db import Addresses, Database
@@ -19,6 +19,7 @@ from hub.errors import LimitExceeded
 from hub.institutions import OPERATOR_CODE, Kind
 from hub.ledger import commands
 from hub.ledger.engine import Engine
+from hub.ledger.records import ClearingScope
 from hub.limits import Act, Measure, Mode, Period, Subject
 from hub.rates import Funding
 from hub.reading import Reading
@@ -67,6 +68,14 @@ class Story:
     async def quote(self, amount: str) -> Any:
         return await self.hub.do(commands.RequestQuote(actor=self.hub.admin, **self.deal(amount), ttl_seconds=600))
 
+    async def clear(self, currency: str) -> None:
+        for who in ("ann", "ben"):
+            await self.hub.issue(currency, "BRANCH", who, "50")
+        terms = {"scope": ClearingScope.ALL, "earned_before": None, "starts_at": None, "reason": "year-end"}
+        run = await self.act(commands.ClearPoints, currency=currency, **terms)
+        done = await clearings.work_off(self.hub.database, self.hub.engine, run)
+        assert done.cleared == 100
+
     async def close(self) -> int:
         window = await self.hub.window()
         await self.act(commands.CloseWindow, window=window)
@@ -97,6 +106,7 @@ class Story:
         await hub.currency("BP", "BANK", unit_value="0.0048")
         await hub.currency("MILE", "AIR", scale=1)
         await hub.currency("BRP", "BRANCH", unit_value="0.0031")
+        await hub.currency("OLD", "BRANCH")
         await hub.cap("BANK", "1000")
         bonus = commands.BonusTerms("10", "60000", None, None, Funding.TARGET_ISSUER, None, None)
         rate = await hub.rate("BP", "MILE", "1:25", fee_percent="1", bonuses=(bonus,))
@@ -131,6 +141,7 @@ class Story:
             commands.Convert(actor=hub.admin, key=self.key(), **self.deal("900000"), minimum_target=None)
         )
         assert outcome.refusal is not None
+        await self.clear("OLD")
         one = await self.close()
         await hub.do(commands.MoveInstitution(actor=hub.admin, code="BRANCH", parent="AIR"))
         await self.reverse(second, "10")
@@ -312,6 +323,20 @@ TAMPERED = {
     "a reversal above its original": (
         "UPDATE movement SET amount = 99999999 WHERE id = (SELECT max(id) FROM movement WHERE kind = 5)",
         {"ENTRY_CONTENT", "REVERSAL", "ACT_LEGS"},
+    ),
+    "a clearing's terms": ("UPDATE clearing SET scope = 'EARNED_BEFORE'", {"ENTRY_CONTENT"}),
+    "what a clearing took": ("UPDATE clearing SET cleared = cleared + 1", {"CLEARING"}),
+    "where a clearing stands": ("UPDATE clearing SET reached = 1", {"CLEARING"}),
+    "a clearing's status": ("UPDATE clearing SET status = 'RUNNING'", {"CLEARING"}),
+    "a clearing that is gone": ("DELETE FROM clearing", {"ENTRY_CONTENT", "CLEARING", "OUTCOME"}),
+    "what was cleared for another clearing": (
+        "UPDATE movement SET subject_id = 5 WHERE kind = 14",
+        {"ENTRY_CONTENT", "CLEARING"},
+    ),
+    "a customer who was cleared twice": (
+        "UPDATE movement SET from_customer_id = (SELECT min(from_customer_id) FROM movement WHERE kind = 14)"
+        " WHERE kind = 14",
+        {"ENTRY_CONTENT", "CLEARING", "ACT_LEGS"},
     ),
     "an account's counter": (
         "UPDATE account SET credits_posted = credits_posted + 1 WHERE kind = 1",

@@ -54,6 +54,7 @@ ANSWERS = {
     "captureHold": ("input", "CaptureHoldInput!", "... on Hold { id status captured replayed }"),
     "releaseHold": ("input", "ReleaseHoldInput!", "... on Hold { id status captured replayed }"),
     "reverse": ("input", "ReverseInput!", "... on Reversal { id replayed points { amount currency } }"),
+    "clearPoints": ("input", "ClearPointsInput!", "... on PointsClearing { id status earnedBefore replayed }"),
     "closeSettlementWindow": (
         "input",
         "CloseWindowInput!",
