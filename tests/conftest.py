@@ -31,6 +31,7 @@ from hub.institutions import OPERATOR_CODE, Kind
 from hub.ledger import commands
 from hub.ledger.decide import Outcome
 from hub.ledger.engine import Answer, Engine
+from hub.ledger.journal import Clock, as_told
 from hub.limits import Act, Measure, Mode, Period, Subject
 from hub.migrate import migrate
 from hub.reading import Reading
@@ -162,11 +163,11 @@ class Hub:
         """The answers to commands that are asked at once."""
         return await self.engine.submit(batch)
 
-    def beside(self, *, queue_max: int = 20_000, batch_max: int = 1_000) -> "Hub":
+    def beside(self, *, queue_max: int = 20_000, batch_max: int = 1_000, clock: Clock = as_told) -> "Hub":
         """Another process's view of the same hub, as far as one process can play two: own connections, own engine.
         The caller closes it."""
         database = Database(self.addresses.server)
-        door = Engine(database, queue_max=queue_max, batch_max=batch_max)
+        door = Engine(database, queue_max=queue_max, batch_max=batch_max, clock=clock)
         reading = Reading(database, door)
         return Hub(self.addresses, database, door, reading, self.admin, self.secret, self.second)
 

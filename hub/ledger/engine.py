@@ -98,7 +98,7 @@ _Item = tuple[_Ticket, int]
 
 
 class Engine:
-    """One process's door to the ledger."""
+    """One process's door to the ledger. ``clock``: a test's, to be at the end of a lot or a hold to the microsecond."""
 
     def __init__(
         self,
@@ -107,8 +107,10 @@ class Engine:
         queue_max: int = 20_000,
         batch_max: int = 1_000,
         observer: Observer | None = None,
+        clock: journal.Clock = journal.as_told,
     ) -> None:
         self._database = database
+        self._clock = clock
         self._observer: Observer = observer or _Unobserved()
         self._queue: deque[_Ticket] = deque()
         self._waiting = 0
@@ -158,7 +160,7 @@ class Engine:
         if (wrong := malformed(command)) is not None:
             return Outcome(refusal=wrong)
         async with self._database.snapshot() as connection:
-            head = await journal.look(connection)
+            head = await journal.look(connection, self._clock)
             if head is None:
                 raise NotSetUp
             current = await rows.refresh(connection, self.configuration, head.configuration_version)
@@ -292,7 +294,7 @@ def _unanswerable(command: Command) -> Answer:
     return Outcome(refusal=RetryLater()) if command.keyed else Unexpected()
 
 
-def _decide(batch: Batch, known: Outcomes, command: Command, digest: bytes | None) -> Answer:
+def decide_in(batch: Batch, known: Outcomes, command: Command, digest: bytes | None) -> Answer:
     """Decide one command and take its outcome in. A fault of ``decide`` itself is that command's alone, because it has
     changed nothing; a failure to take an outcome in is the batch's."""
     try:
@@ -357,7 +359,7 @@ class _Attempt:
         """
         engine = self._engine
         async with engine._database.write() as connection:
-            head = await journal.lock(connection)
+            head = await journal.lock(connection, engine._clock)
             if head is None:
                 raise NotSetUp
             self._locked_s = time.perf_counter()
@@ -375,7 +377,7 @@ class _Attempt:
             for start in range(0, len(commands), STRETCH):
                 async with _beside(batch.write_ahead(driver)) if start else nullcontext():
                     for ticket, place in self._items[start : start + STRETCH]:
-                        self._answers.append(_decide(batch, known, ticket.commands[place], ticket.digests[place]))
+                        self._answers.append(decide_in(batch, known, ticket.commands[place], ticket.digests[place]))
             self._hash = await batch.save(driver, head)
         if batch.version is not None:
             engine.take(replace(book.configuration, version=batch.version))

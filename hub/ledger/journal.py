@@ -7,7 +7,7 @@ are not hashed: counters are derived, the others may be erased.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,12 @@ CHANNEL = "points_hub_batches"
 GENESIS = bytes(32)
 
 Row = tuple[Any, ...]
+Clock = Callable[[datetime], datetime]  # what the hub takes the time to be, given the database's
+
+
+def as_told(now: datetime) -> datetime:
+    """The clock of every hub: the database's time as it is."""
+    return now
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +168,15 @@ _LOOK = select(tables.journal_head, func.clock_timestamp().label("now")).where(
 )
 
 
-async def lock(connection: AsyncConnection) -> Head | None:
+async def lock(connection: AsyncConnection, clock: Clock = as_told) -> Head | None:
     """Lock the head until the transaction ends; None: the hub is not set up. What is read after this, in statements of
     their own under READ COMMITTED, is current and stays so."""
-    return _head((await connection.execute(_LOCK)).mappings().first())
+    return _head((await connection.execute(_LOCK)).mappings().first(), clock)
 
 
-async def look(connection: AsyncConnection) -> Head | None:
+async def look(connection: AsyncConnection, clock: Clock = as_told) -> Head | None:
     """The head without its lock, for reading."""
-    return _head((await connection.execute(_LOOK)).mappings().first())
+    return _head((await connection.execute(_LOOK)).mappings().first(), clock)
 
 
 async def catch_up(connection: AsyncConnection) -> None:
@@ -185,10 +191,10 @@ async def catch_up(connection: AsyncConnection) -> None:
     await connection.execute(head.update().where(head.c.journal_id == JOURNAL_ID).values(batch=head.c.batch))
 
 
-def _head(row: Mapping[Any, Any] | None) -> Head | None:
+def _head(row: Mapping[Any, Any] | None, clock: Clock) -> Head | None:
     if row is None:
         return None
-    at = max(row["now"], row["at"] + timedelta(microseconds=1))
+    at = max(clock(row["now"]), row["at"] + timedelta(microseconds=1))
     return Head(row["batch"], bytes(row["hash"]), at, row["configuration_version"], row["at"])
 
 

@@ -3,6 +3,7 @@ batch ahead with a few more.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -31,6 +32,16 @@ from hub.ledger.records import (
 from hub.ledger.rows import figures_columns
 from hub.ledger.writes import WRITES, Tables, closing_statement, statement
 from hub.limits import UseKey
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What a batch's journal entry says of it, and the configuration's version after it."""
+
+    content: bytes
+    hash: bytes
+    rows: int
+    configuration_version: int
 
 
 class Batch:
@@ -282,30 +293,40 @@ class Batch:
         else:
             self._row("lot end", lot.key)
 
-    async def save(self, driver: Any, head: Head) -> bytes | None:
-        """Write the batch and its journal entry in the open transaction that holds ``head``'s lock; answers the entry's
-        hash. A batch that appends nothing (only replays) writes nothing and is no entry: None."""
+    def closing(self, head: Head) -> Closing | None:
+        """Gather the rows that are final at the batch's end; answers the journal's entry over all of them. A batch that
+        appends nothing (only replays) is no entry: None."""
         self._finish()
         if not self.rows:
             return None
         content = journal.content_of(self._hashed_rows())
-        entry_hash = journal.hash_of(head.hash, self.book.batch, self.book.at, content)
-        count = sum(len(rows) for rows in self.rows.values())
-        version = head.configuration_version if self.version is None else self.version
+        return Closing(
+            content,
+            journal.hash_of(head.hash, self.book.batch, self.book.at, content),
+            sum(len(rows) for rows in self.rows.values()),
+            head.configuration_version if self.version is None else self.version,
+        )
+
+    async def save(self, driver: Any, head: Head) -> bytes | None:
+        """Write the batch and its journal entry in the open transaction that holds ``head``'s lock; answers the entry's
+        hash; None if there is nothing to write."""
+        entry = self.closing(head)
+        if entry is None:
+            return None
         tables, arrays = self._unwritten()
         await driver.execute(
             closing_statement(tables),
             self.book.batch,
             self.book.at,
             head.hash,
-            content,
-            entry_hash,
-            count,
-            version,
+            entry.content,
+            entry.hash,
+            entry.rows,
+            entry.configuration_version,
             str(self.book.batch),
             *arrays,
         )
-        return entry_hash
+        return entry.hash
 
     async def write_ahead(self, driver: Any) -> None:
         """Write the rows that there are, which are final: what later commands may change is gathered by ``save``."""
