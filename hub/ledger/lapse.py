@@ -32,16 +32,19 @@ _IN_ORDER = attrgetter("expires_at", "earned_at", "id")
 
 
 def lapses(book: Book) -> Iterator[Draft]:
-    """What is due on the loaded accounts, as drafts; each is to be taken in before the next is asked for."""
-    for hold in list(book.holds.values()):
-        if hold.kind is HoldKind.HOLD and hold.status is HoldStatus.HELD and hold.expires_at <= book.at:
-            draft = Draft(book)
-            release(draft, hold, HoldStatus.EXPIRED, book.configuration.host.id)
-            yield draft
+    """What is due on the loaded accounts, as drafts; each is to be taken in before the next is asked for. In the order
+    of identifiers, whatever order they were loaded in."""
+    due = [one for one in book.holds.values() if one.kind is HoldKind.HOLD and one.status is HoldStatus.HELD]
+    for hold in sorted((one for one in due if one.expires_at <= book.at), key=lambda one: one.id):
+        draft = Draft(book)
+        release(draft, hold, HoldStatus.EXPIRED, book.configuration.host.id)
+        yield draft
     accounts = {account.id: account for account in book.accounts.values()}
     host = book.configuration.host.id
-    due = ((accounts[number], over) for number, lots in list(book.lots.items()) if (over := _over(book, lots.values())))
-    while some := list(islice(due, ACCOUNTS_OF_DRAFT)):
+    due_lots = (
+        (accounts[number], over) for number, lots in sorted(book.lots.items()) if (over := _over(book, lots.values()))
+    )
+    while some := list(islice(due_lots, ACCOUNTS_OF_DRAFT)):
         draft = Draft(book)
         for account, over in some:
             _expire(draft, account, over, host)

@@ -280,6 +280,8 @@ async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs
         asked = done.subject if done.kind in _BY_SUBJECT else id
         if asked in needs.originals:
             conversion = converted.get(asked)
+            if done.source is not None:
+                book.people[done.source.id] = done.source  # whose points may be over when they come back
             book.originals[asked] = Original(done, legs.get(id, []), conversion, already.get(asked, 0))
             if conversion is not None:
                 needs.people.add(conversion.source.id)

@@ -1,50 +1,159 @@
-"""What is true of every hub's tables at every moment, recomputed from the legs in plain Python."""
+"""What is true of every hub's tables at every moment, recomputed from the legs and lot entries in plain Python.
+
+1. Conservation: per currency, what is posted sums to zero, and what is pending too.
+2. Nothing that counts is below zero.
+3. What is derived is what is stored: counters, what has an end, and lots.
+4. No overdraft, holds included.
+5. What is pending is what open holds hold, and what lots say is held is what these pin.
+
+The sixth, that a refused act leaves everything as it was, is held by whoever asks: two readings are equal.
+"""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from hub.ledger.records import AccountKind, Purpose
+from hub.ledger.records import AccountKind, HoldStatus, MovementKind, Phase, Purpose
 from tests.conftest import Hub
+
+Tables = Mapping[str, Sequence[Any]]  # rows by table, each by column
+
+# Everything in the database but what a refusal itself leaves: its outcome, and the journal's entry of it.
+STATE = (
+    *("configuration_change", "customer", "customer_reference", "account", "movement", "memo", "leg", "quote"),
+    *("conversion", "bonus_use", "settlement_window", "position", "window_net", "confirmation"),
+    *("lot", "lot_entry", "hold", "binding", "identifier", "customer_link", "limit_entry", "limit_use", "clipping"),
+)
+_ORDER = {"leg": "movement_id, n", "lot_entry": "movement_id, n, place", "movement": "id"}
+
+
+async def read(connection: Any) -> Tables:
+    """All of the state, through a driver's connection."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        return {
+            name: await connection.fetch(f"SELECT * FROM {name} ORDER BY {_ORDER.get(name, name)}") for name in STATE
+        }
 
 
 async def check(hub: Hub) -> None:
     """Fail if the tables contradict themselves."""
-    accounts = {row["id"]: row for row in await hub.sql("SELECT * FROM account")}
-    legs = await hub.sql("SELECT * FROM leg ORDER BY movement_id, n")
-    check_accounts(accounts, legs)
-    check_positions(accounts, legs, await hub.sql("SELECT * FROM position"))
-    check_nets(
-        await hub.sql("SELECT n.*, w.status FROM window_net n JOIN settlement_window w ON w.id = n.window_id"),
-        await hub.sql("SELECT * FROM position"),
-    )
-    check_limits(await hub.sql("SELECT * FROM limit_entry"), await hub.sql("SELECT * FROM limit_use"))
+    tables = {name: await hub.sql(f"SELECT * FROM {name} ORDER BY {_ORDER.get(name, name)}") for name in STATE}
+    check_tables(tables)
     await check_journal(hub)
-    open_windows = await hub.sql("SELECT 1 FROM settlement_window WHERE status = 'OPEN'")
-    assert len(open_windows) == 1
 
 
-def check_accounts(accounts: dict[int, Any], legs: list[Any]) -> None:
-    debits: dict[int, int] = defaultdict(int)
-    credits: dict[int, int] = defaultdict(int)
+def check_tables(tables: Tables) -> None:
+    """Fail if the state contradicts itself."""
+    accounts = {row["id"]: row for row in tables["account"]}
+    check_accounts(accounts, tables["leg"])
+    check_lots(accounts, tables)
+    check_holds(accounts, tables)
+    check_positions(accounts, tables["leg"], tables["position"])
+    check_nets(tables["window_net"], tables["position"])
+    assert sum(row["status"] == "OPEN" for row in tables["settlement_window"]) == 1
+
+
+def balance(account: Any) -> int:
+    return int(account["credits_posted"] - account["debits_posted"])
+
+
+def check_accounts(accounts: dict[int, Any], legs: Sequence[Any]) -> None:
+    """Counters are those of the legs; nobody is overdrawn; currencies sum to zero."""
+    counters: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0, 0])  # posted and pending: debits, credits of each
     for leg in legs:
         debit, credit = accounts[leg["debit_account_id"]], accounts[leg["credit_account_id"]]
         assert debit["currency"] == credit["currency"]
-        debits[debit["id"]] += leg["amount"]
-        credits[credit["id"]] += leg["amount"]
-        assert leg["debit_after"] == credits[debit["id"]] - debits[debit["id"]]
-        assert leg["credit_after"] == credits[credit["id"]] - debits[credit["id"]]
-        if debit["kind"] == AccountKind.CUSTOMER:
-            assert leg["debit_after"] >= 0
-    sums: dict[str, int] = defaultdict(int)
+        assert leg["amount"] > 0
+        first = 0 if leg["phase"] == Phase.POSTED else 2
+        amount = -leg["amount"] if leg["phase"] == Phase.VOIDED else leg["amount"]
+        counters[debit["id"]][first] += amount
+        counters[credit["id"]][first + 1] += amount
+        for side, after in ((debit, "debit_after"), (credit, "credit_after")):
+            of = counters[side["id"]]
+            assert leg[after] == of[1] - of[0]
+            assert min(of) >= 0
+            if side["kind"] == AccountKind.CUSTOMER:
+                assert leg[after] - of[2] >= 0, "overdrawn, what is held included"
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for account in accounts.values():
-        assert (account["debits_posted"], account["credits_posted"]) == (debits[account["id"]], credits[account["id"]])
-        assert (account["debits_pending"], account["credits_pending"]) == (0, 0)
-        sums[account["currency"]] += credits[account["id"]] - debits[account["id"]]
-    assert not any(sums.values())
+        stored = [account[f"{side}_{phase}"] for phase in ("posted", "pending") for side in ("debits", "credits")]
+        assert stored == counters[account["id"]]
+        sums[account["currency"]][0] += balance(account)
+        sums[account["currency"]][1] += account["credits_pending"] - account["debits_pending"]
+    assert not any(any(both) for both in sums.values())
 
 
-def check_positions(accounts: dict[int, Any], legs: list[Any], positions: list[Any]) -> None:
+def check_lots(accounts: dict[int, Any], tables: Tables) -> None:
+    """Lots are what their entries come to, and never more than the account has."""
+    derived: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
+    out: dict[tuple[int, int], int] = defaultdict(int)
+    legs = {(leg["movement_id"], leg["n"]): leg for leg in tables["leg"]}
+    for entry in tables["lot_entry"]:
+        of = derived[entry["account_id"], entry["expires_at"], entry["origin"]]
+        of[0] += entry["amount"]
+        of[1] += entry["held"]
+        assert 0 <= of[1] <= of[0], "a lot with more held than there is"
+        leg = legs[entry["movement_id"], entry["n"]]
+        if entry["account_id"] == leg["debit_account_id"]:
+            out[entry["movement_id"], entry["n"]] += abs(entry["amount"]) + abs(entry["held"])
+    assert all(units <= legs[key]["amount"] for key, units in out.items())
+    stored = {(lot["account_id"], lot["expires_at"], lot["origin"]): lot for lot in tables["lot"]}
+    assert {key: [lot["amount"], lot["held"]] for key, lot in stored.items()} == {
+        key: both for key, both in derived.items() if any(both)
+    }
+    aged: dict[int, int] = defaultdict(int)
+    free: dict[int, int] = defaultdict(int)
+    for lot in stored.values():
+        assert 0 <= lot["held"] <= lot["amount"] > 0
+        aged[lot["account_id"]] += lot["amount"]
+        free[lot["account_id"]] += lot["amount"] - lot["held"]
+    for account in accounts.values():
+        assert account["aged"] == aged[account["id"]]
+        assert free[account["id"]] <= balance(account) - account["debits_pending"] or not aged[account["id"]]
+
+
+_ENDS = (MovementKind.CAPTURE, MovementKind.RELEASE)
+
+
+def check_holds(accounts: dict[int, Any], tables: Tables) -> None:
+    """What is pending is what open holds hold and pin; a hold ends once, by the movement that it names."""
+    held: dict[tuple[int, str], int] = defaultdict(int)
+    by_currency: dict[str, int] = defaultdict(int)
+    ended: dict[int, list[Any]] = defaultdict(list)
+    for movement in tables["movement"]:
+        if movement["kind"] in _ENDS:
+            ended[movement["subject_id"]].append(movement)
+    opened = set()
+    for hold in tables["hold"]:
+        by = ended[hold["id"]]
+        assert [end["id"] for end in by] == ([] if hold["resolved_by"] is None else [hold["resolved_by"]])
+        assert (hold["status"] == HoldStatus.HELD.value) == (not by)
+        assert hold["captured"] == sum(end["amount"] for end in by if end["kind"] == MovementKind.CAPTURE)
+        if not by:
+            opened.add(hold["id"])
+            held[hold["customer_id"], hold["currency"]] += hold["amount"]
+            by_currency[hold["currency"]] += hold["amount"]
+    for account in accounts.values():
+        if account["kind"] == AccountKind.CUSTOMER:
+            assert account["debits_pending"] == held.get((account["owner_id"], account["currency"]), 0)
+            assert account["credits_pending"] == 0
+        elif account["kind"] == AccountKind.ISSUANCE:
+            assert account["credits_pending"] == by_currency[account["currency"]]
+            assert account["debits_pending"] == 0
+        else:
+            assert account["debits_pending"] == account["credits_pending"] == 0
+    pinned: dict[Any, int] = defaultdict(int)
+    for entry in tables["lot_entry"]:
+        if entry["movement_id"] in opened:
+            pinned[entry["account_id"], entry["expires_at"], entry["origin"]] += entry["held"]
+    lots = {(lot["account_id"], lot["expires_at"], lot["origin"]): lot["held"] for lot in tables["lot"]}
+    assert {key: units for key, units in lots.items() if units} == {
+        key: units for key, units in pinned.items() if units
+    }
+
+
+def check_positions(accounts: dict[int, Any], legs: Sequence[Any], positions: Sequence[Any]) -> None:
     """Own debits and credits are those of the window's acts, and sum to zero per window and currency."""
     own: dict[tuple[int, int, str], list[int]] = defaultdict(lambda: [0, 0])
     for leg in legs:
@@ -60,16 +169,7 @@ def check_positions(accounts: dict[int, Any], legs: list[Any], positions: list[A
     assert found == dict(own)
 
 
-def check_limits(entries: list[Any], uses: list[Any]) -> None:
-    """What has been used of each limit is what movements have counted."""
-    counted: dict[tuple[int, int, str], int] = defaultdict(int)
-    for entry in entries:
-        counted[entry["limit_id"], entry["subject_id"], entry["period"]] += entry["amount"]
-    assert counted == {(row["limit_id"], row["subject_id"], row["period"]): row["used"] for row in uses}
-    assert all(used >= 0 for used in counted.values())
-
-
-def check_nets(nets: list[Any], positions: list[Any]) -> None:
+def check_nets(nets: Sequence[Any], positions: Sequence[Any]) -> None:
     """The nets of each closed window and currency sum to zero, and are those of its positions."""
     sums: dict[tuple[int, str], int] = defaultdict(int)
     closed = {row["window_id"] for row in nets}
@@ -81,7 +181,7 @@ def check_nets(nets: list[Any], positions: list[Any]) -> None:
     assert sides(nets) == sides(of_closed)
 
 
-def sides(rows: list[Any]) -> dict[tuple[int, int, str], tuple[int, int]]:
+def sides(rows: Sequence[Any]) -> dict[tuple[int, int, str], tuple[int, int]]:
     return {(row["window_id"], row["institution_id"], row["currency"]): (row["debits"], row["credits"]) for row in rows}
 
 
@@ -89,6 +189,10 @@ async def check_journal(hub: Hub) -> None:
     """Entries are numbered without a gap, later in time, and each carries the hash before it."""
     entries = await hub.sql("SELECT * FROM journal_entry ORDER BY batch")
     [head] = await hub.sql("SELECT * FROM journal_head")
+    check_chain(entries, head)
+
+
+def check_chain(entries: Sequence[Any], head: Any) -> None:
     assert [entry["batch"] for entry in entries] == list(range(1, len(entries) + 1))
     for before, after in pairwise(entries):
         assert after["previous"] == before["hash"]

@@ -7,10 +7,13 @@ there are to refuse it (whoever refuses may name any of them), and if there is n
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from fractions import Fraction
 from math import floor
 from typing import Any
+
+from tests.properties.purses import FOR_EVER, Part, Purse, between, dawn, end_of_life, local_day, together, total
 
 HALF = Fraction(1, 2)
 MILLION = 10**6
@@ -26,6 +29,19 @@ class Currency:
     scale: int
     value: Fraction  # of one point, in money
     transferable: bool = True
+    ends: str = "NEVER"
+    months: int | None = None
+    zone: str = "UTC"
+
+
+@dataclass
+class Policy:
+    """How a currency's points are kept now."""
+
+    hold_days: int = 30
+    honours: bool = True
+    grace_days: int = 0
+    keeps_age: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,7 @@ class Rate:
     fee_per_point: Fraction = Fraction(0)
     fee_percent: Fraction = Fraction(0)
     fee_cap: Fraction | None = None
+    carried: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,14 +86,17 @@ class Offer:
     giver: Who
     taker: Who
     figures: Figures
-    expired: bool
+    until: datetime
     used: bool = False
     cancelled: bool = False
 
 
 @dataclass
 class Act:
-    """What was done: points and money by side, and how much of it was reversed. ``total``: credited points."""
+    """What was done: points and money by side, and how much of it was reversed. ``total``: credited points.
+
+    ``spent``: what the giver's points were, in the order of use; ``made``: what the taker's became.
+    """
 
     kind: str
     total: int
@@ -86,9 +106,24 @@ class Act:
     given: tuple[Currency, int]
     money: list[tuple[str, str, int]]  # payer, payee, millionths: the settlement, then the fee
     homes: set[str]
+    spent: list[Part] = field(default_factory=list)
+    made: list[Part] = field(default_factory=list)
     rate_id: int = 0
     eligible: tuple[int, ...] = ()
     reversed: int = 0
+
+
+@dataclass
+class Promise:
+    """A hold, and what it pins."""
+
+    who: Who
+    currency: Currency
+    amount: int
+    until: datetime
+    pins: list[Part]
+    status: str = "HELD"
+    captured: int = 0
 
 
 def cut(text: str, scale: int) -> int | None:
@@ -108,6 +143,10 @@ class Refused(Exception):
     """Raised to undo what an act began."""
 
 
+def _nothing() -> list[int]:
+    return [0, 0]
+
+
 class Model:
     def __init__(self, parents: dict[str, str], currencies: list[Currency], closed_to_strangers: set[str]) -> None:
         self.parents = dict(parents)
@@ -119,16 +158,40 @@ class Model:
         self.in_force: dict[tuple[str, str], int] = {}
         self.customers: set[Who] = set()
         self.linked: set[frozenset[Who]] = set()  # who are one person
-        self.points: dict[tuple[Who, str], int] = defaultdict(int)
+        self.purses: dict[tuple[Who, str], Purse] = defaultdict(Purse)
+        self.breakage: dict[str, int] = defaultdict(int)
+        self.policies = {code: Policy() for code in self.currencies}
+        self.holds: dict[int, Promise] = {}
+        self.now = FOR_EVER
         self.caps: dict[str, int] = {}
         self.bonus_used: dict[tuple[int, int, Who], int] = defaultdict(int)
         self.offers: dict[int, Offer] = {}
         self.acts: dict[int, Act] = {}
         self.window = 1
-        self.own: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0])
+        self.own: dict[tuple[int, str], list[int]] = defaultdict(_nothing)
         self.nets: dict[int, dict[str, int]] = {}
         self.unpaid: dict[int, dict[str, int]] = {}
         self.settled: set[int] = set()
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def pass_time(self, now: datetime) -> None:
+        """It is ``now``: holds whose time is over hold nothing, and points that are over and not held are gone."""
+        self.now = now
+        for hold in self.holds.values():
+            if hold.status == "HELD" and hold.until <= now:
+                self._end(hold, "EXPIRED")
+        for (_, code), purse in self.purses.items():
+            self.breakage[code] += purse.lapse(now)
+
+    def _end(self, hold: Promise, status: str) -> Purse:
+        purse = self.purses[hold.who, hold.currency.code]
+        purse.pin(hold.pins, -1)
+        hold.status = status
+        return purse
+
+    def _lapse(self, who: Who, of: Currency) -> None:
+        self.breakage[of.code] += self.purses[who, of.code].lapse(self.now)
 
     # --- the tree and what is owed in it ------------------------------------------------------------------------------
 
@@ -184,10 +247,12 @@ class Model:
         return {"NOT_FOUND"} if stranger else set()
 
     def _short(self, who: Who, currency: Currency, units: int | None) -> set[str]:
-        lacks = units is not None and who in self.customers and self.points[who, currency.code] < units
+        lacks = units is not None and who in self.customers and self.purses[who, currency.code].available < units
         return {"INSUFFICIENT_POINTS"} if lacks else set()
 
-    def issue(self, code: str, to: Who, text: str) -> tuple[set[str], Act | None]:
+    def issue(
+        self, code: str, to: Who, text: str, earned_at: datetime | None = None, ends_at: datetime | None = None
+    ) -> tuple[set[str], Act | None]:
         if code not in self.currencies:
             return {"UNKNOWN_CURRENCY"}, None
         of = self.currencies[code]
@@ -195,11 +260,18 @@ class Model:
         reasons = (
             self.standing(of.issuer, to[0]) | self._credited(to) | ({"INVALID_AMOUNT"} if units is None else set())
         )
+        earned = earned_at or self.now
+        end = ends_at or end_of_life(of.ends, of.months, of.zone, earned)
+        reasons |= {"INVALID_INPUT"} if end <= self.now or earned > self.now else set()
         if reasons or units is None:
             return reasons, None
+        aged = end == FOR_EVER and (self.policies[code].keeps_age or earned_at is not None)
+        part = Part(units) if end == FOR_EVER else Part(units, end, earned)
+        if aged:
+            part = Part(units, end, earned, day=local_day(earned, of.zone).isoformat())
         self.customers.add(to)
-        self.points[to, code] += units
-        return set(), Act("issue", units, of, None, to, (of, units), [], {of.issuer, to[0]})
+        self.purses[to, code].put([part])
+        return set(), Act("issue", units, of, None, to, (of, units), [], {of.issuer, to[0]}, made=[part])
 
     def transfer(self, code: str, giver: Who, taker: Who, text: str) -> tuple[set[str], Act | None]:
         if code not in self.currencies:
@@ -214,9 +286,15 @@ class Model:
         if reasons or units is None:
             return reasons, None
         self.customers.add(taker)
-        self.points[giver, code] -= units
-        self.points[taker, code] += units
-        return set(), Act("transfer", units, of, giver, taker, (of, units), [], {giver[0], taker[0]})
+        spent = self._spend(giver, code, units)
+        self.purses[taker, code].put(spent)
+        return set(), Act("transfer", units, of, giver, taker, (of, units), [], {giver[0], taker[0]}, spent, spent)
+
+    def _spend(self, who: Who, code: str, units: int) -> list[Part]:
+        purse = self.purses[who, code]
+        parts = purse.choose(units, self.now)
+        purse.take(parts)
+        return parts
 
     def redeem(self, code: str, giver: Who, merchant: str, text: str) -> tuple[set[str], Act | None]:
         if code not in self.currencies:
@@ -229,15 +307,99 @@ class Model:
         reasons |= {"INVALID_AMOUNT"} if units is None else set()
         if reasons or units is None:
             return reasons, None
-        value = floor(Fraction(units, 10**of.scale) * of.value * MILLION + HALF)
+        value = self._worth(of, units)
         try:
             with self.within_caps():
                 self.pay(of.issuer, merchant, value)
         except Refused:
             return {"LIMIT_EXCEEDED"}, None
-        self.points[giver, code] -= units
-        homes = {giver[0], of.issuer, merchant}
-        return set(), Act("redeem", units, of, giver, None, (of, units), [(of.issuer, merchant, value)], homes)
+        spent, homes = self._spend(giver, code, units), {giver[0], of.issuer, merchant}
+        return set(), Act("redeem", units, of, giver, None, (of, units), [(of.issuer, merchant, value)], homes, spent)
+
+    @staticmethod
+    def _worth(of: Currency, units: int) -> int:
+        return floor(Fraction(units, 10**of.scale) * of.value * MILLION + HALF)
+
+    # --- holds --------------------------------------------------------------------------------------------------------
+
+    def hold(self, code: str, who: Who, text: str, until: datetime) -> tuple[set[str], Promise | None]:
+        if code not in self.currencies:
+            return {"UNKNOWN_CURRENCY"}, None
+        of = self.currencies[code]
+        units = cut(text, of.scale)
+        reasons = self.standing(of.issuer, who[0]) | self._unknown(who) | self._short(who, of, units)
+        reasons |= {"INVALID_AMOUNT"} if units is None else set()
+        latest = self.now + timedelta(days=self.policies[code].hold_days)
+        reasons |= set() if self.now < until <= latest else {"INVALID_INPUT"}
+        if reasons or units is None:
+            return reasons, None
+        pins = self.purses[who, code].choose(units, self.now)
+        self.purses[who, code].pin(pins)
+        return set(), Promise(who, of, units, until, pins)
+
+    def _not_held(self, number: int) -> tuple[set[str], Promise | None]:
+        hold = self.holds.get(number)
+        if hold is None:
+            return {"NOT_FOUND"}, None
+        over = {"HELD": set(), "EXPIRED": {"HOLD_EXPIRED"}}.get(hold.status, {"HOLD_RESOLVED"})
+        return over | self.standing(hold.who[0], keeping_promises=True), hold
+
+    def release(self, number: int) -> tuple[set[str], Promise | None]:
+        reasons, hold = self._not_held(number)
+        if reasons or hold is None:
+            return reasons, None
+        self._end(hold, "RELEASED")
+        self._lapse(hold.who, hold.currency)
+        return set(), hold
+
+    def capture(
+        self, number: int, text: str | None, taker: Who | None, merchant: str | None
+    ) -> tuple[set[str], tuple[Promise, Act] | None]:
+        """Burned, unless somebody takes the points. What has ended meanwhile can only be burned, where the currency
+        honours it."""
+        reasons, hold = self._not_held(number)
+        if hold is None:
+            return reasons, None
+        of = hold.currency
+        if taker is not None and merchant is not None:
+            reasons |= {"INVALID_INPUT"}
+        if merchant is not None and merchant not in self.status:
+            return reasons | {"NOT_FOUND"}, None
+        reasons |= self.standing(of.issuer, keeping_promises=True)
+        reasons |= set() if merchant is None else self.standing(merchant)
+        all_good = taker is None and self.policies[of.code].honours
+        good = [part for part in hold.pins if all_good or part.end > self.now]
+        units = total(good) if text is None else cut(text, of.scale)
+        reasons |= {"INVALID_AMOUNT"} if units is None else set()
+        reasons |= {"EXCEEDS_HELD"} if units is not None and units > total(good) else set()
+        reasons |= {"POINTS_EXPIRED"} if units == 0 else set()
+        if taker is not None:
+            reasons |= self.standing(taker[0]) | self._credited(taker)
+            reasons |= {"INVALID_INPUT"} if taker == hold.who else set()
+            reasons |= set() if of.transferable else {"TRANSFER_FORBIDDEN"}
+        if reasons or units is None:
+            return reasons, None
+        homes, money = {hold.who[0], of.issuer}, []
+        if merchant is not None:
+            money, homes = [(of.issuer, merchant, self._worth(of, units))], homes | {merchant}
+            try:
+                with self.within_caps():
+                    self.pay(*money[0])
+            except Refused:
+                return {"LIMIT_EXCEEDED"}, None
+        spent = between(good, 0, units)
+        purse = self._end(hold, "CAPTURED")
+        hold.captured = units
+        purse.take(spent)
+        if taker is not None:
+            self.customers.add(taker)
+            homes.add(taker[0])
+            self.purses[taker, of.code].put(spent)
+        self._lapse(hold.who, of)
+        made = [] if taker is None else spent
+        return set(), (hold, Act("capture", units, of, hold.who, taker, (of, units), money, homes, spent, made))
+
+    # --- conversions --------------------------------------------------------------------------------------------------
 
     def figures(self, rate_id: int, giver: Who, units: int) -> tuple[set[str], Figures | None]:
         rate = self.rates[rate_id]
@@ -277,9 +439,8 @@ class Model:
         settlement, charged = floor(value * MILLION + HALF), floor(fee * MILLION + HALF)
         return set(), Figures(units, base + gifts, gifts, charged, settlement, tuple(counted), exact - base)
 
-    @staticmethod
-    def _is_open(offer: Offer) -> bool:
-        return not (offer.used or offer.cancelled or offer.expired)
+    def _is_open(self, offer: Offer) -> bool:
+        return not (offer.used or offer.cancelled or offer.until <= self.now)
 
     def _deal(
         self, source: str, target: str, giver: Who, taker: Who, text: str
@@ -301,7 +462,7 @@ class Model:
         return reasons | wrong, rate_id, figures
 
     def quote(
-        self, source: str, target: str, giver: Who, taker: Who, text: str, expired: bool
+        self, source: str, target: str, giver: Who, taker: Who, text: str, seconds: int
     ) -> tuple[set[str], Offer | None]:
         reasons, rate_id, figures = self._deal(source, target, giver, taker, text)
         open_ones = [
@@ -314,7 +475,7 @@ class Model:
         if reasons or figures is None:
             return reasons, None
         self.customers.add(taker)
-        return set(), Offer(rate_id, giver, taker, figures, expired)
+        return set(), Offer(rate_id, giver, taker, figures, self.now + timedelta(seconds=seconds))
 
     def _pair(self, rate_id: int) -> tuple[str, str]:
         return self.rates[rate_id].source.code, self.rates[rate_id].target.code
@@ -343,7 +504,7 @@ class Model:
             for reason, holds in (
                 ("QUOTE_USED", offer.used),
                 ("QUOTE_CANCELLED", offer.cancelled),
-                ("QUOTE_EXPIRED", offer.expired),
+                ("QUOTE_EXPIRED", offer.until <= self.now),
             )
             if holds
         }
@@ -361,6 +522,10 @@ class Model:
     ) -> tuple[set[str], tuple[Act, Figures] | None]:
         rate = self.rates[rate_id]
         money = [(rate.source.issuer, rate.target.issuer, figures.settlement), (rate.source.issuer, "HUB", figures.fee)]
+        spent = self.purses[giver, rate.source.code].choose(figures.source, self.now)
+        made = self._become(rate, spent, figures)
+        if made is None:
+            return {"POINTS_EXPIRED", "LIMIT_EXCEEDED"}, None
         try:
             with self.within_caps():
                 for leg in money:
@@ -368,8 +533,8 @@ class Model:
         except Refused:
             return {"LIMIT_EXCEEDED"}, None
         self.customers.add(taker)
-        self.points[giver, rate.source.code] -= figures.source
-        self.points[taker, rate.target.code] += figures.target
+        self.purses[giver, rate.source.code].take(spent)
+        self.purses[taker, rate.target.code].put(made)
         for place, bonus in enumerate(rate.bonuses):
             if bonus.cap is not None:
                 self.bonus_used[rate_id, place, giver] += figures.eligible[place]
@@ -385,10 +550,39 @@ class Model:
             (rate.source, figures.source),
             money,
             homes,
+            spent,
+            made,
             rate_id,
             figures.eligible,
         )
         return set(), (act, figures)
+
+    def _become(self, rate: Rate, spent: list[Part], figures: Figures) -> list[Part] | None:
+        """What the spent points are in the target currency, part by part; None if some come back to a currency in which
+        they are over. Each part's share is what all up to it come to, less what those before it came to."""
+        to, found, passed = rate.target, [], 0
+        for part in spent:
+            before, passed = Fraction(passed * figures.target, figures.source), passed + part.amount
+            units = floor(Fraction(passed * figures.target, figures.source)) - floor(before)
+            if not units:
+                continue
+            was = dict(part.was)
+            if part.end != FOR_EVER or rate.source.ends != "NEVER":
+                was[rate.source.code] = part.end
+            earned = self.now if part.plain else part.earned
+            if to.code in was:
+                end = was.pop(to.code)
+                if end <= self.now:
+                    return None
+            elif rate.carried and part.end != FOR_EVER:
+                end = part.end
+            else:
+                earned = self.now
+                end = end_of_life(to.ends, to.months, to.zone, earned)
+            aged = end == FOR_EVER and self.policies[to.code].keeps_age
+            day = local_day(earned, to.zone).isoformat() if aged else None
+            found.append(Part(units, end, earned, tuple(sorted(was.items())), day))
+        return together(found)
 
     def reverse(self, number: int, text: str | None) -> tuple[set[str], tuple[int, list[int]] | None]:
         """Answers the points that are reversed and the money of each leg."""
@@ -401,7 +595,7 @@ class Model:
         reasons |= {"ALREADY_REVERSED"} if left == 0 else set()
         reasons |= {"INVALID_AMOUNT"} if units is None and left else set()
         reasons |= {"EXCEEDS_ORIGINAL"} if units is not None and left and units > left else set()
-        if units and act.taker is not None and self.points[act.taker, act.currency.code] < units:
+        if units and act.taker is not None and self.purses[act.taker, act.currency.code].available < units:
             reasons |= {"INSUFFICIENT_POINTS"}
         if reasons or units is None:
             return reasons, None
@@ -417,14 +611,45 @@ class Model:
         except Refused:
             return {"LIMIT_EXCEEDED"}, None
         if act.taker is not None:
-            self.points[act.taker, act.currency.code] -= units
+            self._take_back(act, units)
         if act.giver is not None:
-            self.points[act.giver, act.given[0].code] += part(act.given[1])
+            self._give_back(act, units)
             for place, counted in enumerate(act.eligible):
                 if self.rates[act.rate_id].bonuses[place].cap is not None:
                     self.bonus_used[act.rate_id, place, act.giver] -= part(counted)
         act.reversed += units
         return set(), (units, money)
+
+    def _take_back(self, act: Act, units: int) -> None:
+        """From the lots that the act made, the last first; what these do not hold any more comes from the others, as
+        if it were spent."""
+        assert act.taker is not None
+        purse = self.purses[act.taker, act.currency.code]
+        parts, lacking = [], 0
+        for part in between(act.made, act.reversed, act.reversed + units, from_the_end=True):
+            lot = purse.lots.get(part.tag)
+            there = purse.plain - purse.plain_held if part.plain else 0
+            if lot is not None and part.end > self.now:
+                there = lot.free
+            there = min(there, part.amount)
+            lacking += part.amount - there
+            parts += [replace(part, amount=there)] if there else []
+        purse.take(together([*parts, *purse.choose(lacking, self.now, but=parts)]))
+
+    def _give_back(self, act: Act, units: int) -> None:
+        """To the lots that they were, the last used first; what has ended meanwhile gets the days of grace, or goes."""
+        assert act.giver is not None
+        of, whole = act.given
+
+        def share(of_total: int) -> int:
+            return whole * of_total // act.total
+
+        parts = between(act.spent, share(act.reversed), share(act.reversed + units), from_the_end=True)
+        if grace := self.policies[of.code].grace_days:
+            until = dawn(local_day(self.now, of.zone) + timedelta(days=grace + 1), of.zone)
+            parts = [part if part.end > self.now else replace(part, end=until) for part in parts]
+        self.purses[act.giver, of.code].put(parts)
+        self._lapse(act.giver, of)
 
     # --- settlement ---------------------------------------------------------------------------------------------------
 
