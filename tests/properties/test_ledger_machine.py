@@ -24,7 +24,7 @@ from tests.properties.invariants import Tables
 
 SEEDS = [int(seed) for seed in os.environ.get("LEDGER_SEEDS", "1,2,3").split(",")]
 MET: Counter[str] = Counter()
-STEPS = int(os.environ.get("LEDGER_STEPS", "200"))
+STEPS = int(os.environ.get("LEDGER_STEPS", "250"))
 
 
 class Machine(Acting):

@@ -1,0 +1,448 @@
+"""A database in memory that plays PostgreSQL for the ledger, as far as batches use it.
+
+``hub.ledger.load`` and ``hub.ledger.rows`` run unchanged on it: selects are evaluated over rows, and the few statements
+that are written as text have their double here. Rows are written as ``hub.ledger.writes`` declares it. That all of this
+does what PostgreSQL does is shown by ``test_memory.py``: one history, both ways.
+"""
+
+import operator
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, Select, Table, UniqueConstraint
+from sqlalchemy.sql import elements, functions, operators, selectable
+
+from hub import tables
+from hub.ledger import journal, load, lot_rows
+from hub.ledger.journal import JOURNAL_ID, Head
+from hub.ledger.store import Batch
+from hub.ledger.writes import WRITES, Write
+
+Stored = dict[str, Any]
+Env = dict[str, Any]  # a row of each table
+_T = TypeVar("_T")
+
+
+class UniqueViolation(Exception):
+    """Two rows with one key."""
+
+
+def at_once(work: Coroutine[Any, Any, _T]) -> _T:
+    """What a coroutine that never waits comes to."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    raise AssertionError("it waits for something")
+
+
+class Row(tuple[Any, ...]):
+    """A row as drivers give it: by place, by name, and by attribute."""
+
+    names: dict[str, int]
+
+    @classmethod
+    def of(cls, names: dict[str, int], values: Iterable[Any]) -> "Row":
+        made = cls(values)
+        made.names = names
+        return made
+
+    def __getitem__(self, key: Any) -> Any:
+        return tuple.__getitem__(self, self.names[key] if isinstance(key, str) else key)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return tuple.__getitem__(self, self.names[name])
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Result(list[Row]):
+    """What a select found."""
+
+    def mappings(self) -> "Result":
+        return self
+
+    def all(self) -> "Result":
+        return self
+
+
+class Memory:
+    """Rows by table and primary key. A stored row is never changed, so that a copy of the tables is a snapshot."""
+
+    def __init__(self, rows: dict[str, dict[tuple[Any, ...], Stored]] | None = None) -> None:
+        self.rows = rows or {table.name: {} for table in tables.metadata.tables.values()}
+
+    def copy(self) -> "Memory":
+        return Memory({name: dict(found) for name, found in self.rows.items()})
+
+    def state(self) -> dict[str, list[Stored]]:
+        """The rows of every table."""
+        return {name: list(found.values()) for name, found in self.rows.items()}
+
+    def fill(self, name: str, found: Iterable[Any]) -> None:
+        """Take rows over that were read elsewhere."""
+        table = tables.metadata.tables[name]
+        for row in found:
+            self._put(table, dict(row))
+
+    # --- writing ---------------------------------------------------------------------------------------------------
+
+    def head(self, clock: journal.Clock, now: datetime) -> Head:
+        [row] = self.rows["journal_head"].values()
+        found = journal._head({**row, "now": now}, clock)
+        assert found is not None
+        return found
+
+    def begin(self, now: datetime) -> None:
+        """The head of an empty journal."""
+        head = {"journal_id": JOURNAL_ID, "batch": 0, "hash": journal.GENESIS, "at": now, "configuration_version": 0}
+        self.rows["journal_head"][JOURNAL_ID,] = head
+
+    def commit(self, batch: Batch, head: Head) -> None:
+        """Write a batch's rows, its entry and the head, or nothing of it."""
+        closing = batch.closing(head)
+        if closing is None:
+            return
+        before = self.rows
+        self.rows = {name: dict(found) for name, found in before.items()}
+        try:
+            for name, write in WRITES.items():
+                for row in batch.rows.get(name, ()):
+                    self._write(write, dict(zip(write.columns, row, strict=True)))
+            number, at = batch.book.batch, batch.book.at
+            entry = {"batch": number, "at": at, "hash": closing.hash}
+            whole = {"previous": head.hash, "content": closing.content, "rows": closing.rows}
+            self._put(tables.journal_entry, {"journal_id": JOURNAL_ID, **entry, **whole})
+            self.rows["journal_head"][JOURNAL_ID,] = {
+                "journal_id": JOURNAL_ID,
+                **entry,
+                "configuration_version": closing.configuration_version,
+            }
+        except Exception:
+            self.rows = before
+            raise
+
+    def _write(self, write: Write, values: Stored) -> None:
+        row = {"journal_id": JOURNAL_ID, **values}
+        stored = self.rows[write.table.name]
+        primary = tuple(row.get(column.name) for column in write.table.primary_key.columns)
+        if write.deletes:
+            stored.pop(primary, None)
+        elif write.upsert and primary in stored:
+            old = stored[primary]
+            stored[primary] = {
+                **old,
+                **{name: row[name] for name in write.updates},
+                **{name: old[name] + row[name] for name in write.sums},
+                **{name: min(old[name], row[name]) for name in write.least},
+            }
+        elif write.updates and not write.upsert:
+            if primary in stored:
+                stored[primary] = {**stored[primary], **{name: row[name] for name in write.updates}}
+        else:
+            self._put(write.table, row)
+
+    def _put(self, table: Table, row: Stored) -> None:
+        stored = self.rows[table.name]
+        whole = dict.fromkeys(table.columns.keys()) | row
+        primary = tuple(whole[column.name] for column in table.primary_key.columns)
+        if primary in stored or any(_same(stored, names, whole) for names in _UNIQUE[table.name]):
+            raise UniqueViolation(table.name, primary)
+        stored[primary] = whole
+
+    # --- reading: what SQLAlchemy is asked ----------------------------------------------------------------------------
+
+    async def execute(self, statement: Select[Any]) -> Result:
+        """A select of the kinds that the ledger writes: columns of tables that are joined by equality."""
+        return PLANS.of(statement)(self)
+
+    # --- reading: what is written as text -----------------------------------------------------------------------------
+
+    async def fetch(self, statement: str, *parameters: Any) -> list[Row]:
+        """The double of a statement of the hot path."""
+        return list(_DOUBLES[statement](self, *parameters))
+
+    def outcomes(self, homes: str, keys: list[str]) -> Iterator[Row]:
+        for home, key in zip(numbers(homes), keys, strict=True):
+            row = self.rows["outcome"].get((JOURNAL_ID, home, key))
+            if row is not None:
+                yield picked(row, "institution_id key request refusal details subject_id")
+
+    def parties(self, homes: list[int], references: list[str], currencies: list[str]) -> Iterator[Row]:
+        for home, reference, currency in zip(homes, references, currencies, strict=True):
+            known = self.rows["customer_reference"].get((JOURNAL_ID, home, reference))
+            if known is None:
+                continue
+            account: Stored = {}
+            for row in self.rows["account"].values():
+                if (row["owner_id"], row["currency"], row["kind"]) == (known["customer_id"], currency, 1):
+                    account = row
+            who = {"institution_id": home, "reference": reference, "customer_id": known["customer_id"]}
+            columns = [account.get(name) for name in _ACCOUNT.split()]
+            yield Row.of({}, [*who.values(), *columns])
+
+    def accounts_of(self, owners: str) -> Iterator[Row]:
+        wanted = set(numbers(owners))
+        return (picked(row, _ACCOUNT) for row in self.rows["account"].values() if row["owner_id"] in wanted)
+
+    def accounts_by_id(self, wanted: str) -> Iterator[Row]:
+        found = (self.rows["account"].get((JOURNAL_ID, number)) for number in numbers(wanted))
+        return (picked(row, _ACCOUNT) for row in found if row is not None)
+
+    def windows(self) -> list[Row]:
+        live = [row for row in self.rows["settlement_window"].values() if row["status"] != "SETTLED"]
+        names = " ".join(tables.settlement_window.columns.keys())
+        return [picked(row, names) for row in sorted(live, key=operator.itemgetter("number"))]
+
+    def positions(self, windows: list[int], nodes: list[int] | None) -> Iterator[Row]:
+        for row in self.rows["position"].values():
+            if row["window_id"] in windows and (nodes is None or row["institution_id"] in nodes):
+                yield picked(row, "window_id institution_id currency debits credits subtree")
+
+    def lots(self, accounts: str, units: str, at: datetime) -> Iterator[Row]:
+        for account, wanted in zip(numbers(accounts), numbers(units), strict=True):
+            mine = [row for row in self.rows["lot"].values() if row["account_id"] == account]
+            free_in_all = sum(row["amount"] - row["held"] for row in mine)
+            for row in mine:
+                end = row["expires_at"]
+                live = [one for one in mine if one["expires_at"] > at and one["expires_at"] < end]
+                if sum(one["amount"] - one["held"] for one in live) < wanted or end <= at:
+                    yield picked({**row, "free_in_all": free_in_all}, f"{_LOT} free_in_all")
+
+    def lots_of(self, movements: str) -> Iterator[Row]:
+        wanted = set(numbers(movements))
+        keys = {
+            (JOURNAL_ID, entry["account_id"], entry["expires_at"], entry["origin"]): None
+            for entry in self.rows["lot_entry"].values()
+            if entry["movement_id"] in wanted
+        }
+        return (picked(self.rows["lot"][key], _LOT) for key in keys if key in self.rows["lot"])
+
+
+_ACCOUNT = "id kind owner_id currency debits_posted credits_posted debits_pending credits_pending aged marks"
+_LOT = "account_id expires_at origin earned_at id amount held"
+_UNIQUE = {
+    table.name: [
+        tuple(column.name for column in rule.columns)
+        for rule in table.constraints
+        if isinstance(rule, UniqueConstraint)
+    ]
+    for table in tables.metadata.tables.values()
+}
+_DOUBLES: dict[str, Callable[..., Iterable[Row]]] = {
+    load._OUTCOMES: Memory.outcomes,
+    load._PARTIES: Memory.parties,
+    load._ACCOUNTS_OF: Memory.accounts_of,
+    load._ACCOUNTS_BY_ID: Memory.accounts_by_id,
+    load._WINDOWS: Memory.windows,
+    load._POSITIONS: Memory.positions,
+    lot_rows._LOTS: Memory.lots,
+    lot_rows._LOTS_OF: Memory.lots_of,
+}
+
+
+def _same(stored: dict[tuple[Any, ...], Stored], names: tuple[str, ...], row: Stored) -> bool:
+    wanted = [row[name] for name in names]
+    return any([other[name] for name in names] == wanted for other in stored.values())
+
+
+def numbers(text: str) -> list[int]:
+    """Whole numbers out of an array's text."""
+    return [int(number) for number in text[1:-1].split(",") if number.strip()]
+
+
+_NAMES: dict[str, dict[str, int]] = {}
+
+
+def picked(row: Stored, names: str) -> Row:
+    """Some columns of a row."""
+    places = _NAMES.get(names)
+    if places is None:
+        places = _NAMES[names] = {name: place for place, name in enumerate(names.split())}
+    return Row.of(places, [row[name] for name in places])
+
+
+# --- selects ----------------------------------------------------------------------------------------------------------
+
+_COMPARISONS: dict[Any, Callable[[Any, Any], bool]] = {
+    operators.eq: operator.eq,
+    operators.ne: operator.ne,
+    operators.lt: operator.lt,
+    operators.le: operator.le,
+    operators.gt: operator.gt,
+    operators.ge: operator.ge,
+}
+_PARAMETERS = ""  # where a row's environment has the statement's parameters
+Expression = Callable[[Env], Any]
+
+
+class Plan:
+    """How a select is evaluated, whatever its parameters are."""
+
+    def __init__(self, statement: Select[Any], parameters: list[Any]) -> None:
+        self._places = {parameter.key: place for place, parameter in enumerate(parameters)}
+        self._sets: set[int] = set()  # parameters of which only the elements count
+        [self._source] = statement.get_final_froms()
+        self._joins: list[tuple[Table, bool, list[str], list[Expression]]] = []
+        self._base = self._unjoined(self._source)
+        where = statement.whereclause
+        self._where = None if where is None else self.compiled(where)
+        self._order: list[tuple[Expression, bool]] = []
+        for clause in reversed(list(statement._order_by_clauses)):
+            descending = isinstance(clause, elements.UnaryExpression)
+            self._order.append((self.compiled(clause.element if descending else clause), descending))
+        limit: Any = statement._limit_clause
+        assert limit is None or limit.effective_value is None
+        columns = list(statement.selected_columns)
+        self._names = {column.name: place for place, column in enumerate(columns)}
+        self._groups = [self.compiled(group) for group in statement._group_by_clauses]
+        self._columns = [self._column(column) for column in columns]
+
+    def run(self, rows: dict[str, dict[tuple[Any, ...], Stored]], values: list[Any]) -> Result:
+        """The rows that there are now."""
+        parameters: Any = [set(value) if n in self._sets else value for n, value in enumerate(values)]
+        name = self._base.name
+        found: Iterable[Env] = ({_PARAMETERS: parameters, name: row} for row in rows[name].values())
+        for join in self._joins:
+            found = self._joined(found, rows, *join)
+        if self._where is not None:
+            found = filter(self._where, found)
+        if self._order:
+            found = list(found)
+            for key, descending in self._order:
+                found.sort(key=key, reverse=descending)
+        if self._groups:
+            groups: dict[Any, list[Env]] = defaultdict(list)
+            for env in found:
+                groups[tuple(key(env) for key in self._groups)].append(env)
+            return Result(Row.of(self._names, [value(envs) for value in self._columns]) for envs in groups.values())
+        return Result(Row.of(self._names, [value([env]) for value in self._columns]) for env in found)
+
+    def _column(self, column: Any) -> Callable[[list[Env]], Any]:
+        if isinstance(column, functions.FunctionElement):
+            assert column.name == "sum"
+            [inner] = column.clauses
+            summed = self.compiled(inner)
+            return lambda envs: sum(map(summed, envs))
+        value = self.compiled(column)
+        return lambda envs: value(envs[0])
+
+    def _unjoined(self, source: Any) -> Table:
+        """The table at the left end, with all that is joined to it noted."""
+        if isinstance(source, Table):
+            return source
+        assert isinstance(source, selectable.Join)
+        assert isinstance(source.right, Table)
+        base = self._unjoined(source.left)
+        names, values = [], []
+        on: Any = source.onclause
+        for pair in on.clauses if isinstance(on, elements.BooleanClauseList) else [on]:
+            sides = [pair.left, pair.right]
+            [mine] = [side for side in sides if isinstance(side, Column) and side.table is source.right]
+            [other] = [side for side in sides if side is not mine]
+            names.append(mine.name)
+            values.append(self.compiled(other))
+        self._joins.append((source.right, source.isouter, names, values))
+        return base
+
+    @staticmethod
+    def _joined(
+        found: Iterable[Env],
+        rows: dict[str, dict[tuple[Any, ...], Stored]],
+        right: Table,
+        outer: bool,
+        names: list[str],
+        values: list[Expression],
+    ) -> Iterator[Env]:
+        primary = [column.name for column in right.primary_key.columns]
+        if sorted(primary) == sorted(names):
+            order = [values[names.index(name)] for name in primary]
+            stored = rows[right.name]
+            for env in found:
+                one = stored.get(tuple(value(env) for value in order))
+                if one is not None:
+                    yield {**env, right.name: one}
+            assert not outer
+            return
+        index: dict[Any, list[Stored]] = defaultdict(list)
+        for row in rows[right.name].values():
+            index[tuple(row[name] for name in names)].append(row)
+        nothing = [dict.fromkeys(right.columns.keys())] if outer else []
+        for env in found:
+            for row in index.get(tuple(value(env) for value in values), nothing):
+                yield {**env, right.name: row}
+
+    def compiled(self, clause: Any) -> Expression:
+        """An expression as a function of the rows; NULL compares as false."""
+        match clause:
+            case Column():
+                table, name = clause.table.name, clause.name
+                return lambda env: env[table][name]
+            case elements.BindParameter():
+                place: Any = self._places[clause.key]
+                return lambda env: env[_PARAMETERS][place]
+            case elements.Null():
+                return lambda env: None
+            case elements.True_() | elements.False_():
+                truth = isinstance(clause, elements.True_)
+                return lambda env: truth
+            case elements.Label() | elements.Grouping():
+                return self.compiled(clause.element)
+            case elements.ColumnClause() if clause.is_literal:
+                number = int(clause.name)
+                return lambda env: number
+            case elements.BooleanClauseList():
+                parts = [self.compiled(part) for part in clause.clauses]
+                if clause.operator is operators.and_:
+                    return lambda env: all(part(env) for part in parts)
+                assert clause.operator is operators.or_
+                return lambda env: any(part(env) for part in parts)
+            case elements.BinaryExpression():
+                return self._binary(clause)
+        raise AssertionError(f"no double for {clause!r}")
+
+    def _binary(self, clause: "elements.BinaryExpression[Any]") -> Expression:
+        left, kind, right = self.compiled(clause.left), clause.operator, clause.right
+        if isinstance(right, elements.CollectionAggregate):  # = ANY (array)
+            assert kind is operators.eq
+            kind, right = operators.in_op, right.element
+        value = self.compiled(right)
+        if kind is operators.in_op:
+            bound: Any = right.element if isinstance(right, elements.Grouping) else right
+            self._sets.add(self._places[bound.key])
+            return lambda env: left(env) in value(env)
+        if kind is operators.is_:
+            return lambda env: left(env) is value(env)
+        if isinstance(kind, operators.custom_op):
+            assert kind.opstring == ">>"
+            return lambda env: left(env) >> value(env)
+        compare = _COMPARISONS[kind]
+
+        def holds(env: Env) -> bool:
+            one, other = left(env), value(env)
+            return one is not None and other is not None and compare(one, other)
+
+        return holds
+
+
+class Plans:
+    """Plans by the statement's shape, as SQLAlchemy tells shapes apart for its own cache."""
+
+    def __init__(self) -> None:
+        self._made: dict[Any, Plan] = {}
+
+    def of(self, statement: Select[Any]) -> Callable[[Memory], Result]:
+        """How to answer the statement."""
+        shape = statement._generate_cache_key()
+        assert shape is not None
+        plan = self._made.get(shape.key)
+        if plan is None:
+            plan = self._made[shape.key] = Plan(statement, list(shape.bindparams))
+        values = [parameter.effective_value for parameter in shape.bindparams]
+        return lambda memory: plan.run(memory.rows, values)
+
+
+PLANS = Plans()
