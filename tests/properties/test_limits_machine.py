@@ -134,8 +134,8 @@ async def test_random_acts_under_random_limits_are_counted_right(
 ) -> None:
     machine, passed, real = Machine(hub, seed), timedelta(), journal._head
 
-    def head(row: Any) -> Any:
-        found = real(row)
+    def head(row: Any, clock: journal.Clock) -> Any:
+        found = real(row, clock)
         return None if found is None else replace(found, at=max(found.at, row["now"] + passed))
 
     monkeypatch.setattr(journal, "_head", head)

@@ -19,6 +19,7 @@ from hub.ledger.decide import Outcome
 from hub.ledger.records import AccountKind
 from tests.concurrency.world import found
 from tests.conftest import Hub, driver_url
+from tests.properties.drawing import START, Clock
 from tests.properties.test_ledger_machine import Machine
 
 TICK = timedelta(microseconds=1)
@@ -46,16 +47,18 @@ async def audited(hub: Hub) -> list[tuple[datetime, Sums]]:
 
 
 async def test_every_balance_and_statement_is_the_audits(hub: Hub) -> None:
-    other = hub.beside(batch_max=3)
+    clock = Clock(START)
+    doors = [hub.beside(clock=clock), hub.beside(batch_max=3, clock=clock)]
     eyes = await asyncpg.connect(driver_url(hub.addresses.owner))
     try:
-        machine = Machine(hub, other, eyes, seed=11)
+        machine = Machine(doors[0], doors[1], eyes, clock, seed=11)
         await machine.begin()
         for _ in range(80):
             await machine.step()
     finally:
         await eyes.close()
-        await other.close()
+        for door in doors:
+            await door.close()
     history, dice, moved = await audited(hub), random.Random(11), 0
     accounts = list(history[-1][1])
     assert len(accounts) > 10

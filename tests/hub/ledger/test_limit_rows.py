@@ -68,8 +68,8 @@ def pass_(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
     real = journal._head
     passed = timedelta()
 
-    def head(row: Any) -> Any:
-        found = real(row)
+    def head(row: Any, clock: journal.Clock) -> Any:
+        found = real(row, clock)
         return None if found is None else replace(found, at=max(found.at, row["now"] + passed))
 
     def pass_(time: timedelta) -> None:
