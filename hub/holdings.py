@@ -14,6 +14,7 @@ from hub import tables
 from hub.expiry import NEVER
 from hub.ledger import rows
 from hub.ledger.journal import JOURNAL_ID, batch_of
+from hub.ledger.lots import LotKey
 from hub.ledger.records import Account, AccountKind, Hold, HoldKind, HoldStatus, Mark
 from hub.reading import Reader
 
@@ -98,8 +99,16 @@ async def _over(reader: Reader, accounts: Collection[int]) -> dict[int, int]:
     free = await reader.connection.execute(
         select(_lot.c.account_id, func.sum(_lot.c.amount - _lot.c.held)).where(*ended).group_by(_lot.c.account_id)
     )
-    pinned = await reader.connection.execute(
-        select(_entry.c.account_id, func.sum(_entry.c.held))
+    over = {account: int(units) for account, units in free}
+    for (account, _, _), units in (await _still_pinned(reader, accounts)).items():
+        over[account] = over.get(account, 0) + units
+    return over
+
+
+async def _still_pinned(reader: Reader, accounts: Collection[int]) -> dict[LotKey, int]:
+    """What lots that are over count as held for holds whose time is over too, which hold nothing."""
+    found = await reader.connection.execute(
+        select(_entry.c.account_id, _entry.c.expires_at, _entry.c.origin, func.sum(_entry.c.held))
         .select_from(_entry)
         .join(_hold, and_(_hold.c.journal_id == _entry.c.journal_id, _hold.c.id == _entry.c.movement_id))
         .where(
@@ -109,12 +118,9 @@ async def _over(reader: Reader, accounts: Collection[int]) -> dict[int, int]:
             _hold.c.status == HoldStatus.HELD.value,
             _hold.c.expires_at <= reader.at,
         )
-        .group_by(_entry.c.account_id)
+        .group_by(_entry.c.account_id, _entry.c.expires_at, _entry.c.origin)
     )
-    over: dict[int, int] = {}
-    for account, units in (*free, *pinned):
-        over[account] = over.get(account, 0) + int(units)
-    return over
+    return {(account, expires_at, origin): int(units) for account, expires_at, origin, units in found}
 
 
 async def _pending(reader: Reader, owners: Collection[int]) -> dict[tuple[int, str, HoldKind], int]:
@@ -137,21 +143,27 @@ async def _pending(reader: Reader, owners: Collection[int]) -> dict[tuple[int, s
 async def lots(reader: Reader, accounts: Collection[Account]) -> dict[int, list[OpenLot]]:
     """The open lots of accounts, by account, the earliest end first; points that never end come last, those without a
     lot as one that was earned when the account was opened."""
-    found = await reader.connection.execute(
-        select(_lot)
-        .where(
-            _lot.c.journal_id == JOURNAL_ID,
-            _lot.c.account_id.in_([account.id for account in accounts if account.aged]),
-            or_(_lot.c.expires_at > reader.at, _lot.c.held > 0),
+    found = (
+        await reader.connection.execute(
+            select(_lot)
+            .where(
+                _lot.c.journal_id == JOURNAL_ID,
+                _lot.c.account_id.in_([account.id for account in accounts if account.aged]),
+                or_(_lot.c.expires_at > reader.at, _lot.c.held > 0),
+            )
+            .order_by(_lot.c.account_id, _lot.c.expires_at, _lot.c.earned_at, _lot.c.id)
         )
-        .order_by(_lot.c.account_id, _lot.c.expires_at, _lot.c.earned_at, _lot.c.id)
-    )
+    ).all()
+    over = {row.account_id for row in found if row.expires_at <= reader.at}
+    late = await _still_pinned(reader, over) if over else {}
     by_account: dict[int, list[OpenLot]] = {}
     for row in found:
-        # Of a lot that is over only what a hold pins is still there.
-        amount = row.amount if row.expires_at > reader.at else row.held
+        # Of a lot that is over only what a live hold pins is still there.
+        pinned = row.held - late.get((row.account_id, row.expires_at, row.origin), 0)
+        amount = row.amount if row.expires_at > reader.at else pinned
         ends = None if row.expires_at == NEVER else row.expires_at
-        by_account.setdefault(row.account_id, []).append(OpenLot(amount, row.earned_at, ends))
+        if amount:
+            by_account.setdefault(row.account_id, []).append(OpenLot(amount, row.earned_at, ends))
     rest = {account.id: account.balance - account.aged for account in accounts if account.balance > account.aged}
     if rest:
         journal_entry = tables.journal_entry

@@ -1,4 +1,4 @@
-"""What a batch must have read of lots, although its commands do not name them."""
+"""What must be read of lots although nobody names them: by batches, and to tell customers what they have."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 
+from hub import holdings, lookups
 from hub.currencies import ExpiryKind
 from hub.ledger import commands
 from hub.ledger.commands import Party
+from hub.reading import Reader
 from tests.conftest import Hub
 from tests.properties import invariants
 from tests.properties.drawing import Clock
 
 DAY = timedelta(days=1)
 START = datetime(2031, 5, 1, tzinfo=UTC)
-X, Y = Party("BANK", "x"), Party("BANK", "y")
+X = Party("BANK", "x")
 
 
 @pytest.fixture
@@ -100,3 +102,35 @@ async def test_points_end_at_the_microsecond(bank: tuple[Hub, Clock]) -> None:
     assert refused.refusal is not None
     assert refused.refusal.details["available"] == "0"
     assert await breakage(hub) == 200
+
+
+async def test_a_lot_that_only_a_late_hold_pins_is_not_told_of(bank: tuple[Hub, Clock]) -> None:
+    hub, _ = bank
+    await hub.do(issue(hub, "300", START + 10 * DAY))
+    await hub.do(issue(hub, "40", START + 20 * DAY))
+    held = commands.HoldPoints(
+        actor=hub.admin,
+        key="hold",
+        currency="BP",
+        customer=X,
+        amount="100",
+        expires_at=START + 12 * DAY,
+        memo=None,
+    )
+    await hub.do(held)
+    assert await told(hub, START + 9 * DAY) == [300, 40]
+    assert await told(hub, START + 11 * DAY) == [100, 40]  # the hold honours what it pins
+    assert await told(hub, START + 13 * DAY) == [40]
+
+
+async def told(hub: Hub, at: datetime) -> list[int]:
+    """The lots that a read at an instant tells of; they are all that there is."""
+    configuration = hub.engine.configuration
+    async with hub.database.snapshot() as connection:
+        reader = Reader(connection, configuration, configuration.credentials[hub.admin], at)
+        customer = await lookups.customer(reader, configuration.institution_codes["BANK"], "x")
+        assert customer is not None
+        [one] = (await holdings.holdings(reader, [customer.id]))[customer.id]
+        found = (await holdings.lots(reader, [one.account]))[one.account.id]
+    assert sum(lot.amount for lot in found) == one.total
+    return [lot.amount for lot in found]
