@@ -11,20 +11,23 @@ from typing import Any
 import asyncpg
 import pytest
 
+from hub import holdings
 from hub.errors import Fault
 from hub.institutions import Status
 from hub.ledger import commands, decide
 from hub.ledger.engine import Answer
 from hub.ledger.records import AccountKind, MovementKind
+from hub.reading import Reader
 from tests.conftest import Hub, driver_url
 from tests.properties import comparing, invariants
 from tests.properties.acting import Acting
 from tests.properties.drawing import START, Clock
 from tests.properties.invariants import Tables
+from tests.properties.purses import FOR_EVER
 
 SEEDS = [int(seed) for seed in os.environ.get("LEDGER_SEEDS", "1,2,3").split(",")]
 MET: Counter[str] = Counter()
-STEPS = int(os.environ.get("LEDGER_STEPS", "250"))
+STEPS = int(os.environ.get("LEDGER_STEPS", "200"))
 
 
 class Machine(Acting):
@@ -62,6 +65,8 @@ class Machine(Acting):
         else:
             await self.ask()
         await self.compare()
+        if fate > 0.8:
+            await self.check_reads()
 
     async def batch(self, batch: list[commands.Command]) -> list[tuple[Answer, datetime]]:
         """The answers of one of the doors, each with the instant at which its batch decided."""
@@ -141,6 +146,27 @@ class Machine(Acting):
         codes = {id: one.code for id, one in self.hub.engine.configuration.institutions.items()}
         return comparing.compare(self.model, self.tables, codes, self.windows)
 
+    async def check_reads(self) -> None:
+        """What is told of customers is what the model has of them now, whether or not anything was swept."""
+        configuration = self.hub.engine.configuration
+        owners = {
+            row["customer_id"]: (configuration.institutions[row["institution_id"]].code, row["reference"])
+            for row in self.tables["customer_reference"]
+        }
+        async with self.hub.database.snapshot() as connection:
+            viewer = configuration.credentials[self.hub.admin]
+            reader = Reader(connection, configuration, viewer, self.model.now)
+            found = [one for of in (await holdings.holdings(reader, owners)).values() for one in of]
+            lots = await holdings.lots(reader, [one.account for one in found])
+        for one in found:
+            purse = self.model.purses[owners[one.account.owner], one.account.currency]
+            assert (one.total, one.available, one.frozen, one.debt) == (purse.balance, purse.available, 0, 0)
+            mine = [(lot.part.amount, lot.part.end) for lot in purse.in_order()]
+            mine += [(purse.plain, FOR_EVER)] if purse.plain else []
+            told = [(lot.amount, lot.expires_at or FOR_EVER) for lot in lots.get(one.account.id, [])]
+            assert told == mine, (one, self.model.now)
+        self.saw("reads")
+
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_the_hub_does_what_the_model_says(hub: Hub, seed: int) -> None:
@@ -164,5 +190,14 @@ async def test_the_hub_does_what_the_model_says(hub: Hub, seed: int) -> None:
 
 def test_the_runs_met_what_they_are_for() -> None:
     wanted = {"INSUFFICIENT_POINTS", "LIMIT_EXCEEDED", "INVALID_AMOUNT", "EXCEEDS_ORIGINAL", "EXCEEDS_HELD"}
-    wanted |= {"HOLD_EXPIRED", "HOLD_RESOLVED", "POINTS_EXPIRED", "ReleaseHold", "replay", "close", "unchanged"}
+    wanted |= {
+        "HOLD_EXPIRED",
+        "HOLD_RESOLVED",
+        "POINTS_EXPIRED",
+        "ReleaseHold",
+        "replay",
+        "close",
+        "unchanged",
+        "reads",
+    }
     assert wanted <= MET.keys(), wanted - MET.keys()

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Column, Select, Table, UniqueConstraint
 from sqlalchemy.sql import elements, functions, operators, selectable
+from sqlalchemy.sql.visitors import iterate
 
 from hub import tables
 from hub.ledger import journal, load, lot_rows
@@ -290,6 +291,9 @@ class Plan:
         self._base = self._unjoined(self._source)
         where = statement.whereclause
         self._where = None if where is None else self.compiled(where)
+        named = set() if where is None else {part.table for part in iterate(where) if isinstance(part, Column)}
+        self._before_joins = named <= {self._base}
+        self._wanted = None if where is None else self._looked_up(where)
         self._order: list[tuple[Expression, bool]] = []
         for clause in reversed(list(statement._order_by_clauses)):
             descending = isinstance(clause, elements.UnaryExpression)
@@ -305,10 +309,16 @@ class Plan:
         """The rows that there are now."""
         parameters: Any = [set(value) if n in self._sets else value for n, value in enumerate(values)]
         name = self._base.name
-        found: Iterable[Env] = ({_PARAMETERS: parameters, name: row} for row in rows[name].values())
+        stored: Iterable[Stored] = rows[name].values()
+        if self._wanted is not None:
+            ids = [(JOURNAL_ID, id) for id in sorted(parameters[self._wanted])]
+            stored = [rows[name][id] for id in ids if id in rows[name]]
+        found: Iterable[Env] = ({_PARAMETERS: parameters, name: row} for row in stored)
+        if self._where is not None and self._before_joins:
+            found = filter(self._where, found)
         for join in self._joins:
             found = self._joined(found, rows, *join)
-        if self._where is not None:
+        if self._where is not None and not self._before_joins:
             found = filter(self._where, found)
         if self._order:
             found = list(found)
@@ -320,6 +330,14 @@ class Plan:
                 groups[tuple(key(env) for key in self._groups)].append(env)
             return Result(Row.of(self._names, [value(envs) for value in self._columns]) for envs in groups.values())
         return Result(Row.of(self._names, [value([env]) for value in self._columns]) for env in found)
+
+    def _looked_up(self, where: Any) -> int | None:
+        """The parameter that has the identifiers of the wanted rows, if only rows with certain ones are."""
+        names = [column.name for column in self._base.primary_key.columns]
+        for part in where.clauses if getattr(where, "operator", None) is operators.and_ else [where]:
+            if names == ["journal_id", "id"] and part.operator is operators.in_op and part.left is self._base.c.id:
+                return self._places[part.right.key]
+        return None
 
     def _column(self, column: Any) -> Callable[[list[Env]], Any]:
         if isinstance(column, functions.FunctionElement):
