@@ -56,9 +56,11 @@ class Write:
         listed = ", ".join(f'"{column}"' for column in columns)
         name = self.table.name
         rows = f"unnest({arrays}) AS u ({listed})"
-        # The rows are named twice, so that they are found by their key and only then joined.
-        found = f"t.journal_id = {JOURNAL_ID} AND t.{self.keys[0]} = ANY(${first_parameter}::text::bigint[])"
-        found += "".join(f" AND t.{key} = u.{key}" for key in self.keys)
+        found = f"t.journal_id = {JOURNAL_ID}" + "".join(f" AND t.{key} = u.{key}" for key in self.keys)
+        if len(self.keys) == 1:
+            # The rows are named twice, so that they are found by their key and only then joined. Of a longer key the
+            # first column alone may name ten thousand rows, and to join them took seconds.
+            found += f" AND t.{self.keys[0]} = ANY(${first_parameter}::text::bigint[])"
         if self.deletes:
             return f"DELETE FROM {name} t USING {rows} WHERE {found}"
         if self.updates and not self.upsert:
