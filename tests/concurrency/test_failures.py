@@ -39,9 +39,9 @@ async def kill(superuser: Superuser, pid: int) -> None:
 def before_lock(monkeypatch: pytest.MonkeyPatch, sabotage: Callable[[AsyncConnection], Any]) -> None:
     original = journal.lock
 
-    async def lock(connection: AsyncConnection) -> Any:
+    async def lock(connection: AsyncConnection, *rest: Any) -> Any:
         await sabotage(connection)
-        return await original(connection)
+        return await original(connection, *rest)
 
     monkeypatch.setattr(journal, "lock", lock)
 
@@ -49,8 +49,8 @@ def before_lock(monkeypatch: pytest.MonkeyPatch, sabotage: Callable[[AsyncConnec
 def after_lock(monkeypatch: pytest.MonkeyPatch, sabotage: Callable[[AsyncConnection], Any]) -> None:
     original = journal.lock
 
-    async def lock(connection: AsyncConnection) -> Any:
-        head = await original(connection)
+    async def lock(connection: AsyncConnection, *rest: Any) -> Any:
+        head = await original(connection, *rest)
         await sabotage(connection)
         return head
 
