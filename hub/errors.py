@@ -190,6 +190,31 @@ class ExceedsHeld(Refusal):
     code = "EXCEEDS_HELD"
 
 
+class FreezeResolved(Refusal):
+    """The freeze has been released, or its points removed."""
+
+    code = "FREEZE_RESOLVED"
+
+
+class ExceedsDebt(Refusal):
+    """More was asked than is owed."""
+
+    code = "EXCEEDS_DEBT"
+
+
+class PointsUnresolved(Refusal):
+    """The customer holds points that have to be resolved first."""
+
+    code = "POINTS_UNRESOLVED"
+    retryable = True
+
+
+class CustomerClosed(Refusal):
+    """The customer has left."""
+
+    code = "CUSTOMER_CLOSED"
+
+
 class ExceedsOriginal(Refusal):
     """All reversals together would exceed the original."""
 

@@ -174,6 +174,7 @@ account = Table(
     CheckConstraint(
         "kind <> 1 OR credits_posted - debits_posted - debits_pending >= 0", name="account_customer_not_below_zero"
     ),
+    CheckConstraint("kind <> 8 OR credits_posted <= debits_posted", name="account_debt_not_above_zero"),
     CheckConstraint(
         "debits_posted >= 0 AND credits_posted >= 0 AND debits_pending >= 0 AND credits_pending >= 0",
         name="account_counters_not_negative",
@@ -310,6 +311,72 @@ hold = Table(
     Index("hold_customer", "customer_id", "currency"),
     Index("hold_end", "expires_at", postgresql_where=text("status = 'HELD'")),
     postgresql_with={"fillfactor": 80},
+)
+
+# What was to be taken from a customer by a movement and was not there: owed from then on, or written off.
+missing = Table(
+    "missing",
+    metadata,
+    _journal(),
+    _id("movement_id"),
+    _id("debt"),
+    _id("written_off"),
+    PrimaryKeyConstraint("journal_id", "movement_id"),
+    CheckConstraint("debt >= 0 AND written_off >= 0 AND debt + written_off > 0", name="missing_something"),
+)
+
+# The history of customers' freezes and of their leaving; ``currency`` is empty for all of a customer's accounts.
+restriction = Table(
+    "restriction",
+    metadata,
+    _journal(),
+    _id("id"),
+    Column("kind", SmallInteger, nullable=False),
+    _id("credential_id"),
+    _id("for_institution_id"),
+    _id("customer_id"),
+    _text("currency"),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("restriction_customer", "customer_id", "id"),
+)
+
+# What restrictions of all of a customer's accounts come to, so that one which is opened later is marked as well.
+customer_mark = Table(
+    "customer_mark",
+    metadata,
+    _journal(),
+    _id("customer_id"),
+    Column("marks", SmallInteger, nullable=False),
+    PrimaryKeyConstraint("journal_id", "customer_id"),
+)
+
+# What an issue was made for, in its issuer's words. Apart from what is hashed, because it may name somebody.
+issue_record = Table(
+    "issue_record",
+    metadata,
+    _journal(),
+    _text("currency"),
+    _text("record"),
+    _id("movement_id"),
+    PrimaryKeyConstraint("journal_id", "currency", "record", "movement_id"),
+    Index("issue_record_movement", "movement_id"),
+)
+
+# Issues that were reversed together: by the reversals that have their identifiers after ``id`` and up to ``last_id``.
+cancellation = Table(
+    "cancellation",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("last_id"),
+    _id("credential_id"),
+    _id("for_institution_id"),
+    _text("currency"),
+    Column("issues", Integer, nullable=False),
+    _id("amount"),
+    _id("debt"),
+    _id("written_off"),
+    PrimaryKeyConstraint("journal_id", "id"),
 )
 
 # --- conversions ------------------------------------------------------------------------------------------------------
@@ -560,6 +627,9 @@ APPEND_ONLY = (
     lot_entry,
     limit_entry,
     clipping,
+    missing,
+    restriction,
+    cancellation,
     window_net,
     confirmation,
     settlement_report,
@@ -569,6 +639,7 @@ APPEND_ONLY = (
 UPDATABLE = (
     journal_head,
     account,
+    customer_mark,
     hold,
     clearing,
     quote,
@@ -579,4 +650,4 @@ UPDATABLE = (
     position,
 )
 DERIVED = (lot,)  # what is left of others' rows: inserted, updated and deleted
-ERASABLE = (customer_reference, identifier, memo)
+ERASABLE = (customer_reference, identifier, memo, issue_record)

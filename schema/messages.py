@@ -215,6 +215,25 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence("The amount is more than what is held.", "The amount is more than the {held} held."),
         Sentence("数额超过已预留的积分。", "数额超过已预留的积分 {held}。"),
     ),
+    "FREEZE_RESOLVED": (
+        Sentence("The freeze has been released, or its points removed, already."),
+        Sentence("该笔冻结已解冻或已扣除。"),
+    ),
+    "EXCEEDS_DEBT": (
+        Sentence("The amount is more than what is owed.", "The amount is more than the {debt} owed."),
+        Sentence("数额超过客户所欠积分。", "数额超过客户所欠积分 {debt}。"),
+    ),
+    "POINTS_UNRESOLVED": (
+        Sentence(
+            "The customer holds points that have to be resolved first.",
+            "The customer holds points of {currency} that have to be resolved first.",
+        ),
+        Sentence("客户尚有积分需先行处理。", "客户尚有 {currency} 积分需先行处理（预留、冻结、欠分或他方积分）。"),
+    ),
+    "CUSTOMER_CLOSED": (
+        Sentence("The customer has left; nothing can be credited or debited any more."),
+        Sentence("客户已销户，不可再入账或扣减积分。"),
+    ),
     "EXCEEDS_ORIGINAL": (
         Sentence(
             "The reversals together would be more than the original.",

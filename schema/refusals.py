@@ -42,6 +42,10 @@ class RefusalReason(StrEnum):
     HOLD_EXPIRED = "HOLD_EXPIRED"
     HOLD_RESOLVED = "HOLD_RESOLVED"
     EXCEEDS_HELD = "EXCEEDS_HELD"
+    FREEZE_RESOLVED = "FREEZE_RESOLVED"
+    EXCEEDS_DEBT = "EXCEEDS_DEBT"
+    POINTS_UNRESOLVED = "POINTS_UNRESOLVED"
+    CUSTOMER_CLOSED = "CUSTOMER_CLOSED"
     EXCEEDS_ORIGINAL = "EXCEEDS_ORIGINAL"
     ALREADY_REVERSED = "ALREADY_REVERSED"
     NOT_FOUND = "NOT_FOUND"
@@ -85,6 +89,10 @@ REASONS: dict[type[errors.Refusal], RefusalReason] = {
     errors.HoldExpired: RefusalReason.HOLD_EXPIRED,
     errors.HoldResolved: RefusalReason.HOLD_RESOLVED,
     errors.ExceedsHeld: RefusalReason.EXCEEDS_HELD,
+    errors.FreezeResolved: RefusalReason.FREEZE_RESOLVED,
+    errors.ExceedsDebt: RefusalReason.EXCEEDS_DEBT,
+    errors.PointsUnresolved: RefusalReason.POINTS_UNRESOLVED,
+    errors.CustomerClosed: RefusalReason.CUSTOMER_CLOSED,
     errors.ExceedsOriginal: RefusalReason.EXCEEDS_ORIGINAL,
     errors.AlreadyReversed: RefusalReason.ALREADY_REVERSED,
     errors.NotFound: RefusalReason.NOT_FOUND,

@@ -30,6 +30,8 @@ def issue(book: Book, command: commands.Issue) -> Draft:
     resolve.active(book, of.issuer, home.id)
     amount = parse_positive(command.amount, of.scale)
     _check_times(book.at, command.earned_at, command.expires_at)
+    if command.record is not None:
+        resolve.record(command.record)
     draft = Draft(book)
     customer = resolve.credited_customer(draft, command.to, home)
     id = draft.new_id()
@@ -58,6 +60,8 @@ def issue(book: Book, command: commands.Issue) -> Draft:
         given=lots,
     )
     limiting.count(draft, movement, Act.ISSUE, of, customer, amount)
+    if command.record is not None:
+        draft.records.append((of.code, command.record, movement.id))
     _post(draft, movement, command.memo)
     return draft
 

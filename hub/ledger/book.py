@@ -10,13 +10,14 @@ from datetime import datetime
 
 from hub import ids
 from hub.configuration import Configuration, Noun, with_changes
-from hub.errors import InvalidAmount, LimitExceeded
+from hub.errors import CustomerClosed, InvalidAmount, LimitExceeded
 from hub.institutions import Status, settlement_path, status_of
 from hub.ledger.lots import Lot, LotKey, take, total
 from hub.ledger.records import (
     Account,
     AccountKind,
     Binding,
+    Cancellation,
     Clearing,
     Confirmation,
     Conversion,
@@ -26,6 +27,8 @@ from hub.ledger.records import (
     Lapsed,
     Leg,
     Link,
+    Mark,
+    Missing,
     Movement,
     Net,
     Phase,
@@ -33,6 +36,7 @@ from hub.ledger.records import (
     Position,
     Purpose,
     Quote,
+    Restriction,
     Window,
     WindowStatus,
 )
@@ -64,10 +68,12 @@ class Draft:
         "bindings",
         "bonus_uses",
         "book",
+        "cancellations",
         "clearings",
         "clippings",
         "confirmations",
         "conversions",
+        "customer_marks",
         "customers",
         "holds",
         "identifiers",
@@ -76,14 +82,19 @@ class Draft:
         "limit_entries",
         "links",
         "lots",
+        "marks",
         "memos",
+        "missing",
         "movements",
         "nets",
         "next_id",
         "nouns",
+        "owed",
         "pins",
         "positions",
         "quotes",
+        "records",
+        "restrictions",
         "result",
         "reversed",
         "windows",
@@ -102,6 +113,13 @@ class Draft:
         self.pins: dict[int, tuple[Piece, ...]] = {}
         self.lapsed: list[Lapsed] = []
         self.clearings: list[Clearing] = []
+        self.marks: dict[Account, int] = {}  # of accounts whose marks change
+        self.customer_marks: dict[int, int] = {}  # the same, of whole customers
+        self.owed: dict[Account, int] = {}  # by customers' accounts, where it changes
+        self.missing: list[Missing] = []
+        self.restrictions: list[Restriction] = []
+        self.records: list[tuple[str, str, int]] = []  # currency, what an issue was made for, the issue
+        self.cancellations: list[Cancellation] = []
         self.memos: list[tuple[int, str]] = []
         self.nouns: list[Noun] = []
         self.quotes: list[Quote] = []
@@ -113,10 +131,10 @@ class Draft:
         self.nets: list[Net] = []
         self.confirmations: list[Confirmation] = []
         self.positions: dict[PositionKey, int] = {}
-        self.reversed: tuple[int, int] | None = None
         self.identifiers: list[Identifier] = []  # that were never bound before
         self.bindings: list[Binding] = []  # as they are afterwards, made or ended
         self.links: list[Link] = []  # as they are afterwards
+        self.reversed: dict[int, int] = {}
 
     def new_id(self) -> int:
         """The batch's next identifier; a dropped draft's are used again."""
@@ -130,6 +148,8 @@ class Draft:
         found = self.book.accounts.get(key) or self.accounts.get(key)
         if found is None:
             found = self.accounts[key] = Account(self.new_id(), int(kind), owner, currency)
+            if kind is AccountKind.CUSTOMER and owner in self.book.customer_marks:
+                found.marks = self.book.customer_marks[owner]
         return found
 
     def enroll(self, institution: int, reference: str) -> Customer:
@@ -148,9 +168,30 @@ class Draft:
         given: tuple[Piece, ...] = (),
         phase: Phase = Phase.POSTED,
     ) -> None:
-        """A leg of points, if there is an amount, out of lots and into lots."""
+        """A leg of points, if there is an amount, out of lots and into lots. What a customer's account is credited with
+        repays at once what its owner owes.
+
+        Raises:
+            CustomerClosed: the credit's owner has left.
+        """
         if not amount or debit is credit:
             return
+        self._points(movement, debit, credit, amount, taken, given, phase)
+        if credit.marks and phase is Phase.POSTED:
+            # What comes back after its time is gone at once, and repays nothing.
+            over = sum(piece.amount for piece in given if piece.expires_at <= self.book.at)
+            self._credited(movement, credit, amount - over)
+
+    def _points(
+        self,
+        movement: int,
+        debit: Account,
+        credit: Account,
+        amount: int,
+        taken: tuple[Piece, ...] = (),
+        given: tuple[Piece, ...] = (),
+        phase: Phase = Phase.POSTED,
+    ) -> None:
         self.legs.append((movement, Leg(debit, credit, amount, Purpose.POINTS, None, phase, taken, given)))
         for piece in taken:
             lot = self._lot(debit, piece)
@@ -162,6 +203,45 @@ class Draft:
             lot = self._lot(credit, piece)
             lot.earned_at = min(lot.earned_at, piece.earned_at) if lot.amount else piece.earned_at
             lot.amount += piece.amount
+
+    def _credited(self, movement: int, account: Account, amount: int) -> None:
+        marks = self.marks_of(account)
+        if marks & Mark.CLOSED:
+            raise CustomerClosed
+        if marks & Mark.DEBT and (repaid := min(amount, self.owes(account))):
+            debt = self.account(AccountKind.DEBT, account.owner, account.currency)
+            self._points(movement, account, debt, repaid, self.spend(account, repaid))
+            self._owe(account, -repaid)
+
+    def owe(self, movement: int, account: Account, to: Account, amount: int) -> None:
+        """A leg out of the debt of a customer's account: its owner owes ``amount`` more."""
+        if amount:
+            self._points(movement, self.account(AccountKind.DEBT, account.owner, account.currency), to, amount)
+            self._owe(account, amount)
+
+    def forgive(self, movement: int, account: Account, source: Account, amount: int) -> None:
+        """A leg into the debt of a customer's account: its owner owes ``amount`` less."""
+        if amount:
+            self._points(movement, source, self.account(AccountKind.DEBT, account.owner, account.currency), amount)
+            self._owe(account, -amount)
+
+    def owes(self, account: Account) -> int:
+        """What the owner of a customer's account owes of its currency, as this draft leaves it."""
+        return self.owed[account] if account in self.owed else self.book.debt(account)
+
+    def _owe(self, account: Account, change: int) -> None:
+        left = self.owed[account] = self.owes(account) + change
+        marks = self.marks_of(account)
+        self.mark(account, marks | Mark.DEBT if left else marks & ~Mark.DEBT)
+
+    def marks_of(self, account: Account) -> int:
+        """An account's marks, as this draft leaves them."""
+        return self.marks.get(account, account.marks)
+
+    def mark(self, account: Account, marks: int) -> None:
+        """Give an account these marks."""
+        if marks != self.marks_of(account):
+            self.marks[account] = int(marks)
 
     def lots_of(self, account: Account) -> dict[LotKey, Lot]:
         """The account's lots that were loaded or made, as this draft leaves them."""
@@ -244,6 +324,9 @@ class Book:
         self.lapsed: list[Lapsed] = []  # what time took in this batch
         self.clearings: dict[int, Clearing] = {}
         self.people: dict[int, Customer] = {}  # customers whose points or holds are over, or are cleared
+        self.customer_marks: dict[int, int] = {}  # of loaded customers that have some as such
+        self.restrictions: dict[tuple[int, str], Restriction] = {}  # the last one, by customer and currency
+        self.records: dict[tuple[str, str], list[int]] = {}  # issues by currency and record, of records to cancel
         self.windows: dict[int, Window] = {}
         self.settled_windows: dict[int, Window] = {}
         self.positions: dict[PositionKey, Position] = {}
@@ -285,6 +368,11 @@ class Book:
         if found is None:
             found = self._statuses[institution] = status_of(self.configuration.institutions, institution)
         return found
+
+    def debt(self, account: Account) -> int:
+        """What the owner of a customer's account owes of its currency."""
+        found = self.accounts.get((AccountKind.DEBT, account.owner, account.currency))
+        return 0 if found is None else -found.balance
 
     def exposure(self, node: int, currency: str, changes: dict[int, int] | None = None) -> int:
         """What a node's subtree owes, in millionths: of the open window and of each closed one that is not settled.
@@ -367,12 +455,14 @@ class Book:
         for net in draft.nets:
             self.nets.setdefault(net.window, []).append(net)
         self.confirmed.update((row.window, row.institution, row.currency) for row in draft.confirmations)
-        if draft.reversed is not None:
-            self.originals[draft.reversed[0]].reversed = draft.reversed[1]
         for binding in draft.bindings:
             self.take_binding(binding)
         for link in draft.links:
             self.take_link(link)
+        for original, amount in draft.reversed.items():
+            self.originals[original].reversed = amount
+        if draft.marks or draft.customer_marks or draft.records:
+            self._take_marks(draft)
         if draft.nouns:
             self.configuration = with_changes(self.configuration, self.configuration.version, draft.nouns)
             self._paths.clear()
@@ -395,6 +485,20 @@ class Book:
         self.links[link.id] = link
         for customer in (link.a, link.b):
             self.links_of.setdefault(customer.id, {})[link.id] = link
+
+    def _take_marks(self, draft: Draft) -> None:
+        for account, marks in draft.marks.items():
+            account.marks = marks
+        self.customer_marks.update(draft.customer_marks)
+        for made in draft.restrictions:
+            self.restrictions[made.customer.id, made.currency] = made
+        if self.records:
+            moved = {one.id: one for one in draft.movements}
+            for currency, record, issue in draft.records:
+                if (found := self.records.get((currency, record))) is not None:
+                    found.append(issue)
+                    legs = [leg for movement, leg in draft.legs if movement == issue]
+                    self.originals[issue] = Original(moved[issue], legs, None, 0)
 
     def _take_offers(self, draft: Draft) -> None:
         for quote in draft.quotes:

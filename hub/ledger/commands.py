@@ -7,6 +7,7 @@ configures carries none, and its second asking is refused as a duplicate.
 
 import hashlib
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import ClassVar
 
 import msgspec
@@ -28,6 +29,22 @@ class Party(msgspec.Struct, frozen=True):
 
     institution: str
     reference: str
+
+
+class FreezeOutcome(StrEnum):
+    """What becomes of a freeze: its points are free again, or they are taken away."""
+
+    RELEASE = "RELEASE"
+    REMOVE = "REMOVE"
+
+
+class ReversalShortfall(StrEnum):
+    """What becomes of points that are to be taken back and are not there: the reversal is refused, or it takes what
+    there is and the rest is owed, or given up."""
+
+    REFUSE = "REFUSE"
+    DEBT = "DEBT"
+    WRITE_OFF = "WRITE_OFF"
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -308,6 +325,7 @@ class Issue(Keyed, frozen=True, kw_only=True):
     earned_at: datetime | None
     expires_at: datetime | None
     memo: str | None
+    record: str | None = None
 
 
 class Transfer(Keyed, frozen=True, kw_only=True):
@@ -409,6 +427,62 @@ class Reverse(Keyed, frozen=True, kw_only=True):
     """``amount`` in credited points; None: the rest."""
 
     id: int | None
+    amount: str | None
+    reason: str
+    shortfall: ReversalShortfall = ReversalShortfall.REFUSE
+
+
+class CancelRecord(Keyed, frozen=True, kw_only=True):
+    """Reverse what is left of every issue of ``currency`` that was made for ``record``."""
+
+    currency: str
+    record: str
+    shortfall: ReversalShortfall
+    reason: str
+
+
+# --- freezes and debts ------------------------------------------------------------------------------------------------
+
+
+class FreezePoints(Keyed, frozen=True, kw_only=True):
+    currency: str
+    customer: Party
+    amount: str
+    reason: str
+
+
+class ResolveFreeze(Keyed, frozen=True, kw_only=True):
+    freeze: int | None
+    outcome: FreezeOutcome
+    reason: str
+
+
+class FreezeAccount(Keyed, frozen=True, kw_only=True):
+    """``currency`` None: all accounts of the customer, also those that are opened later."""
+
+    customer: Party
+    currency: str | None
+    reason: str
+
+
+class UnfreezeAccount(Keyed, frozen=True, kw_only=True):
+    """``currency`` None: the end of a freeze of all accounts, not of freezes of single ones."""
+
+    customer: Party
+    currency: str | None
+    reason: str
+
+
+class CloseCustomer(Keyed, frozen=True, kw_only=True):
+    customer: Party
+    reason: str
+
+
+class WriteOffDebt(Keyed, frozen=True, kw_only=True):
+    """``amount`` None: all that is owed."""
+
+    customer: Party
+    currency: str
     amount: str | None
     reason: str
 

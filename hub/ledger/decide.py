@@ -9,7 +9,22 @@ from typing import Any
 
 from hub import windows
 from hub.errors import IdempotencyConflict, Refusal, stored
-from hub.ledger import acts, bindings, clearings, commands, conversions, holds, lapse, links, resolve, reversals
+from hub.ledger import (
+    acts,
+    bindings,
+    cancellations,
+    clearings,
+    commands,
+    conversions,
+    debts,
+    freezes,
+    holds,
+    lapse,
+    links,
+    resolve,
+    restrictions,
+    reversals,
+)
 from hub.ledger.book import Book, Draft
 from hub.registry import credentials, currencies, institutions, limits, rates
 
@@ -49,6 +64,13 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.ExecuteQuote: conversions.execute,
     commands.Convert: conversions.convert,
     commands.Reverse: reversals.reverse,
+    commands.CancelRecord: cancellations.cancel,
+    commands.FreezePoints: freezes.freeze,
+    commands.ResolveFreeze: freezes.resolve_freeze,
+    commands.FreezeAccount: restrictions.freeze,
+    commands.UnfreezeAccount: restrictions.unfreeze,
+    commands.CloseCustomer: restrictions.close,
+    commands.WriteOffDebt: debts.write_off,
     commands.CloseWindow: windows.close,
     commands.ConfirmSettlement: windows.confirm,
 }

@@ -88,6 +88,13 @@ HASHED: tuple[Hashed, ...] = (
         "id kind credential_id for_institution_id customer_id currency amount shortfall expires_at",
         "id",
     ),
+    _hashed(tables.missing, "movement_id debt written_off", "movement_id"),
+    _hashed(tables.restriction, "id kind credential_id for_institution_id customer_id currency", "id"),
+    _hashed(
+        tables.cancellation,
+        "id last_id credential_id for_institution_id currency issues amount debt written_off",
+        "id",
+    ),
     _hashed(
         tables.clearing,
         "id credential_id for_institution_id currency scope earned_before starts_at reason",

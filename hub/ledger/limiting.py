@@ -79,7 +79,7 @@ def count(
             raise _exceeded(draft, movement.credential, limit, of, customer, amount)
         if amount and limit.period is not Period.BALANCE:
             key = _key(draft, limit, of, customer)
-            draft.limit_entries.append(LimitEntry(movement.id, len(draft.limit_entries), *key, amount))
+            _enter(draft, movement.id, key, amount)
 
 
 def give_back(draft: Draft, original: Original, movement: int, before: int, after: int) -> None:
@@ -89,7 +89,13 @@ def give_back(draft: Draft, original: Original, movement: int, before: int, afte
     for entry in draft.book.limit_entries.get(original.movement.id, ()):
         part = share(after, total, entry.amount) - share(before, total, entry.amount)
         if part:
-            draft.limit_entries.append(LimitEntry(movement, len(draft.limit_entries), *entry.key, -part))
+            _enter(draft, movement, entry.key, -part)
+
+
+def _enter(draft: Draft, movement: int, key: UseKey, amount: int) -> None:
+    """Count ``amount``; a movement's entries are numbered one after the other."""
+    place = sum(1 for entry in draft.limit_entries if entry.movement == movement)
+    draft.limit_entries.append(LimitEntry(movement, place, *key, amount))
 
 
 def _on(book: Book, act: Act, of: PointCurrency, customer: Customer, target: int | None = None) -> list[Limit]:

@@ -11,11 +11,12 @@ from hub.configuration import Configuration
 from hub.institutions import settlement_path
 from hub.ledger import commands, limit_rows, lot_rows, people, rows
 from hub.ledger.book import Book, Original
+from hub.ledger.cancellations import ISSUES_MAX
 from hub.ledger.decide import Known, Outcomes, recalled
 from hub.ledger.journal import JOURNAL_ID, Head
 from hub.ledger.memory import Memory
 from hub.ledger.needs import Needs
-from hub.ledger.records import Account, AccountKind, Customer, Leg, MovementKind, Phase, Position, Purpose
+from hub.ledger.records import Account, AccountKind, Customer, Leg, Mark, MovementKind, Phase, Position, Purpose
 from hub.ledger.rows import whole_numbers
 
 # LATERAL with LIMIT: one look into the key's index for each row wanted, whatever the planner thinks of the sizes.
@@ -28,10 +29,10 @@ CROSS JOIN LATERAL (
 ) o
 """
 
-# Customers with, if they have one, their account of the currency named beside them.
+# Customers with, if they have one, their account of the currency named beside them, and their marks.
 _PARTIES = f"""
 SELECT wanted.institution_id, wanted.reference, r.customer_id, a.id, a.kind, a.owner_id, a.currency,
-       a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending, a.aged, a.marks
+       a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending, a.aged, a.marks, m.marks
 FROM unnest($1::bigint[], $2::text[], $3::text[]) AS wanted (institution_id, reference, currency)
 CROSS JOIN LATERAL (
     SELECT customer_id FROM customer_reference
@@ -41,13 +42,20 @@ LEFT JOIN LATERAL (
     SELECT * FROM account
     WHERE journal_id = {JOURNAL_ID} AND owner_id = r.customer_id AND currency = wanted.currency AND kind = 1 LIMIT 1
 ) a ON true
+LEFT JOIN customer_mark m ON m.journal_id = {JOURNAL_ID} AND m.customer_id = r.customer_id
 """
 
 _ACCOUNT = """
 SELECT id, kind, owner_id, currency, debits_posted, credits_posted, debits_pending, credits_pending, aged, marks
 FROM account
 """
-_ACCOUNTS_OF = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND owner_id = ANY($1::text::bigint[])"
+# With the marks of customers as such, as rows of the kind 0.
+_ACCOUNTS_OF = f"""
+{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND owner_id = ANY($1::text::bigint[])
+UNION ALL
+SELECT 0, 0, customer_id, '', 0, 0, 0, 0, 0, marks FROM customer_mark
+WHERE journal_id = {JOURNAL_ID} AND customer_id = ANY($1::text::bigint[])
+"""
 _ACCOUNTS_BY_ID = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::text::bigint[])"
 
 _WINDOWS = f"SELECT * FROM settlement_window WHERE journal_id = {JOURNAL_ID} AND status <> 'SETTLED' ORDER BY number"
@@ -80,6 +88,10 @@ async def load(
         await _windows(connection, driver, book, needs)
     await _parties(driver, book, needs, memory)
     needs.owners.update(book.customers[name].id for name in needs.owners_named if name in book.customers)
+    if needs.whole:
+        await _restrictions(connection, book, needs)
+    if needs.records:
+        await _records(driver, book, needs)
     if needs.quotes or needs.quotes_of_rates:
         await _quotes(connection, book, needs)
     if needs.originals:
@@ -98,6 +110,7 @@ async def load(
     if needs.money:
         needs.institutions.add(configuration.operator.id)  # it takes the fees, and keeps rounding and the bank
         await _positions(driver, book, needs)
+    needs.owners.update(one.owner for one in book.accounts.values() if one.marks and one.marks & Mark.DEBT)
     if owners := needs.institutions | needs.owners:
         _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, whole_numbers(owners)))
     if more := await lot_rows.lots(connection, driver, book, needs):
@@ -121,6 +134,8 @@ async def _known(connection: AsyncConnection, driver: Any, needs: Needs, batch: 
             results.update(await people.bindings(connection, tables.binding.c.id.in_(subjects)))
         if needs.linking:
             results.update(await people.links(connection, tables.customer_link.c.link_id.in_(subjects)))
+        results.update(await rows.restrictions(connection, tables.restriction.c.id.in_(subjects)))
+        results.update(await rows.cancellations(connection, tables.cancellation.c.id.in_(subjects)))
         results.update({window: window for window in await rows.windows(connection, _window_ids(subjects))})
         if others := set(subjects) - results.keys():
             results.update(await rows.clearings(connection, tables.clearing.c.id.in_(others)))
@@ -152,8 +167,10 @@ async def _parties(driver: Any, book: Book, needs: Needs, memory: Memory) -> Non
     if not unknown:
         return
     for row in await driver.fetch(_PARTIES, *zip(*unknown, strict=True)):
-        home, reference, number, id, kind, owner, currency, *counters = row
+        home, reference, number, id, kind, owner, currency, *counters, marks = row
         customer = book.customers[home, reference] = Customer(number, home, reference)
+        if marks:
+            book.customer_marks[number] = marks
         if id is not None:
             book.accounts[kind, owner, currency] = Account(id, kind, owner, currency, *counters)
             memory.remember(customer, reference, currency, id)
@@ -165,8 +182,43 @@ def _take_accounts(book: Book, found: Any) -> None:
     accounts = book.accounts
     for row in found:
         key = (row[1], row[2], row[3])
-        if key not in accounts:
+        if not key[0]:
+            book.customer_marks[key[1]] = row[9]
+        elif key not in accounts:
             accounts[key] = Account(*row)
+
+
+async def _restrictions(connection: AsyncConnection, book: Book, needs: Needs) -> None:
+    """What stands of customers' restrictions, and all their accounts."""
+    owners = {book.customers[one].id for one in needs.whole if one in book.customers}
+    needs.owners.update(owners)
+    for made in (await rows.standing_restrictions(connection, owners)).values():
+        book.restrictions[made.customer.id, made.currency] = made
+
+
+_RECORDS = f"""
+SELECT wanted.currency, wanted.record, r.movement_id
+FROM unnest($1::text[], $2::text[]) AS wanted (currency, record)
+CROSS JOIN LATERAL (
+    SELECT movement_id FROM issue_record
+    WHERE journal_id = {JOURNAL_ID} AND currency = wanted.currency AND record = wanted.record
+    ORDER BY movement_id LIMIT {ISSUES_MAX + 1}
+) r
+"""
+
+
+async def _records(driver: Any, book: Book, needs: Needs) -> None:
+    """The issues of records that are to be cancelled."""
+    book.records = {key: [] for key in needs.records}
+    for currency, record, issue in await driver.fetch(_RECORDS, *zip(*needs.records, strict=True)):
+        book.records[currency, record].append(issue)
+        needs.originals.add(issue)
+    for party, currency, amount, record in needs.recorded:
+        if (currency, record) in needs.records:  # it may be taken back in this very batch
+            needs.spends.append((party, currency, amount))
+            home = book.configuration.institution_codes.get(party.institution, 0)
+            if (customer := book.customers.get((home, party.reference))) is not None:
+                needs.owners.add(customer.id)
 
 
 async def _windows(connection: AsyncConnection, driver: Any, book: Book, needs: Needs) -> None:
@@ -279,6 +331,8 @@ async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs
     for id, done in found.items():
         asked = done.subject if done.kind in _BY_SUBJECT else id
         if asked in needs.originals:
+            if needs.has_shortfall and done.target is not None:
+                needs.owners.add(done.target.id)
             conversion = converted.get(asked)
             if done.source is not None:
                 book.people[done.source.id] = done.source  # whose points may be over when they come back

@@ -25,13 +25,14 @@ from hub.ledger.records import (
     HoldAct,
     HoldKind,
     HoldStatus,
+    Mark,
     Movement,
     MovementKind,
     Phase,
     Piece,
 )
 from hub.ledger.rows import whole_numbers
-from hub.points import parse_positive
+from hub.points import COUNTER_MAX, parse_positive
 
 _COLUMNS = "account_id, expires_at, origin, earned_at, id, amount, held"
 
@@ -83,7 +84,13 @@ async def hold_acts(connection: AsyncConnection, done: dict[int, Movement]) -> d
     return {id: HoldAct(id, found[of]) for id, of in held.items() if of in found}
 
 
-_HOLD_KINDS = (MovementKind.HOLD, MovementKind.FREEZE, MovementKind.CAPTURE, MovementKind.RELEASE)
+_HOLD_KINDS = (
+    MovementKind.HOLD,
+    MovementKind.FREEZE,
+    MovementKind.CAPTURE,
+    MovementKind.RELEASE,
+    MovementKind.REMOVE,
+)
 
 
 async def holds(connection: AsyncConnection, book: Book, needs: Needs) -> None:
@@ -117,6 +124,8 @@ async def lots(connection: AsyncConnection, driver: Any, book: Book, needs: Need
         )
         mine = {(account.owner, account.currency) for account in spenders}
         book.holds.update((id, held) for id, held in over.items() if (held.customer.id, held.currency) in mine)
+    if needs.leaving:
+        await _leaving(connection, book, needs)
     if book.holds:
         for id, (pins, _) in (await pieces(connection, book.holds)).items():
             book.pins[id] = pins
@@ -149,6 +158,17 @@ async def _reach(driver: Any, book: Book, wanted: dict[int, int]) -> None:
                 beyond[account] = ends
         missing = {account: units for account, units in left.items() if units > 0 and seen[account] >= most}
         most *= _TIMES
+
+
+async def _leaving(connection: AsyncConnection, book: Book, needs: Needs) -> None:
+    """Everything of customers who leave: whatever is held or frozen of theirs, and the issuers of what they have."""
+    leaving = {book.customers[one].id for one in needs.leaving if one in book.customers}
+    hold = tables.hold
+    where = and_(hold.c.customer_id.in_(leaving), hold.c.status == HoldStatus.HELD.value)
+    book.holds.update(await rows.holds(connection, where))
+    for account in book.accounts.values():
+        if account.owner in leaving:
+            needs.issuer(account.currency)
 
 
 async def _lapsing(driver: Any, book: Book, needs: Needs) -> None:
@@ -203,10 +223,21 @@ def _spenders(book: Book, needs: Needs) -> dict[Account, int]:
         for leg in original.legs:
             if leg.credit.kind == AccountKind.CUSTOMER:
                 found[leg.credit] = found.get(leg.credit, 0) + leg.amount
+    for held in book.holds.values():
+        account = book.accounts.get((AccountKind.CUSTOMER, held.customer.id, held.currency))
+        if account is not None and held.shortfall:
+            found[account] = found.get(account, 0) + held.shortfall
     if needs.accounts:
         for account in book.accounts.values():
             if account.id in needs.accounts:
                 found[account] = max(found.get(account, 0), account.balance if account.id in needs.emptied else 0)
+    leaving = {book.customers[one].id for one in needs.leaving if one in book.customers}
+    for account in book.accounts.values():
+        if account.marks and account.marks & Mark.DEBT:
+            debt = book.accounts[AccountKind.DEBT, account.owner, account.currency]
+            found[account] = found.get(account, 0) - debt.balance
+        if leaving and account.owner in leaving and account.kind == AccountKind.CUSTOMER:
+            found[account] = COUNTER_MAX
     return found
 
 

@@ -13,6 +13,13 @@ _TIMELESS = frozenset(
         commands.EnrollCustomer,
         commands.HoldPoints,
         commands.ReleaseHold,
+        commands.FreezePoints,
+        commands.ResolveFreeze,
+        commands.FreezeAccount,
+        commands.UnfreezeAccount,
+        commands.CloseCustomer,
+        commands.WriteOffDebt,
+        commands.CancelRecord,
         commands.Lapse,
         commands.BindIdentifier,
         commands.UnbindIdentifier,
@@ -44,6 +51,11 @@ class Needs:
         self.clearings: set[int] = set()
         self.takers: set[tuple[int, str]] = set()  # to whom holds may be captured, by reference
         self.spends: list[tuple[commands.Party, str, str]] = []  # who spends how much of which currency
+        self.whole: set[tuple[int, str]] = set()  # customers with all their accounts and restrictions, by reference
+        self.leaving: set[tuple[int, str]] = set()  # of them, those who leave
+        self.records: set[tuple[str, str]] = set()  # currency and record, whose issues are reversed
+        self.recorded: list[tuple[commands.Party, str, str, str]] = []  # what is issued for a record
+        self.has_shortfall = False  # whether what is reversed may become a debt
         self.windows: set[int] = set()  # whose nets
         self.owners_named: set[tuple[int, str]] = set()  # customers that an identifier will name, by reference
         self.linked_named: set[tuple[int, str]] = set()  # customers whose links, by reference
@@ -69,6 +81,8 @@ class Needs:
             case commands.Issue():
                 self._party(command.to, command.currency)
                 self.issuer(command.currency)
+                if command.record is not None:
+                    self.recorded.append((command.to, command.currency, command.amount, command.record))
             case commands.Convert() | commands.RequestQuote():
                 self._spend(command.source, command.source_currency, command.amount)
                 self._party(command.target, command.target_currency)
@@ -79,18 +93,30 @@ class Needs:
                 self.money = True
                 if not self._is_transferable(command.source_currency) and command.source != command.target:
                     self._name(self.linked_named, command.source)
-            case commands.HoldPoints():
+            case commands.HoldPoints() | commands.FreezePoints():
                 self._spend(command.customer, command.currency, command.amount)
                 self.issuer(command.currency)
             case commands.CaptureHold():
                 self._id(self.holds, command.hold)
                 if command.target is not None:
-                    self._taker(command.target)
+                    self._whole(command.target, self.takers)
                 if command.merchant is not None:
                     self._institution(command.merchant)
                 self.money = True
             case commands.ReleaseHold():
                 self._id(self.holds, command.hold)
+            case commands.ResolveFreeze():
+                self._id(self.holds, command.freeze)
+            case commands.FreezeAccount() | commands.UnfreezeAccount() | commands.CloseCustomer():
+                self._whole(command.customer, self.whole)
+                if isinstance(command, commands.CloseCustomer):
+                    self._whole(command.customer, self.leaving)
+            case commands.WriteOffDebt():
+                self._party(command.customer, command.currency)
+                self.issuer(command.currency)
+            case commands.CancelRecord():
+                self.records.add((command.currency, command.record))
+                self.has_shortfall = True
             case commands.Lapse():
                 self.accounts.update(command.accounts)
             case commands.CancelClearing():
@@ -109,6 +135,7 @@ class Needs:
                 self.money = True
             case commands.Reverse():
                 self._id(self.originals, command.id)
+                self.has_shortfall = self.has_shortfall or command.shortfall is not commands.ReversalShortfall.REFUSE
                 self.money = True
             case commands.WithdrawRate():
                 if command.cancel_quotes:
@@ -160,11 +187,11 @@ class Needs:
         self._party(party, currency)
         self.spends.append((party, currency, amount))
 
-    def _taker(self, party: commands.Party) -> None:
+    def _whole(self, party: commands.Party, into: set[tuple[int, str]]) -> None:
         self._party(party, "")
         home = self.configuration.institution_codes.get(party.institution)
         if home is not None:
-            self.takers.add((home, party.reference))
+            into.add((home, party.reference))
 
     def _name(self, into: set[tuple[int, str]], party: commands.Party) -> None:
         home = self.configuration.institution_codes.get(party.institution)

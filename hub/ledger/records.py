@@ -45,6 +45,7 @@ class MovementKind(IntEnum):
     FREEZE = 12
     WRITE_OFF = 13
     CLEAR = 14
+    REMOVE = 15
 
 
 class Purpose(IntEnum):
@@ -67,11 +68,13 @@ class Phase(IntEnum):
 
 
 class Mark(IntFlag):
-    """What an account is marked with: whether it, or its customer, is frozen, and whether its customer owes points."""
+    """What an account is marked with: whether it, or its customer, is frozen, whether its customer owes points, and
+    whether its customer has left."""
 
     FROZEN = 1
     CUSTOMER_FROZEN = 2
     DEBT = 4
+    CLOSED = 8
 
 
 class Account:
@@ -358,6 +361,54 @@ class Clearing(msgspec.Struct, frozen=True, kw_only=True):
         """The status at ``at``."""
         waits = self.status is ClearingStatus.RUNNING and at < self.starts_at
         return ClearingStatus.SCHEDULED if waits else self.status
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """What a movement was to take from a customer and could not, in smallest units: ``debt`` is owed from then on,
+    ``written_off`` is given up."""
+
+    movement: int
+    debt: int
+    written_off: int
+
+
+class RestrictionKind(IntEnum):
+    """What was done to a customer's accounts as such."""
+
+    FREEZE = 1
+    UNFREEZE = 2
+    CLOSE = 3
+
+
+class Restriction(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the history of a customer's restrictions; ``currency`` is empty for all of the customer's accounts.
+
+    ``for_institution``: who has it so, and may end it.
+    """
+
+    id: int
+    kind: RestrictionKind
+    at: datetime
+    credential: int
+    for_institution: int
+    customer: Customer
+    currency: str
+
+
+class Cancellation(msgspec.Struct, frozen=True, kw_only=True):
+    """Issues that were reversed together, by the reversals after ``id`` and up to ``last``. ``amount``: the points that
+    these reversed, of which ``debt`` and ``written_off`` were not there any more."""
+
+    id: int
+    last: int
+    at: datetime
+    credential: int
+    for_institution: int
+    currency: str
+    issues: int
+    amount: int
+    debt: int
+    written_off: int
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,9 @@
 from hub.access import Credential, Right, require
 from hub.currencies import PointCurrency
 from hub.errors import (
+    CustomerClosed,
     Duplicate,
+    Forbidden,
     Frozen,
     InsufficientPoints,
     InvalidInput,
@@ -15,7 +17,7 @@ from hub.errors import (
 )
 from hub.institutions import Institution, Status, is_below
 from hub.ledger.book import Book, Draft
-from hub.ledger.commands import Party
+from hub.ledger.commands import KEY_MAX, Party
 from hub.ledger.records import Account, AccountKind, Customer, Mark
 from hub.money import UnknownMoney, minor_unit
 from hub.points import render
@@ -138,9 +140,51 @@ def unfrozen(account: Account) -> None:
 
     Raises:
         Frozen: it, or its customer, is frozen.
+        CustomerClosed: its customer has left.
     """
+    if account.marks & Mark.CLOSED:
+        raise CustomerClosed
     if account.marks & (Mark.FROZEN | Mark.CUSTOMER_FROZEN):
         raise Frozen(currency=account.currency)
+
+
+def guard(book: Book, actor: int, of: PointCurrency, home: int | None = None) -> int:
+    """Pass if the actor may protect points of ``of``: for their issuer, whose liability they are, or for ``home``.
+    Answers for whom it acts.
+
+    Raises:
+        Suspended: the actor's own institution is not active.
+        Unauthenticated, Forbidden: see ``hub.access.require``.
+    """
+    active(book, credential(book, actor).institution, closing=True)
+    try:
+        return allow(book, actor, Right.TRADE, of.issuer, exact=True)
+    except Forbidden:
+        if home is None:
+            raise
+        return allow(book, actor, Right.TRADE, home)
+
+
+def reason(text: str) -> str:
+    """A reason, for the record.
+
+    Raises:
+        InvalidInput: it is blank.
+    """
+    if not text.strip():
+        raise InvalidInput(reason="blank")
+    return text
+
+
+def record(text: str) -> str:
+    """What issues are made for, in their issuer's words.
+
+    Raises:
+        InvalidInput: it is blank, or too long to be found again.
+    """
+    if not text.strip() or len(text) > KEY_MAX:
+        raise InvalidInput(record=text[:60])
+    return text
 
 
 def fresh_reference(book: Book, party: Party, home: Institution) -> None:

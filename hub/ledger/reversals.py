@@ -3,6 +3,10 @@
 ``amount`` counts credited points. After r of T credited points are reversed in all, each leg of S units is reversed by
 ⌊S·r/T⌋ in all; every reversal posts the difference to what was reversed before, so the last one is exact. Money falls
 into the window open now. A reversal is final: it cannot be reversed.
+
+What an act's points repaid of a debt is owed again, in the same share; so a credit is taken back whole from who got it,
+whether or not a part of it went into a debt. Of an issue its issuer may take back what is there, and have the rest owed
+or written off.
 """
 
 import msgspec
@@ -13,16 +17,21 @@ from hub.errors import (
     ExceedsOriginal,
     Forbidden,
     InsufficientPoints,
+    InvalidInput,
     NotFound,
 )
 from hub.ledger import ageing, commands, lapse, limiting, lots, resolve
 from hub.ledger.book import Book, Draft, Original
+from hub.ledger.commands import ReversalShortfall
 from hub.ledger.records import (
+    Account,
     AccountKind,
     Conversion,
     ConversionStatus,
     Customer,
     Leg,
+    Mark,
+    Missing,
     Movement,
     MovementKind,
     Phase,
@@ -30,6 +39,8 @@ from hub.ledger.records import (
     Purpose,
 )
 from hub.points import parse_positive, render, share
+
+_PERSONAL = (AccountKind.CUSTOMER, AccountKind.DEBT)
 
 
 def reverse(book: Book, command: commands.Reverse) -> Draft:
@@ -40,14 +51,19 @@ def reverse(book: Book, command: commands.Reverse) -> Draft:
         NotFound: there is no such act, or not for the caller.
         AlreadyReversed, ExceedsOriginal: nothing, or less than asked, is left of it.
         InsufficientPoints: the points have been spent.
+        InvalidInput: only what an issuer issued can be taken back with a shortfall.
     """
     original = book.originals.get(command.id or 0)
     if original is None:
         raise NotFound
     acting = _allow(book, command.actor, original)
     done = original.movement
-    resolve.active(book, *_homes(original), closing=True)
     of = resolve.currency(book, done.currency)
+    if command.shortfall is not ReversalShortfall.REFUSE:
+        if done.kind is not MovementKind.ISSUE:
+            raise InvalidInput(shortfall=command.shortfall.value)
+        resolve.allow(book, command.actor, Right.TRADE, of.issuer, exact=True)
+    resolve.active(book, *_homes(original), closing=True)
     left = done.amount - original.reversed
     if left == 0:
         raise AlreadyReversed
@@ -55,6 +71,30 @@ def reverse(book: Book, command: commands.Reverse) -> Draft:
     if amount > left:
         raise ExceedsOriginal(left=render(left, of.scale), requested=render(amount, of.scale))
     draft = Draft(book)
+    draft.result = post(draft, command, original, command.id or 0, acting, amount, {})
+    resolve.within_caps(draft, command.actor)
+    if original.conversion is not None:
+        _convert_back(draft, original.conversion, original.reversed, original.reversed + amount)
+    return draft
+
+
+def post(
+    draft: Draft,
+    command: commands.Reverse | commands.CancelRecord,
+    original: Original,
+    subject: int,
+    acting: int,
+    amount: int,
+    free: dict[Account, int],
+) -> Movement:
+    """Post the opposite of the next ``amount`` of an act. ``free``: what is available of accounts that this draft has
+    taken from before; it is kept up to date.
+
+    Raises:
+        InsufficientPoints: the points have been spent, and the command does not say what becomes of what is missing.
+        Frozen, CustomerClosed: nothing may leave the account, unless the command says what becomes of what is missing.
+    """
+    book, done = draft.book, original.movement
     before, after = original.reversed, original.reversed + amount
     movement = Movement(
         id=draft.new_id(),
@@ -70,41 +110,66 @@ def reverse(book: Book, command: commands.Reverse) -> Draft:
         money=done.money,
         value=_part(done.value, before, after, done.amount),
         fee=_part(done.fee, before, after, done.amount),
-        subject=command.id,
+        subject=subject,
     )
-    for leg in original.legs:
-        if leg.phase is not Phase.POSTED:
-            continue
+    posted = [leg for leg in original.legs if leg.phase is Phase.POSTED]
+    owed: dict[Account, int] = {}
+    for leg in posted:
+        if leg.credit.kind == AccountKind.DEBT:
+            owed[leg.debit] = _part(leg.amount, before, after, done.amount) or 0
+            draft.owe(movement.id, leg.debit, leg.debit, owed[leg.debit])
+    for leg in posted:
         was, now = share(before, done.amount, leg.amount), share(after, done.amount, leg.amount)
         if leg.purpose is not Purpose.POINTS:
             draft.money(movement.id, leg.credit.owner, leg.debit.owner, leg.debit.currency, now - was, leg.purpose)
-            continue
-        if leg.credit.kind == AccountKind.CUSTOMER:
-            resolve.unfrozen(leg.credit)
-            if leg.credit.available < now - was:
-                raise _spent(book, command.actor, done, leg.credit.available, now - was, of.scale)
-        _post_back(draft, movement.id, leg, was, now)
+        elif leg.credit.kind == AccountKind.CUSTOMER:
+            _take_back(draft, command, movement, leg, was, now, owed.get(leg.credit, 0), free)
+        elif leg.credit.kind != AccountKind.DEBT:
+            _give_back(draft, movement.id, leg, was, now, ())
     draft.movements.append(movement)
-    for leg in original.legs:
-        if leg.taken and leg.phase is Phase.POSTED:
+    for leg in posted:
+        if leg.taken and leg.credit.kind != AccountKind.DEBT:
             lapse.expire(draft, leg.debit)
-    resolve.within_caps(draft, command.actor)
     limiting.give_back(draft, original, movement.id, before, after)
-    if original.conversion is not None:
-        _convert_back(draft, original.conversion, before, after)
     draft.memos.append((movement.id, command.reason))
-    draft.reversed = (command.id or 0, after)
-    draft.result = movement
-    return draft
+    draft.reversed[subject] = after
+    return movement
 
 
-def _post_back(draft: Draft, movement: int, leg: Leg, before: int, after: int) -> None:
-    """Units ``before`` to ``after`` of a leg of points, counted from its end: what was used last comes back first.
+def _take_back(
+    draft: Draft,
+    command: commands.Reverse | commands.CancelRecord,
+    movement: Movement,
+    leg: Leg,
+    before: int,
+    after: int,
+    owed: int,
+    free: dict[Account, int],
+) -> None:
+    """Units ``before`` to ``after`` of a credit, out of what is there and the ``owed`` that has just come back from a
+    debt."""
+    account, units = leg.credit, after - before
+    there = free.get(account, account.available)
+    if command.shortfall is ReversalShortfall.REFUSE:
+        resolve.unfrozen(account)
+        if there + owed < units:
+            raise _spent(draft.book, command.actor, movement, there + owed, units)
+    found = min(units, there + owed)
+    free[account] = there + owed - found
+    _give_back(
+        draft, movement.id, leg, before, before + found, _taken_back(draft, leg, before, after, found - owed, there)
+    )
+    if missing := units - found:
+        # Who has left owes nothing: nothing will ever come that could repay it.
+        is_owed = command.shortfall is ReversalShortfall.DEBT and not account.marks & Mark.CLOSED
+        draft.missing.append(Missing(movement.id, missing if is_owed else 0, 0 if is_owed else missing))
+        if is_owed:
+            draft.owe(movement.id, account, leg.debit, missing)
 
-    Points are taken from the lots into which they went as far as these hold them, and then like any others; they go
-    back to the lots out of which they came.
-    """
-    taken = _taken_back(draft, leg, before, after)
+
+def _give_back(draft: Draft, movement: int, leg: Leg, before: int, after: int, taken: tuple[Piece, ...]) -> None:
+    """Units ``before`` to ``after`` of a leg of points, counted from its end: what was used last comes back first, to
+    the lots out of which it came."""
     given = lots.middle(leg.taken, leg.amount, before, after, backwards=True)
     if given:
         of = draft.book.configuration.currency(leg.debit.currency)
@@ -112,13 +177,16 @@ def _post_back(draft: Draft, movement: int, leg: Leg, before: int, after: int) -
     draft.points(movement, leg.credit, leg.debit, after - before, taken, given)
 
 
-def _taken_back(draft: Draft, leg: Leg, before: int, after: int) -> tuple[Piece, ...]:
+def _taken_back(draft: Draft, leg: Leg, before: int, after: int, units: int, available: int) -> tuple[Piece, ...]:
+    """The pieces of ``units`` of a credit's units ``before`` to ``after``, out of an account with so many available:
+    from the lots into which they went as far as these hold them, and then like any others."""
     account = leg.credit
-    if account.kind != AccountKind.CUSTOMER or not (account.aged or draft.lots):
+    if not (account.aged or draft.lots):
         return ()
     mine = draft.lots_of(account)
     wanted = lots.middle(leg.given, leg.amount, before, after, backwards=True)
-    plain = after - before - lots.total(wanted)
+    wanted = lots.middle(wanted, max(units, lots.total(wanted)), 0, units, backwards=False)
+    plain = units - lots.total(wanted)
     pieces: list[Piece] = []
     lacking = 0
     for piece in wanted:
@@ -128,7 +196,7 @@ def _taken_back(draft: Draft, leg: Leg, before: int, after: int) -> tuple[Piece,
         if there:
             pieces.append(msgspec.structs.replace(piece, amount=there))
     # What had no lot comes out of what has none, as far as there is.
-    unaged = account.available - sum(lot.free for lot in mine.values()) - draft.book.lots_beyond.get(account.id, 0)
+    unaged = available - sum(lot.free for lot in mine.values()) - draft.book.lots_beyond.get(account.id, 0)
     lacking += max(0, plain - unaged)
     if lacking:
         left = {key: lot.copy() for key, lot in mine.items()}
@@ -138,10 +206,12 @@ def _taken_back(draft: Draft, leg: Leg, before: int, after: int) -> tuple[Piece,
     return lots.merged(pieces)
 
 
-def _spent(book: Book, actor: int, done: Movement, available: int, part: int, scale: int) -> InsufficientPoints:
+def _spent(book: Book, actor: int, reversal: Movement, available: int, part: int) -> InsufficientPoints:
     """What is left of the points, told only to who sees the customer's institution from within."""
+    scale = resolve.currency(book, reversal.currency).scale
     requested = render(part, scale)
-    if done.target is None or not resolve.sees(book, resolve.credential(book, actor), done.target.institution):
+    holder = reversal.source
+    if holder is None or not resolve.sees(book, resolve.credential(book, actor), holder.institution):
         return InsufficientPoints(requested=requested)
     return InsufficientPoints(available=render(available, scale), requested=requested)
 
@@ -175,7 +245,7 @@ def _homes(original: Original) -> set[int]:
     """The institutions whose customers, points or money the reversal touches."""
     owners = {party.institution for party in _parties(original)}
     for leg in original.legs:
-        owners.update(side.owner for side in (leg.debit, leg.credit) if side.kind != AccountKind.CUSTOMER)
+        owners.update(side.owner for side in (leg.debit, leg.credit) if side.kind not in _PERSONAL)
     return owners
 
 

@@ -15,6 +15,7 @@ from hub import tables
 from hub.configuration import Change, Configuration, decode, with_changes
 from hub.ledger.journal import JOURNAL_ID, batch_of
 from hub.ledger.records import (
+    Cancellation,
     Clearing,
     ClearingScope,
     ClearingStatus,
@@ -25,10 +26,13 @@ from hub.ledger.records import (
     Hold,
     HoldKind,
     HoldStatus,
+    Missing,
     Movement,
     MovementKind,
     Net,
     Quote,
+    Restriction,
+    RestrictionKind,
     Window,
     WindowStatus,
 )
@@ -137,6 +141,63 @@ async def holds(connection: AsyncConnection, where: ColumnElement[bool]) -> dict
             status=HoldStatus(row["status"]),
             captured=row["captured"],
             resolved_by=row["resolved_by"],
+        )
+        for row in found
+    }
+
+
+async def missing(connection: AsyncConnection, of: Collection[int]) -> dict[int, Missing]:
+    """What movements could not take, by movement."""
+    table = tables.missing
+    found = await connection.execute(select(table).where(table.c.journal_id == JOURNAL_ID, table.c.movement_id.in_(of)))
+    return {row.movement_id: Missing(row.movement_id, row.debt, row.written_off) for row in found}
+
+
+async def restrictions(connection: AsyncConnection, where: ColumnElement[bool]) -> dict[int, Restriction]:
+    """Restrictions that meet a condition on their table, in order."""
+    table = tables.restriction
+    found = (await connection.execute(_with_time(table).where(where).order_by(table.c.id))).mappings().all()
+    people = await customers(connection, {row["customer_id"] for row in found})
+    return {
+        row["id"]: Restriction(
+            id=row["id"],
+            kind=RestrictionKind(row["kind"]),
+            at=row["at"],
+            credential=row["credential_id"],
+            for_institution=row["for_institution_id"],
+            customer=people[row["customer_id"]],
+            currency=row["currency"],
+        )
+        for row in found
+    }
+
+
+async def standing_restrictions(connection: AsyncConnection, of: Collection[int]) -> dict[int, Restriction]:
+    """The last restriction of each customer, for each currency and for all together."""
+    table = tables.restriction
+    last = (
+        select(func.max(table.c.id))
+        .where(table.c.journal_id == JOURNAL_ID, table.c.customer_id == any_(literal(list(of), ARRAY(BigInteger))))
+        .group_by(table.c.customer_id, table.c.currency)
+    )
+    return await restrictions(connection, table.c.id.in_(last))
+
+
+async def cancellations(connection: AsyncConnection, where: ColumnElement[bool]) -> dict[int, Cancellation]:
+    """Cancellations that meet a condition on their table."""
+    found = (await connection.execute(_with_time(tables.cancellation).where(where))).mappings().all()
+    return {
+        row["id"]: Cancellation(
+            id=row["id"],
+            last=row["last_id"],
+            at=row["at"],
+            credential=row["credential_id"],
+            for_institution=row["for_institution_id"],
+            currency=row["currency"],
+            issues=row["issues"],
+            amount=row["amount"],
+            debt=row["debt"],
+            written_off=row["written_off"],
         )
         for row in found
     }

@@ -55,6 +55,7 @@ class Batch:
         self._lots: dict[LotKey, Lot] = {}
         self._holds: dict[int, Hold] = {}
         self._clearings: dict[int, Clearing] = {}
+        self._customer_marks: dict[int, int] = {}
         self._quotes: dict[int, Quote] = {}
         self._conversions: dict[int, Conversion] = {}
         self._windows: dict[int, Window] = {}
@@ -100,6 +101,10 @@ class Batch:
             self._clearings.update((made.id, made) for made in draft.clearings)
         if draft.memos:
             self.rows.setdefault("memo", []).extend(draft.memos)
+        if draft.marks or draft.missing or draft.restrictions or draft.cancellations:
+            self._restrictions(draft)
+        if draft.records:
+            self.rows.setdefault("issue_record", []).extend(draft.records)
         for key in draft.positions:
             self._positions[key] = self.book.positions[key]
         if draft.quotes or draft.conversions:
@@ -148,6 +153,19 @@ class Batch:
             self._limit_uses.add(entry.key)
         for clipped in draft.clippings:
             self._row("clipping", (clipped.movement, clipped.version, clipped.requested))
+
+    def _restrictions(self, draft: Draft) -> None:
+        for account in draft.marks:
+            self._accounts[account.id] = account
+        self._customer_marks.update(draft.customer_marks)
+        for made in draft.restrictions:
+            who = (made.id, int(made.kind), made.credential, made.for_institution)
+            self._row("restriction", (*who, made.customer.id, made.currency))
+        for one in draft.missing:
+            self._row("missing", (one.movement, one.debt, one.written_off))
+        for done in draft.cancellations:
+            who = (done.id, done.last, done.credential, done.for_institution)
+            self._row("cancellation", (*who, done.currency, done.issues, done.amount, done.debt, done.written_off))
 
     def _closings(self, draft: Draft) -> None:
         self._windows.update((window.id, window) for window in draft.windows)
@@ -238,6 +256,8 @@ class Batch:
             self._row("account counters", (account.id, *_counters(account)))
         for lot in self._lots.values():
             self._lot(lot)
+        for customer, marks in self._customer_marks.items():
+            self._row("customer_mark", (customer, marks))
         for held in self._holds.values():
             if batch_of(held.id) != book.batch:
                 self._row("hold end", (held.id, held.status.value, held.captured, held.resolved_by))
