@@ -8,15 +8,18 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.act_limits import LimitMutation, LimitQuery
 from schema.bindings import BindingMutation, BindingQuery
+from schema.cancellations import CancellationMutation
 from schema.clearings import ClearingMutation, ClearingQuery
 from schema.conversions import ConversionMutation, ConversionQuery
 from schema.credentials import CredentialMutation, CredentialQuery
 from schema.currencies import CurrencyMutation, CurrencyQuery
 from schema.customers import CustomerMutation, CustomerQuery
+from schema.debts import DebtMutation
+from schema.freezes import FreezeMutation, FreezeQuery
 from schema.holds import HoldMutation, HoldQuery
 from schema.hubs import HubQuery
 from schema.institutions import InstitutionMutation, InstitutionQuery
-from schema.issues import IssueMutation
+from schema.issues import IssueMutation, IssueQuery
 from schema.links import LinkMutation, LinkQuery
 from schema.movements import MovementQuery
 from schema.nodes import NodeQuery
@@ -25,6 +28,7 @@ from schema.proposals import RateMutation, RateQuery
 from schema.quotes import QuoteMutation, QuoteQuery
 from schema.redemptions import RedemptionMutation
 from schema.reports import ReportQuery
+from schema.restrictions import RestrictionMutation, RestrictionQuery
 from schema.reversals import ReversalMutation
 from schema.rows import Executor
 from schema.scalars import SCALARS
@@ -54,6 +58,9 @@ class Query(
     StatementQuery,
     NoticeQuery,
     ClearingQuery,
+    FreezeQuery,
+    RestrictionQuery,
+    IssueQuery,
     WindowQuery,
     ReportQuery,
 ):
@@ -77,10 +84,14 @@ class Mutation(
     TransferMutation,
     HoldMutation,
     ClearingMutation,
+    FreezeMutation,
+    RestrictionMutation,
+    DebtMutation,
     QuoteMutation,
     ConversionMutation,
     RedemptionMutation,
     ReversalMutation,
+    CancellationMutation,
     WindowMutation,
 ):
     pass

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from hub import holdings, lookups, names
+from hub import freezes, holdings, issues, lookups, names
 from hub.access import Credential
 from hub.configuration import Configuration
 from hub.errors import Fault, Unauthenticated
@@ -24,7 +24,7 @@ from hub.ledger.commands import Command
 from hub.ledger.decide import Outcome
 from hub.ledger.engine import Engine
 from hub.ledger.limit_rows import clippings
-from hub.ledger.records import Account, Binding, Conversion, Exposure, Movement, Net, Window
+from hub.ledger.records import Account, Binding, Conversion, Exposure, Missing, Movement, Net, Window
 from hub.limits import Clipping
 from hub.reading import Reader, Reading, sees
 from hub.settings import Settings
@@ -180,6 +180,9 @@ class Loaders:
         self.conversions = DataLoader(self._conversions, cache=False)
         self.windows = DataLoader(self._windows, cache=False)
         self.nets = DataLoader(self._nets, cache=False)
+        self.missing = DataLoader(self._missing, cache=False)
+        self.cleared = DataLoader(self._cleared, cache=False)
+        self.records = DataLoader(self._records, cache=False)
 
     async def _balances(self, keys: list[tuple[int, int]]) -> list[list[Holding]]:
         """By customer and institution."""
@@ -246,6 +249,24 @@ class Loaders:
         async with self._context.read() as reader:
             found = await lookups.nets(reader, set(keys))
             return [[one for one in found.get(key, []) if reader.sees(one[0].institution)] for key in keys]
+
+    async def _missing(self, keys: list[int]) -> list[Missing]:
+        """By movement that the caller sees."""
+        async with self._context.read() as reader:
+            found = await freezes.missing(reader, set(keys))
+        return [found.get(key) or Missing(key, 0, 0) for key in keys]
+
+    async def _cleared(self, keys: list[int]) -> list[list[Movement]]:
+        """By restriction that the caller sees."""
+        async with self._context.read() as reader:
+            found = await freezes.cleared(reader, set(keys))
+        return [found.get(key, []) for key in keys]
+
+    async def _records(self, keys: list[tuple[int, int]]) -> list[str | None]:
+        """By issue and issuer."""
+        async with self._context.read() as reader:
+            found = await issues.records(reader, {id for id, issuer in keys if reader.sees(issuer)})
+        return [found.get(id) for id, _ in keys]
 
 
 def homes_of(movement: Movement) -> list[int]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from hub import ids
+from hub import ids, issues
 from hub.configuration import Configuration
 from hub.currencies import PointCurrency
 from hub.ledger import commands, records
@@ -16,10 +16,11 @@ from schema.act_limits import Limit, is_visible, to_limit
 from schema.amounts import Points, to_points
 from schema.batches import submit_rows
 from schema.builders import built_by
+from schema.connection import Connection, connect, page
 from schema.context import Context, Info
 from schema.customers import Customer, to_customer
 from schema.fields import field, mutation
-from schema.inputs import KEY, CustomerInput, customer_input, party
+from schema.inputs import KEY, After, CustomerInput, First, customer_input, party
 from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
@@ -62,6 +63,10 @@ class Issue(Node):
     def customer(self) -> Customer:
         return to_customer(known(self.record.target))
 
+    @field("What they were issued for; null for whoever does not see the issuer from within.", name="record")
+    async def made_for(self, info: Info) -> str | None:
+        return await info.context.loaders.records.load((self.record.id, self.currency.issuer))
+
 
 IssuePointsResult = Annotated[
     Issue | Refused, strawberry.union("IssuePointsResult", description="What was issued, or why nothing was.")
@@ -81,6 +86,11 @@ class IssuePointsInput:
         default=None, description="The first instant at which they are gone. Default: by the currency's policy."
     )
     memo: str | None = strawberry.field(default=None, description="A note for the customer's statement.")
+    record: str | None = strawberry.field(
+        default=None,
+        description="What they are issued for, in your words, as an order's or a case's number; at most 200 "
+        "characters. It finds the issue again, and with others of the same record it is cancelled by it.",
+    )
 
 
 def issue_input(value: Mapping[str, Any]) -> IssuePointsInput:
@@ -93,10 +103,33 @@ def issue_input(value: Mapping[str, Any]) -> IssuePointsInput:
         earned_at=value.get("earnedAt"),
         expires_at=value.get("expiresAt"),
         memo=value.get("memo"),
+        record=value.get("record"),
     )
 
 
 built_by(IssuePointsInput, issue_input)
+
+
+@strawberry.type
+class IssueQuery:
+    @field("What was issued for a record, the oldest first, for those who see the currency's issuer.")
+    async def issues(
+        self,
+        info: Info,
+        currency: Annotated[str, strawberry.argument(description="The point currency's code.")],
+        record: Annotated[str, strawberry.argument(description="What the points were issued for.")],
+        first: First = 50,
+        after: After = None,
+    ) -> Connection[Issue]:
+        wanted = page(first, after, tuple[int])
+        found: list[records.Movement] = []
+        async with info.context.read() as reader:
+            configuration = reader.configuration
+            of = configuration.currency(currency)
+            if of is not None and reader.sees(of.issuer):
+                last = None if wanted.after is None else wanted.after[0]
+                found = await issues.issues(reader, of.code, record, last, wanted.rows)
+        return connect(found, wanted, lambda one: to_issue(configuration, one), lambda one: (one.id,))
 
 
 @strawberry.type
@@ -130,6 +163,7 @@ def issue_command(actor: int, input: IssuePointsInput) -> commands.Issue:
         earned_at=input.earned_at,
         expires_at=input.expires_at,
         memo=input.memo,
+        record=input.record,
     )
 
 

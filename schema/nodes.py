@@ -9,12 +9,14 @@ from hub import ids, lookups
 from hub.ledger.records import MovementKind
 from schema.act_limits import limit_by_id
 from schema.bindings import binding_by_id
+from schema.cancellations import cancellation_by_id
 from schema.clearings import clearing_by_id
 from schema.context import Context, Info
 from schema.conversions import conversion_by_id
 from schema.customers import to_customer
 from schema.directory import to_credential, to_currency, to_institution
 from schema.fields import field
+from schema.freezes import freeze_by_id
 from schema.holds import hold_by_id
 from schema.inputs import Id
 from schema.links import link_by_id
@@ -24,6 +26,7 @@ from schema.proposals import is_visible
 from schema.quotes import quote_by_id
 from schema.rates import to_rate
 from schema.reports import parse_report_id, report_of
+from schema.restrictions import restriction_by_id
 from schema.reversals import to_act
 from schema.windows import to_window, window_by_id
 
@@ -110,6 +113,10 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.REVERSAL: _act(MovementKind.REVERSE),
     ids.HOLD: hold_by_id,
     ids.CLEARING: clearing_by_id,
+    ids.FREEZE: freeze_by_id,
+    ids.RESTRICTION: restriction_by_id,
+    ids.WRITE_OFF: _act(MovementKind.WRITE_OFF),
+    ids.CANCELLATION: cancellation_by_id,
     ids.ENTRY: movement_by_id,
     ids.WINDOW: _window,
 }

@@ -8,10 +8,13 @@ import strawberry
 from hub import holdings, ids, lookups
 from hub.configuration import Configuration
 from hub.ledger import commands, records
+from hub.ledger.commands import ReversalShortfall
 from hub.ledger.records import MovementKind
+from hub.points import render
 from schema.amounts import Points, to_points
-from schema.context import Info
+from schema.context import Context, Info
 from schema.conversions import to_conversion
+from schema.debts import REFUSED_IF_SHORT, to_write_off
 from schema.fields import field, mutation
 from schema.holds import to_hold
 from schema.inputs import KEY, decimal
@@ -47,6 +50,20 @@ class Reversal(Node):
                 raise LookupError("a reversal of nothing")
             return to_act(reader.configuration, movement)
 
+    @field("What of it was not there any more, and is owed from then on.")
+    async def debt(self, info: Info) -> Decimal:
+        return self._shown((await info.context.loaders.missing.load(self.record.id)).debt, info.context)
+
+    @field("What of it was not there any more, and was given up.")
+    async def written_off(self, info: Info) -> Decimal:
+        return self._shown((await info.context.loaders.missing.load(self.record.id)).written_off, info.context)
+
+    def _shown(self, units: int, context: Context) -> Decimal:
+        configuration = context.configuration
+        return Decimal(
+            render(units, configuration.currencies[configuration.currency_codes[self.record.currency]].scale)
+        )
+
 
 ReversalResult = Annotated[
     Reversal | Refused, strawberry.union("ReversalResult", description="The reversal, or why there is none.")
@@ -64,6 +81,11 @@ class ReverseInput:
         description="How much, in the points that the act credited (a conversion's target points). Default: the rest.",
     )
     reason: str = strawberry.field(description="Why, for the record.")
+    shortfall: ReversalShortfall = strawberry.field(
+        default=REFUSED_IF_SHORT,
+        description="What becomes of points that are not there any more. Another than REFUSE only for an Issue, by a "
+        "trader of its currency's issuer, or by the operator.",
+    )
 
 
 @strawberry.type
@@ -82,6 +104,7 @@ class ReversalMutation:
             id=ids.number(input.id, ids.ISSUE, ids.TRANSFER, ids.REDEMPTION, ids.CONVERSION, ids.HOLD),
             amount=decimal(input.amount),
             reason=input.reason,
+            shortfall=input.shortfall,
         )
         outcome = await context.submit(command)
         if (no := refusal_of(outcome, context.incoming.language)) is not None:
@@ -113,6 +136,8 @@ def to_act(configuration: Configuration, movement: records.Movement) -> Node:
             return to_transfer(configuration, movement)
         case MovementKind.REDEEM:
             return to_redemption(configuration, movement)
+        case MovementKind.WRITE_OFF:
+            return to_write_off(configuration, movement)
         case MovementKind.REVERSE:
             return to_reversal(configuration, movement)
         case _:

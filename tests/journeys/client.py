@@ -53,6 +53,13 @@ ANSWERS = {
     "holdPoints": ("input", "HoldPointsInput!", "... on Hold { id status captured replayed }"),
     "captureHold": ("input", "CaptureHoldInput!", "... on Hold { id status captured replayed }"),
     "releaseHold": ("input", "ReleaseHoldInput!", "... on Hold { id status captured replayed }"),
+    "freezePoints": ("input", "FreezePointsInput!", "... on Freeze { id replayed frozen shortfall status }"),
+    "resolveFreeze": ("input", "ResolveFreezeInput!", "... on Freeze { id replayed removed debt status }"),
+    "freezeAccount": ("input", "FreezeAccountInput!", "... on Restriction { id replayed kind }"),
+    "unfreezeAccount": ("input", "FreezeAccountInput!", "... on Restriction { id replayed kind }"),
+    "closeCustomer": ("input", "CloseCustomerInput!", "... on Restriction { id replayed kind }"),
+    "writeOffDebt": ("input", "WriteOffDebtInput!", "... on DebtWriteOff { id replayed points { amount } }"),
+    "cancelRecord": ("input", "CancelRecordInput!", "... on RecordCancellation { id replayed issues debt }"),
     "reverse": ("input", "ReverseInput!", "... on Reversal { id replayed points { amount currency } }"),
     "clearPoints": ("input", "ClearPointsInput!", "... on PointsClearing { id status earnedBefore replayed }"),
     "closeSettlementWindow": (

@@ -50,6 +50,7 @@ class Victim:
         self.conversion = self._do("convert", self.converted)
         self.reversal = self._do("reverse", id=self.conversion, amount="1", reason="returned")
         self.quote = self._do("requestQuote", self.exchange("alice", "40"))
+        self._freezes()
         query = (
             "query($c: CustomerInput!, $a: String!) { movements(customer: $c, currency: $a) { edges { node { id } }}}"
         )
@@ -107,6 +108,19 @@ class Victim:
         )
         assert clerk.link("acceptCustomerLink", self.link)["status"] == "ACTIVE"
 
+    def _freezes(self) -> None:
+        """Something frozen, a restriction, and what was granted by mistake, cancelled and given up."""
+        self.freeze = self._do("freezePoints", currency=self.a, customer=self._party("alice"), amount="5", reason="r")
+        self.restriction = self._do("freezeAccount", currency=self.b, customer=self._party("bob"), reason="r")
+        dora = self._party("dora")
+        self._do("issuePoints", currency=self.a, to=dora, amount="8", record="R")
+        self.cancellation = self._do("cancelRecord", currency=self.a, record="R", reason="r")
+        self._do("issuePoints", currency=self.a, to=dora, amount="2", record="R")
+        gone = self._do("freezePoints", currency=self.a, customer=dora, amount="5", reason="r")
+        self._do("resolveFreeze", freezeId=gone, outcome="REMOVE", reason="r")  # 3 are owed
+        debt = {"customer": dora, "currency": self.a, "amount": "1", "reason": "r"}
+        self.write_off = self.network.operator.do("writeOffDebt", _keyed(**debt))["id"]
+
     def _do(self, mutation: str, value: dict[str, Any] | None = None, **fields: Any) -> str:
         value = fields if value is None else value
         if mutation not in ("requestQuote", "convert"):
@@ -145,7 +159,8 @@ class Victim:
           bindings(customer: {institution: $v, reference: "alice"}) { edges { node { id until } } }
           alices: customerLinks(customer: {institution: $v, reference: "alice"}) { edges { node { id status } } }
           bobs: customerLinks(customer: {institution: $v, reference: "bob"}) { edges { node { id status } } }
-          bob: customer(institution: $v, reference: "bob") { balances { currency { code } total available } }
+          bob: customer(institution: $v, reference: "bob") { balances { currency { code } total available frozen } }
+          dora: customer(institution: $v, reference: "dora") { balances { currency { code } total frozen debt } }
           a: pointCurrency(code: $a) { circulation { amount } }
           b: pointCurrency(code: $b) { circulation { amount } }
           rates(source: $a, target: $b) { edges { node { id status awaiting } } }
@@ -246,6 +261,10 @@ def _transfer(victim: Victim) -> dict[str, Any]:
         "to": {"institution": taker, "reference": "mallory"},
     }
     return _keyed(currency=victim.a, amount="5", **ends)
+
+
+def _accounts(victim: Victim) -> dict[str, Any]:
+    return _keyed(currency=victim.b, customer={"institution": victim.bank, "reference": "bob"}, reason="r")
 
 
 def _convert(victim: Victim) -> dict[str, Any]:
@@ -410,6 +429,34 @@ CASES: dict[str, Case] = {
         {"edges": [], "pageInfo": {"hasNextPage": False}},
         AS_OPERATOR,
         absent={"a": "NONE"},
+    ),
+    "Query.freeze": Case(
+        "query($id: ID!) { freeze(id: $id) { id frozen shortfall } }",
+        lambda victim: {"id": victim.freeze},
+        None,
+        AS_OPERATOR,
+        absent={"id": f"fz_{ABSENT}"},
+    ),
+    "Query.freezes": Case(
+        "query($c: CustomerInput!, $a: String) { freezes(customer: $c, currency: $a) { edges { node { id } } } }",
+        lambda victim: {"c": {"institution": victim.bank, "reference": "alice"}, "a": victim.a},
+        {"edges": []},
+        AS_OPERATOR,
+        absent={"reference": "nobody"},
+    ),
+    "Query.restrictions": Case(
+        "query($c: CustomerInput!) { restrictions(customer: $c) { edges { node { id kind } } } }",
+        lambda victim: {"c": {"institution": victim.bank, "reference": "bob"}},
+        {"edges": []},
+        AS_OPERATOR,
+        absent={"reference": "nobody"},
+    ),
+    "Query.issues": Case(
+        "query($a: String!, $r: String!) { issues(currency: $a, record: $r) { edges { node { id } } } }",
+        lambda victim: {"a": victim.a, "r": "R"},
+        {"edges": []},
+        AS_OPERATOR,
+        absent={"r": "nothing"},
     ),
     "Query.settlementWindow": Case(
         "query($w: ID!) { settlementWindow(id: $w) { id nets { institution { code } debit credit net } } }",
@@ -652,6 +699,45 @@ CASES: dict[str, Case] = {
         "FORBIDDEN",
         absent={"id": f"cl_{ABSENT}"},
     ),
+    "Mutation.freezePoints": _acts(
+        "freezePoints",
+        "FreezePointsInput!",
+        lambda victim: _keyed(
+            currency=victim.a, customer={"institution": victim.bank, "reference": "alice"}, amount="5", reason="r"
+        ),
+        absent={"reference": "nobody"},
+    ),
+    "Mutation.resolveFreeze": _acts(
+        "resolveFreeze",
+        "ResolveFreezeInput!",
+        lambda victim: _keyed(freezeId=victim.freeze, outcome="RELEASE", reason="r"),
+        "NOT_FOUND",
+        absent={"freezeId": f"fz_{ABSENT}"},
+    ),
+    "Mutation.freezeAccount": _acts("freezeAccount", "FreezeAccountInput!", _accounts, absent={"reference": "nobody"}),
+    "Mutation.unfreezeAccount": _acts(
+        "unfreezeAccount", "FreezeAccountInput!", _accounts, absent={"reference": "nobody"}
+    ),
+    "Mutation.closeCustomer": _acts(
+        "closeCustomer",
+        "CloseCustomerInput!",
+        lambda victim: _keyed(customer={"institution": victim.bank, "reference": "bob"}, reason="r"),
+        absent={"reference": "nobody"},
+    ),
+    "Mutation.writeOffDebt": _acts(
+        "writeOffDebt",
+        "WriteOffDebtInput!",
+        lambda victim: _keyed(
+            currency=victim.a, customer={"institution": victim.bank, "reference": "dora"}, reason="r"
+        ),
+        absent={"reference": "nobody"},
+    ),
+    "Mutation.cancelRecord": _acts(
+        "cancelRecord",
+        "CancelRecordInput!",
+        lambda victim: _keyed(currency=victim.a, record="R", shortfall="DEBT", reason="r"),
+        absent={"record": "nothing"},
+    ),
     "Mutation.closeSettlementWindow": _acts(
         "closeSettlementWindow",
         "CloseWindowInput!",
@@ -744,6 +830,10 @@ KINDS = {  # attribute: (prefix, whether it is open to all members)
     "movement": ("mv", False),
     "clearing": ("cl", False),
     "report": ("sr", False),
+    "freeze": ("fz", False),
+    "restriction": ("rs", False),
+    "write_off": ("wo", False),
+    "cancellation": ("cn", False),
 }
 NODE = """query($id: ID!) { node(id: $id) { id __typename
   ... on Customer { reference balances { total } } ... on SettlementWindow { nets { net } }
@@ -805,7 +895,7 @@ def test_guessed_identifiers_reveal_nothing(victim: Victim) -> None:
     near = [int(id.partition("_")[2], 16) for id in known]
     numbers = sorted({number + step for number in near for step in range(-2, 4)})
     found: set[str] = set()
-    for prefix in ("bd", "lk", "ck", "qt", "cv", "is", "tr", "rd", "rv", "mv", "rt", "cu"):
+    for prefix in ("bd", "lk", "ck", "qt", "cv", "is", "tr", "rd", "rv", "fz", "rs", "wo", "cn", "mv", "rt", "cu"):
         ids = [f"{prefix}_{number:x}" for number in numbers]
         if prefix == "mv":  # a line's number is its movement's with the leg and the side
             ids += [f"mv_{number << 5 | side:x}" for number in numbers for side in range(4)]

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
+revision = "0007"
 down_revision = "0006"
 
 
@@ -66,14 +66,3 @@ def upgrade() -> None:
             f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
             " FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting()"
         )
-    op.execute(
-        """
-        CREATE OR REPLACE FUNCTION refresh_statistics() RETURNS void
-        LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-        BEGIN
-            ANALYZE account, customer, customer_reference, outcome, movement, memo, leg, quote, conversion, bonus_use,
-                configuration_change, journal_entry, settlement_window, position, window_net, confirmation,
-                lot, lot_entry, hold, missing, restriction, customer_mark, issue_record, cancellation;
-        END $$
-        """
-    )
