@@ -12,7 +12,7 @@ from hub.ledger.records import AccountKind, Phase, Purpose
 Key = tuple[int, int, str]  # kind, owner, currency
 UNKNOWN: Key = (0, 0, "")
 
-_POINTS = frozenset({AccountKind.CUSTOMER, AccountKind.ISSUANCE, AccountKind.BREAKAGE})
+_POINTS = frozenset({AccountKind.CUSTOMER, AccountKind.ISSUANCE, AccountKind.BREAKAGE, AccountKind.DEBT})
 _CUSTOMER = int(AccountKind.CUSTOMER)
 _POSTED = int(Phase.POSTED)
 _SIGNS = {int(Phase.PENDING): 1, int(Phase.VOIDED): -1}  # what a leg does to what is pending

@@ -26,7 +26,8 @@ class Act:
     """``entries``: what its legs changed in lots, by the leg's number. ``configuration``: the one then in force.
 
     ``conversion``: that of a CONVERT. ``original``: what a REVERSE takes back, ``before`` of it having been reversed
-    earlier. ``hold``: the open one that it is about.
+    earlier. ``hold``: the open one that it is about. ``owing``: the numbers of the legs that touch a debt; ``missing``:
+    what could not be taken, owed and written off.
     """
 
     moved: Any
@@ -38,6 +39,8 @@ class Act:
     original: Original | None = None
     before: int = 0
     hold: Pinned | None = None
+    owing: frozenset[int] = frozenset()
+    missing: tuple[int, int] = (0, 0)
 
     @property
     def name(self) -> str:
@@ -50,8 +53,13 @@ class Act:
         amount: int = self.moved["amount"]
         return self.before + amount
 
+    @property
+    def plain(self) -> list[Any]:
+        """Its legs but those that touch a debt."""
+        return [leg for leg in self.legs if leg[1] not in self.owing] if self.owing else self.legs
+
     def taken(self) -> list[Piece]:
-        """What its posted legs took out of lots, in order."""
+        """What its posted legs took out of lots, in order; but not for debts."""
         return [_piece(entry, -entry[_AMOUNT]) for entry in self._entries() if entry[_AMOUNT] < 0]
 
     def given(self, n: int | None = None) -> list[Piece]:
@@ -65,7 +73,7 @@ class Act:
         return [_piece(entry, abs(entry[_HELD])) for entry in self._entries() if entry[1] in legs and entry[_HELD]]
 
     def _entries(self) -> Iterator[Any]:
-        for n in sorted(self.entries):
+        for n in sorted(self.entries.keys() - self.owing):
             yield from self.entries[n]
 
 

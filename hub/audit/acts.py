@@ -34,6 +34,9 @@ _NAMED_BY_MOVEMENT = frozenset(
         MovementKind.HOLD,
         MovementKind.CAPTURE,
         MovementKind.RELEASE,
+        MovementKind.FREEZE,
+        MovementKind.REMOVE,
+        MovementKind.WRITE_OFF,
     }
 )
 _BY_TIME = frozenset({MovementKind.RELEASE, MovementKind.EXPIRE})  # nobody asks the host for these
@@ -51,7 +54,7 @@ class Acts:
     def check(self, act: Act) -> None:
         """Compare one movement of points with its legs. Those that close and settle are the windows' business."""
         key, moved = self._accounts.key, act.moved
-        actual = [(key(leg[4]), key(leg[5]), leg[6], leg[3], leg[2]) for leg in act.legs]
+        actual = [(key(leg[4]), key(leg[5]), leg[6], leg[3], leg[2]) for leg in act.plain]
         kind = moved["kind"]
         if [leg[1] for leg in act.legs] != list(range(len(act.legs))):
             self._findings.add("ACT_LEGS", f"The legs of {act.name} are not numbered one after the other.")
@@ -65,7 +68,7 @@ class Acts:
             expected = None if of is None or posts is None else posts(act, of)
         if expected is None:
             self._findings.add("ACT", f"{act.name} is an act of something that there is not.")
-        elif actual != expected:
+        elif actual != [leg for leg in expected if leg[2]]:
             self._findings.add("ACT_LEGS", f"The legs of {act.name} are not what the act posts.")
 
     def _conversion(self, act: Act) -> list[Expected] | None:
@@ -131,17 +134,16 @@ class Acts:
                 if use in self.bonus_used:
                     self.bonus_used[use] -= _part(counted, before, after, total)
         key = self._accounts.key
-        expected = [
+        return [
             (
                 key(leg["credit_account_id"]),
                 key(leg["debit_account_id"]),
-                _part(leg["amount"], before, after, total),
+                _part(leg["amount"], before, after, total) - sum(act.missing),
                 leg["purpose"],
                 int(Phase.POSTED),
             )
             for leg in known.legs
         ]
-        return [leg for leg in expected if leg[2]]
 
     def finish(
         self, batch: Batch, windows: Container[int], people: Container[int], configuration: Configuration
@@ -160,14 +162,23 @@ class Acts:
                 add("OUTCOME", f"The outcome of key {row['key']!r} is neither a result nor a refusal.")
             if subject is not None:
                 results[subject] += 1
-        acts: set[int] = set()
-        acts.update(row["id"] for row in batch.rows.get("clearing", ()))
+        acts = {row["id"] for name in ("restriction", "cancellation", "clearing") for row in batch.rows.get(name, ())}
+        for id in acts:
+            if not results[id]:
+                add("ACT_OUTCOME", f"{id:x} is the outcome of no request.")
+        cancelled = {
+            moved["id"]: row["id"]
+            for row in batch.rows.get("cancellation", ())
+            for moved in batch.rows.get("movement", ())
+            if moved["kind"] == MovementKind.REVERSE and row["id"] < moved["id"] <= row["last_id"]
+        }
         for moved in batch.rows.get("movement", ()):
             if moved["kind"] in _BY_TIME and moved["credential_id"] == host_of(configuration):
                 continue
             if moved["kind"] == MovementKind.CLEAR:
                 continue  # nobody asked for it but whoever ordered the clearing; see the relations
             subject = moved["id"] if moved["kind"] in _NAMED_BY_MOVEMENT else moved["subject_id"]
+            subject = cancelled.get(moved["id"], subject)
             if subject not in windows:
                 acts.add(subject)
             if not results[subject]:
@@ -217,6 +228,17 @@ def _break(act: Act, of: PointCurrency) -> list[Expected]:
     return [_points(_giver(act), (_BREAKAGE, of.issuer, of.code), act.moved["amount"])]
 
 
+def _remove(act: Act, of: PointCurrency) -> list[Expected] | None:
+    if act.hold is None:
+        return None
+    voided = _points(_giver(act), _issuance(of), act.hold.row["amount"], Phase.VOIDED)
+    return [voided, _points(_giver(act), _issuance(of), act.moved["amount"])]
+
+
+def _nothing(_act: Act, _of: PointCurrency) -> list[Expected]:
+    return []
+
+
 # What each kind of act posts, but those of a conversion or reversal; None: it is about something that there is not.
 _POSTS: dict[int, Callable[[Act, PointCurrency], list[Expected] | None]] = {
     MovementKind.ISSUE: _issue,
@@ -226,7 +248,10 @@ _POSTS: dict[int, Callable[[Act, PointCurrency], list[Expected] | None]] = {
     MovementKind.CAPTURE: _capture,
     MovementKind.RELEASE: _release,
     MovementKind.EXPIRE: _break,
+    MovementKind.FREEZE: _hold,
+    MovementKind.REMOVE: _remove,
     MovementKind.CLEAR: _break,
+    MovementKind.WRITE_OFF: _nothing,
 }
 
 

@@ -13,10 +13,12 @@ from hub.audit.act import Act, Pinned, sums
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
 from hub.currencies import HeldExpiry
+from hub.expiry import NEVER
 from hub.ledger.lots import total
 from hub.ledger.records import HoldKind, MovementKind, Phase
 
-_MAKES = {MovementKind.HOLD: HoldKind.HOLD}
+_MAKES = {MovementKind.HOLD: HoldKind.HOLD, MovementKind.FREEZE: HoldKind.FREEZE}
+_ENDS = frozenset({MovementKind.CAPTURE, MovementKind.RELEASE, MovementKind.REMOVE})
 _STATED = (
     ("credential_id", "credential_id"),
     ("for_institution_id", "for_institution_id"),
@@ -43,7 +45,7 @@ class Holds:
         kind = act.moved["kind"]
         if kind in _MAKES:
             self._make(act, _MAKES[kind])
-        elif kind in (MovementKind.CAPTURE, MovementKind.RELEASE):
+        elif kind in _ENDS:
             self._resolve(act)
 
     def finish(self) -> None:
@@ -70,6 +72,8 @@ class Holds:
             latest = act.at + timedelta(days=of.policy.hold_days_max)
             if row["shortfall"] or not act.at < row["expires_at"] <= latest:
                 self._findings.add("HOLD_TERM", f"{act.name} holds points longer than the policy then in force lets.")
+        if kind is HoldKind.FREEZE and row["expires_at"] != NEVER:
+            self._findings.add("HOLD_TERM", f"{act.name} freezes points for a time.")
         account = act.legs[0][4] if act.legs else 0
         self.open[moved["id"]] = Pinned(row, account, act.pinned(Phase.PENDING))
 
@@ -84,13 +88,20 @@ class Holds:
             add("HOLD", f"{act.name} is of another customer's points than its hold.")
         if sums(act.pinned(Phase.VOIDED)) != sums(held.pins):
             add("HOLD_PINS", f"{act.name} frees other points than its hold pins.")
-        if moved["kind"] == MovementKind.CAPTURE:
+        if moved["kind"] == MovementKind.REMOVE:
+            if row["kind"] != HoldKind.FREEZE:
+                add("HOLD", f"{act.name} removes points that were not frozen.")
+            if sums(held.pins) - sums(act.taken()):
+                add("HOLD_PINS", f"{act.name} takes other points than its freeze pins.")
+        elif moved["kind"] == MovementKind.CAPTURE:
             self._capture(act, held)
         else:
             self._release(act, held)
 
     def _capture(self, act: Act, held: Pinned) -> None:
         moved, row, taken = act.moved, held.row, act.taken()
+        if row["kind"] != HoldKind.HOLD:
+            self._findings.add("HOLD", f"{act.name} captures points that are frozen.")
         plain = row["amount"] - total(held.pins)
         if sums(taken) - sums(held.pins) or moved["amount"] - total(taken) > plain:
             self._findings.add("HOLD_PINS", f"{act.name} takes other points than its hold pins.")

@@ -109,17 +109,17 @@ def _returned(act: Act, at: datetime) -> bool:
     known = act.original
     if known is None or not known.movement["amount"]:
         return True  # which is a finding of its own
-    whole, n = known.movement["amount"], 0
+    whole, numbers = known.movement["amount"], iter([leg[1] for leg in act.plain])
     for leg in known.legs:
         before, after = share(act.before, whole, leg["amount"]), share(act.after, whole, leg["amount"])
         if before == after:
             continue
+        n = next(numbers, -1)
         if leg["purpose"] == Purpose.POINTS:
             pieces = _between(known.taken.get(leg["n"], []), leg["amount"], before, after)
             of = act.configuration.currency(leg["currency"] or "")
             if +sums(act.given(n)) != +sums(_graced(pieces, of, at)):
                 return False
-        n += 1
     return True
 
 
@@ -160,5 +160,7 @@ _RULES: dict[int, Callable[[Act, datetime], bool]] = {
     MovementKind.CAPTURE: _kept,
     MovementKind.RELEASE: _nothing,
     MovementKind.EXPIRE: _expired,
+    MovementKind.FREEZE: _nothing,
+    MovementKind.REMOVE: _nothing,
     MovementKind.CLEAR: _nothing,
 }

@@ -25,9 +25,18 @@ _SIGNS = {
     (int(Phase.VOIDED), True): (0, -1),
 }
 # These use what ends first, and what has no lot last; others use what was pinned or given before.
-_IN_ORDER = frozenset({MovementKind.TRANSFER, MovementKind.REDEEM, MovementKind.CONVERT, MovementKind.HOLD})
-# These may use points that are over; what a capture may is the holds' business.
-_OVER_TOO = frozenset({MovementKind.EXPIRE, MovementKind.CAPTURE})
+_IN_ORDER = frozenset(
+    {
+        MovementKind.TRANSFER,
+        MovementKind.REDEEM,
+        MovementKind.CONVERT,
+        MovementKind.HOLD,
+        MovementKind.FREEZE,
+        MovementKind.CLEAR,
+    }
+)
+# These may use points that are over; what a capture may is the holds' business, and frozen points wait for a decision.
+_OVER_TOO = frozenset({MovementKind.EXPIRE, MovementKind.CAPTURE, MovementKind.REMOVE})
 
 
 class Lot:

@@ -9,7 +9,7 @@ from hub import ids
 from hub.audit.entries import Batch
 from hub.db import driver_of
 from hub.ledger.journal import JOURNAL_ID
-from hub.ledger.records import MovementKind, Phase, Piece
+from hub.ledger.records import AccountKind, MovementKind, Phase, Piece
 
 _BY_ID = frozenset({MovementKind.ISSUE, MovementKind.TRANSFER, MovementKind.REDEEM})
 _BY_SUBJECT = frozenset({MovementKind.CONVERT, MovementKind.CAPTURE})  # named by their conversion, or their hold
@@ -27,8 +27,9 @@ SELECT * FROM movement
 WHERE journal_id = {JOURNAL_ID} AND subject_id = ANY($1::bigint[]) AND kind IN ({_listed(_BY_SUBJECT)})
 """
 _LEGS = f"""
-SELECT l.movement_id, l.n, l.purpose, l.debit_account_id, l.credit_account_id, l.amount, a.currency
+SELECT l.movement_id, l.n, l.purpose, l.debit_account_id, l.credit_account_id, l.amount, a.currency, b.kind
 FROM leg l LEFT JOIN account a ON a.journal_id = l.journal_id AND a.id = l.debit_account_id
+LEFT JOIN account b ON b.journal_id = l.journal_id AND b.id = l.credit_account_id
 WHERE l.journal_id = {JOURNAL_ID} AND l.movement_id = ANY($1::bigint[]) AND l.phase = {int(Phase.POSTED)}
 ORDER BY l.movement_id, l.n
 """
@@ -49,11 +50,12 @@ WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[])
 
 @dataclass(slots=True)
 class Original:
-    """An act with its posted legs. ``taken``: the lots that each leg came out of, by its number, in order of use;
-    ``reversed``: what reversals took back so far."""
+    """An act with its posted legs, those that ``repaid`` a debt apart. ``taken``: the lots that each leg came out of,
+    by its number, in order of use; ``reversed``: what reversals took back so far."""
 
     movement: Any
     legs: list[Any] = field(default_factory=list)
+    repaid: list[Any] = field(default_factory=list)
     taken: dict[int, list[Piece]] = field(default_factory=dict)
     conversion: Any = None
     reversed: int = 0
@@ -67,7 +69,8 @@ async def originals(connection: AsyncConnection, batch: Batch) -> dict[int, Orig
     driver = await driver_of(connection)
     by_movement = {row["id"]: Original(row) for row in await driver.fetch(_MOVEMENTS, subjects)}
     for leg in await driver.fetch(_LEGS, list(by_movement)):
-        by_movement[leg["movement_id"]].legs.append(leg)
+        known = by_movement[leg["movement_id"]]
+        (known.repaid if leg["kind"] == AccountKind.DEBT else known.legs).append(leg)
     for movement, n, expires_at, earned_at, origin, amount in await driver.fetch(_TAKEN, list(by_movement)):
         by_movement[movement].taken.setdefault(n, []).append(Piece(expires_at, earned_at, origin, -amount))
     found = {

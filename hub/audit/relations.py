@@ -23,17 +23,19 @@ class _Relation:
     institutions: bool = False
 
 
+_PERSONAL = f"{int(AccountKind.CUSTOMER)}, {int(AccountKind.DEBT)}"
+_ENDS = f"{int(MovementKind.CAPTURE)}, {int(MovementKind.REMOVE)}"  # a removal may take more than was frozen
 _RELATIONS = (
     _Relation(
         "ACCOUNT_OWNER",
         "Account {} belongs to a customer that there is not.",
-        f"""SELECT a.id FROM account a WHERE a.journal_id = {JOURNAL_ID} AND a.kind = {int(AccountKind.CUSTOMER)}
+        f"""SELECT a.id FROM account a WHERE a.journal_id = {JOURNAL_ID} AND a.kind IN ({_PERSONAL})
         AND NOT EXISTS (SELECT FROM customer c WHERE c.journal_id = {JOURNAL_ID} AND c.id = a.owner_id)""",
     ),
     _Relation(
         "ACCOUNT_OWNER",
         "Account {} belongs to an institution that there is not.",
-        f"""SELECT id FROM account WHERE journal_id = {JOURNAL_ID} AND kind <> {int(AccountKind.CUSTOMER)}
+        f"""SELECT id FROM account WHERE journal_id = {JOURNAL_ID} AND kind NOT IN ({_PERSONAL})
         AND owner_id <> ALL ($1::bigint[])""",
         institutions=True,
     ),
@@ -56,7 +58,8 @@ _RELATIONS = (
         f"""SELECT o.movement_id FROM memo o WHERE o.journal_id = {JOURNAL_ID}
         AND NOT EXISTS (SELECT FROM movement m WHERE m.journal_id = {JOURNAL_ID} AND m.id = o.movement_id)
         AND NOT EXISTS (SELECT FROM binding b WHERE b.journal_id = {JOURNAL_ID} AND b.id = o.movement_id)
-        AND NOT EXISTS (SELECT FROM customer_link l WHERE l.journal_id = {JOURNAL_ID} AND l.id = o.movement_id)""",
+        AND NOT EXISTS (SELECT FROM customer_link l WHERE l.journal_id = {JOURNAL_ID} AND l.id = o.movement_id)
+        AND NOT EXISTS (SELECT FROM restriction r WHERE r.journal_id = {JOURNAL_ID} AND r.id = o.movement_id)""",
     ),
     _Relation(
         "BINDING",
@@ -94,6 +97,20 @@ _RELATIONS = (
             OR b.institution_id IS DISTINCT FROM l.b_institution_id)""",
     ),
     _Relation(
+        "ISSUE_RECORD",
+        "There is a record of issue {}, which there is not.",
+        f"""SELECT o.movement_id FROM issue_record o
+        LEFT JOIN movement m ON m.journal_id = o.journal_id AND m.id = o.movement_id
+        WHERE o.journal_id = {JOURNAL_ID}
+            AND (m.kind, m.currency) IS DISTINCT FROM ({int(MovementKind.ISSUE)}::smallint, o.currency)""",
+    ),
+    _Relation(
+        "RESTRICTION",
+        "Restriction {} is of a customer that there is not.",
+        f"""SELECT o.id FROM restriction o WHERE o.journal_id = {JOURNAL_ID}
+        AND NOT EXISTS (SELECT FROM customer c WHERE c.journal_id = {JOURNAL_ID} AND c.id = o.customer_id)""",
+    ),
+    _Relation(
         "NET",
         "There is a net of window {}, which there is not or which is open.",
         f"""SELECT n.window_id FROM window_net n
@@ -105,15 +122,15 @@ _RELATIONS = (
         "Hold {} does not stand as its movements say.",
         f"""SELECT h.id FROM hold h
         LEFT JOIN movement m ON m.journal_id = h.journal_id AND m.subject_id = h.id
-            AND m.kind IN ({int(MovementKind.CAPTURE)}, {int(MovementKind.RELEASE)})
+            AND m.kind IN ({_ENDS}, {int(MovementKind.RELEASE)})
         LEFT JOIN journal_entry e ON e.journal_id = m.journal_id AND e.batch = m.id >> {ids.PLACES_BITS}
         WHERE h.journal_id = {JOURNAL_ID} AND (h.status, h.captured, h.resolved_by) IS DISTINCT FROM (
             CASE WHEN m.id IS NULL THEN '{HoldStatus.HELD}'
-                WHEN m.kind = {int(MovementKind.CAPTURE)} THEN '{HoldStatus.CAPTURED}'
+                WHEN m.kind IN ({_ENDS}) THEN '{HoldStatus.CAPTURED}'
                 WHEN e.at >= h.expires_at THEN '{HoldStatus.EXPIRED}'
                 ELSE '{HoldStatus.RELEASED}'
             END,
-            CASE WHEN m.kind = {int(MovementKind.CAPTURE)} THEN m.amount ELSE 0 END,
+            CASE WHEN m.kind IN ({_ENDS}) THEN least(m.amount, h.amount) ELSE 0 END,
             m.id
         )""",
     ),
@@ -123,7 +140,9 @@ _RELATIONS = (
         f"""SELECT m.id FROM movement m
         LEFT JOIN clearing c ON c.journal_id = m.journal_id AND c.id = m.subject_id
         LEFT JOIN journal_entry e ON e.journal_id = m.journal_id AND e.batch = m.id >> {ids.PLACES_BITS}
-        WHERE m.journal_id = {JOURNAL_ID} AND m.kind = {int(MovementKind.CLEAR)} AND (
+        WHERE m.journal_id = {JOURNAL_ID} AND m.kind = {int(MovementKind.CLEAR)}
+        AND NOT EXISTS (SELECT FROM restriction r WHERE r.journal_id = {JOURNAL_ID} AND r.id = m.subject_id)
+        AND (
             c.currency IS DISTINCT FROM m.currency OR c.for_institution_id IS DISTINCT FROM m.for_institution_id
             OR c.starts_at > e.at OR c.ended_at < e.at OR c.id >= m.id
         )""",

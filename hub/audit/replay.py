@@ -15,6 +15,7 @@ from hub.audit import lives
 from hub.audit.accounts import Accounts
 from hub.audit.act import Act
 from hub.audit.acts import Acts
+from hub.audit.debts import Debts
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
 from hub.audit.holds import Holds
@@ -23,6 +24,7 @@ from hub.audit.lots import Lots
 from hub.audit.originals import Original, is_reversal, originals
 from hub.audit.people import People
 from hub.audit.positions import Positions
+from hub.audit.restrictions import Restrictions
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
 from hub.institutions import Institution
 from hub.ledger.records import MovementKind
@@ -43,6 +45,8 @@ class Replay:
         self.limits = Limits(findings, self.accounts)
         self.positions = Positions(findings, self.accounts)
         self.people = People(findings)
+        self.debts = Debts(findings, self.accounts)
+        self.restrictions = Restrictions(findings, self.accounts)
         self._changes: list[Noun] = []
         self._conversions: dict[int, Any] = {}
         self._originals: dict[int, Original] = {}
@@ -56,13 +60,16 @@ class Replay:
         self._originals = await originals(connection, batch)
         await self.limits.begin(connection, batch, self.configuration, self._originals)
         self.holds.begin(batch)
+        self.debts.begin(batch)
         self._entries = {}
         for entry in rows.get("lot_entry", ()):
             self._entries.setdefault(entry[0], {}).setdefault(entry[1], []).append(entry)
         legs = self._post(batch)
         changes, windows = rows.get("configuration_change", []), rows.get("settlement_window", [])
         events: list[tuple[int, _Take, Any]] = [(row["id"], self._act, row) for row in rows.get("movement", ())]
-        if changes or windows:
+        restrictions = rows.get("restriction", [])
+        if changes or windows or restrictions:
+            events += [(row["id"], self._restrict, row) for row in restrictions]
             events += [(row["version"], self._change, row) for row in changes]
             events += [(row["id"], self._window, row) for row in windows]
             events.sort(key=lambda event: event[0])
@@ -76,6 +83,7 @@ class Replay:
         self.people.take(batch)
         self.acts.finish(batch, self.positions.windows, self.people.subjects, self.configuration)
         self.holds.finish()
+        self.debts.finish(batch)
         self.positions.finish(batch)
         self.limits.finish()
 
@@ -111,6 +119,9 @@ class Replay:
                 self.positions.forget_paths()
             self._changes = []
 
+    def _restrict(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
+        self.restrictions.take(row)
+
     def _window(self, row: Any, _legs: list[Any], batch: Batch) -> None:
         self._configure()
         self.positions.open(row, batch, self.configuration)
@@ -129,14 +140,17 @@ class Replay:
                 lives.check(act, self._findings)
                 self.holds.check(act)
                 self.limits.check(act)
+                self.debts.check(act)
+                self.restrictions.check(act)
                 if len(legs) > 1:  # money comes with points
                     self.positions.act(moved, legs, self.configuration)
 
     def _whole(self, moved: Any, legs: list[Any], batch: Batch) -> Act:
         """A movement with all rows that belong to it."""
         subject, entries = moved["subject_id"], self._entries.get(moved["id"], {})
+        owing = self.debts.touching(legs)
         if subject is None:
-            return Act(moved, legs, entries, batch.at, self.configuration)
+            return Act(moved, legs, entries, batch.at, self.configuration, owing=owing)
         original, before = self._originals.get(subject) if is_reversal(moved) else None, 0
         if original is not None:
             before = original.reversed
@@ -151,4 +165,6 @@ class Replay:
             original,
             before,
             self.holds.open.get(subject),
+            owing,
+            self.debts.missing(moved["id"]),
         )

@@ -37,6 +37,7 @@ async def compare(connection: AsyncConnection, replay: Replay, findings: Finding
     driver = await driver_of(connection)
     await _accounts(driver, replay, findings, progress)
     await _lots(driver, replay, findings)
+    await replay.restrictions.compare(driver, replay.debts)
     await _positions(driver, replay, findings)
     await _bonus_uses(driver, replay, findings)
     await _limit_uses(driver, replay, findings)
