@@ -1,11 +1,14 @@
 """Cancellations: every issue that was made for one record, reversed in one act. Pure."""
 
-from hub.errors import AlreadyReversed, InvalidInput, NotFound
+from hub import ids
+from hub.errors import AlreadyReversed, InvalidInput, NotFound, Unexpected
 from hub.ledger import commands, resolve, reversals
 from hub.ledger.book import Book, Draft
 from hub.ledger.records import Account, Cancellation
 
 ISSUES_MAX = 1_000
+_IDS_MAX = 4  # that one reversal takes: its own, an account of a debt, lots
+IDS_KEPT = ids.PLACES // 4  # of a batch, for its other commands
 
 
 def cancel(book: Book, command: commands.CancelRecord) -> Draft:
@@ -16,6 +19,7 @@ def cancel(book: Book, command: commands.CancelRecord) -> Draft:
         InvalidInput: more was issued for it than is reversed at once.
         AlreadyReversed: nothing is left of it.
         InsufficientPoints, Frozen, CustomerClosed: see ``reversals.post``.
+        Unexpected: the batch has not enough identifiers left for it; another batch will have.
     """
     of = resolve.currency(book, command.currency)
     acting = resolve.guard(book, command.actor, of)
@@ -25,6 +29,8 @@ def cancel(book: Book, command: commands.CancelRecord) -> Draft:
         raise NotFound(record=command.record)
     if len(found) > ISSUES_MAX:
         raise InvalidInput(record=command.record, maximum=ISSUES_MAX)
+    if book.next_id + _IDS_MAX * len(found) > ids.first_of(book.batch + 1) - IDS_KEPT:
+        raise Unexpected
     draft = Draft(book)
     id = draft.new_id()
     free: dict[Account, int] = {}

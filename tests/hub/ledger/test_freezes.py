@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from hub import ids
 from hub.access import Role
 from hub.currencies import ExpiryKind, Shortfall
 from hub.errors import (
@@ -19,9 +20,10 @@ from hub.errors import (
     InvalidInput,
     NotFound,
     PointsUnresolved,
+    Unexpected,
 )
 from hub.holdings import holdings
-from hub.ledger import commands
+from hub.ledger import cancellations, commands
 from hub.ledger.commands import FreezeOutcome, Party, ReversalShortfall
 from hub.ledger.records import Hold, RestrictionKind
 from tests.conftest import Hub
@@ -535,3 +537,67 @@ async def test_an_account_that_is_opened_for_who_has_left_takes_nothing(bank: Ba
     await bank.close("x", bank.traders["BANK"])
     with pytest.raises(CustomerClosed):
         await bank.issue("x", 1, "BP")
+
+
+async def test_cancellations_leave_identifiers_to_the_other_commands_of_a_batch(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bank.issue("x", 5, record="R")
+    cancel = bank.command(commands.CancelRecord, currency="PLAIN", record="R", shortfall=DEBT, reason="r")
+    with monkeypatch.context() as full:
+        full.setattr(cancellations, "IDS_KEPT", ids.PLACES)
+        with pytest.raises(Unexpected):
+            await bank.hub.do(cancel)
+    assert (await bank.hub.do(cancel)).issues == 1  # nothing was kept under the key
+
+
+async def test_a_batch_sees_what_it_has_frozen_and_what_is_owed_in_it(bank: Bank) -> None:
+    who: dict[str, Any] = {"customer": Party("BANK", "x"), "reason": "r"}
+    give: dict[str, Any] = {"source": Party("BANK", "x"), "target": Party("BANK", "y"), "amount": "1", "memo": None}
+    await bank.issue("x", 2)
+    freeze = await bank.freeze("x", 9)
+    answers: list[Any] = await bank.hub.batch(
+        [
+            bank.command(commands.ResolveFreeze, freeze=freeze.id, outcome=FreezeOutcome.REMOVE, reason="r"),
+            bank.issuing("x", 3),
+            bank.command(commands.FreezeAccount, currency=None, **who),
+            bank.issuing("x", 5),
+            bank.issuing("x", 8, "BP"),
+            bank.command(commands.Transfer, currency="BP", **give),
+            bank.command(commands.UnfreezeAccount, currency=None, **who),
+            bank.command(commands.Transfer, currency="BP", **give),
+            bank.command(commands.Transfer, currency="PLAIN", **give),
+        ]
+    )
+    refusals = [None if one.refusal is None else one.refusal.code for one in answers]
+    assert refusals == [None] * 5 + ["FROZEN"] + [None] * 3
+    assert await bank.has("x") == (0, 0, 0, 0, 0)  # of 2 + 3 + 5, 9 were removed and 1 given
+    assert await bank.has("x", "BP") == (7, 7, 0, 0, 0)
+
+
+async def test_frozen_points_wait_for_the_decision_however_long(bank: Bank) -> None:
+    soon = now() + timedelta(seconds=1)
+    await bank.issue("x", 100, "BP", expires_at=soon)
+    first, second = await bank.freeze("x", 30, "BP"), await bank.freeze("x", 20, "BP")
+    await bank.hub.sql("SELECT pg_sleep(1.1)")
+    assert await bank.has("x", "BP") == (50, 0, 0, 50, 0)
+    await bank.remove(first)
+    await bank.release(second)
+    assert await bank.has("x", "BP") == (0, 0, 0, 0, 0)
+    [[breakage]] = await bank.hub.sql("SELECT credits_posted - debits_posted FROM account WHERE kind = 3")
+    assert breakage == 70
+
+
+async def test_held_points_are_in_the_way_of_leaving_until_their_time_is_over(bank: Bank) -> None:
+    await bank.issue("x", 100, "BP")
+    hold: dict[str, Any] = {"currency": "BP", "customer": Party("BANK", "x"), "amount": "5", "memo": None}
+    await bank.act(commands.HoldPoints, expires_at=now() + timedelta(seconds=1), **hold)
+    with pytest.raises(PointsUnresolved) as refusal:
+        await bank.close("x", bank.traders["BANK"])
+    assert refusal.value.details == {"currency": "BP", "held": "5"}
+    with pytest.raises(Forbidden):
+        await bank.close("x", bank.traders["BRANCH"])
+    await bank.hub.sql("SELECT pg_sleep(1.1)")
+    await bank.close("x", bank.traders["BANK"])
+    assert await bank.has("x", "BP") == (0, 0, 0, 0, 0)
+    assert await bank.sum("BP") == 0
