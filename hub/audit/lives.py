@@ -42,14 +42,17 @@ def _issued(act: Act, at: datetime) -> bool:
     given, earned = act.given(), moved["earned_at"]
     if of is None or earned is None:
         return False
-    if moved["expires_at"] is not None:
-        return given == [Piece(moved["expires_at"], earned, NO_ORIGIN, moved["amount"])]
-    if not given:
-        return not of.policy.keeps_age and earned == at
-    [first, *more] = given
-    aged = Origin(earned=day_of(earned, of.time_zone).isoformat())
+    ends, ends_by_policy = moved["expires_at"] or NEVER, end_of(of.expiry, of.time_zone, earned)
+    if ends == NEVER and not given:
+        return ends_by_policy == NEVER and not of.policy.keeps_age and earned == at
+    if len(given) != 1:
+        return False
+    [first] = given
+    # Their day keeps points apart whose end does not tell it.
+    by_day = of.policy.keeps_age or ends == NEVER or ends != ends_by_policy
+    origin = Origin(earned=day_of(earned, of.time_zone).isoformat()) if by_day else Origin()
     stated = (first.expires_at, first.earned_at, first.amount, origin_of(first.origin))
-    return not more and stated == (NEVER, earned, moved["amount"], aged)
+    return stated == (ends, earned, moved["amount"], origin)
 
 
 def _kept(act: Act, _at: datetime) -> bool:
@@ -96,8 +99,8 @@ def _converted(act: Act, at: datetime) -> bool:
 
 
 def _keep_age(given: Iterable[Piece]) -> bool:
-    """Whether those that never end say when they were earned."""
-    return all(piece.expires_at != NEVER or origin_of(piece.origin).earned is not None for piece in given)
+    """Whether all say when they were earned."""
+    return all(origin_of(piece.origin).earned is not None for piece in given)
 
 
 def _was(was: dict[str, datetime]) -> Was:

@@ -60,6 +60,7 @@ class Replay:
         self._originals = await originals(connection, batch)
         await self.limits.begin(connection, batch, self.configuration, self._originals)
         self.holds.begin(batch)
+        self.restrictions.begin(batch)
         self.debts.begin(batch)
         self._entries = {}
         for entry in rows.get("lot_entry", ()):

@@ -10,6 +10,7 @@ from hub import ids
 from hub.audit.accounts import Accounts
 from hub.audit.act import Act
 from hub.audit.debts import Debts
+from hub.audit.entries import Batch
 from hub.audit.findings import Findings
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import AccountKind, Mark, MovementKind, RestrictionKind
@@ -38,6 +39,11 @@ class Restrictions:
         self._accounts = accounts
         self._standing: dict[tuple[int, str], RestrictionKind] = {}
         self._closing: dict[int, int] = {}  # customers by the restriction that closes them
+        self._clearings: set[int] = set()
+
+    def begin(self, batch: Batch) -> None:
+        """Take a batch's clearings, which clear customers who stay."""
+        self._clearings.update(row["id"] for row in batch.rows.get("clearing", ()))
 
     def take(self, row: Any) -> None:
         """Take the next restriction."""
@@ -61,8 +67,12 @@ class Restrictions:
     def check(self, act: Act) -> None:
         """Compare an act with what stands."""
         moved = act.moved
-        leaver = self._closing.get(moved["subject_id"])
-        if moved["kind"] == MovementKind.CLEAR and leaver not in (None, moved["from_customer_id"]):
+        subject = moved["subject_id"]
+        if (
+            moved["kind"] == MovementKind.CLEAR
+            and subject not in self._clearings
+            and (self._closing.get(subject) != moved["from_customer_id"])
+        ):
             self._findings.add("RESTRICTION", f"{act.name} clears a customer who has not left.")
         if not self._standing:
             return

@@ -171,7 +171,8 @@ TAMPERED = {
         {"ENTRY_CONTENT", "LEG_PHASE", "ACT_LEGS"},
     ),
     "what is pending on an account": (
-        "UPDATE account SET debits_pending = debits_pending + 1 WHERE kind = 1",
+        "UPDATE account SET debits_pending = debits_pending + 1"
+        " WHERE kind = 1 AND credits_posted > debits_posted + debits_pending",
         {"ACCOUNT_COUNTERS", "HOLD_PENDING", "CURRENCY_PENDING"},
     ),
     "what is pending on both sides of a currency": (

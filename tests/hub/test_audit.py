@@ -619,7 +619,8 @@ async def test_everything_but_the_head_gone_is_an_empty_history(tampering: Tampe
 async def test_entries_without_any_row_are_an_empty_history(tampering: Tampering) -> None:
     for table in (
         "configuration_change, customer, account, outcome, movement, leg, lot_entry, hold, quote, conversion,"
-        " settlement_window, window_net, confirmation, limit_entry, clipping, binding, customer_link",
+        " settlement_window, window_net, confirmation, limit_entry, clipping, binding, customer_link,"
+        " clearing, missing, restriction, cancellation",
     ):
         await tampering.connection.execute(text(f"TRUNCATE {table}"))
     assert {"EMPTY", "ENTRY_CONTENT", "HEAD"} <= codes(await audit(tampering.connection))
