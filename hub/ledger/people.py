@@ -7,7 +7,7 @@ under is looked up among identifiers, each time. Functions take a connection wit
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, any_, literal, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, any_, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
@@ -24,8 +24,9 @@ _binding, _identifier, _link, _entry = tables.binding, tables.identifier, tables
 # is one, the owner's account of the currency named beside the identifier.
 _OWNERS = f"""
 SELECT wanted.institution_id, wanted.text, i.id AS identifier_id, b.id AS binding_id, b.ends_id, b.credential_id,
-       b.for_institution_id, b.customer_id, e.at, r.reference,
-       a.id, a.kind, a.owner_id, a.currency, a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending
+       b.for_institution_id, b.customer_id, e.at, r.reference, m.marks,
+       a.id, a.kind, a.owner_id, a.currency, a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending,
+       a.aged, a.marks
 FROM unnest($1::bigint[], $2::text[], $3::text[]) AS wanted (institution_id, text, currency)
 CROSS JOIN LATERAL (
     SELECT id FROM identifier
@@ -46,19 +47,22 @@ LEFT JOIN LATERAL (
     WHERE journal_id = {JOURNAL_ID} AND owner_id = b.customer_id AND currency = wanted.currency AND kind = 1
         AND b.ends_id IS NULL LIMIT 1
 ) a ON true
+LEFT JOIN customer_mark m ON m.journal_id = {JOURNAL_ID} AND m.customer_id = b.customer_id
 """
-_ACCOUNT_AT = 10
+_ACCOUNT_AT = 11
 
 
 async def load_owners(driver: Any, book: Book, names: Collection[tuple[int, str, str]]) -> list[tuple[Any, ...]]:
     """Look names (institution, text, currency) up among identifiers; answers the rows of their owners' accounts."""
     accounts = []
     for row in await driver.fetch(_OWNERS, *zip(*names, strict=True)):
-        home, name, number, id, ends, credential, acting, owner, at, reference = row[:_ACCOUNT_AT]
+        home, name, number, id, ends, credential, acting, owner, at, reference, marks = row[:_ACCOUNT_AT]
         of = book.identifiers[home, name] = Identifier(number, home, name)
         if ends is not None:
             continue
         customer = Customer(owner, home, reference)
+        if marks:
+            book.customer_marks[owner] = marks
         book.take_binding(Binding(identifier=of, customer=customer, made=Step(id, at, credential, acting)))
         if row[_ACCOUNT_AT] is not None:
             accounts.append(tuple(row[_ACCOUNT_AT:]))
@@ -78,13 +82,13 @@ async def load_links(connection: AsyncConnection, book: Book, needs: Needs) -> N
 
 
 def of_customers(people: Collection[int]) -> ColumnElement[bool]:
-    """That a row is of a link of one of these customers."""
-    wanted = any_(literal(list(people), ARRAY(BigInteger)))
-    of_a, of_b = (
-        select(_link.c.link_id).where(_link.c.journal_id == JOURNAL_ID, side == wanted)
-        for side in (_link.c.a_customer_id, _link.c.b_customer_id)
+    """That a row is of a link of one of these customers; each row of a link names both sides."""
+    return or_(
+        *(
+            side == any_(literal(list(people), ARRAY(BigInteger)))
+            for side in (_link.c.a_customer_id, _link.c.b_customer_id)
+        )
     )
-    return _link.c.link_id.in_(of_a.union(of_b))
 
 
 async def links(connection: AsyncConnection, where: ColumnElement[bool]) -> dict[int, Link]:

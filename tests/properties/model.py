@@ -250,6 +250,10 @@ class Model:
         lacks = units is not None and who in self.customers and self.purses[who, currency.code].available < units
         return {"INSUFFICIENT_POINTS"} if lacks else set()
 
+    def _by_day(self, of: Currency, earned: datetime, end: datetime) -> bool:
+        """Whether points are kept apart by their day: if the policy has it so, or their end does not tell it."""
+        return self.policies[of.code].keeps_age or end != end_of_life(of.ends, of.months, of.zone, earned)
+
     def issue(
         self, code: str, to: Who, text: str, earned_at: datetime | None = None, ends_at: datetime | None = None
     ) -> tuple[set[str], Act | None]:
@@ -265,7 +269,7 @@ class Model:
         reasons |= {"INVALID_INPUT"} if end <= self.now or earned > self.now else set()
         if reasons or units is None:
             return reasons, None
-        aged = end == FOR_EVER and (self.policies[code].keeps_age or earned_at is not None)
+        aged = self._by_day(of, earned, end) or (end == FOR_EVER and earned_at is not None)
         part = Part(units) if end == FOR_EVER else Part(units, end, earned)
         if aged:
             part = Part(units, end, earned, day=local_day(earned, of.zone).isoformat())
@@ -579,8 +583,7 @@ class Model:
             else:
                 earned = self.now
                 end = end_of_life(to.ends, to.months, to.zone, earned)
-            aged = end == FOR_EVER and self.policies[to.code].keeps_age
-            day = local_day(earned, to.zone).isoformat() if aged else None
+            day = local_day(earned, to.zone).isoformat() if self._by_day(to, earned, end) else None
             found.append(Part(units, end, earned, tuple(sorted(was.items())), day))
         return together(found)
 

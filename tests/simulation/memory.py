@@ -16,7 +16,7 @@ from sqlalchemy.sql import elements, functions, operators, selectable
 from sqlalchemy.sql.visitors import iterate
 
 from hub import tables
-from hub.ledger import journal, load, lot_rows
+from hub.ledger import journal, load, lot_rows, people
 from hub.ledger.journal import JOURNAL_ID, Head
 from hub.ledger.store import Batch
 from hub.ledger.writes import WRITES, Write
@@ -183,7 +183,7 @@ class Memory:
                     account = row
             who = {"institution_id": home, "reference": reference, "customer_id": known["customer_id"]}
             columns = [account.get(name) for name in _ACCOUNT.split()]
-            yield Row.of({}, [*who.values(), *columns])
+            yield Row.of({}, [*who.values(), *columns, None])
 
     def accounts_of(self, owners: str) -> Iterator[Row]:
         wanted = set(numbers(owners))
@@ -203,15 +203,31 @@ class Memory:
             if row["window_id"] in windows and (nodes is None or row["institution_id"] in nodes):
                 yield picked(row, "window_id institution_id currency debits credits subtree")
 
-    def lots(self, accounts: str, units: str, at: datetime) -> Iterator[Row]:
-        for account, wanted in zip(numbers(accounts), numbers(units), strict=True):
+    def lots(self, accounts: str, units: str, beyond: list[datetime], at: datetime, most: int) -> Iterator[Row]:
+        for account, wanted, after in zip(numbers(accounts), numbers(units), beyond, strict=True):
             mine = [row for row in self.rows["lot"].values() if row["account_id"] == account]
-            free_in_all = sum(row["amount"] - row["held"] for row in mine)
-            for row in mine:
-                end = row["expires_at"]
-                live = [one for one in mine if one["expires_at"] > at and one["expires_at"] < end]
-                if sum(one["amount"] - one["held"] for one in live) < wanted or end <= at:
-                    yield picked({**row, "free_in_all": free_in_all}, f"{_LOT} free_in_all")
+            yield from (picked(row, _LOT) for row in mine if row["expires_at"] <= at)
+            if wanted > 0:
+                later = sorted(row["expires_at"] for row in mine if row["expires_at"] > after)
+                last = later[: int(most)][-1] if later else after  # with all that end with it
+                yield from (picked(row, _LOT) for row in mine if after < row["expires_at"] <= last)
+
+    def free(self, accounts: str) -> Iterator[Row]:
+        for account in numbers(accounts):
+            mine = [row for row in self.rows["lot"].values() if row["account_id"] == account]
+            if mine:
+                free = sum(row["amount"] - row["held"] for row in mine)
+                yield picked({"account_id": account, "free": free}, "account_id free")
+
+    def people(self, wanted: str) -> Iterator[Row]:
+        names = {row["customer_id"]: row["reference"] for row in self.rows["customer_reference"].values()}
+        for id in numbers(wanted):
+            row = self.rows["customer"].get((JOURNAL_ID, id))
+            if row is not None:
+                yield picked({**row, "reference": names.get(id)}, "id institution_id reference")
+
+    def owners(self, _homes: list[int], _names: list[str], _currencies: list[str]) -> Iterator[Row]:
+        return iter(())  # nothing is bound in a history
 
     def lots_of(self, movements: str) -> Iterator[Row]:
         wanted = set(numbers(movements))
@@ -242,6 +258,9 @@ _DOUBLES: dict[str, Callable[..., Iterable[Row]]] = {
     load._POSITIONS: Memory.positions,
     lot_rows._LOTS: Memory.lots,
     lot_rows._LOTS_OF: Memory.lots_of,
+    lot_rows._FREE: Memory.free,
+    lot_rows._PEOPLE: Memory.people,
+    people._OWNERS: Memory.owners,
 }
 
 

@@ -8,11 +8,13 @@ import pytest
 
 from hub.access import Role
 from hub.audit import audit
-from hub.errors import AlreadyBound, Duplicate, Forbidden, InvalidInput, NotFound, Suspended
+from hub.currencies import ExpiryKind
+from hub.errors import AlreadyBound, Duplicate, Forbidden, Frozen, InvalidInput, NotFound, Suspended
 from hub.institutions import Status
 from hub.ledger import commands, people
 from hub.ledger.commands import BonusTerms, Party
 from hub.ledger.decide import Outcome
+from hub.ledger.records import Mark
 from hub.rates import Funding
 from tests.conftest import Hub
 from tests.properties import invariants
@@ -397,3 +399,34 @@ async def test_random_bindings_are_those_of_a_dictionary(hub: Hub, seed: int) ->
     await invariants.check(hub)
     async with hub.database.snapshot() as connection:
         assert (await audit(connection)).findings == ()
+
+
+async def test_a_card_of_who_is_frozen_or_has_points_that_end_is_no_way_round(hub: Hub) -> None:
+    await hub.institution("BANK")
+    await hub.currency("BP", "BANK", expiry=ExpiryKind.END_OF_YEAR)
+    await hub.issue("BP", "BANK", "m", "100")
+    card = Party("BANK", "6217000011112222")
+    await hub.do(commands.BindIdentifier(actor=hub.admin, key="bind", identifier=card, customer=Party("BANK", "m")))
+
+    def spend(key: str, amount: str) -> commands.Transfer:
+        taker = Party("BANK", "n")
+        return commands.Transfer(
+            actor=hub.admin, key=key, currency="BP", source=card, target=taker, amount=amount, memo=None
+        )
+
+    await hub.do(spend("a", "60"))
+    rows = await hub.sql("SELECT l.amount FROM lot l ORDER BY l.amount")
+    assert [row[0] for row in rows] == [40, 60]
+    await hub.do(
+        commands.FreezeAccount(actor=hub.admin, key="freeze", customer=Party("BANK", "m"), currency=None, reason="r")
+    )
+    with pytest.raises(Frozen):
+        await hub.do(spend("b", "1"))
+    await hub.currency("CP", "BANK")
+    await hub.do(
+        commands.Issue(
+            actor=hub.admin, key="c", currency="CP", to=card, amount="5", earned_at=None, expires_at=None, memo=None
+        )
+    )
+    [[marks]] = await hub.sql("SELECT marks FROM account WHERE kind = 1 AND currency = 'CP'")
+    assert marks == Mark.CUSTOMER_FROZEN
