@@ -15,7 +15,7 @@ from bench.client import Load, drive
 from bench.workloads import workloads
 
 HOST = "127.0.0.1"
-SECONDS = 0.2
+SECONDS = 0.4
 
 
 def http(body: bytes, status: str = "200 OK") -> bytes:

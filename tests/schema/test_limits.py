@@ -1,7 +1,5 @@
 """Documents that ask for too much are refused cheaply, and good ones are prepared once."""
 
-import time
-
 import pytest
 import strawberry
 from graphql import OperationType, get_introspection_query, parse
@@ -130,9 +128,8 @@ def test_fragments_that_double_each_other_are_measured_at_once() -> None:
         for number in range(count)
     )
     text += f" fragment F{count} on Node {{ name }}"
-    started = time.perf_counter()
+    # Each field by itself would be 2 ** 150: whoever counted them one by one would never get here.
     assert set(exceeded(text, Limits(tokens=10_000))) == {"depth", "aliases", "fields"}
-    assert time.perf_counter() - started < 0.5
     message = refused(text, Limits()).errors[-1].message
     assert message == "The document passes the limit of 1000 fields: it has 1000000 or more."
 
