@@ -151,7 +151,7 @@ query Customer($institution: String!, $reference: String!) {
 HOLDINGS = """
 query Holdings($institution: String!, $reference: String!) {
   customer(institution: $institution, reference: $reference) {
-    balances { currency { code } available held lots { amount expiresAt } }
+    balances { currency { code } available held frozen lots { amount expiresAt } }
   }
 }"""
 
@@ -164,6 +164,18 @@ mutation HoldPoints($input: HoldPointsInput!) {{
 CAPTURE_HOLD = f"""
 mutation CaptureHold($input: CaptureHoldInput!) {{
   captureHold(input: $input) {{ __typename ... on Hold {{ id status captured }} ...R }}
+}}
+{_REFUSED}"""
+
+FREEZE_POINTS = f"""
+mutation FreezePoints($input: FreezePointsInput!) {{
+  freezePoints(input: $input) {{ __typename ... on Freeze {{ id frozen shortfall }} ...R }}
+}}
+{_REFUSED}"""
+
+RESOLVE_FREEZE = f"""
+mutation ResolveFreeze($input: ResolveFreezeInput!) {{
+  resolveFreeze(input: $input) {{ __typename ... on Freeze {{ id status }} ...R }}
 }}
 {_REFUSED}"""
 

@@ -1,4 +1,4 @@
-"""Chapter 3, third part: points that end, a gift of them, a hold, a limit and a statement, each figure checked."""
+"""Chapter 3, third part: points that end, a gift of them, a hold, a limit, a freeze and a statement, each checked."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,13 +16,14 @@ async def keep(stage: Stage) -> None:
     hotel = stage.people[ISSUER]
     today = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
     stage.say("\n[bold]Lin Mei[/] collects Willow Nights, which end 24 months after they were earned.")
-    table = columns("what happens", "available", "held", "her lots, as they end", right=2)
+    table = columns("what happens", "available", "held or frozen", "her lots, as they end", right=2)
 
     async def row(what: str, available: str, held: str, lots: list[str], reference: str = MEI) -> None:
         """Check what she has, and in which lots, then show it."""
         found = await hotel.ask(documents.HOLDINGS, institution=stage.code(ISSUER), reference=reference)
         [balance] = [one for one in found["balances"] if one["currency"]["code"] == stage.code(CURRENCY)]
-        said = (balance["available"], balance["held"], [lot["amount"] for lot in balance["lots"]])
+        kept = str(Decimal(balance["held"]) + Decimal(balance["frozen"]))
+        said = (balance["available"], kept, [lot["amount"] for lot in balance["lots"]])
         expect(said == (available, held, lots), f"{reference} should have {available}, {held}, {lots}; not {said}.")
         ends = " ".join(f"{figure(lot['amount'])} ({lot['expiresAt'][:10]})" for lot in balance["lots"])
         table.add_row(what, figure(available), figure(held), ends)
@@ -59,6 +60,12 @@ async def keep(stage: Stage) -> None:
     await row("350 of it taken for a voucher, the rest is free again", "250", "0", ["250"])
     await _limited(stage)
     await row("150 of a campaign, and 120 more: 50 fit under 200 a day", "450", "0", ["250", "200"])
+    doubtful = _act(stage, "mei-doubt", "120") | {"customer": stage.customer(ISSUER, MEI), "reason": "a stay cancelled"}
+    freeze = await hotel.must(documents.FREEZE_POINTS, input=doubtful)
+    await row("a stay is cancelled: 120 are frozen until it is clear", "330", "120", ["250", "200"])
+    clear = {"idempotencyKey": f"mei-clear{stage.suffix}", "freezeId": freeze["id"], "outcome": "RELEASE"}
+    await hotel.must(documents.RESOLVE_FREEZE, input=clear | {"reason": "she did stay"})
+    await row("she did stay after all: they are hers again", "450", "0", ["250", "200"])
     stage.show(table)
     await _stated(stage)
     stage.good("Every lot of this table was asked of the hub and agrees with the arithmetic.")
