@@ -30,6 +30,7 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "RELEASE": ("Release", "释放"),
     "EXPIRE": ("Expiry", "到期失效"),
     "FREEZE": ("Freeze", "冻结"),
+    "REMOVE": ("Removal", "扣除"),
     "WRITE_OFF": ("Write-off", "欠分核销"),
     "CLEAR": ("Clearing", "清零"),
     "CLOSE": ("Window closing", "清算窗口关闭"),

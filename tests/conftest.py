@@ -92,8 +92,14 @@ def postgres_server() -> Iterator[postgres.Server]:
 
 @pytest.fixture(scope="session")
 async def superuser(postgres_server: postgres.Server) -> AsyncIterator["asyncpg.Connection[Any]"]:
-    """A connection that may do everything, to a database that no test uses."""
+    """A connection that may do everything, to a database that no test uses.
+
+    The server need not outlive the machine: it leaves its files to the kernel, which keeps them through every kill of a
+    process. Tests that start the hub itself have servers of their own, set up as for everybody.
+    """
     connection = await asyncpg.connect(driver_url(postgres_server.url(postgres.SUPERUSER, "postgres")))
+    await connection.execute("ALTER SYSTEM SET fsync = off")
+    await connection.execute("SELECT pg_reload_conf()")
     yield connection
     await connection.close()
 
