@@ -48,6 +48,16 @@ class Shortfall(StrEnum):
     WRITE_OFF = "WRITE_OFF"
 
 
+class AccountMode(StrEnum):
+    """How many accounts of the currency a customer has: one, or one for each channel over which points come, for each
+    type that the customer has been of, or for each of the currency's groups."""
+
+    UNIFIED = "UNIFIED"
+    CHANNEL = "CHANNEL"
+    TYPE = "TYPE"
+    GROUP = "GROUP"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How a currency's points are kept. Days are days of its time zone.
@@ -55,7 +65,8 @@ class Policy:
     ``hold_days_max``: how long a hold may last. ``grace_days``: how long points stay that come back after their lot has
     ended; 0: they are gone at once. ``notice_days``: how long before their end customers are told. ``keeps_age``:
     whether points are kept apart by the day on which they were earned, so that they can be cleared by it; without it,
-    those that never end have no age, and of others it is known by their end.
+    those that never end have no age, and of others it is known by their end. ``accounts``: into which of a customer's
+    accounts points go. ``groups``: for GROUP those that have an account, the first that a customer is in decides.
     """
 
     hold_days_max: int = 30
@@ -64,6 +75,8 @@ class Policy:
     shortfall: Shortfall = Shortfall.DEBT
     notice_days: int = 30
     keeps_age: bool = False
+    accounts: AccountMode = AccountMode.UNIFIED
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from hub import tables
 from hub.expiry import NEVER
 from hub.ledger import rows
 from hub.ledger.journal import JOURNAL_ID, batch_of
-from hub.ledger.lots import LotKey
+from hub.ledger.lots import MAIN, LotKey, part_of
 from hub.ledger.records import Account, AccountKind, Hold, HoldKind, HoldStatus, Mark
 from hub.reading import Reader
 
@@ -40,11 +40,14 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class OpenLot:
-    """Points that end together; ``expires_at`` None: they do not end."""
+    """Points that end together; ``expires_at`` None: they do not end. ``part``: which of the customer's accounts of the
+    currency they are in (``hub.ledger.parts``); ``held``: what of them must not be spent."""
 
     amount: int
     earned_at: datetime
     expires_at: datetime | None
+    part: str = MAIN
+    held: int = 0
 
 
 async def holdings(reader: Reader, of: Collection[int]) -> dict[int, list[Holding]]:
@@ -100,21 +103,23 @@ async def _over(reader: Reader, accounts: Collection[int]) -> dict[int, int]:
         select(_lot.c.account_id, func.sum(_lot.c.amount - _lot.c.held)).where(*ended).group_by(_lot.c.account_id)
     )
     over = {account: int(units) for account, units in free}
-    for (account, _, _), units in (await _still_pinned(reader, accounts)).items():
-        over[account] = over.get(account, 0) + units
+    for (account, expires_at, _), units in (await _late_pins(reader, accounts)).items():
+        if expires_at <= reader.at:
+            over[account] = over.get(account, 0) + units
     return over
 
 
-async def _still_pinned(reader: Reader, accounts: Collection[int]) -> dict[LotKey, int]:
-    """What lots that are over count as held for holds whose time is over too, which hold nothing."""
+async def _late_pins(reader: Reader, accounts: Collection[int]) -> dict[LotKey, int]:
+    """What lots count as held for holds whose time is over, which hold nothing."""
     found = await reader.connection.execute(
         select(_entry.c.account_id, _entry.c.expires_at, _entry.c.origin, func.sum(_entry.c.held))
         .select_from(_entry)
         .join(_hold, and_(_hold.c.journal_id == _entry.c.journal_id, _hold.c.id == _entry.c.movement_id))
+        .join(_account, and_(_account.c.journal_id == _entry.c.journal_id, _account.c.id == _entry.c.account_id))
         .where(
-            _entry.c.journal_id == JOURNAL_ID,
-            _entry.c.account_id.in_(accounts),
-            _entry.c.expires_at <= reader.at,
+            _hold.c.journal_id == JOURNAL_ID,
+            _hold.c.customer_id == _account.c.owner_id,
+            _account.c.id.in_(accounts),
             _hold.c.status == HoldStatus.HELD.value,
             _hold.c.expires_at <= reader.at,
         )
@@ -154,17 +159,25 @@ async def lots(reader: Reader, accounts: Collection[Account]) -> dict[int, list[
             .order_by(_lot.c.account_id, _lot.c.expires_at, _lot.c.earned_at, _lot.c.id)
         )
     ).all()
-    over = {row.account_id for row in found if row.expires_at <= reader.at}
-    late = await _still_pinned(reader, over) if over else {}
+    pinned = {row.account_id for row in found if row.held}
+    late = await _late_pins(reader, pinned) if pinned else {}
     by_account: dict[int, list[OpenLot]] = {}
     for row in found:
+        held = row.held - late.get((row.account_id, row.expires_at, row.origin), 0)
         # Of a lot that is over only what a live hold pins is still there.
-        pinned = row.held - late.get((row.account_id, row.expires_at, row.origin), 0)
-        amount = row.amount if row.expires_at > reader.at else pinned
+        amount = row.amount if row.expires_at > reader.at else held
         ends = None if row.expires_at == NEVER else row.expires_at
         if amount:
-            by_account.setdefault(row.account_id, []).append(OpenLot(amount, row.earned_at, ends))
+            lot = OpenLot(amount, row.earned_at, ends, part_of(row.origin), held)
+            by_account.setdefault(row.account_id, []).append(lot)
     rest = {account.id: account.balance - account.aged for account in accounts if account.balance > account.aged}
+    pending = await _pending(
+        reader, {account.owner for account in accounts if account.pending_debits and account.id in rest}
+    )
+    held_in_all = {
+        account.id: sum(pending.get((account.owner, account.currency, kind), 0) for kind in HoldKind)
+        for account in accounts
+    }
     if rest:
         journal_entry = tables.journal_entry
         opened = await reader.connection.execute(
@@ -177,7 +190,8 @@ async def lots(reader: Reader, accounts: Collection[Account]) -> dict[int, list[
             .where(_account.c.journal_id == JOURNAL_ID, _account.c.id.in_(rest))
         )
         for id, at in opened:
-            by_account.setdefault(id, []).append(OpenLot(rest[id], at, None))
+            mine = by_account.setdefault(id, [])
+            mine.append(OpenLot(rest[id], at, None, MAIN, held_in_all[id] - sum(lot.held for lot in mine)))
     return by_account
 
 

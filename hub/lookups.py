@@ -9,7 +9,8 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import ColumnElement, and_, func, literal, select, text
 
 from hub import names, tables
-from hub.ledger import rows
+from hub.db import driver_of
+from hub.ledger import profile_rows, rows
 from hub.ledger.commands import is_storable
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import (
@@ -20,6 +21,7 @@ from hub.ledger.records import (
     Exposure,
     Movement,
     Net,
+    Profile,
     Quote,
     Window,
     WindowStatus,
@@ -61,6 +63,13 @@ async def memos(reader: Reader, of: Collection[int]) -> dict[int, str]:
 async def customers(reader: Reader, of: Collection[int]) -> dict[int, Customer]:
     """Customers by identifier."""
     return await rows.customers(reader.connection, of)
+
+
+async def profiles(reader: Reader, of: Collection[int]) -> dict[int, Profile]:
+    """What their institutions say of customers, by customer; of most nothing."""
+    driver = await driver_of(reader.connection)
+    found = await driver.fetch(profile_rows.LATEST, rows.whole_numbers(of))
+    return {row["customer_id"]: profile_rows.profile_of(row) for row in found}
 
 
 async def circulation(reader: Reader, of: Collection[str]) -> dict[str, int]:

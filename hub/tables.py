@@ -155,6 +155,20 @@ customer_link = Table(
     Index("customer_link_b", "b_customer_id", "id"),
 )
 
+# What an institution says of a customer; the last row holds.
+customer_profile = Table(
+    "customer_profile",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("customer_id"),
+    _text("type", nullable=True),
+    _text("groups"),
+    _id("credential_id"),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("customer_profile_customer", "customer_id", "id"),
+)
+
 account = Table(
     "account",
     metadata,
@@ -619,6 +633,7 @@ APPEND_ONLY = (
     journal_entry,
     configuration_change,
     customer,
+    customer_profile,
     binding,
     customer_link,
     outcome,

@@ -24,7 +24,7 @@ from hub.ledger.commands import Command
 from hub.ledger.decide import Outcome
 from hub.ledger.engine import Engine
 from hub.ledger.limit_rows import clippings
-from hub.ledger.records import Account, Binding, Conversion, Exposure, Missing, Movement, Net, Window
+from hub.ledger.records import Account, Binding, Conversion, Exposure, Missing, Movement, Net, Profile, Window
 from hub.limits import Clipping
 from hub.reading import Reader, Reading, sees
 from hub.settings import Settings
@@ -170,6 +170,7 @@ class Loaders:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.balances = DataLoader(self._balances, cache=False)
+        self.profiles = DataLoader(self._profiles, cache=False)
         self.lots = DataLoader(self._lots, cache=False)
         self.identifiers = DataLoader(self._identifiers, cache=False)
         self.memos = DataLoader(self._memos, cache=False)
@@ -189,6 +190,12 @@ class Loaders:
         async with self._context.read() as reader:
             found = await holdings.holdings(reader, {id for id, home in keys if reader.sees(home)})
         return [found.get(id, []) for id, _ in keys]
+
+    async def _profiles(self, keys: list[tuple[int, int]]) -> list[Profile | None]:
+        """By customer and institution."""
+        async with self._context.read() as reader:
+            found = await lookups.profiles(reader, {id for id, home in keys if reader.sees(home)})
+        return [found.get(id) for id, _ in keys]
 
     async def _lots(self, keys: list[Account]) -> list[list[OpenLot]]:
         """By account, of a balance that the caller sees."""

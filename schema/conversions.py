@@ -21,7 +21,7 @@ from schema.connection import Connection, connect, page
 from schema.context import Context, Info
 from schema.enums import publish
 from schema.fields import field, mutation
-from schema.inputs import KEY, After, CustomerInput, First, Id, customer_input, decimal, party
+from schema.inputs import CHANNEL, KEY, After, CustomerInput, First, Id, customer_input, decimal, party
 from schema.node import Node
 from schema.rates import Rate, to_rate
 from schema.refusals import Refused, refusal_of, result_of
@@ -99,6 +99,7 @@ class ConvertInput:
     min_target_amount: Decimal | None = strawberry.field(
         default=None, description="The least that is to be received, bonus included; otherwise SLIPPAGE."
     )
+    channel: str | None = strawberry.field(default=None, description=CHANNEL)
 
 
 def convert_input(value: Mapping[str, Any]) -> ConvertInput:
@@ -111,6 +112,7 @@ def convert_input(value: Mapping[str, Any]) -> ConvertInput:
         target_currency=value["targetCurrency"],
         source_amount=value["sourceAmount"],
         min_target_amount=value.get("minTargetAmount"),
+        channel=value.get("channel"),
     )
 
 
@@ -205,6 +207,7 @@ def convert_command(actor: int, input: ConvertInput) -> commands.Convert:
         target_currency=input.target_currency,
         amount=normalise(input.source_amount),
         minimum_target=decimal(input.min_target_amount),
+        channel=input.channel,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 
 from hub import currencies as core
-from hub.currencies import ExpiryKind, HeldExpiry, RateConsent, Shortfall
+from hub.currencies import AccountMode, ExpiryKind, HeldExpiry, RateConsent, Shortfall
 from hub.ledger import commands
 from schema.connection import Connection, connect, page
 from schema.context import Info
@@ -50,6 +50,16 @@ class PointsPolicyInput:
     )
     keeps_age: bool | None = strawberry.field(
         default=None, description="Whether points are kept apart by the day of earning. Default: no."
+    )
+    accounts: AccountMode | None = strawberry.field(
+        default=None,
+        description="Into which of a customer's accounts points go from now on; those that there are stay. "
+        "Default: UNIFIED.",
+    )
+    groups: list[str] | None = strawberry.field(
+        default=None,
+        description="For GROUP: those that have an account, as paths such as retail/gold; the first that a customer is "
+        "in decides. Default: none.",
     )
 
 
@@ -143,6 +153,8 @@ def policy_terms(input: PointsPolicyInput | None) -> commands.PolicyTerms:
         shortfall=input.shortfall,
         notice_days=input.notice_days,
         keeps_age=input.keeps_age,
+        accounts=input.accounts,
+        groups=None if input.groups is None else tuple(input.groups),
     )
 
 

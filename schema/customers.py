@@ -1,6 +1,7 @@
 """Customers: who they are, and what they hold. Of a customer of others only institution and reference show."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
@@ -8,9 +9,11 @@ import strawberry
 
 from hub import ids, lookups, notices
 from hub.clock import now
+from hub.currencies import AccountMode
 from hub.currencies import PointCurrency as Currency
-from hub.holdings import Holding
+from hub.holdings import Holding, OpenLot
 from hub.ledger import commands, records
+from hub.ledger.lots import MAIN
 from hub.points import render
 from hub.registry.currencies import DAYS_MAX
 from schema.amounts import Points, to_points
@@ -30,6 +33,20 @@ class Lot:
     expires_at: datetime | None = strawberry.field(
         description="The first instant at which they are gone; null: they do not end."
     )
+    part: str | None = strawberry.field(
+        description="Which of the customer's accounts of the currency they are in; null: the main one."
+    )
+
+
+@strawberry.type(description="One of a customer's accounts of a currency, where its policy has more than one.")
+class BalancePart:
+    name: str = strawberry.field(
+        description="The channel, the type or the group; empty: the main account, for all that has none."
+    )
+    total: Decimal = strawberry.field(description="All of it.")
+    available: Decimal = strawberry.field(description="What may be spent.")
+    held: Decimal = strawberry.field(description="What is promised or frozen.")
+    lots: list[Lot] = strawberry.field(description="The open lots, the earliest expiry first.")
 
 
 @strawberry.type(description="What a customer holds of one currency.")
@@ -48,11 +65,17 @@ class Balance:
 
     @field("The open lots, the earliest expiry first; held and frozen points are in theirs.")
     async def lots(self, info: Info) -> list[Lot]:
-        found = await info.context.loaders.lots.load(self.account)
-        return [
-            Lot(amount=Decimal(render(lot.amount, self.of.scale)), earned_at=lot.earned_at, expires_at=lot.expires_at)
-            for lot in found
-        ]
+        return [to_lot(lot, self.of) for lot in await info.context.loaders.lots.load(self.account)]
+
+    @field("The accounts that it is in, by name: one, or what the currency's policy has made of it.")
+    async def parts(self, info: Info) -> list[BalancePart]:
+        return to_parts(await info.context.loaders.lots.load(self.account), self)
+
+
+@strawberry.type(description="What an institution says of a customer, where it decides the customer's accounts.")
+class CustomerProfile:
+    type: str | None = strawberry.field(description="What the customer is, such as personal or corporate.")
+    groups: list[str] = strawberry.field(description="Which groups the customer is in, as paths such as retail/gold.")
 
 
 @strawberry.type(description="A card, number or telephone that names a customer now.")
@@ -75,6 +98,11 @@ class Customer(Node):
     @field("The customer's institution.")
     def institution(self, info: Info) -> Institution:
         return institution_of(info.context.configuration, self.record.institution)
+
+    @field("What the institution says of the customer; null for whoever does not see the institution from within.")
+    async def profile(self, info: Info) -> CustomerProfile | None:
+        found = await info.context.loaders.profiles.load((self.record.id, self.record.institution))
+        return None if found is None else CustomerProfile(type=found.type, groups=list(found.groups))
 
     @field("What the customer holds, by currency; empty for whoever does not see the institution from within.")
     async def balances(self, info: Info) -> list[Balance]:
@@ -122,6 +150,16 @@ CustomerResult = Annotated[
 ]
 
 
+@strawberry.input(description="What holds of a customer from now on, instead of what was said before.")
+class SetCustomerProfileInput:
+    customer: CustomerInput = strawberry.field(description="The customer.")
+    type: str | None = strawberry.field(default=None, description="What the customer is. Default: nothing is said.")
+    groups: list[str] = strawberry.field(
+        default_factory=list,
+        description="Which groups the customer is in, as paths: who is in retail/gold is in retail as well.",
+    )
+
+
 @strawberry.type
 class CustomerQuery:
     @field(
@@ -152,10 +190,60 @@ class CustomerMutation:
             return no
         return to_customer(result_of(outcome, records.Customer))
 
+    @mutation(
+        "Say what a customer is, where it decides the customer's accounts; points that there are stay where they are. "
+        "By a trader or an administrator of the customer's institution or of one above it, or by the operator."
+    )
+    async def set_customer_profile(
+        self, info: Info, input: Annotated[SetCustomerProfileInput, strawberry.argument(description="What holds.")]
+    ) -> CustomerResult:
+        command = commands.SetCustomerProfile(
+            actor=info.context.actor,
+            customer=party(input.customer),
+            customer_type=input.type,
+            groups=tuple(input.groups),
+        )
+        outcome = await info.context.submit(command)
+        if (no := refusal_of(outcome, info.context.incoming.language)) is not None:
+            return no
+        return to_customer(result_of(outcome, records.Customer))
+
 
 def to_customer(customer: records.Customer) -> Customer:
     return Customer(
         record=customer, id=strawberry.ID(ids.text(ids.CUSTOMER, customer.id)), reference=customer.reference or ""
+    )
+
+
+def to_lot(lot: OpenLot, of: Currency) -> Lot:
+    return Lot(
+        amount=Decimal(render(lot.amount, of.scale)),
+        earned_at=lot.earned_at,
+        expires_at=lot.expires_at,
+        part=lot.part or None,
+    )
+
+
+def to_parts(lots: Iterable[OpenLot], balance: Balance) -> list[BalancePart]:
+    """The lots by the account that they are in; of one account all of them."""
+    of, by_name = balance.of, dict[str, list[OpenLot]]()
+    is_one = of.policy.accounts is AccountMode.UNIFIED
+    for lot in lots:
+        by_name.setdefault(MAIN if is_one else lot.part, []).append(lot)
+    return [to_part(name, found, balance) for name, found in sorted(by_name.items())]
+
+
+def to_part(name: str, lots: list[OpenLot], balance: Balance) -> BalancePart:
+    total, held = sum(lot.amount for lot in lots), sum(lot.held for lot in lots)
+    if balance.account.marks & (records.Mark.FROZEN | records.Mark.CUSTOMER_FROZEN):
+        held = total
+    scale = balance.of.scale
+    return BalancePart(
+        name=name,
+        total=Decimal(render(total, scale)),
+        available=Decimal(render(total - held, scale)),
+        held=Decimal(render(held, scale)),
+        lots=[to_lot(lot, balance.of) for lot in lots],
     )
 
 

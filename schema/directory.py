@@ -68,6 +68,15 @@ publish(
     EXPIRE="They are gone like others.",
 )
 publish(
+    core.AccountMode,
+    "AccountMode",
+    "How many accounts of a currency a customer has, and into which points go.",
+    UNIFIED="One.",
+    CHANNEL="One for each channel over which points come.",
+    TYPE="One for each type of customer that the customer has been of, by the profile.",
+    GROUP="One for each of the currency's groups; the first of them that the customer is in, by the profile, decides.",
+)
+publish(
     core.Shortfall,
     "Shortfall",
     "What becomes of points that are to be taken away and have been spent.",
@@ -188,6 +197,8 @@ class PointsPolicy:
         description="Whether points are kept apart by the day of earning, also those that never end, so that they can "
         "be cleared by it."
     )
+    accounts: core.AccountMode = strawberry.field(description="Into which of a customer's accounts points go.")
+    groups: list[str] = strawberry.field(description="For GROUP: those that have an account; the first counts most.")
 
 
 @strawberry.type(description="A point currency: what a point is, who owes it and what it is worth.")
@@ -226,6 +237,8 @@ class PointCurrency(Node):
             shortfall=policy.shortfall,
             notice_days=policy.notice_days,
             keeps_age=policy.keeps_age,
+            accounts=policy.accounts,
+            groups=list(policy.groups),
         )
 
     @field("What all customers hold of it.")

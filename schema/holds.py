@@ -18,7 +18,7 @@ from schema.context import Context, Info
 from schema.customers import Customer, to_customer
 from schema.enums import publish
 from schema.fields import field, mutation
-from schema.inputs import KEY, After, CustomerInput, First, Id, decimal, party
+from schema.inputs import CHANNEL, KEY, After, CustomerInput, First, Id, decimal, party
 from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
@@ -62,6 +62,7 @@ class HoldPointsInput:
         description="Until when, at most as many days ahead as the currency's policy has it (holdDaysMax)."
     )
     memo: str | None = strawberry.field(default=None, description="A note for the customer's statement.")
+    channel: str | None = strawberry.field(default=None, description=CHANNEL)
 
 
 @strawberry.input(description="A hold to take points of. The rest of it is free again.")
@@ -126,6 +127,7 @@ class HoldMutation:
             amount=decimal(input.amount),
             expires_at=input.expires_at,
             memo=input.memo,
+            channel=input.channel,
         )
         return await _submit(info.context, command)
 

@@ -16,6 +16,10 @@ Id = Annotated[strawberry.ID, strawberry.argument(description="Its identifier.")
 Reason = Annotated[str, strawberry.argument(description="Why, for the record; not blank.")]
 
 KEY = "Names this request for ever within the caller's institution: the same request under it gets the same answer."
+CHANNEL = (
+    "Over which channel, where the currency keeps accounts by channel: what is spent comes from that account alone, "
+    "and what is received goes there. Default: spent from all, received in the main one."
+)
 
 
 @strawberry.input(description="A customer, as its institution knows it.")

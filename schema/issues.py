@@ -20,7 +20,7 @@ from schema.connection import Connection, connect, page
 from schema.context import Context, Info
 from schema.customers import Customer, to_customer
 from schema.fields import field, mutation
-from schema.inputs import KEY, After, CustomerInput, First, customer_input, party
+from schema.inputs import CHANNEL, KEY, After, CustomerInput, First, customer_input, party
 from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
@@ -91,6 +91,7 @@ class IssuePointsInput:
         description="What they are issued for, in your words, as an order's or a case's number; at most 200 "
         "characters. It finds the issue again, and with others of the same record it is cancelled by it.",
     )
+    channel: str | None = strawberry.field(default=None, description=CHANNEL)
 
 
 def issue_input(value: Mapping[str, Any]) -> IssuePointsInput:
@@ -104,6 +105,7 @@ def issue_input(value: Mapping[str, Any]) -> IssuePointsInput:
         expires_at=value.get("expiresAt"),
         memo=value.get("memo"),
         record=value.get("record"),
+        channel=value.get("channel"),
     )
 
 
@@ -164,6 +166,7 @@ def issue_command(actor: int, input: IssuePointsInput) -> commands.Issue:
         expires_at=input.expires_at,
         memo=input.memo,
         record=input.record,
+        channel=input.channel,
     )
 
 

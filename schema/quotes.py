@@ -12,7 +12,7 @@ from schema.amounts import Money, Points, to_money, to_points
 from schema.context import Context, Info
 from schema.conversions import Conversion, ConversionResult, to_conversion, to_conversion_result
 from schema.fields import field, mutation
-from schema.inputs import KEY, CustomerInput, Id, decimal, party
+from schema.inputs import CHANNEL, KEY, CustomerInput, Id, decimal, party
 from schema.node import Node
 from schema.rates import Rate, to_rate
 from schema.refusals import Refused, refusal_of, result_of
@@ -78,6 +78,7 @@ class RequestQuoteInput:
 class ExecuteQuoteInput:
     idempotency_key: str = strawberry.field(description=KEY)
     quote_id: strawberry.ID = strawberry.field(description="The quote.")
+    channel: str | None = strawberry.field(default=None, description=CHANNEL)
 
 
 @strawberry.type
@@ -117,7 +118,10 @@ class QuoteMutation:
         self, info: Info, input: Annotated[ExecuteQuoteInput, strawberry.argument(description="The quote.")]
     ) -> ConversionResult:
         command = commands.ExecuteQuote(
-            actor=info.context.actor, key=input.idempotency_key, quote=ids.number(input.quote_id, ids.QUOTE)
+            actor=info.context.actor,
+            key=input.idempotency_key,
+            quote=ids.number(input.quote_id, ids.QUOTE),
+            channel=input.channel,
         )
         return to_conversion_result(info.context, await info.context.submit(command))
 

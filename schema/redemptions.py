@@ -13,7 +13,7 @@ from schema.context import Info
 from schema.customers import Customer, to_customer
 from schema.directory import Institution, institution_of
 from schema.fields import field, mutation
-from schema.inputs import KEY, CustomerInput, decimal, party
+from schema.inputs import CHANNEL, KEY, CustomerInput, decimal, party
 from schema.issues import known
 from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
@@ -52,6 +52,7 @@ class RedeemPointsInput:
     merchant: str = strawberry.field(description="The merchant's code.")
     amount: Decimal = strawberry.field(description="How many.")
     memo: str | None = strawberry.field(default=None, description="A note for the customer's statement.")
+    channel: str | None = strawberry.field(default=None, description=CHANNEL)
 
 
 @strawberry.type
@@ -69,6 +70,7 @@ class RedemptionMutation:
             merchant=input.merchant,
             amount=decimal(input.amount),
             memo=input.memo,
+            channel=input.channel,
         )
         outcome = await context.submit(command)
         if (no := refusal_of(outcome, context.incoming.language)) is not None:

@@ -18,7 +18,7 @@ from schema.builders import built_by
 from schema.context import Context, Info
 from schema.customers import Customer, to_customer
 from schema.fields import field, mutation
-from schema.inputs import KEY, CustomerInput, customer_input, party
+from schema.inputs import CHANNEL, KEY, CustomerInput, customer_input, party
 from schema.issues import known
 from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
@@ -62,6 +62,7 @@ class TransferPointsInput:
     )
     amount: Decimal = strawberry.field(description="How many.")
     memo: str | None = strawberry.field(default=None, description="A note for the customers' statements.")
+    channel: str | None = strawberry.field(default=None, description=CHANNEL)
 
 
 def transfer_input(value: Mapping[str, Any]) -> TransferPointsInput:
@@ -73,6 +74,7 @@ def transfer_input(value: Mapping[str, Any]) -> TransferPointsInput:
         taker=customer_input(value["to"]),
         amount=value["amount"],
         memo=value.get("memo"),
+        channel=value.get("channel"),
     )
 
 
@@ -107,6 +109,7 @@ def transfer_command(actor: int, input: TransferPointsInput) -> commands.Transfe
         target=party(input.taker),
         amount=normalise(input.amount),
         memo=input.memo,
+        channel=input.channel,
     )
 
 

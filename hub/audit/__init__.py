@@ -2,13 +2,9 @@
 
 It never decides an act again: ``decide`` changes, and what was decided stands. It proves that the journal's chain is
 whole and over the rows that the tables hold, that rows of different tables tell one story, and that what changes in
-<<<<<<< HEAD
-place (counters, positions, statuses) is what the rows give. The journal is read once, in order, in pieces; what is held
-grows with accounts, institutions and what they used of limits. An empty database is no clean one.
-=======
 place (counters, lots, positions, statuses) is what the rows give. The journal is read once, in order, in pieces; what
-is held grows with accounts, institutions, open lots and open holds. An empty database is no clean one.
->>>>>>> 3e6edd5 (Audit lots and holds from their rows)
+is held grows with accounts, institutions, open lots, open holds and what was used of limits. An empty database is no
+clean one.
 """
 
 from collections import Counter

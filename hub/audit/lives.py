@@ -1,7 +1,8 @@
 """Lives: the points that an act gives end as those that it took, or as the terms in force have it.
 
-A gift keeps its ends; converted points end by the target's policy, or as the rate carries or they were before; what
-comes back ends as it did, or after the days of grace. So nothing that is done with points makes them live longer.
+A gift keeps its ends, whichever of the taker's accounts it goes into; converted points end by the target's policy, or
+as the rate carries or they were before; what comes back ends as it did, or after the days of grace. So nothing that is
+done with points makes them live longer.
 """
 
 from collections import Counter
@@ -14,7 +15,7 @@ from hub.audit.act import Act, sums
 from hub.audit.findings import Findings
 from hub.currencies import ExpiryKind, PointCurrency
 from hub.expiry import NEVER, day_of, end_of, start_of
-from hub.ledger.lots import NO_ORIGIN, Origin, origin_of, total
+from hub.ledger.lots import NO_ORIGIN, Origin, merged, origin_of, origin_text, total
 from hub.ledger.records import MovementKind, Piece, Purpose
 from hub.points import share
 from hub.rates import Life
@@ -48,16 +49,36 @@ def _issued(act: Act, at: datetime) -> bool:
     if len(given) != 1:
         return False
     [first] = given
-    # Their day keeps points apart whose end does not tell it.
-    by_day = of.policy.keeps_age or ends == NEVER or ends != ends_by_policy
-    origin = Origin(earned=day_of(earned, of.time_zone).isoformat()) if by_day else Origin()
-    stated = (first.expires_at, first.earned_at, first.amount, origin_of(first.origin))
+    found = origin_of(first.origin)
+    # Their day keeps points apart whose end does not tell it; points that never end need none where they are in a part.
+    is_plain = ends == NEVER and (found.earned is not None or found.part is None or earned != at)
+    by_day = of.policy.keeps_age or ends != ends_by_policy or is_plain
+    origin = Origin(earned=day_of(earned, of.time_zone).isoformat() if by_day else None, part=found.part)
+    stated = (first.expires_at, first.earned_at, first.amount, found)
     return stated == (ends, earned, moved["amount"], origin)
 
 
-def _kept(act: Act, _at: datetime) -> bool:
-    """What goes to another customer keeps its ends; what is burned gives nothing."""
-    return act.given() == (act.taken() if act.moved["to_customer_id"] is not None else [])
+def _kept(act: Act, at: datetime) -> bool:
+    """What goes to another customer keeps its ends, all of it in one part; what is burned gives nothing."""
+    given = act.given()
+    if act.moved["to_customer_id"] is None:
+        return not given
+    parts = _parts(given)
+    if len(parts) > 1:
+        return False
+    part = next(iter(parts), None)
+    taken = act.taken()
+    whole = [*taken, Piece(NEVER, at, NO_ORIGIN, act.moved["amount"] - total(taken))]
+    return given == list(merged(_labelled(piece, part) for piece in whole))
+
+
+def _parts(pieces: Iterable[Piece]) -> set[str | None]:
+    return {origin_of(piece.origin).part for piece in pieces}
+
+
+def _labelled(piece: Piece, part: str | None) -> Piece:
+    origin = msgspec.structs.replace(origin_of(piece.origin), part=part, giver=None)
+    return msgspec.structs.replace(piece, origin=origin_text(origin))
 
 
 def _nothing(act: Act, _at: datetime) -> bool:
@@ -95,7 +116,7 @@ def _converted(act: Act, at: datetime) -> bool:
     for piece in given:
         actual[piece.expires_at, _was(origin_of(piece.origin).was)] += piece.amount
     actual[NEVER, ()] += made["target"] - total(given)
-    return +actual == +due and (not target.policy.keeps_age or _keep_age(given))
+    return +actual == +due and len(_parts(given)) <= 1 and (not target.policy.keeps_age or _keep_age(given))
 
 
 def _keep_age(given: Iterable[Piece]) -> bool:

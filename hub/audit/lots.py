@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from hub.audit.accounts import Account, leg_name
 from hub.audit.findings import Findings
 from hub.expiry import NEVER
-from hub.ledger.lots import NO_ORIGIN
+from hub.ledger.lots import MAIN, NO_ORIGIN, part_of
 from hub.ledger.records import AccountKind, MovementKind, Phase
 
 LotKey = tuple[datetime, str]  # expires at, origin
@@ -35,6 +37,8 @@ _IN_ORDER = frozenset(
         MovementKind.CLEAR,
     }
 )
+# Of these, those that may be of one part of the account, which the rows do not name: in its order then.
+_OF_A_PART = frozenset({MovementKind.TRANSFER, MovementKind.REDEEM, MovementKind.CONVERT, MovementKind.HOLD})
 # These may use points that are over; what a capture may is the holds' business, and frozen points wait for a decision.
 _OVER_TOO = frozenset({MovementKind.EXPIRE, MovementKind.CAPTURE, MovementKind.REMOVE})
 
@@ -144,10 +148,29 @@ class Lots:
             self._findings.add("LOT_OVER", f"{leg_name(leg)} uses points that are over.")
         if kind not in _IN_ORDER:
             return
-        for (expires_at, _), lot in self.by_account.get(leg[4], {}).items():
+        part = _part_used(leg, used) if kind in _OF_A_PART else None
+        for (expires_at, origin), lot in self.by_account.get(leg[4], {}).items():
+            if part is not None and _part(origin) != part:
+                continue
             if expires_at > at and lot.amount > lot.held and (expires_at, lot.earned_at) < last:
                 self._findings.add("LOT_ORDER", f"{leg_name(leg)} uses other points than those that end first.")
                 return
+
+
+def _part_used(leg: Any, used: Sequence[Any]) -> str | None:
+    """The one part of the account that a leg uses points of; None: of several."""
+    parts = {_part(entry[5]) for entry in used}
+    if sum(abs(entry[7] or entry[8]) for entry in used) < leg[6]:
+        parts.add(MAIN)
+    return parts.pop() if len(parts) == 1 else None
+
+
+def _part(origin: str) -> str:
+    """The part of an origin; of a text that is none, which is a finding of its own, one by itself."""
+    try:
+        return part_of(origin)
+    except msgspec.DecodeError:
+        return origin
 
 
 def _sign(number: int) -> int:

@@ -6,7 +6,7 @@ from hub.access import Right
 from hub.currencies import PointCurrency, worth
 from hub.errors import InvalidAmount, InvalidInput, TransferForbidden
 from hub.expiry import NEVER
-from hub.ledger import ageing, commands, limiting, resolve
+from hub.ledger import ageing, commands, limiting, parts, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.records import AccountKind, Movement, MovementKind, Purpose
 from hub.limits import Act
@@ -30,6 +30,7 @@ def issue(book: Book, command: commands.Issue) -> Draft:
     resolve.active(book, of.issuer, home.id)
     amount = parse_positive(command.amount, of.scale)
     _check_times(book.at, command.earned_at, command.expires_at)
+    parts.check_channel(command.channel)
     if command.record is not None:
         resolve.record(command.record)
     draft = Draft(book)
@@ -40,6 +41,7 @@ def issue(book: Book, command: commands.Issue) -> Draft:
     ends = lots[0].expires_at if lots else NEVER
     if ends <= book.at:
         raise InvalidInput(expiresAt=ends.isoformat())
+    part = parts.credited_part(book, of, customer, command.channel)
     movement = Movement(
         id=id,
         kind=MovementKind.ISSUE,
@@ -57,7 +59,7 @@ def issue(book: Book, command: commands.Issue) -> Draft:
         draft.account(AccountKind.ISSUANCE, of.issuer, of.code),
         draft.account(AccountKind.CUSTOMER, customer.id, of.code),
         amount,
-        given=lots,
+        given=parts.placed(lots, amount, part, book.at),
     )
     limiting.count(draft, movement, Act.ISSUE, of, customer, amount)
     if command.record is not None:
@@ -83,7 +85,9 @@ def transfer(book: Book, command: commands.Transfer) -> Draft:
         raise InvalidInput(to="the same customer")
     if not of.transferable:
         raise TransferForbidden(currency=of.code)
-    source = resolve.spendable(draft, giver, of, amount)
+    parts.check_channel(command.channel)
+    part = parts.spent_part(of, command.channel)
+    source = resolve.spendable(draft, giver, of, amount, part)
     movement = Movement(
         id=draft.new_id(),
         kind=MovementKind.TRANSFER,
@@ -95,8 +99,9 @@ def transfer(book: Book, command: commands.Transfer) -> Draft:
         source=giver,
         target=taker,
     )
-    lots = draft.spend(source, amount)
-    draft.points(movement.id, source, draft.account(AccountKind.CUSTOMER, taker.id, of.code), amount, lots, lots)
+    lots = draft.spend(source, amount, part)
+    given = parts.placed(lots, amount, parts.credited_part(book, of, taker, command.channel), book.at)
+    draft.points(movement.id, source, draft.account(AccountKind.CUSTOMER, taker.id, of.code), amount, lots, given)
     limiting.count(draft, movement, Act.TRANSFER, of, giver, amount)
     limiting.count(draft, movement, Act.RECEIVE, of, taker, amount)
     _post(draft, movement, command.memo)
@@ -114,7 +119,9 @@ def redeem(book: Book, command: commands.Redeem) -> Draft:
     amount = parse_positive(command.amount, of.scale)
     customer = resolve.known_customer(book, command.customer, home)
     draft = Draft(book)
-    source = resolve.spendable(draft, customer, of, amount)
+    parts.check_channel(command.channel)
+    part = parts.spent_part(of, command.channel)
+    source = resolve.spendable(draft, customer, of, amount, part)
     value = value_of(of, amount)
     movement = Movement(
         id=draft.new_id(),
@@ -131,7 +138,7 @@ def redeem(book: Book, command: commands.Redeem) -> Draft:
         fee=0,
     )
     burned = draft.account(AccountKind.ISSUANCE, of.issuer, of.code)
-    draft.points(movement.id, source, burned, amount, draft.spend(source, amount))
+    draft.points(movement.id, source, burned, amount, draft.spend(source, amount, part))
     draft.money(movement.id, of.issuer, merchant.id, of.money, value, Purpose.SETTLEMENT)
     resolve.within_caps(draft, command.actor)
     limiting.count(draft, movement, Act.REDEEM, of, customer, amount, value=value)

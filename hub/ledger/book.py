@@ -12,7 +12,7 @@ from hub import ids
 from hub.configuration import Configuration, Noun, with_changes
 from hub.errors import CustomerClosed, InvalidAmount, LimitExceeded
 from hub.institutions import Status, settlement_path, status_of
-from hub.ledger.lots import Lot, LotKey, take, total
+from hub.ledger.lots import MAIN, Lot, LotKey, part_of, take, total
 from hub.ledger.records import (
     Account,
     AccountKind,
@@ -34,6 +34,7 @@ from hub.ledger.records import (
     Phase,
     Piece,
     Position,
+    Profile,
     Purpose,
     Quote,
     Restriction,
@@ -92,6 +93,7 @@ class Draft:
         "owed",
         "pins",
         "positions",
+        "profiles",
         "quotes",
         "records",
         "restrictions",
@@ -122,6 +124,7 @@ class Draft:
         self.cancellations: list[Cancellation] = []
         self.memos: list[tuple[int, str]] = []
         self.nouns: list[Noun] = []
+        self.profiles: list[Profile] = []
         self.quotes: list[Quote] = []
         self.conversions: list[Conversion] = []
         self.bonus_uses: dict[tuple[int, int, int], int] = {}
@@ -248,11 +251,23 @@ class Draft:
         mine = {key: lot for key, lot in self.lots.items() if key[0] == account.id}
         return {**self.book.lots.get(account.id, {}), **mine}
 
-    def spend(self, account: Account, amount: int) -> tuple[Piece, ...]:
-        """The pieces of lots that ``amount`` of a customer's points is spent from, in order."""
+    def spend(self, account: Account, amount: int, part: str | None = None) -> tuple[Piece, ...]:
+        """The pieces of lots that ``amount`` of a customer's points is spent from, in order; of one part if it is
+        named."""
         if not account.aged and not self.lots:
             return ()
-        return take(self.lots_of(account).values(), amount, self.book.at)
+        lots = self.lots_of(account).values()
+        mine = lots if part is None else [lot for lot in lots if part_of(lot.origin) == part]
+        return take(mine, amount, self.book.at)
+
+    def available(self, account: Account, part: str | None) -> int:
+        """What may be spent of an account, or of a part of it; then all of its lots are loaded."""
+        if part is None:
+            return account.available
+        lots = self.lots_of(account).values()
+        named = [lot for lot in lots if (part_of(lot.origin) != MAIN if part == MAIN else part_of(lot.origin) == part)]
+        free = sum(lot.free for lot in named)
+        return account.available - free if part == MAIN else free
 
     def _lot(self, account: Account, piece: Piece) -> Lot:
         """The lot of a piece, to be changed. One that was not loaded may exist: it is written as what is added."""
@@ -323,6 +338,7 @@ class Book:
         self.pins: dict[int, tuple[Piece, ...]] = {}  # by hold
         self.lapsed: list[Lapsed] = []  # what time took in this batch
         self.clearings: dict[int, Clearing] = {}
+        self.profiles: dict[int, Profile] = {}  # by customer
         self.people: dict[int, Customer] = {}  # customers whose points or holds are over, or are cleared
         self.customer_marks: dict[int, int] = {}  # of loaded customers that have some as such
         self.restrictions: dict[tuple[int, str], Restriction] = {}  # the last one, by customer and currency
@@ -446,6 +462,8 @@ class Book:
         self.lapsed.extend(draft.lapsed)
         for clearing in draft.clearings:
             self.clearings[clearing.id] = clearing
+        if draft.profiles:
+            self.profiles.update((profile.customer, profile) for profile in draft.profiles)
         self._take_offers(draft)
         for entry in draft.limit_entries:
             self.limit_used[entry.key] = self.limit_used.get(entry.key, 0) + entry.amount

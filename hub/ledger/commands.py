@@ -13,7 +13,7 @@ from typing import ClassVar
 import msgspec
 
 from hub.access import Role
-from hub.currencies import ExpiryKind, HeldExpiry, RateConsent, Shortfall
+from hub.currencies import AccountMode, ExpiryKind, HeldExpiry, RateConsent, Shortfall
 from hub.errors import InvalidInput
 from hub.institutions import Kind, Status
 from hub.ledger.records import ClearingScope
@@ -61,12 +61,18 @@ class Keyed(Command, frozen=True, kw_only=True):
     key: str
 
     keyed: ClassVar[bool] = True
+    later: ClassVar[
+        tuple[str, ...]
+    ] = ()  # fields that came after requests had been kept: they count where they are set
 
     def digest(self) -> bytes:
         """SHA-256 of the operation with its arguments; not of who asks or under which key. Amounts are normalised
         by whoever makes the command, so that ``1.0`` and ``1.00`` are one request."""
         fields = msgspec.structs.asdict(self)
         del fields["actor"], fields["key"]
+        for name in self.later:
+            if fields[name] is None:
+                del fields[name]
         return hashlib.sha256(_ENCODER.encode((type(self).__name__, fields))).digest()
 
 
@@ -196,6 +202,14 @@ class EndLink(Keyed, frozen=True, kw_only=True):
     reason: str
 
 
+class SetCustomerProfile(Command, frozen=True, kw_only=True):
+    """``groups``: paths such as ``retail/gold``, which is in ``retail`` as well."""
+
+    customer: Party
+    customer_type: str | None
+    groups: tuple[str, ...]
+
+
 # --- what is exchanged ------------------------------------------------------------------------------------------------
 
 
@@ -213,6 +227,8 @@ class PolicyTerms(msgspec.Struct, frozen=True):
     shortfall: Shortfall | None = None
     notice_days: int | None = None
     keeps_age: bool | None = None
+    accounts: AccountMode | None = None
+    groups: tuple[str, ...] | None = None
 
 
 class RegisterPointCurrency(Command, frozen=True, kw_only=True):
@@ -326,6 +342,9 @@ class Issue(Keyed, frozen=True, kw_only=True):
     expires_at: datetime | None
     memo: str | None
     record: str | None = None
+    channel: str | None = None
+
+    later: ClassVar[tuple[str, ...]] = ("channel",)
 
 
 class Transfer(Keyed, frozen=True, kw_only=True):
@@ -334,6 +353,9 @@ class Transfer(Keyed, frozen=True, kw_only=True):
     target: Party
     amount: str
     memo: str | None
+    channel: str | None = None
+
+    later: ClassVar[tuple[str, ...]] = ("channel",)
 
 
 class Redeem(Keyed, frozen=True, kw_only=True):
@@ -342,6 +364,9 @@ class Redeem(Keyed, frozen=True, kw_only=True):
     merchant: str
     amount: str
     memo: str | None
+    channel: str | None = None
+
+    later: ClassVar[tuple[str, ...]] = ("channel",)
 
 
 class HoldPoints(Keyed, frozen=True, kw_only=True):
@@ -350,6 +375,9 @@ class HoldPoints(Keyed, frozen=True, kw_only=True):
     amount: str
     expires_at: datetime
     memo: str | None
+    channel: str | None = None
+
+    later: ClassVar[tuple[str, ...]] = ("channel",)
 
 
 class CaptureHold(Keyed, frozen=True, kw_only=True):
@@ -412,6 +440,9 @@ class RequestQuote(Command, frozen=True, kw_only=True):
 
 class ExecuteQuote(Keyed, frozen=True, kw_only=True):
     quote: int | None
+    channel: str | None = None
+
+    later: ClassVar[tuple[str, ...]] = ("channel",)
 
 
 class Convert(Keyed, frozen=True, kw_only=True):
@@ -421,6 +452,9 @@ class Convert(Keyed, frozen=True, kw_only=True):
     target_currency: str
     amount: str
     minimum_target: str | None
+    channel: str | None = None
+
+    later: ClassVar[tuple[str, ...]] = ("channel",)
 
 
 class Reverse(Keyed, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from hub.errors import (
     TooManyQuotes,
     TransferForbidden,
 )
-from hub.ledger import ageing, commands, limiting, links, resolve
+from hub.ledger import ageing, commands, limiting, links, parts, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.records import (
     AccountKind,
@@ -191,7 +191,9 @@ def _convert(
     book = draft.book
     configuration = book.configuration
     source, target = configuration.currencies[rate.source], configuration.currencies[rate.target]
-    debited = resolve.spendable(draft, giver, source, amounts.source)
+    parts.check_channel(command.channel)
+    part = parts.spent_part(source, command.channel)
+    debited = resolve.spendable(draft, giver, source, amounts.source, part)
     conversion = Conversion(
         id=draft.new_id(),
         status=ConversionStatus.COMPLETED,
@@ -222,14 +224,15 @@ def _convert(
         subject=conversion.id,
     )
     burned = draft.account(AccountKind.ISSUANCE, source.issuer, source.code)
-    spent = draft.spend(debited, amounts.source)
+    spent = draft.spend(debited, amounts.source, part)
+    made = ageing.converted(spent, amounts.source, amounts.target, source, target, rate.life, book.at)
     draft.points(movement.id, debited, burned, amounts.source, spent)
     draft.points(
         movement.id,
         draft.account(AccountKind.ISSUANCE, target.issuer, target.code),
         draft.account(AccountKind.CUSTOMER, taker.id, target.code),
         amounts.target,
-        given=ageing.converted(spent, amounts.source, amounts.target, source, target, rate.life, book.at),
+        given=parts.placed(made, amounts.target, parts.credited_part(book, target, taker, command.channel), book.at),
     )
     draft.money(movement.id, source.issuer, target.issuer, rate.money, amounts.settlement, Purpose.SETTLEMENT)
     draft.money(movement.id, source.issuer, configuration.operator.id, rate.money, amounts.fee, Purpose.FEE)

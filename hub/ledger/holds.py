@@ -20,7 +20,7 @@ from hub.errors import (
     PointsExpired,
     TransferForbidden,
 )
-from hub.ledger import acts, commands, lapse, limiting, lots, resolve
+from hub.ledger import acts, commands, lapse, limiting, lots, parts, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.records import (
     Account,
@@ -57,7 +57,9 @@ def hold(book: Book, command: commands.HoldPoints) -> Draft:
         raise InvalidInput(expiresAt=command.expires_at.isoformat(), latest=latest.isoformat())
     customer = resolve.known_customer(book, command.customer, home)
     draft = Draft(book)
-    account = resolve.spendable(draft, customer, of, amount)
+    parts.check_channel(command.channel)
+    part = parts.spent_part(of, command.channel)
+    account = resolve.spendable(draft, customer, of, amount, part)
     made = Hold(
         id=draft.new_id(),
         kind=HoldKind.HOLD,
@@ -70,15 +72,17 @@ def hold(book: Book, command: commands.HoldPoints) -> Draft:
         shortfall=0,
         expires_at=command.expires_at,
     )
-    pin(draft, made, account, of, MovementKind.HOLD)
+    pin(draft, made, account, of, MovementKind.HOLD, part)
     if command.memo:
         draft.memos.append((made.id, command.memo))
     draft.result = HoldAct(made.id, made)
     return draft
 
 
-def pin(draft: Draft, made: Hold, account: Account, of: PointCurrency, kind: MovementKind) -> None:
-    """Make a hold's points pending, and pin the lots that they would be spent from."""
+def pin(
+    draft: Draft, made: Hold, account: Account, of: PointCurrency, kind: MovementKind, part: str | None = None
+) -> None:
+    """Make a hold's points pending, and pin the lots that they would be spent from; of one part if it is named."""
     draft.movements.append(
         Movement(
             id=made.id,
@@ -92,7 +96,7 @@ def pin(draft: Draft, made: Hold, account: Account, of: PointCurrency, kind: Mov
         )
     )
     issuance = draft.account(AccountKind.ISSUANCE, of.issuer, of.code)
-    pins = draft.spend(account, made.amount)
+    pins = draft.spend(account, made.amount, part)
     draft.points(made.id, account, issuance, made.amount, pins, (), Phase.PENDING)
     draft.holds.append(made)
     draft.pins[made.id] = pins
@@ -155,7 +159,8 @@ def capture(book: Book, command: commands.CaptureHold) -> Draft:
     if taker is None:
         draft.points(movement.id, account, issuance, amount, taken)
     else:
-        draft.points(movement.id, account, draft.account(AccountKind.CUSTOMER, taker.id, of.code), amount, taken, taken)
+        given = parts.placed(taken, amount, parts.credited_part(book, of, taker, None), book.at)
+        draft.points(movement.id, account, draft.account(AccountKind.CUSTOMER, taker.id, of.code), amount, taken, given)
     if merchant is not None and value is not None:
         draft.money(movement.id, of.issuer, merchant.id, of.money, value, Purpose.SETTLEMENT)
         resolve.within_caps(draft, command.actor)

@@ -65,6 +65,7 @@ _WINDOW_CLOSED_IN = (
 HASHED: tuple[Hashed, ...] = (
     _hashed(tables.configuration_change, "version noun key document credential_id", "version"),
     _hashed(tables.customer, "id institution_id", "id"),
+    _hashed(tables.customer_profile, "id customer_id type groups credential_id", "id"),
     _hashed(tables.account, "id kind owner_id currency", "id"),
     _hashed(tables.outcome, "id institution_id key request refusal details subject_id", "id"),
     _hashed(

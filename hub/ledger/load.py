@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import tables
 from hub.configuration import Configuration
 from hub.institutions import settlement_path
-from hub.ledger import commands, limit_rows, lot_rows, people, rows
+from hub.ledger import commands, limit_rows, lot_rows, people, profile_rows, rows
 from hub.ledger.book import Book, Original
 from hub.ledger.cancellations import ISSUES_MAX
 from hub.ledger.decide import Known, Outcomes, recalled
@@ -105,6 +105,7 @@ async def load(
     await lot_rows.holds(connection, book, needs)
     if needs.linked_named or needs.linked or needs.links:
         await people.load_links(connection, book, needs)
+    await profile_rows.profiles(driver, book, needs)
     if needs.spenders or needs.people:
         await _offers(connection, book, needs)
     if needs.money:

@@ -218,7 +218,14 @@ def _spenders(book: Book, needs: Needs) -> dict[Account, int]:
         code = book.configuration.currencies[book.configuration.rates[offer.rate].source].code
         account = book.accounts.get((AccountKind.CUSTOMER, offer.source.id, code))
         if account is not None and (account.aged or account.pending_debits):
-            found[account] = found.get(account, 0) + offer.figures.source
+            units = COUNTER_MAX if id in needs.quotes_apart else offer.figures.source
+            found[account] = found.get(account, 0) + units
+    for party, code in needs.apart:  # of a part nothing says how far in the order of spending its lots reach
+        home = book.configuration.institution_codes.get(party.institution)
+        customer = None if home is None else book.customers.get((home, party.reference))
+        account = None if customer is None else book.accounts.get((AccountKind.CUSTOMER, customer.id, code))
+        if account in found:
+            found[account] = COUNTER_MAX
     for original in book.originals.values():
         for leg in original.legs:
             if leg.credit.kind == AccountKind.CUSTOMER:
@@ -238,7 +245,7 @@ def _spenders(book: Book, needs: Needs) -> dict[Account, int]:
             found[account] = found.get(account, 0) - debt.balance
         if leaving and account.owner in leaving and account.kind == AccountKind.CUSTOMER:
             found[account] = COUNTER_MAX
-    return found
+    return {account: min(COUNTER_MAX, units) for account, units in found.items()}
 
 
 def _take(book: Book, found: Iterable[Any]) -> None:

@@ -21,18 +21,20 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
     """What keeps points apart from others that end with them.
 
     ``was``: the currencies that they were before, and when they would have ended there, so that points which come back
-    get no second life. ``earned``: the day, where the end does not tell it. ``giver``: the customer who
-    put them into a pool.
+    get no second life. ``earned``: the day, where the end does not tell it. ``giver``: the customer who put them into a
+    pool. ``part``: which of the customer's accounts of the currency they are in, if it is not the main one.
     """
 
     was: dict[str, datetime] = {}
     earned: str | None = None
     giver: int | None = None
+    part: str | None = None
 
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _DECODER = msgspec.json.Decoder(Origin)
 NO_ORIGIN = ""
+MAIN = ""  # the part that points are in which nothing puts into another
 
 
 def origin_text(origin: Origin) -> str:
@@ -44,6 +46,11 @@ def origin_text(origin: Origin) -> str:
 def origin_of(text: str) -> Origin:
     """An origin from its text."""
     return Origin() if text == NO_ORIGIN else _DECODER.decode(text)
+
+
+def part_of(origin: str) -> str:
+    """The part of the account that points of this origin are in; the main one has no name."""
+    return MAIN if origin == NO_ORIGIN else origin_of(origin).part or MAIN
 
 
 class Lot:

@@ -11,6 +11,7 @@ _TIMELESS = frozenset(
         commands.Issue,
         commands.Transfer,
         commands.EnrollCustomer,
+        commands.SetCustomerProfile,
         commands.HoldPoints,
         commands.ReleaseHold,
         commands.FreezePoints,
@@ -51,6 +52,9 @@ class Needs:
         self.clearings: set[int] = set()
         self.takers: set[tuple[int, str]] = set()  # to whom holds may be captured, by reference
         self.spends: list[tuple[commands.Party, str, str]] = []  # who spends how much of which currency
+        self.apart: list[tuple[commands.Party, str]] = []  # who may spend of one part of it
+        self.quotes_apart: set[int] = set()
+        self.policies: set[str] = set()  # currencies whose policy the batch sets
         self.whole: set[tuple[int, str]] = set()  # customers with all their accounts and restrictions, by reference
         self.leaving: set[tuple[int, str]] = set()  # of them, those who leave
         self.records: set[tuple[str, str]] = set()  # currency and record, whose issues are reversed
@@ -76,7 +80,7 @@ class Needs:
         self.windowed = self.windowed or type(command) not in _TIMELESS
         match command:
             case commands.Transfer():
-                self._spend(command.source, command.currency, command.amount)
+                self._spend(command.source, command.currency, command.amount, command.channel)
                 self._party(command.target, command.currency)
             case commands.Issue():
                 self._party(command.to, command.currency)
@@ -84,7 +88,8 @@ class Needs:
                 if command.record is not None:
                     self.recorded.append((command.to, command.currency, command.amount, command.record))
             case commands.Convert() | commands.RequestQuote():
-                self._spend(command.source, command.source_currency, command.amount)
+                channel = command.channel if isinstance(command, commands.Convert) else None
+                self._spend(command.source, command.source_currency, command.amount, channel)
                 self._party(command.target, command.target_currency)
                 self.issuer(command.source_currency)
                 self.issuer(command.target_currency)
@@ -94,7 +99,8 @@ class Needs:
                 if not self._is_transferable(command.source_currency) and command.source != command.target:
                     self._name(self.linked_named, command.source)
             case commands.HoldPoints() | commands.FreezePoints():
-                self._spend(command.customer, command.currency, command.amount)
+                channel = command.channel if isinstance(command, commands.HoldPoints) else None
+                self._spend(command.customer, command.currency, command.amount, channel)
                 self.issuer(command.currency)
             case commands.CaptureHold():
                 self._id(self.holds, command.hold)
@@ -126,12 +132,14 @@ class Needs:
                 self.accounts.update(command.accounts)
                 self.emptied.update(command.accounts)
             case commands.Redeem():
-                self._spend(command.customer, command.currency, command.amount)
+                self._spend(command.customer, command.currency, command.amount, command.channel)
                 self.issuer(command.currency)
                 self._institution(command.merchant)
                 self.money = True
             case commands.ExecuteQuote():
                 self._id(self.quotes, command.quote)
+                if command.channel is not None:
+                    self._id(self.quotes_apart, command.quote)
                 self.money = True
             case commands.Reverse():
                 self._id(self.originals, command.id)
@@ -140,7 +148,7 @@ class Needs:
             case commands.WithdrawRate():
                 if command.cancel_quotes:
                     self._id(self.quotes_of_rates, command.id)
-            case commands.EnrollCustomer():
+            case commands.EnrollCustomer() | commands.SetCustomerProfile():
                 self._party(command.customer, "")
             case commands.BindIdentifier():
                 self.binding = True
@@ -175,6 +183,9 @@ class Needs:
                 self._institution(OPERATOR_CODE if command.parent is None else command.parent)
             case commands.RegisterPointCurrency():
                 self._institution(command.issuer)
+                self.policies.add(command.code)
+            case commands.SetPointsPolicy():
+                self.policies.add(command.currency)
             case _:
                 pass
 
@@ -183,9 +194,11 @@ class Needs:
         if home is not None:
             self.parties.add((home, party.reference, currency))
 
-    def _spend(self, party: commands.Party, currency: str, amount: str) -> None:
+    def _spend(self, party: commands.Party, currency: str, amount: str, channel: str | None) -> None:
         self._party(party, currency)
         self.spends.append((party, currency, amount))
+        if channel is not None:
+            self.apart.append((party, currency))
 
     def _whole(self, party: commands.Party, into: set[tuple[int, str]]) -> None:
         self._party(party, "")

@@ -139,6 +139,16 @@ class Customer(msgspec.Struct, frozen=True):
     reference: str | None
 
 
+class Profile(msgspec.Struct, frozen=True):
+    """What a customer's institution says of it, from then on: its type, and the groups that it is in."""
+
+    id: int
+    customer: int
+    type: str | None
+    groups: tuple[str, ...]
+    credential: int
+
+
 class Piece(msgspec.Struct, frozen=True):
     """Some points of a lot: when they are gone (``hub.expiry.NEVER``: not), when they were earned, and their origin
     (``hub.ledger.lots.Origin`` as text)."""

@@ -119,8 +119,8 @@ def credited_customer(draft: Draft, party: Party, home: Institution) -> Customer
     return draft.enroll(home.id, party.reference)
 
 
-def spendable(draft: Draft, customer: Customer, of: PointCurrency, amount: int) -> Account:
-    """The customer's account, with at least ``amount`` available.
+def spendable(draft: Draft, customer: Customer, of: PointCurrency, amount: int, part: str | None = None) -> Account:
+    """The customer's account, with at least ``amount`` available, in ``part`` if it is named.
 
     Raises:
         Frozen: nothing may leave the account, or anything of its customer's.
@@ -129,7 +129,7 @@ def spendable(draft: Draft, customer: Customer, of: PointCurrency, amount: int) 
     found = draft.book.accounts.get((AccountKind.CUSTOMER, customer.id, of.code))
     if found is not None and found.marks:
         unfrozen(found)
-    available = found.available if found is not None else 0
+    available = draft.available(found, part) if found is not None else 0
     if found is None or available < amount:
         raise InsufficientPoints(available=render(available, of.scale), requested=render(amount, of.scale))
     return found

@@ -99,6 +99,10 @@ class Batch:
             self._holds.update((held.id, held) for held in draft.holds)
         if draft.clearings:
             self._clearings.update((made.id, made) for made in draft.clearings)
+        for profile in draft.profiles:
+            groups = msgspec.json.encode(profile.groups).decode()
+            who = (profile.id, profile.customer, profile.type)
+            self._row("customer_profile", (*who, groups, profile.credential))
         if draft.memos:
             self.rows.setdefault("memo", []).extend(draft.memos)
         if draft.marks or draft.missing or draft.restrictions or draft.cancellations:

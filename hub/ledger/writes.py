@@ -108,6 +108,7 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["configuration_change"]),
         _inserts(_BY_NAME["customer"]),
         Write("customer_reference", tables.customer_reference, ("customer_id", "institution_id", "reference")),
+        _inserts(_BY_NAME["customer_profile"]),
         _inserts(_BY_NAME["account"], *_COUNTERS),
         Write("account counters", tables.account, ("id", *_COUNTERS), _COUNTERS),
         _inserts(_BY_NAME["outcome"]),

@@ -8,7 +8,7 @@ from hub.access import Right
 from hub.currencies import HOSTED, Expiry, ExpiryKind, PointCurrency, Policy
 from hub.errors import Duplicate, InvalidAmount, InvalidInput
 from hub.expiry import is_zone
-from hub.ledger import commands, resolve
+from hub.ledger import commands, profiles, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.records import AccountKind
 from hub.money import is_money
@@ -93,6 +93,7 @@ def _policy(before: Policy, terms: commands.PolicyTerms) -> Policy:
     for name, (days, least) in {**ranges, "noticeDays": (policy.notice_days, 0)}.items():
         if not least <= days <= DAYS_MAX:
             raise InvalidInput(**{name: days})
+    profiles.check_groups(policy.groups)
     return policy
 
 

@@ -619,6 +619,12 @@ CASES: dict[str, Case] = {
     ),
     "Mutation.acceptCustomerLink": _of_link("acceptCustomerLink", "proposed_link"),
     "Mutation.endCustomerLink": _of_link("endCustomerLink", "link", ', reason: "r"'),
+    "Mutation.setCustomerProfile": _acts(
+        "setCustomerProfile",
+        "SetCustomerProfileInput!",
+        lambda victim: {"customer": {"institution": victim.bank, "reference": "alice"}, "type": "evil"},
+        absent={"reference": "nobody"},
+    ),
     "Mutation.issuePoints": _acts("issuePoints", "IssuePointsInput!", _issue, absent={"reference": "nobody"}),
     "Mutation.issuePointsBatch": _acts(
         "issuePointsBatch", "[IssuePointsInput!]!", lambda victim: [_issue(victim), _issue(victim)]

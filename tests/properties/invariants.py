@@ -24,6 +24,7 @@ STATE = (
     *("configuration_change", "customer", "customer_reference", "account", "movement", "memo", "leg", "quote"),
     *("conversion", "bonus_use", "settlement_window", "position", "window_net", "confirmation"),
     *("lot", "lot_entry", "hold", "binding", "identifier", "customer_link", "limit_entry", "limit_use", "clipping"),
+    "customer_profile",
 )
 _ORDER = {"leg": "movement_id, n", "lot_entry": "movement_id, n, place", "movement": "id"}
 
