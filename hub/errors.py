@@ -215,6 +215,18 @@ class CustomerClosed(Refusal):
     code = "CUSTOMER_CLOSED"
 
 
+class NotAMember(Refusal):
+    """Who acts in the pool is no member of it."""
+
+    code = "NOT_A_MEMBER"
+
+
+class PoolRightMissing(Refusal):
+    """The member has not this right in the pool."""
+
+    code = "POOL_RIGHT_MISSING"
+
+
 class ExceedsOriginal(Refusal):
     """All reversals together would exceed the original."""
 

@@ -169,6 +169,42 @@ customer_profile = Table(
     Index("customer_profile_customer", "customer_id", "id"),
 )
 
+# Customers whose points their members share.
+pool = Table(
+    "pool",
+    metadata,
+    _journal(),
+    _id("id"),
+    _text("kind"),
+    _id("owner_id"),
+    _id("credential_id"),
+    PrimaryKeyConstraint("journal_id", "id"),
+)
+
+# The last row of a pool and a customer holds; without rights the customer has left.
+pool_member = Table(
+    "pool_member",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("pool_id"),
+    _id("customer_id"),
+    _text("rights", nullable=True),
+    _id("credential_id"),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("pool_member_customer", "pool_id", "customer_id", "id"),
+)
+
+# Which member has spent of a pool.
+pool_use = Table(
+    "pool_use",
+    metadata,
+    _journal(),
+    _id("movement_id"),
+    _id("customer_id"),
+    PrimaryKeyConstraint("journal_id", "movement_id"),
+)
+
 account = Table(
     "account",
     metadata,
@@ -634,6 +670,9 @@ APPEND_ONLY = (
     configuration_change,
     customer,
     customer_profile,
+    pool,
+    pool_member,
+    pool_use,
     binding,
     customer_link,
     outcome,

@@ -24,6 +24,7 @@ from schema.links import LinkMutation, LinkQuery
 from schema.movements import MovementQuery
 from schema.nodes import NodeQuery
 from schema.notices import NoticeQuery
+from schema.pools import PoolMutation, PoolQuery
 from schema.proposals import RateMutation, RateQuery
 from schema.quotes import QuoteMutation, QuoteQuery
 from schema.redemptions import RedemptionMutation
@@ -55,6 +56,7 @@ class Query(
     ConversionQuery,
     MovementQuery,
     HoldQuery,
+    PoolQuery,
     StatementQuery,
     NoticeQuery,
     ClearingQuery,
@@ -87,6 +89,7 @@ class Mutation(
     FreezeMutation,
     RestrictionMutation,
     DebtMutation,
+    PoolMutation,
     QuoteMutation,
     ConversionMutation,
     RedemptionMutation,

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from hub import freezes, holdings, issues, lookups, names
+from hub import freezes, holdings, issues, lookups, names, pools
 from hub.access import Credential
 from hub.configuration import Configuration
 from hub.errors import Fault, Unauthenticated
@@ -26,6 +26,7 @@ from hub.ledger.engine import Engine
 from hub.ledger.limit_rows import clippings
 from hub.ledger.records import Account, Binding, Conversion, Exposure, Missing, Movement, Net, Profile, Window
 from hub.limits import Clipping
+from hub.pools import Contributions
 from hub.reading import Reader, Reading, sees
 from hub.settings import Settings
 from schema.incoming import Incoming
@@ -171,6 +172,7 @@ class Loaders:
         self._context = context
         self.balances = DataLoader(self._balances, cache=False)
         self.profiles = DataLoader(self._profiles, cache=False)
+        self.contributions = DataLoader(self._contributions, cache=False)
         self.lots = DataLoader(self._lots, cache=False)
         self.identifiers = DataLoader(self._identifiers, cache=False)
         self.memos = DataLoader(self._memos, cache=False)
@@ -196,6 +198,12 @@ class Loaders:
         async with self._context.read() as reader:
             found = await lookups.profiles(reader, {id for id, home in keys if reader.sees(home)})
         return [found.get(id) for id, _ in keys]
+
+    async def _contributions(self, keys: list[int]) -> list[Contributions]:
+        """By pool, of one that the caller sees."""
+        async with self._context.read() as reader:
+            found = await pools.contributions(reader, set(keys))
+        return [found.get(key, {}) for key in keys]
 
     async def _lots(self, keys: list[Account]) -> list[list[OpenLot]]:
         """By account, of a balance that the caller sees."""

@@ -21,7 +21,7 @@ from schema.connection import Connection, connect, page
 from schema.context import Context, Info
 from schema.enums import publish
 from schema.fields import field, mutation
-from schema.inputs import CHANNEL, KEY, After, CustomerInput, First, Id, customer_input, decimal, party
+from schema.inputs import BY, CHANNEL, KEY, After, CustomerInput, First, Id, customer_input, decimal, party
 from schema.node import Node
 from schema.rates import Rate, to_rate
 from schema.refusals import Refused, refusal_of, result_of
@@ -100,6 +100,7 @@ class ConvertInput:
         default=None, description="The least that is to be received, bonus included; otherwise SLIPPAGE."
     )
     channel: str | None = strawberry.field(default=None, description=CHANNEL)
+    by: CustomerInput | None = strawberry.field(default=None, description=BY)
 
 
 def convert_input(value: Mapping[str, Any]) -> ConvertInput:
@@ -113,6 +114,7 @@ def convert_input(value: Mapping[str, Any]) -> ConvertInput:
         source_amount=value["sourceAmount"],
         min_target_amount=value.get("minTargetAmount"),
         channel=value.get("channel"),
+        by=None if value.get("by") is None else customer_input(value["by"]),
     )
 
 
@@ -208,6 +210,7 @@ def convert_command(actor: int, input: ConvertInput) -> commands.Convert:
         amount=normalise(input.source_amount),
         minimum_target=decimal(input.min_target_amount),
         channel=input.channel,
+        by=None if input.by is None else party(input.by),
     )
 
 

@@ -18,7 +18,7 @@ from schema.context import Context, Info
 from schema.customers import Customer, to_customer
 from schema.enums import publish
 from schema.fields import field, mutation
-from schema.inputs import CHANNEL, KEY, After, CustomerInput, First, Id, decimal, party
+from schema.inputs import BY, CHANNEL, KEY, After, CustomerInput, First, Id, decimal, party
 from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
@@ -63,6 +63,7 @@ class HoldPointsInput:
     )
     memo: str | None = strawberry.field(default=None, description="A note for the customer's statement.")
     channel: str | None = strawberry.field(default=None, description=CHANNEL)
+    by: CustomerInput | None = strawberry.field(default=None, description=BY)
 
 
 @strawberry.input(description="A hold to take points of. The rest of it is free again.")
@@ -128,6 +129,7 @@ class HoldMutation:
             expires_at=input.expires_at,
             memo=input.memo,
             channel=input.channel,
+            by=None if input.by is None else party(input.by),
         )
         return await _submit(info.context, command)
 

@@ -20,6 +20,7 @@ CHANNEL = (
     "Over which channel, where the currency keeps accounts by channel: what is spent comes from that account alone, "
     "and what is received goes there. Default: spent from all, received in the main one."
 )
+BY = "The member who spends, with the right to, where the points are a pool's. Default: they are no pool's."
 
 
 @strawberry.input(description="A customer, as its institution knows it.")

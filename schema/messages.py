@@ -234,6 +234,14 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence("The customer has left; nothing can be credited or debited any more."),
         Sentence("客户已销户，不可再入账或扣减积分。"),
     ),
+    "NOT_A_MEMBER": (
+        Sentence("Whoever acts in the pool must be a member of it.", "{member} is no member of the pool."),
+        Sentence("须由积分池成员办理。", "{member} 不是该积分池的成员。"),
+    ),
+    "POOL_RIGHT_MISSING": (
+        Sentence("The member does not have this right in the pool.", "{member} does not have the right {right} here."),
+        Sentence("该成员在积分池中没有相应权限。", "成员 {member} 在该积分池中没有 {right} 权限。"),
+    ),
     "EXCEEDS_ORIGINAL": (
         Sentence(
             "The reversals together would be more than the original.",

@@ -22,6 +22,7 @@ from schema.inputs import Id
 from schema.links import link_by_id
 from schema.movements import movement_by_id
 from schema.node import Node
+from schema.pools import contribution_by_id, pool_by_id
 from schema.proposals import is_visible
 from schema.quotes import quote_by_id
 from schema.rates import to_rate
@@ -117,6 +118,8 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.RESTRICTION: restriction_by_id,
     ids.WRITE_OFF: _act(MovementKind.WRITE_OFF),
     ids.CANCELLATION: cancellation_by_id,
+    ids.POOL: pool_by_id,
+    ids.CONTRIBUTION: contribution_by_id,
     ids.ENTRY: movement_by_id,
     ids.WINDOW: _window,
 }

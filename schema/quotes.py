@@ -12,7 +12,7 @@ from schema.amounts import Money, Points, to_money, to_points
 from schema.context import Context, Info
 from schema.conversions import Conversion, ConversionResult, to_conversion, to_conversion_result
 from schema.fields import field, mutation
-from schema.inputs import CHANNEL, KEY, CustomerInput, Id, decimal, party
+from schema.inputs import BY, CHANNEL, KEY, CustomerInput, Id, decimal, party
 from schema.node import Node
 from schema.rates import Rate, to_rate
 from schema.refusals import Refused, refusal_of, result_of
@@ -79,6 +79,7 @@ class ExecuteQuoteInput:
     idempotency_key: str = strawberry.field(description=KEY)
     quote_id: strawberry.ID = strawberry.field(description="The quote.")
     channel: str | None = strawberry.field(default=None, description=CHANNEL)
+    by: CustomerInput | None = strawberry.field(default=None, description=BY)
 
 
 @strawberry.type
@@ -122,6 +123,7 @@ class QuoteMutation:
             key=input.idempotency_key,
             quote=ids.number(input.quote_id, ids.QUOTE),
             channel=input.channel,
+            by=None if input.by is None else party(input.by),
         )
         return to_conversion_result(info.context, await info.context.submit(command))
 

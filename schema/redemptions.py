@@ -13,7 +13,7 @@ from schema.context import Info
 from schema.customers import Customer, to_customer
 from schema.directory import Institution, institution_of
 from schema.fields import field, mutation
-from schema.inputs import CHANNEL, KEY, CustomerInput, decimal, party
+from schema.inputs import BY, CHANNEL, KEY, CustomerInput, decimal, party
 from schema.issues import known
 from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
@@ -53,6 +53,7 @@ class RedeemPointsInput:
     amount: Decimal = strawberry.field(description="How many.")
     memo: str | None = strawberry.field(default=None, description="A note for the customer's statement.")
     channel: str | None = strawberry.field(default=None, description=CHANNEL)
+    by: CustomerInput | None = strawberry.field(default=None, description=BY)
 
 
 @strawberry.type
@@ -71,6 +72,7 @@ class RedemptionMutation:
             amount=decimal(input.amount),
             memo=input.memo,
             channel=input.channel,
+            by=None if input.by is None else party(input.by),
         )
         outcome = await context.submit(command)
         if (no := refusal_of(outcome, context.incoming.language)) is not None:

@@ -46,6 +46,8 @@ class RefusalReason(StrEnum):
     EXCEEDS_DEBT = "EXCEEDS_DEBT"
     POINTS_UNRESOLVED = "POINTS_UNRESOLVED"
     CUSTOMER_CLOSED = "CUSTOMER_CLOSED"
+    NOT_A_MEMBER = "NOT_A_MEMBER"
+    POOL_RIGHT_MISSING = "POOL_RIGHT_MISSING"
     EXCEEDS_ORIGINAL = "EXCEEDS_ORIGINAL"
     ALREADY_REVERSED = "ALREADY_REVERSED"
     NOT_FOUND = "NOT_FOUND"
@@ -93,6 +95,8 @@ REASONS: dict[type[errors.Refusal], RefusalReason] = {
     errors.ExceedsDebt: RefusalReason.EXCEEDS_DEBT,
     errors.PointsUnresolved: RefusalReason.POINTS_UNRESOLVED,
     errors.CustomerClosed: RefusalReason.CUSTOMER_CLOSED,
+    errors.NotAMember: RefusalReason.NOT_A_MEMBER,
+    errors.PoolRightMissing: RefusalReason.POOL_RIGHT_MISSING,
     errors.ExceedsOriginal: RefusalReason.EXCEEDS_ORIGINAL,
     errors.AlreadyReversed: RefusalReason.ALREADY_REVERSED,
     errors.NotFound: RefusalReason.NOT_FOUND,

@@ -18,7 +18,7 @@ from schema.builders import built_by
 from schema.context import Context, Info
 from schema.customers import Customer, to_customer
 from schema.fields import field, mutation
-from schema.inputs import CHANNEL, KEY, CustomerInput, customer_input, party
+from schema.inputs import BY, CHANNEL, KEY, CustomerInput, customer_input, party
 from schema.issues import known
 from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
@@ -63,6 +63,7 @@ class TransferPointsInput:
     amount: Decimal = strawberry.field(description="How many.")
     memo: str | None = strawberry.field(default=None, description="A note for the customers' statements.")
     channel: str | None = strawberry.field(default=None, description=CHANNEL)
+    by: CustomerInput | None = strawberry.field(default=None, description=BY)
 
 
 def transfer_input(value: Mapping[str, Any]) -> TransferPointsInput:
@@ -75,6 +76,7 @@ def transfer_input(value: Mapping[str, Any]) -> TransferPointsInput:
         amount=value["amount"],
         memo=value.get("memo"),
         channel=value.get("channel"),
+        by=None if value.get("by") is None else customer_input(value["by"]),
     )
 
 
@@ -110,6 +112,7 @@ def transfer_command(actor: int, input: TransferPointsInput) -> commands.Transfe
         amount=normalise(input.amount),
         memo=input.memo,
         channel=input.channel,
+        by=None if input.by is None else party(input.by),
     )
 
 

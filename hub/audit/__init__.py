@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub.audit import relations, standing
+from hub.audit import pools, relations, standing
 from hub.audit.entries import Entries, Progress
 from hub.audit.findings import Finding, Findings
 from hub.audit.replay import Replay
@@ -56,7 +56,8 @@ async def audit(connection: AsyncConnection, progress: Progress | None = None) -
         count += batch.at is not None
     _check_head(findings, head, entries)
     await standing.compare(connection, replay, findings, progress)
-    await relations.compare(connection, replay.configuration, findings, progress)
+    asked = relations.RELATIONS + pools.RELATIONS
+    await relations.compare(connection, replay.configuration, findings, progress, asked)
     counts = Counter({"journal_entry": count}) + entries.counts
     return Audit(findings.all(), dict(counts), head["batch"] if head else 0, bytes(head["hash"]) if head else b"")
 

@@ -37,6 +37,7 @@ _NAMED_BY_MOVEMENT = frozenset(
         MovementKind.FREEZE,
         MovementKind.REMOVE,
         MovementKind.WRITE_OFF,
+        MovementKind.CONTRIBUTE,
     }
 )
 _BY_TIME = frozenset({MovementKind.RELEASE, MovementKind.EXPIRE})  # nobody asks the host for these
@@ -166,6 +167,7 @@ class Acts:
         for id in acts:
             if not results[id]:
                 add("ACT_OUTCOME", f"{id:x} is the outcome of no request.")
+        acts.update(row["id"] for row in batch.rows.get("pool_member", ()))  # some without points, some without a key
         cancelled = {
             moved["id"]: row["id"]
             for row in batch.rows.get("cancellation", ())
@@ -252,6 +254,8 @@ _POSTS: dict[int, Callable[[Act, PointCurrency], list[Expected] | None]] = {
     MovementKind.REMOVE: _remove,
     MovementKind.CLEAR: _break,
     MovementKind.WRITE_OFF: _nothing,
+    MovementKind.CONTRIBUTE: _transfer,
+    MovementKind.WITHDRAW: _transfer,
 }
 
 

@@ -59,7 +59,8 @@ def _issued(act: Act, at: datetime) -> bool:
 
 
 def _kept(act: Act, at: datetime) -> bool:
-    """What goes to another customer keeps its ends, all of it in one part; what is burned gives nothing."""
+    """What goes to another customer keeps its ends, all of it in one part, put into a pool with its giver; what is
+    burned gives nothing."""
     given = act.given()
     if act.moved["to_customer_id"] is None:
         return not given
@@ -67,17 +68,18 @@ def _kept(act: Act, at: datetime) -> bool:
     if len(parts) > 1:
         return False
     part = next(iter(parts), None)
+    giver = act.moved["from_customer_id"] if act.moved["kind"] == MovementKind.CONTRIBUTE else None
     taken = act.taken()
     whole = [*taken, Piece(NEVER, at, NO_ORIGIN, act.moved["amount"] - total(taken))]
-    return given == list(merged(_labelled(piece, part) for piece in whole))
+    return given == list(merged(_labelled(piece, part, giver) for piece in whole))
 
 
 def _parts(pieces: Iterable[Piece]) -> set[str | None]:
     return {origin_of(piece.origin).part for piece in pieces}
 
 
-def _labelled(piece: Piece, part: str | None) -> Piece:
-    origin = msgspec.structs.replace(origin_of(piece.origin), part=part, giver=None)
+def _labelled(piece: Piece, part: str | None, giver: int | None) -> Piece:
+    origin = msgspec.structs.replace(origin_of(piece.origin), part=part, giver=giver)
     return msgspec.structs.replace(piece, origin=origin_text(origin))
 
 
@@ -187,4 +189,6 @@ _RULES: dict[int, Callable[[Act, datetime], bool]] = {
     MovementKind.FREEZE: _nothing,
     MovementKind.REMOVE: _nothing,
     MovementKind.CLEAR: _nothing,
+    MovementKind.CONTRIBUTE: _kept,
+    MovementKind.WITHDRAW: _kept,
 }

@@ -35,10 +35,11 @@ _IN_ORDER = frozenset(
         MovementKind.HOLD,
         MovementKind.FREEZE,
         MovementKind.CLEAR,
+        MovementKind.CONTRIBUTE,
     }
 )
 # Of these, those that may be of one part of the account, which the rows do not name: in its order then.
-_OF_A_PART = frozenset({MovementKind.TRANSFER, MovementKind.REDEEM, MovementKind.CONVERT, MovementKind.HOLD})
+_OF_A_PART = _IN_ORDER - {MovementKind.FREEZE, MovementKind.CLEAR}
 # These may use points that are over; what a capture may is the holds' business, and frozen points wait for a decision.
 _OVER_TOO = frozenset({MovementKind.EXPIRE, MovementKind.CAPTURE, MovementKind.REMOVE})
 

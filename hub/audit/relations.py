@@ -1,5 +1,6 @@
 """Relations: rows that name rows of other tables, compared by the database. Each question's answer is what is wrong."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,8 +15,9 @@ from hub.ledger.records import AccountKind, ClearingStatus, ConversionStatus, Ho
 
 
 @dataclass(frozen=True, slots=True)
-class _Relation:
-    """``sql`` gives the numbers of wrong rows; with ``institutions`` it is given those that exist as ``$1``."""
+class Relation:
+    """One question: ``sql`` gives the numbers of wrong rows; with ``institutions`` it is given those that exist as
+    ``$1``."""
 
     code: str
     sentence: str
@@ -25,34 +27,40 @@ class _Relation:
 
 _PERSONAL = f"{int(AccountKind.CUSTOMER)}, {int(AccountKind.DEBT)}"
 _ENDS = f"{int(MovementKind.CAPTURE)}, {int(MovementKind.REMOVE)}"  # a removal may take more than was frozen
-_RELATIONS = (
-    _Relation(
+RELATIONS = (
+    Relation(
         "ACCOUNT_OWNER",
         "Account {} belongs to a customer that there is not.",
         f"""SELECT a.id FROM account a WHERE a.journal_id = {JOURNAL_ID} AND a.kind IN ({_PERSONAL})
         AND NOT EXISTS (SELECT FROM customer c WHERE c.journal_id = {JOURNAL_ID} AND c.id = a.owner_id)""",
     ),
-    _Relation(
+    Relation(
         "ACCOUNT_OWNER",
         "Account {} belongs to an institution that there is not.",
         f"""SELECT id FROM account WHERE journal_id = {JOURNAL_ID} AND kind NOT IN ({_PERSONAL})
         AND owner_id <> ALL ($1::bigint[])""",
         institutions=True,
     ),
-    _Relation(
+    Relation(
         "CUSTOMER",
         "Customer {} belongs to an institution that there is not.",
         f"SELECT id FROM customer WHERE journal_id = {JOURNAL_ID} AND institution_id <> ALL ($1::bigint[])",
         institutions=True,
     ),
-    _Relation(
+    Relation(
         "CUSTOMER_REFERENCE",
         "A reference names customer {}, which there is not or which is another institution's.",
         f"""SELECT r.customer_id FROM customer_reference r
         LEFT JOIN customer c ON c.journal_id = r.journal_id AND c.id = r.customer_id
         WHERE r.journal_id = {JOURNAL_ID} AND c.institution_id IS DISTINCT FROM r.institution_id""",
     ),
-    _Relation(
+    Relation(
+        "PROFILE",
+        "Profile {} is of a customer that there is not.",
+        f"""SELECT p.id FROM customer_profile p WHERE p.journal_id = {JOURNAL_ID}
+        AND NOT EXISTS (SELECT FROM customer c WHERE c.journal_id = {JOURNAL_ID} AND c.id = p.customer_id)""",
+    ),
+    Relation(
         "MEMO",
         "There is a memo of movement {}, which there is not.",
         f"""SELECT o.movement_id FROM memo o WHERE o.journal_id = {JOURNAL_ID}
@@ -61,14 +69,14 @@ _RELATIONS = (
         AND NOT EXISTS (SELECT FROM customer_link l WHERE l.journal_id = {JOURNAL_ID} AND l.id = o.movement_id)
         AND NOT EXISTS (SELECT FROM restriction r WHERE r.journal_id = {JOURNAL_ID} AND r.id = o.movement_id)""",
     ),
-    _Relation(
+    Relation(
         "BINDING",
         "Binding {} is to a customer that there is not or who is another institution's.",
         f"""SELECT b.id FROM binding b
         LEFT JOIN customer c ON c.journal_id = b.journal_id AND c.id = b.customer_id
         WHERE b.journal_id = {JOURNAL_ID} AND c.institution_id IS DISTINCT FROM b.institution_id""",
     ),
-    _Relation(
+    Relation(
         "IDENTIFIER",
         "Identifier {} was never bound, or by another institution.",
         f"""SELECT i.id FROM identifier i WHERE i.journal_id = {JOURNAL_ID} AND NOT EXISTS (
@@ -76,7 +84,7 @@ _RELATIONS = (
                 AND b.institution_id = i.institution_id
         )""",
     ),
-    _Relation(
+    Relation(
         "IDENTIFIER",
         "Identifier {} is bound, and a customer is enrolled under it.",
         f"""SELECT i.id FROM identifier i
@@ -87,7 +95,7 @@ _RELATIONS = (
             AND NOT EXISTS (SELECT FROM binding e WHERE e.journal_id = {JOURNAL_ID} AND e.ends_id = b.id)
         )""",
     ),
-    _Relation(
+    Relation(
         "CUSTOMER_LINK",
         "A row of link {} names a customer that there is not or who is another institution's.",
         f"""SELECT l.link_id FROM customer_link l
@@ -96,7 +104,7 @@ _RELATIONS = (
         WHERE l.journal_id = {JOURNAL_ID} AND (a.institution_id IS DISTINCT FROM l.a_institution_id
             OR b.institution_id IS DISTINCT FROM l.b_institution_id)""",
     ),
-    _Relation(
+    Relation(
         "ISSUE_RECORD",
         "There is a record of issue {}, which there is not.",
         f"""SELECT o.movement_id FROM issue_record o
@@ -104,20 +112,20 @@ _RELATIONS = (
         WHERE o.journal_id = {JOURNAL_ID}
             AND (m.kind, m.currency) IS DISTINCT FROM ({int(MovementKind.ISSUE)}::smallint, o.currency)""",
     ),
-    _Relation(
+    Relation(
         "RESTRICTION",
         "Restriction {} is of a customer that there is not.",
         f"""SELECT o.id FROM restriction o WHERE o.journal_id = {JOURNAL_ID}
         AND NOT EXISTS (SELECT FROM customer c WHERE c.journal_id = {JOURNAL_ID} AND c.id = o.customer_id)""",
     ),
-    _Relation(
+    Relation(
         "NET",
         "There is a net of window {}, which there is not or which is open.",
         f"""SELECT n.window_id FROM window_net n
         LEFT JOIN settlement_window w ON w.journal_id = n.journal_id AND w.id = n.window_id
         WHERE n.journal_id = {JOURNAL_ID} AND w.closed_in IS NULL""",
     ),
-    _Relation(
+    Relation(
         "HOLD_STATUS",
         "Hold {} does not stand as its movements say.",
         f"""SELECT h.id FROM hold h
@@ -134,7 +142,7 @@ _RELATIONS = (
             m.id
         )""",
     ),
-    _Relation(
+    Relation(
         "CLEARING",
         "Movement {} is of a clearing that there is not, or of another one than it could be.",
         f"""SELECT m.id FROM movement m
@@ -147,7 +155,7 @@ _RELATIONS = (
             OR c.starts_at > e.at OR c.ended_at < e.at OR c.id >= m.id
         )""",
     ),
-    _Relation(
+    Relation(
         "CLEARING",
         "Clearing {} took from a customer's account more than once, or from one that it has not reached.",
         f"""SELECT DISTINCT c.id FROM clearing c
@@ -157,7 +165,7 @@ _RELATIONS = (
         WHERE c.journal_id = {JOURNAL_ID}
         GROUP BY c.id, c.reached, m.from_customer_id HAVING count(*) > 1 OR max(a.id) > c.reached""",
     ),
-    _Relation(
+    Relation(
         "CLEARING",
         "Clearing {} does not stand at the sum of what it took.",
         f"""SELECT c.id FROM clearing c
@@ -171,7 +179,7 @@ _RELATIONS = (
             OR c.status NOT IN ('{ClearingStatus.RUNNING}', '{ClearingStatus.DONE}', '{ClearingStatus.CANCELLED}')
         )""",
     ),
-    _Relation(
+    Relation(
         "CONVERSION_STATUS",
         "Conversion {} does not stand as its reversals say.",
         f"""SELECT c.id FROM conversion c
@@ -188,7 +196,7 @@ _RELATIONS = (
             END
         )""",
     ),
-    _Relation(
+    Relation(
         "CONVERSION",
         "Conversion {} is not by an institution's customers whom it names.",
         f"""SELECT c.id FROM conversion c
@@ -197,7 +205,7 @@ _RELATIONS = (
         WHERE c.journal_id = {JOURNAL_ID} AND (f.institution_id IS DISTINCT FROM c.from_institution_id
             OR t.institution_id IS DISTINCT FROM c.to_institution_id)""",
     ),
-    _Relation(
+    Relation(
         "QUOTE",
         "Quote {} is used by a conversion that does not name it, or is cancelled as well.",
         f"""SELECT q.id FROM quote q
@@ -205,7 +213,7 @@ _RELATIONS = (
         WHERE q.journal_id = {JOURNAL_ID} AND q.used_by IS NOT NULL
             AND (c.quote_id IS DISTINCT FROM q.id OR q.cancelled)""",
     ),
-    _Relation(
+    Relation(
         "QUOTE",
         "Conversion {} is not what its quote offers.",
         f"""SELECT c.id FROM conversion c
@@ -223,14 +231,18 @@ _RELATIONS = (
 
 
 async def compare(
-    connection: AsyncConnection, configuration: Configuration, findings: Findings, progress: Progress | None
+    connection: AsyncConnection,
+    configuration: Configuration,
+    findings: Findings,
+    progress: Progress | None,
+    relations: Sequence[Relation],
 ) -> None:
-    """Find every row that names another one wrongly."""
+    """Find every row that names another one wrongly, by all these questions."""
     driver = await driver_of(connection)
     institutions = list(configuration.institutions)
-    for place, relation in enumerate(_RELATIONS, start=1):
+    for place, relation in enumerate(relations, start=1):
         arguments = (institutions,) if relation.institutions else ()
         async for row in driver.cursor(relation.sql, *arguments, prefetch=1_000):
             findings.add(relation.code, relation.sentence.format(row[0]))
         if progress is not None:
-            progress("relations", place, len(_RELATIONS))
+            progress("relations", place, len(relations))

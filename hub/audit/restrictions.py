@@ -25,6 +25,8 @@ _USES = frozenset(
         MovementKind.CONVERT,
         MovementKind.HOLD,
         MovementKind.CAPTURE,
+        MovementKind.CONTRIBUTE,
+        MovementKind.WITHDRAW,
     }
 )
 _MARKED = f"SELECT id, marks FROM account WHERE journal_id = {JOURNAL_ID} AND marks <> 0"
@@ -112,7 +114,7 @@ class Restrictions:
             if marks & Mark.CLOSED and account.credits != account.debits:
                 add("CLOSED", f"Account {id} is of a customer who has left, and is not empty.")
         for id, marks in await driver.fetch(_MARKED):
-            if due.pop(id, 0) != marks:
+            if due.pop(id, 0) != marks & ~Mark.POOL:  # which is the pools' business
                 add("MARK", f"Account {id} is not marked as its restrictions and its debt have it.")
         for id in due:
             add("MARK", f"Account {id} is not marked, and should be.")

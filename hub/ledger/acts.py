@@ -87,7 +87,7 @@ def transfer(book: Book, command: commands.Transfer) -> Draft:
         raise TransferForbidden(currency=of.code)
     parts.check_channel(command.channel)
     part = parts.spent_part(of, command.channel)
-    source = resolve.spendable(draft, giver, of, amount, part)
+    source = resolve.spendable(draft, giver, of, amount, part, command.by)
     movement = Movement(
         id=draft.new_id(),
         kind=MovementKind.TRANSFER,
@@ -121,7 +121,7 @@ def redeem(book: Book, command: commands.Redeem) -> Draft:
     draft = Draft(book)
     parts.check_channel(command.channel)
     part = parts.spent_part(of, command.channel)
-    source = resolve.spendable(draft, customer, of, amount, part)
+    source = resolve.spendable(draft, customer, of, amount, part, command.by)
     value = value_of(of, amount)
     movement = Movement(
         id=draft.new_id(),

@@ -28,11 +28,13 @@ from hub.ledger.records import (
     Leg,
     Link,
     Mark,
+    Membership,
     Missing,
     Movement,
     Net,
     Phase,
     Piece,
+    Pool,
     Position,
     Profile,
     Purpose,
@@ -84,6 +86,7 @@ class Draft:
         "links",
         "lots",
         "marks",
+        "memberships",
         "memos",
         "missing",
         "movements",
@@ -92,6 +95,7 @@ class Draft:
         "nouns",
         "owed",
         "pins",
+        "pools",
         "positions",
         "profiles",
         "quotes",
@@ -99,6 +103,7 @@ class Draft:
         "restrictions",
         "result",
         "reversed",
+        "spender",
         "windows",
     )
 
@@ -125,6 +130,9 @@ class Draft:
         self.memos: list[tuple[int, str]] = []
         self.nouns: list[Noun] = []
         self.profiles: list[Profile] = []
+        self.pools: list[Pool] = []
+        self.memberships: list[Membership] = []
+        self.spender: Customer | None = None  # who spends of a pool
         self.quotes: list[Quote] = []
         self.conversions: list[Conversion] = []
         self.bonus_uses: dict[tuple[int, int, int], int] = {}
@@ -153,6 +161,8 @@ class Draft:
             found = self.accounts[key] = Account(self.new_id(), int(kind), owner, currency)
             if kind is AccountKind.CUSTOMER and owner in self.book.customer_marks:
                 found.marks = self.book.customer_marks[owner]
+            if kind is AccountKind.CUSTOMER and owner in self.book.pools:
+                found.marks |= int(Mark.POOL)
         return found
 
     def enroll(self, institution: int, reference: str) -> Customer:
@@ -339,6 +349,8 @@ class Book:
         self.lapsed: list[Lapsed] = []  # what time took in this batch
         self.clearings: dict[int, Clearing] = {}
         self.profiles: dict[int, Profile] = {}  # by customer
+        self.pools: dict[int, Pool] = {}
+        self.members: dict[tuple[int, int], Membership] = {}  # by pool and customer, also of those who have left
         self.people: dict[int, Customer] = {}  # customers whose points or holds are over, or are cleared
         self.customer_marks: dict[int, int] = {}  # of loaded customers that have some as such
         self.restrictions: dict[tuple[int, str], Restriction] = {}  # the last one, by customer and currency
@@ -464,6 +476,9 @@ class Book:
             self.clearings[clearing.id] = clearing
         if draft.profiles:
             self.profiles.update((profile.customer, profile) for profile in draft.profiles)
+        if draft.memberships:
+            self.pools.update((pool.id, pool) for pool in draft.pools)
+            self.members.update(((one.pool, one.member), one) for one in draft.memberships)
         self._take_offers(draft)
         for entry in draft.limit_entries:
             self.limit_used[entry.key] = self.limit_used.get(entry.key, 0) + entry.amount

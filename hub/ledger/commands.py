@@ -16,7 +16,7 @@ from hub.access import Role
 from hub.currencies import AccountMode, ExpiryKind, HeldExpiry, RateConsent, Shortfall
 from hub.errors import InvalidInput
 from hub.institutions import Kind, Status
-from hub.ledger.records import ClearingScope
+from hub.ledger.records import ClearingScope, PoolKind, PoolRight
 from hub.limits import Act, Measure, Mode, Period, Subject
 from hub.rates import Funding, Life
 
@@ -348,14 +348,17 @@ class Issue(Keyed, frozen=True, kw_only=True):
 
 
 class Transfer(Keyed, frozen=True, kw_only=True):
+    """``by``: the member who spends, where ``source`` is a pool; so of the other acts that spend."""
+
     currency: str
     source: Party
     target: Party
     amount: str
     memo: str | None
     channel: str | None = None
+    by: Party | None = None
 
-    later: ClassVar[tuple[str, ...]] = ("channel",)
+    later: ClassVar[tuple[str, ...]] = ("channel", "by")
 
 
 class Redeem(Keyed, frozen=True, kw_only=True):
@@ -365,8 +368,9 @@ class Redeem(Keyed, frozen=True, kw_only=True):
     amount: str
     memo: str | None
     channel: str | None = None
+    by: Party | None = None
 
-    later: ClassVar[tuple[str, ...]] = ("channel",)
+    later: ClassVar[tuple[str, ...]] = ("channel", "by")
 
 
 class HoldPoints(Keyed, frozen=True, kw_only=True):
@@ -376,8 +380,9 @@ class HoldPoints(Keyed, frozen=True, kw_only=True):
     expires_at: datetime
     memo: str | None
     channel: str | None = None
+    by: Party | None = None
 
-    later: ClassVar[tuple[str, ...]] = ("channel",)
+    later: ClassVar[tuple[str, ...]] = ("channel", "by")
 
 
 class CaptureHold(Keyed, frozen=True, kw_only=True):
@@ -441,8 +446,9 @@ class RequestQuote(Command, frozen=True, kw_only=True):
 class ExecuteQuote(Keyed, frozen=True, kw_only=True):
     quote: int | None
     channel: str | None = None
+    by: Party | None = None
 
-    later: ClassVar[tuple[str, ...]] = ("channel",)
+    later: ClassVar[tuple[str, ...]] = ("channel", "by")
 
 
 class Convert(Keyed, frozen=True, kw_only=True):
@@ -453,8 +459,9 @@ class Convert(Keyed, frozen=True, kw_only=True):
     amount: str
     minimum_target: str | None
     channel: str | None = None
+    by: Party | None = None
 
-    later: ClassVar[tuple[str, ...]] = ("channel",)
+    later: ClassVar[tuple[str, ...]] = ("channel", "by")
 
 
 class Reverse(Keyed, frozen=True, kw_only=True):
@@ -519,6 +526,48 @@ class WriteOffDebt(Keyed, frozen=True, kw_only=True):
     currency: str
     amount: str | None
     reason: str
+
+
+# --- pools ------------------------------------------------------------------------------------------------------------
+
+
+class CreatePool(Keyed, frozen=True, kw_only=True):
+    pool: Party
+    kind: PoolKind
+    owner: Party
+
+
+class JoinPool(Command, frozen=True, kw_only=True):
+    """``by``: the member that lets it in; so of the other commands on members."""
+
+    pool: Party
+    member: Party
+    rights: tuple[PoolRight, ...]
+    by: Party
+
+
+class SetPoolRights(Command, frozen=True, kw_only=True):
+    pool: Party
+    member: Party
+    rights: tuple[PoolRight, ...]
+    by: Party
+
+
+class LeavePool(Keyed, frozen=True, kw_only=True):
+    """``by`` None: the member itself."""
+
+    pool: Party
+    member: Party
+    by: Party | None
+
+
+class ContributeToPool(Keyed, frozen=True, kw_only=True):
+    pool: Party
+    member: Party
+    currency: str
+    amount: str
+    memo: str | None
+    channel: str | None
 
 
 # --- settlement -------------------------------------------------------------------------------------------------------

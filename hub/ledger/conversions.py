@@ -193,7 +193,7 @@ def _convert(
     source, target = configuration.currencies[rate.source], configuration.currencies[rate.target]
     parts.check_channel(command.channel)
     part = parts.spent_part(source, command.channel)
-    debited = resolve.spendable(draft, giver, source, amounts.source, part)
+    debited = resolve.spendable(draft, giver, source, amounts.source, part, command.by)
     conversion = Conversion(
         id=draft.new_id(),
         status=ConversionStatus.COMPLETED,

@@ -59,7 +59,7 @@ def hold(book: Book, command: commands.HoldPoints) -> Draft:
     draft = Draft(book)
     parts.check_channel(command.channel)
     part = parts.spent_part(of, command.channel)
-    account = resolve.spendable(draft, customer, of, amount, part)
+    account = resolve.spendable(draft, customer, of, amount, part, command.by)
     made = Hold(
         id=draft.new_id(),
         kind=HoldKind.HOLD,

@@ -66,6 +66,9 @@ HASHED: tuple[Hashed, ...] = (
     _hashed(tables.configuration_change, "version noun key document credential_id", "version"),
     _hashed(tables.customer, "id institution_id", "id"),
     _hashed(tables.customer_profile, "id customer_id type groups credential_id", "id"),
+    _hashed(tables.pool, "id kind owner_id credential_id", "id"),
+    _hashed(tables.pool_member, "id pool_id customer_id rights credential_id", "id"),
+    _hashed(tables.pool_use, "movement_id customer_id", "movement_id"),
     _hashed(tables.account, "id kind owner_id currency", "id"),
     _hashed(tables.outcome, "id institution_id key request refusal details subject_id", "id"),
     _hashed(

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import tables
 from hub.configuration import Configuration
 from hub.institutions import settlement_path
-from hub.ledger import commands, limit_rows, lot_rows, people, profile_rows, rows
+from hub.ledger import commands, limit_rows, lot_rows, people, pool_rows, profile_rows, rows
 from hub.ledger.book import Book, Original
 from hub.ledger.cancellations import ISSUES_MAX
 from hub.ledger.decide import Known, Outcomes, recalled
@@ -29,10 +29,13 @@ CROSS JOIN LATERAL (
 ) o
 """
 
-# Customers with, if they have one, their account of the currency named beside them, and their marks.
+# Customers with, if they have one, their account of the currency named beside them, and their marks; an account's mark
+# says if they are a pool, so that it is asked for those without one alone.
 _PARTIES = f"""
 SELECT wanted.institution_id, wanted.reference, r.customer_id, a.id, a.kind, a.owner_id, a.currency,
-       a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending, a.aged, a.marks, m.marks
+       a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending, a.aged, a.marks, m.marks,
+       CASE WHEN a.id IS NULL
+            THEN EXISTS (SELECT FROM pool p WHERE p.journal_id = {JOURNAL_ID} AND p.id = r.customer_id) END AS pooled
 FROM unnest($1::bigint[], $2::text[], $3::text[]) AS wanted (institution_id, reference, currency)
 CROSS JOIN LATERAL (
     SELECT customer_id FROM customer_reference
@@ -86,7 +89,7 @@ async def load(
     book = Book(head.batch + 1, head.at, configuration)
     if needs.windowed:
         await _windows(connection, driver, book, needs)
-    await _parties(driver, book, needs, memory)
+    pooled = await _parties(driver, book, needs, memory)
     needs.owners.update(book.customers[name].id for name in needs.owners_named if name in book.customers)
     if needs.whole:
         await _restrictions(connection, book, needs)
@@ -106,6 +109,7 @@ async def load(
     if needs.linked_named or needs.linked or needs.links:
         await people.load_links(connection, book, needs)
     await profile_rows.profiles(driver, book, needs)
+    needs.owners.update(book.customers[one].id for one in needs.parting if one in book.customers)
     if needs.spenders or needs.people:
         await _offers(connection, book, needs)
     if needs.money:
@@ -114,6 +118,7 @@ async def load(
     needs.owners.update(one.owner for one in book.accounts.values() if one.marks and one.marks & Mark.DEBT)
     if owners := needs.institutions | needs.owners:
         _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, whole_numbers(owners)))
+    await pool_rows.pools(connection, driver, book, needs, pooled)
     if more := await lot_rows.lots(connection, driver, book, needs):
         _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, whole_numbers(more)))
     await limit_rows.load(driver, book, batch)
@@ -140,6 +145,8 @@ async def _known(connection: AsyncConnection, driver: Any, needs: Needs, batch: 
         results.update({window: window for window in await rows.windows(connection, _window_ids(subjects))})
         if others := set(subjects) - results.keys():
             results.update(await rows.clearings(connection, tables.clearing.c.id.in_(others)))
+        if others := set(subjects) - results.keys():
+            results.update(await pool_rows.pool_acts(connection, others))
     return {(row["institution_id"], row["key"]): _recall(row, results) for row in found}
 
 
@@ -152,8 +159,10 @@ def _window_ids(subjects: list[int]) -> Any:
     return tables.settlement_window.c.id.in_(subjects)
 
 
-async def _parties(driver: Any, book: Book, needs: Needs, memory: Memory) -> None:
-    """Customers and their accounts: the remembered ones by the account's identifier, others by their reference."""
+async def _parties(driver: Any, book: Book, needs: Needs, memory: Memory) -> set[int]:
+    """Customers and their accounts: the remembered ones by the account's identifier, others by their reference. Answers
+    the pools among those without an account."""
+    pooled: set[int] = set()
     remembered: list[int] = []
     unknown: list[tuple[int, str, str]] = []
     for party in needs.parties:
@@ -166,17 +175,20 @@ async def _parties(driver: Any, book: Book, needs: Needs, memory: Memory) -> Non
     if remembered:
         _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, whole_numbers(remembered)))
     if not unknown:
-        return
+        return pooled
     for row in await driver.fetch(_PARTIES, *zip(*unknown, strict=True)):
-        home, reference, number, id, kind, owner, currency, *counters, marks = row
+        home, reference, number, id, kind, owner, currency, *counters, marks, is_pool = row
         customer = book.customers[home, reference] = Customer(number, home, reference)
         if marks:
             book.customer_marks[number] = marks
         if id is not None:
             book.accounts[kind, owner, currency] = Account(id, kind, owner, currency, *counters)
             memory.remember(customer, reference, currency, id)
+        elif is_pool:
+            pooled.add(number)
     if nobodies := [party for party in unknown if party[:2] not in book.customers]:
         _take_accounts(book, await people.load_owners(driver, book, nobodies))
+    return pooled
 
 
 def _take_accounts(book: Book, found: Any) -> None:

@@ -226,6 +226,9 @@ def _spenders(book: Book, needs: Needs) -> dict[Account, int]:
         account = None if customer is None else book.accounts.get((AccountKind.CUSTOMER, customer.id, code))
         if account in found:
             found[account] = COUNTER_MAX
+    if needs.parting:
+        left = {book.customers[one].id for one in needs.parting if one in book.customers} & book.pools.keys()
+        found.update((account, COUNTER_MAX) for account in book.accounts.values() if account.owner in left)
     for original in book.originals.values():
         for leg in original.legs:
             if leg.credit.kind == AccountKind.CUSTOMER:

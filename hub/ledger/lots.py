@@ -108,10 +108,15 @@ class Lot:
         return Piece(self.expires_at, self.earned_at, self.origin, amount)
 
 
+def in_order(lots: Iterable[Lot]) -> list[Lot]:
+    """Lots in the order of spending."""
+    return sorted(lots, key=lambda one: (one.expires_at, one.earned_at, one.id))
+
+
 def take(lots: Iterable[Lot], amount: int, at: datetime) -> tuple[Piece, ...]:
     """The pieces that ``amount`` is spent from, in order; what they lack comes from points without a lot."""
     pieces = []
-    for lot in sorted(lots, key=lambda one: (one.expires_at, one.earned_at, one.id)):
+    for lot in in_order(lots):
         if not amount:
             break
         part = min(amount, lot.free) if lot.expires_at > at else 0

@@ -12,6 +12,11 @@ _TIMELESS = frozenset(
         commands.Transfer,
         commands.EnrollCustomer,
         commands.SetCustomerProfile,
+        commands.CreatePool,
+        commands.JoinPool,
+        commands.SetPoolRights,
+        commands.LeavePool,
+        commands.ContributeToPool,
         commands.HoldPoints,
         commands.ReleaseHold,
         commands.FreezePoints,
@@ -54,6 +59,8 @@ class Needs:
         self.spends: list[tuple[commands.Party, str, str]] = []  # who spends how much of which currency
         self.apart: list[tuple[commands.Party, str]] = []  # who may spend of one part of it
         self.quotes_apart: set[int] = set()
+        self.members: set[tuple[int, str]] = set()  # who acts in pools, by reference
+        self.parting: set[tuple[int, str]] = set()  # pools that members leave, and these, by reference
         self.policies: set[str] = set()  # currencies whose policy the batch sets
         self.whole: set[tuple[int, str]] = set()  # customers with all their accounts and restrictions, by reference
         self.leaving: set[tuple[int, str]] = set()  # of them, those who leave
@@ -78,6 +85,9 @@ class Needs:
             if credential is not None:
                 self.keys.add((credential.institution, command.key))
         self.windowed = self.windowed or type(command) not in _TIMELESS
+        by = getattr(command, "by", None)
+        if by is not None:
+            self._member(by)
         match command:
             case commands.Transfer():
                 self._spend(command.source, command.currency, command.amount, command.channel)
@@ -148,6 +158,19 @@ class Needs:
             case commands.WithdrawRate():
                 if command.cancel_quotes:
                     self._id(self.quotes_of_rates, command.id)
+            case commands.CreatePool():
+                self._party(command.pool, "")
+                self._party(command.owner, "")
+            case commands.JoinPool() | commands.SetPoolRights() | commands.LeavePool():
+                self._party(command.pool, "")
+                self._member(command.member)
+                if isinstance(command, commands.LeavePool):
+                    self._name(self.parting, command.pool)
+                    self._name(self.parting, command.member)
+            case commands.ContributeToPool():
+                self._spend(command.member, command.currency, command.amount, command.channel)
+                self._party(command.pool, command.currency)
+                self._member(command.member)
             case commands.EnrollCustomer() | commands.SetCustomerProfile():
                 self._party(command.customer, "")
             case commands.BindIdentifier():
@@ -202,9 +225,11 @@ class Needs:
 
     def _whole(self, party: commands.Party, into: set[tuple[int, str]]) -> None:
         self._party(party, "")
-        home = self.configuration.institution_codes.get(party.institution)
-        if home is not None:
-            into.add((home, party.reference))
+        self._name(into, party)
+
+    def _member(self, party: commands.Party) -> None:
+        self._party(party, "")
+        self._name(self.members, party)
 
     def _name(self, into: set[tuple[int, str]], party: commands.Party) -> None:
         home = self.configuration.institution_codes.get(party.institution)

@@ -34,6 +34,7 @@ async def profiles(driver: Any, book: Book, needs: Needs) -> None:
     }
     if any(_is_by_profile(book, needs, held.currency) for held in book.holds.values()):
         wanted.update(book.customers[one].id for one in needs.takers if one in book.customers)
+    wanted.update(book.customers[one].id for one in needs.parting if one in book.customers)
     for id in needs.quotes & book.quotes.keys():
         rate = configuration.rates[book.quotes[id].rate]
         if _is_by_profile(book, needs, configuration.currencies[rate.target].code):

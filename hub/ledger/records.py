@@ -46,6 +46,8 @@ class MovementKind(IntEnum):
     WRITE_OFF = 13
     CLEAR = 14
     REMOVE = 15
+    CONTRIBUTE = 20  # a member's points into a pool
+    WITHDRAW = 21  # what is left of them, back to a member that leaves
 
 
 class Purpose(IntEnum):
@@ -69,12 +71,13 @@ class Phase(IntEnum):
 
 class Mark(IntFlag):
     """What an account is marked with: whether it, or its customer, is frozen, whether its customer owes points, and
-    whether its customer has left."""
+    whether its customer has left, or is a pool."""
 
     FROZEN = 1
     CUSTOMER_FROZEN = 2
     DEBT = 4
     CLOSED = 8
+    POOL = 16
 
 
 class Account:
@@ -147,6 +150,48 @@ class Profile(msgspec.Struct, frozen=True):
     type: str | None
     groups: tuple[str, ...]
     credential: int
+
+
+class PoolKind(StrEnum):
+    """Whose points a pool's are: a family's, or a company's."""
+
+    FAMILY = "FAMILY"
+    CORPORATE = "CORPORATE"
+
+
+class PoolRight(StrEnum):
+    """What a member may do in a pool: put its own points in, spend what is there, let members in and out."""
+
+    CONTRIBUTE = "CONTRIBUTE"
+    SPEND = "SPEND"
+    MANAGE = "MANAGE"
+
+
+class Pool(msgspec.Struct, frozen=True):
+    """A customer whose points its members share. ``id`` is also the customer's; ``owner`` has all rights, always."""
+
+    id: int
+    kind: PoolKind
+    customer: Customer
+    owner: Customer
+    credential: int
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """A member's rights in a pool from then on; None: it has left."""
+
+    id: int
+    pool: int
+    member: int
+    rights: tuple[PoolRight, ...] | None
+    credential: int
+
+
+class PoolAct(msgspec.Struct, frozen=True):
+    """What was done to a pool: the membership ``id`` began, changed or ended."""
+
+    id: int
+    pool: Pool
 
 
 class Piece(msgspec.Struct, frozen=True):

@@ -10,7 +10,9 @@ from hub.errors import (
     InsufficientPoints,
     InvalidInput,
     LimitExceeded,
+    NotAMember,
     NotFound,
+    PoolRightMissing,
     Suspended,
     Unauthenticated,
     UnknownCurrency,
@@ -18,7 +20,7 @@ from hub.errors import (
 from hub.institutions import Institution, Status, is_below
 from hub.ledger.book import Book, Draft
 from hub.ledger.commands import KEY_MAX, Party
-from hub.ledger.records import Account, AccountKind, Customer, Mark
+from hub.ledger.records import Account, AccountKind, Customer, Mark, PoolRight
 from hub.money import UnknownMoney, minor_unit
 from hub.points import render
 
@@ -119,19 +121,50 @@ def credited_customer(draft: Draft, party: Party, home: Institution) -> Customer
     return draft.enroll(home.id, party.reference)
 
 
-def spendable(draft: Draft, customer: Customer, of: PointCurrency, amount: int, part: str | None = None) -> Account:
-    """The customer's account, with at least ``amount`` available, in ``part`` if it is named.
+def spendable(
+    draft: Draft,
+    customer: Customer,
+    of: PointCurrency,
+    amount: int,
+    part: str | None = None,
+    by: Party | None = None,
+) -> Account:
+    """The customer's account, with at least ``amount`` available, in ``part`` if it is named. ``by``: the member who
+    spends of a pool, which is put on record.
 
     Raises:
         Frozen: nothing may leave the account, or anything of its customer's.
         InsufficientPoints: with what is available.
+        InvalidInput: somebody spends of what is no pool.
+        NotAMember, PoolRightMissing: who spends may not.
     """
+    if customer.id in draft.book.pools:
+        draft.spender = member(draft.book, customer, by, PoolRight.SPEND)
+    elif by is not None:
+        raise InvalidInput(by=by.reference)
     found = draft.book.accounts.get((AccountKind.CUSTOMER, customer.id, of.code))
     if found is not None and found.marks:
         unfrozen(found)
     available = draft.available(found, part) if found is not None else 0
     if found is None or available < amount:
         raise InsufficientPoints(available=render(available, of.scale), requested=render(amount, of.scale))
+    return found
+
+
+def member(book: Book, pool: Customer, by: Party | None, right: PoolRight | None = None) -> Customer:
+    """The member of a pool that ``by`` names, with ``right`` if one is asked.
+
+    Raises:
+        NotAMember: it names none.
+        PoolRightMissing: the member has not the right.
+    """
+    home = None if by is None else book.configuration.institution_codes.get(by.institution)
+    found = None if by is None or home is None else book.customers.get((home, by.reference))
+    membership = None if found is None else book.members.get((pool.id, found.id))
+    if by is None or found is None or membership is None or membership.rights is None:
+        raise NotAMember(**({} if by is None else {"member": by.reference}))
+    if right is not None and right not in membership.rights:
+        raise PoolRightMissing(member=by.reference, right=right.value)
     return found
 
 

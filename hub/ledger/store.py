@@ -103,6 +103,10 @@ class Batch:
             groups = msgspec.json.encode(profile.groups).decode()
             who = (profile.id, profile.customer, profile.type)
             self._row("customer_profile", (*who, groups, profile.credential))
+        if draft.memberships:
+            self._memberships(draft)
+        if draft.spender is not None:
+            self._row("pool_use", (draft.movements[0].id, draft.spender.id))
         if draft.memos:
             self.rows.setdefault("memo", []).extend(draft.memos)
         if draft.marks or draft.missing or draft.restrictions or draft.cancellations:
@@ -122,6 +126,13 @@ class Batch:
             self._nouns(draft.nouns, actor)
         if draft.windows:
             self._closings(draft)
+
+    def _memberships(self, draft: Draft) -> None:
+        for pool in draft.pools:
+            self._row("pool", (pool.id, pool.kind.value, pool.owner.id, pool.credential))
+        for one in draft.memberships:
+            rights = None if one.rights is None else msgspec.json.encode(one.rights).decode()
+            self._row("pool_member", (one.id, one.pool, one.member, rights, one.credential))
 
     def _movement(self, moved: Movement) -> None:
         self._row(

@@ -620,7 +620,8 @@ async def test_entries_without_any_row_are_an_empty_history(tampering: Tampering
     for table in (
         "configuration_change, customer, account, outcome, movement, leg, lot_entry, hold, quote, conversion,"
         " settlement_window, window_net, confirmation, limit_entry, clipping, binding, customer_link,"
-        " clearing, missing, restriction, cancellation, customer_profile",
+        " clearing, missing, restriction, cancellation, customer_profile, pool,"
+        " pool_member, pool_use",
     ):
         await tampering.connection.execute(text(f"TRUNCATE {table}"))
     assert {"EMPTY", "ENTRY_CONTENT", "HEAD"} <= codes(await audit(tampering.connection))

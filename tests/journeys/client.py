@@ -60,6 +60,13 @@ ANSWERS = {
     "closeCustomer": ("input", "CloseCustomerInput!", "... on Restriction { id replayed kind }"),
     "writeOffDebt": ("input", "WriteOffDebtInput!", "... on DebtWriteOff { id replayed points { amount } }"),
     "cancelRecord": ("input", "CancelRecordInput!", "... on RecordCancellation { id replayed issues debt }"),
+    "createPool": ("input", "CreatePoolInput!", "... on Pool { id replayed }"),
+    "joinPool": ("input", "JoinPoolInput!", "... on Pool { id }"),
+    "contributeToPool": (
+        "input",
+        "ContributeToPoolInput!",
+        "... on PoolContribution { id replayed points { amount currency } }",
+    ),
     "reverse": ("input", "ReverseInput!", "... on Reversal { id replayed points { amount currency } }"),
     "clearPoints": ("input", "ClearPointsInput!", "... on PointsClearing { id status earnedBefore replayed }"),
     "closeSettlementWindow": (

@@ -64,6 +64,15 @@ class Victim:
         )
         self.customer, self.institution = found["customer"]["id"], found["institution"]["id"]
         self.currency = found["pointCurrency"]["id"]
+        pool = self._party("family")
+        self.pool = self._do(
+            "createPool", institution=self.bank, reference="family", kind="FAMILY", owner=self._party("alice")
+        )
+        self.contribution = self._do(
+            "contributeToPool", pool=pool, member=self._party("alice"), currency=self.a, amount="5"
+        )
+        joining = {"pool": pool, "member": self._party("bob"), "rights": ["CONTRIBUTE"], "by": self._party("alice")}
+        assert self.trader.do("joinPool", joining)["__typename"] == "Pool"
         self.meet()
         self.window = network.close_window()["id"]
         self.report = operator.ask(
@@ -163,6 +172,8 @@ class Victim:
           dora: customer(institution: $v, reference: "dora") { balances { currency { code } total frozen debt } }
           a: pointCurrency(code: $a) { circulation { amount } }
           b: pointCurrency(code: $b) { circulation { amount } }
+          pool(institution: $v, reference: "family") { customer { balances { total } }
+            members { edges { node { customer { reference } rights contributions { amount } } } } }
           rates(source: $a, target: $b) { edges { node { id status awaiting } } }
           limits(currency: $a) { edges { node { code amount versions { amount } } } }
           conversions(institution: $v) { edges { node { id status } } }
@@ -289,6 +300,11 @@ def _institution(victim: Victim) -> dict[str, Any]:
         "positions": [],
         "credentials": [],
     }
+
+
+def _membership(victim: Victim, **more: Any) -> dict[str, Any]:
+    pool, bob, alice = ({"institution": victim.bank, "reference": one} for one in ("family", "bob", "alice"))
+    return {"pool": pool, "member": bob, "by": alice, **more}
 
 
 INSTITUTION = "code name kind children { code } positions { currency own } credentials { id person }"
@@ -458,6 +474,14 @@ CASES: dict[str, Case] = {
         AS_OPERATOR,
         absent={"r": "nothing"},
     ),
+    "Query.pool": Case(
+        'query($v: String!) { pool(institution: $v, reference: "family") { id customer { balances { total } }'
+        " members { edges { node { customer { reference } rights contributions { amount } } } } } }",
+        lambda victim: {"v": victim.bank},
+        None,
+        AS_OPERATOR,
+        absent={"v": "nowhere"},
+    ),
     "Query.settlementWindow": Case(
         "query($w: ID!) { settlementWindow(id: $w) { id nets { institution { code } debit credit net } } }",
         lambda victim: {"w": victim.window},
@@ -623,6 +647,33 @@ CASES: dict[str, Case] = {
         "setCustomerProfile",
         "SetCustomerProfileInput!",
         lambda victim: {"customer": {"institution": victim.bank, "reference": "alice"}, "type": "evil"},
+        absent={"reference": "nobody"},
+    ),
+    "Mutation.createPool": _acts(
+        "createPool",
+        "CreatePoolInput!",
+        lambda victim: _keyed(
+            institution=victim.bank,
+            reference="evil",
+            kind="FAMILY",
+            owner={"institution": victim.bank, "reference": "alice"},
+        ),
+        absent={"reference": "nobody"},
+    ),
+    "Mutation.joinPool": _acts("joinPool", "JoinPoolInput!", lambda victim: _membership(victim, rights=["SPEND"])),
+    "Mutation.setPoolRights": _acts(
+        "setPoolRights", "SetPoolRightsInput!", lambda victim: _membership(victim, rights=["SPEND"])
+    ),
+    "Mutation.leavePool": _acts("leavePool", "LeavePoolInput!", lambda victim: _keyed(**_membership(victim))),
+    "Mutation.contributeToPool": _acts(
+        "contributeToPool",
+        "ContributeToPoolInput!",
+        lambda victim: _keyed(
+            pool={"institution": victim.bank, "reference": "family"},
+            member={"institution": victim.bank, "reference": "alice"},
+            currency=victim.a,
+            amount="1",
+        ),
         absent={"reference": "nobody"},
     ),
     "Mutation.issuePoints": _acts("issuePoints", "IssuePointsInput!", _issue, absent={"reference": "nobody"}),
@@ -840,6 +891,8 @@ KINDS = {  # attribute: (prefix, whether it is open to all members)
     "restriction": ("rs", False),
     "write_off": ("wo", False),
     "cancellation": ("cn", False),
+    "pool": ("pl", False),
+    "contribution": ("pb", False),
 }
 NODE = """query($id: ID!) { node(id: $id) { id __typename
   ... on Customer { reference balances { total } } ... on SettlementWindow { nets { net } }

@@ -24,7 +24,7 @@ STATE = (
     *("configuration_change", "customer", "customer_reference", "account", "movement", "memo", "leg", "quote"),
     *("conversion", "bonus_use", "settlement_window", "position", "window_net", "confirmation"),
     *("lot", "lot_entry", "hold", "binding", "identifier", "customer_link", "limit_entry", "limit_use", "clipping"),
-    "customer_profile",
+    *("customer_profile", "pool", "pool_member", "pool_use"),
 )
 _ORDER = {"leg": "movement_id, n", "lot_entry": "movement_id, n, place", "movement": "id"}
 

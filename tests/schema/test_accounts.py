@@ -1,11 +1,14 @@
 """Accounts of one customer in one currency, by channel, by type and by group, through the API."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from hub.access import Role
+from hub.currencies import AccountMode
 from hub.ledger import commands
 from tests.schema.acting import act, currency, institution
 from tests.schema.conftest import Caller, Client
@@ -24,7 +27,7 @@ async def root(client: Client) -> Caller:
     caller = client.caller(client.hub.admin)
     await institution(caller, "BANK")
     await institution(caller, "SHOP")
-    await currency(caller, "BP", "BANK", policy={"accounts": "CHANNEL"})
+    await currency(caller, "BP", "BANK", rateConsent="OPERATOR", policy={"accounts": "CHANNEL"})
     return caller
 
 
@@ -206,6 +209,72 @@ async def test_each_type_that_a_customer_has_been_of_is_an_account(root: Caller)
     await profile(root, None)
     await issue(root, "2")
     assert await parts(root) == {"": "3", "personal": "10", "corporate": "100"}
+
+
+async def test_every_way_to_be_credited_asks_the_profile(root: Caller, client: Client) -> None:
+    hub = client.hub
+    await hub.currency("MILE", "BANK")
+    await hub.rate("MILE", "BP")
+    await hub.issue("MILE", "BANK", "y", "100")
+    await issue(root, "50", to="y")
+    await hub.do(_enroll(client))
+    await profile(root, "personal")
+    await root.ask(POLICY, policy={"accounts": "TYPE"})
+    y = {"institution": "BANK", "reference": "y"}
+    deal: dict[str, Any] = {"source": y, "target": X, "sourceCurrency": "MILE", "targetCurrency": "BP"}
+    await do(root, "convert", "ConvertInput", **deal, sourceAmount="1")
+    quote = await act(root, "requestQuote", "RequestQuoteInput", "... on Quote { id }", **deal, sourceAmount="20")
+    await do(root, "executeQuote", "ExecuteQuoteInput", quoteId=quote["id"])
+    gift: dict[str, Any] = {"from": y, "to": X}
+    await do(root, "transferPoints", "TransferPointsInput", currency="BP", amount="3", **gift)
+    hold: dict[str, Any] = {"currency": "BP", "customer": y, "amount": "4", "expiresAt": _in_a_week()}
+    held = await do(root, "holdPoints", "HoldPointsInput", "... on Hold { id }", **hold)
+    await do(root, "captureHold", "CaptureHoldInput", holdId=held["id"], to=X)
+    assert await parts(root) == {"personal": "28"}  # 1 + 20 + 3 + 4
+
+
+async def test_a_mode_that_a_batch_sets_holds_for_the_rest_of_it(root: Caller, client: Client) -> None:
+    hub = client.hub
+    await hub.do(_enroll(client))
+    await profile(root, "personal")
+    who = commands.Party("BANK", "x")
+    told: dict[str, Any] = {"actor": hub.admin, "currency": "BP"}
+    more: dict[str, Any] = {"amount": "5", "memo": None}
+    answers = await hub.batch(
+        [
+            commands.SetPointsPolicy(**told, policy=commands.PolicyTerms(accounts=AccountMode.TYPE)),
+            commands.Issue(**told, **more, key="1", to=who, earned_at=None, expires_at=None),
+            commands.SetPointsPolicy(**told, policy=commands.PolicyTerms(accounts=AccountMode.CHANNEL)),
+            commands.Issue(**told, **more, key="2", to=who, earned_at=None, expires_at=None, channel="web"),
+            commands.Redeem(**told, **more, key="3", customer=who, merchant="SHOP", channel="web"),
+        ]
+    )
+    assert [getattr(answer, "refusal", answer) for answer in answers] == [None] * 5
+    assert await parts(root) == {"personal": "5"}
+
+
+def test_a_request_without_what_came_later_is_the_request_that_it_was() -> None:
+    """The digest of a transfer as it was kept before there were channels and pools."""
+    old = commands.Transfer(
+        actor=1,
+        key="k",
+        currency="BP",
+        source=commands.Party("A", "a"),
+        target=commands.Party("B", "b"),
+        amount="1",
+        memo=None,
+    )
+    fields = {
+        "currency": "BP",
+        "source": {"institution": "A", "reference": "a"},
+        "target": {"institution": "B", "reference": "b"},
+        "amount": "1",
+        "memo": None,
+    }
+    kept = hashlib.sha256(msgspec.json.encode(("Transfer", fields), order="sorted")).digest()
+    assert old.digest() == kept
+    for later in ({"channel": ""}, {"by": commands.Party("A", "c")}):
+        assert msgspec.structs.replace(old, **later).digest() != kept
 
 
 async def test_a_profile_is_told_to_those_who_see_the_institution_and_said_by_its_people(client: Client) -> None:

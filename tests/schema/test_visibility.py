@@ -49,6 +49,7 @@ ANONYMOUS_MAY_NOT = [
     '{ restrictions(customer: {institution: "HUB", reference: "a"}) { edges { cursor } } }',
     '{ issues(currency: "A", record: "r") { edges { cursor } } }',
     '{ settlementWindow(id: "nonsense") { id } }',
+    '{ pool(institution: "HUB", reference: "a") { id } }',
     "{ settlementWindows { edges { cursor } } }",
     '{ settlementReport(windowId: "sw_1", institution: "HUB") { id } }',
     "{ hub { window { id } } }",

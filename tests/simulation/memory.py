@@ -16,7 +16,7 @@ from sqlalchemy.sql import elements, functions, operators, selectable
 from sqlalchemy.sql.visitors import iterate
 
 from hub import tables
-from hub.ledger import journal, load, lot_rows, people
+from hub.ledger import journal, load, lot_rows, people, pool_rows, profile_rows
 from hub.ledger.journal import JOURNAL_ID, Head
 from hub.ledger.store import Batch
 from hub.ledger.writes import WRITES, Write
@@ -183,7 +183,8 @@ class Memory:
                     account = row
             who = {"institution_id": home, "reference": reference, "customer_id": known["customer_id"]}
             columns = [account.get(name) for name in _ACCOUNT.split()]
-            yield Row.of({}, [*who.values(), *columns, None])
+            is_pool = None if account else (JOURNAL_ID, known["customer_id"]) in self.rows["pool"]
+            yield Row.of({}, [*who.values(), *columns, None, is_pool])
 
     def accounts_of(self, owners: str) -> Iterator[Row]:
         wanted = set(numbers(owners))
@@ -212,6 +213,18 @@ class Memory:
                 last = later[: int(most)][-1] if later else after  # with all that end with it
                 yield from (picked(row, _LOT) for row in mine if after < row["expires_at"] <= last)
 
+    def profiles(self, customers: str) -> Iterator[Row]:
+        wanted = set(numbers(customers))
+        latest = {row["customer_id"]: row for row in sorted(self.rows["customer_profile"].values(), key=_BY_ID)}
+        return (picked(row, "id customer_id type groups credential_id") for of, row in latest.items() if of in wanted)
+
+    def members(self, pools: str, customers: str) -> Iterator[Row]:
+        of, wanted = set(numbers(pools)), set(numbers(customers))
+        rows = sorted(self.rows["pool_member"].values(), key=_BY_ID)
+        latest = {(row["pool_id"], row["customer_id"]): row for row in rows}
+        names = "id pool_id customer_id rights credential_id"
+        return (picked(row, names) for (pool, one), row in latest.items() if pool in of and one in wanted)
+
     def free(self, accounts: str) -> Iterator[Row]:
         for account in numbers(accounts):
             mine = [row for row in self.rows["lot"].values() if row["account_id"] == account]
@@ -239,6 +252,7 @@ class Memory:
         return (picked(self.rows["lot"][key], _LOT) for key in keys if key in self.rows["lot"])
 
 
+_BY_ID = operator.itemgetter("id")
 _ACCOUNT = "id kind owner_id currency debits_posted credits_posted debits_pending credits_pending aged marks"
 _LOT = "account_id expires_at origin earned_at id amount held"
 _UNIQUE = {
@@ -257,6 +271,8 @@ _DOUBLES: dict[str, Callable[..., Iterable[Row]]] = {
     load._WINDOWS: Memory.windows,
     load._POSITIONS: Memory.positions,
     lot_rows._LOTS: Memory.lots,
+    pool_rows._MEMBERS: Memory.members,
+    profile_rows.LATEST: Memory.profiles,
     lot_rows._LOTS_OF: Memory.lots_of,
     lot_rows._FREE: Memory.free,
     lot_rows._PEOPLE: Memory.people,
