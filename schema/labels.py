@@ -35,7 +35,6 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "CLEAR": ("Clearing", "清零"),
     "CONTRIBUTE": ("Put into a pool", "转入积分池"),
     "WITHDRAW": ("Taken back out of a pool", "退出积分池取回"),
-    "REMOVE": ("Removal", "冻结扣除"),
     "CLOSE": ("Window closing", "清算窗口关闭"),
     "SETTLE": ("Settlement", "结算"),
     # directions

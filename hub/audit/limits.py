@@ -40,7 +40,12 @@ from hub.limits import (
 from hub.points import share
 
 _Counted = tuple[int, int, str, int]  # limit, subject, period, amount
-_DEBITS = {MovementKind.TRANSFER: Act.TRANSFER, MovementKind.REDEEM: Act.REDEEM, MovementKind.CONVERT: Act.CONVERT}
+_DEBITS = {
+    MovementKind.TRANSFER: Act.TRANSFER,
+    MovementKind.REDEEM: Act.REDEEM,
+    MovementKind.CONVERT: Act.CONVERT,
+    MovementKind.CONTRIBUTE: Act.TRANSFER,
+}
 _CREDITS = {
     MovementKind.ISSUE: Act.ISSUE,
     MovementKind.TRANSFER: Act.RECEIVE,

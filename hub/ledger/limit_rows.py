@@ -65,6 +65,8 @@ def _sides(book: Book, command: commands.Command) -> Iterator[_Side]:
         case commands.Transfer():
             yield from _party(book, Act.TRANSFER, command.currency, command.source)
             yield from _party(book, Act.RECEIVE, command.currency, command.target)
+        case commands.ContributeToPool():
+            yield from _party(book, Act.TRANSFER, command.currency, command.member)
         case commands.Redeem():
             yield from _party(book, Act.REDEEM, command.currency, command.customer)
         case commands.Convert():

@@ -9,7 +9,7 @@ their giver's until they are burned, because nothing lets them pass from there t
 from hub.access import Right
 from hub.errors import Duplicate, InvalidInput, NotFound
 from hub.institutions import Institution, is_below
-from hub.ledger import commands, parts, resolve
+from hub.ledger import commands, limiting, parts, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.commands import Party
 from hub.ledger.lots import in_order, origin_of, total
@@ -24,6 +24,7 @@ from hub.ledger.records import (
     PoolAct,
     PoolRight,
 )
+from hub.limits import Act
 from hub.points import parse_positive
 
 
@@ -135,7 +136,7 @@ def _withdraw(
 
 def contribute(book: Book, command: commands.ContributeToPool) -> Draft:
     """member → pool; the points keep their ends, and their giver. Asked for by the member's institution. It is not
-    reversed: whoever leaves takes back what is left.
+    reversed: whoever leaves takes back what is left. Under limits it counts as a transfer of the member's.
 
     Raises:
         NotFound: there is no such pool, or no such customer.
@@ -171,6 +172,7 @@ def contribute(book: Book, command: commands.ContributeToPool) -> Draft:
     given = parts.placed(taken, amount, into, book.at, giver=member.id)
     draft.points(movement.id, source, draft.account(AccountKind.CUSTOMER, pool.id, of.code), amount, taken, given)
     draft.movements.append(movement)
+    limiting.count(draft, movement, Act.TRANSFER, of, member, amount)
     if command.memo:
         draft.memos.append((movement.id, command.memo))
     draft.result = movement

@@ -11,6 +11,7 @@ from hub.audit import audit
 from hub.ledger import commands
 from hub.ledger.commands import Party
 from hub.ledger.records import Mark, PoolKind
+from hub.limits import Act
 from tests.schema.acting import act, currency, institution
 from tests.schema.conftest import Caller, Client
 
@@ -330,6 +331,15 @@ async def test_a_contribution_needs_the_right_and_the_points_and_is_not_reversed
     await family.do("setPoolRights", pool=who("fam"), member=who("cem"), rights=["SPEND"], by=who("ann"))
     await family.issue("cem", "5")
     assert (await family.give("cem", "1"))["reason"] == "POOL_RIGHT_MISSING"
+
+
+async def test_a_pool_is_no_way_round_a_limit_on_what_is_given_away(family: Family) -> None:
+    await family.issue("ann", "100")
+    await family.client.hub.limit("give", "60", act=Act.TRANSFER)
+    await family.give("ann", "40")
+    refused = await family.give("ann", "30")
+    assert refused["reason"] == "LIMIT_EXCEEDED"
+    assert await family.held("ann") == "60"
 
 
 async def test_the_same_key_gets_the_same_answer(family: Family) -> None:
