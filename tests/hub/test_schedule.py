@@ -161,10 +161,10 @@ def test_a_served_hub_settles_clears_and_gives_notice(pattern: Pattern, tmp_path
         assert server.ask(CLEARING, id=ordered["id"]) == {
             "status": "DONE", "accounts": 503, "cleared": "515", "pinned": "0", "withoutAge": "0",  # 3 × 5 + 500 × 1
         }  # fmt: skip
-    # Notices are made when the schedule begins, at each day's turn and now and then: a new server has told by now.
+    # Notices are made when the schedule begins, at each day's turn and now and then: a new one tells, this or the next.
+    since = datetime.now(UTC)
     with served(folder, pattern.secret, HUB_SWEEP_SECONDS="1") as server:
         server.ask(ISSUE, input=issues("later", 2, 9, datetime.now(UTC) + timedelta(days=3)))
-    since = datetime.now(UTC)
     with served(folder, pattern.secret, HUB_SWEEP_SECONDS="1") as server:
 
         def told() -> set[tuple[str, str]]:

@@ -533,7 +533,7 @@ CASES: dict[str, Case] = {
         " { limit { code } used left } }",
         lambda victim: {"c": {"institution": victim.bank, "reference": "alice"}, "a": victim.a},
         [],
-        [{"limit": {"code": "give"}, "used": "100", "left": "800"}],
+        [{"limit": {"code": "give"}, "used": "105", "left": "795"}],
         absent={"reference": "nobody"},
     ),
     # --- configuring ---
