@@ -581,6 +581,110 @@ clipping = Table(
     PrimaryKeyConstraint("journal_id", "movement_id"),
 )
 
+# --- partners ---------------------------------------------------------------------------------------------------------
+
+# Where the way of a conversion that needs a partner stands; its steps say how it came there.
+exchange = Table(
+    "exchange",
+    metadata,
+    _journal(),
+    _id("id"),
+    _text("state"),
+    _text("order_reference", nullable=True),
+    Column("in_doubt", Boolean, nullable=False),
+    _text("taken", nullable=True),
+    _text("partner_taken", nullable=True),
+    _id("window_id", nullable=True),
+    _text("refusal", nullable=True),
+    _text("details", nullable=True),
+    _id("changed_in"),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("exchange_in_doubt", "id", postgresql_where=text("in_doubt")),
+    postgresql_with={"fillfactor": 80},
+)
+
+exchange_step = Table(
+    "exchange_step",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("exchange_id"),
+    _text("state"),
+    Column("in_doubt", Boolean, nullable=False),
+    _id("credential_id"),
+    _text("order_reference", nullable=True),
+    _text("status", nullable=True),
+    _text("reason", nullable=True),
+    _text("code", nullable=True),
+    _text("partner_reference", nullable=True),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("exchange_step_exchange", "exchange_id", "id"),
+)
+
+# What partners are asked, written down before it is sent. The member is known by the customer's reference.
+partner_order = Table(
+    "partner_order",
+    metadata,
+    _journal(),
+    _id("id"),
+    _text("reference"),
+    _id("exchange_id"),
+    _text("operation"),
+    _text("currency"),
+    _id("customer_id"),
+    _id("amount"),
+    _text("undoes", nullable=True),
+    _text("partner_undoes", nullable=True),
+    PrimaryKeyConstraint("journal_id", "id"),
+    UniqueConstraint("journal_id", "reference", name="partner_order_reference"),
+    Index("partner_order_exchange", "exchange_id", "id"),
+)
+
+exchange_evidence = Table(
+    "exchange_evidence",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("exchange_id"),
+    _text("order_reference"),
+    _text("kind"),
+    Column("done", Boolean, nullable=True),
+    _id("credential_id"),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("exchange_evidence_exchange", "exchange_id", "id"),
+)
+
+# The orders that have no final answer: when each is to be sent or asked for next, and who is at it until when.
+partner_call = Table(
+    "partner_call",
+    metadata,
+    _journal(),
+    _text("reference"),
+    _text("currency"),
+    _time("due_at"),
+    _time("leased_until", nullable=True),
+    Column("attempts", Integer, nullable=False),
+    _time("sent_at", nullable=True),
+    _text("status", nullable=True),
+    _text("code", nullable=True),
+    _text("message", nullable=True),
+    PrimaryKeyConstraint("journal_id", "reference"),
+    Index("partner_call_due", "due_at"),
+    postgresql_with={"fillfactor": 70},
+)
+
+# Answers of partners that were not believed, and calls that failed on our side, for people.
+partner_incident = Table(
+    "partner_incident",
+    metadata,
+    _journal(),
+    _text("reference"),
+    Column("attempt", Integer, nullable=False),
+    _time("at"),
+    _text("text"),
+    PrimaryKeyConstraint("journal_id", "reference", "attempt"),
+)
+
 # --- settlement -------------------------------------------------------------------------------------------------------
 
 settlement_window = Table(
@@ -684,6 +788,10 @@ APPEND_ONLY = (
     missing,
     restriction,
     cancellation,
+    exchange_step,
+    partner_order,
+    exchange_evidence,
+    partner_incident,
     window_net,
     confirmation,
     settlement_report,
@@ -698,10 +806,11 @@ UPDATABLE = (
     clearing,
     quote,
     conversion,
+    exchange,
     bonus_use,
     limit_use,
     settlement_window,
     position,
 )
-DERIVED = (lot,)  # what is left of others' rows: inserted, updated and deleted
+DERIVED = (lot, partner_call)  # what is left of others' rows: inserted, updated and deleted
 ERASABLE = (customer_reference, identifier, memo, issue_record)

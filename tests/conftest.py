@@ -214,7 +214,8 @@ class Hub:
         months: int | None = None,
         **terms: Any,
     ) -> Any:
-        """A new hosted currency; by default 0.05 CNY a point, whose rates the operator alone approves."""
+        """A new currency, hosted unless ``terms`` name an adapter; by default 0.05 CNY a point, whose rates the
+        operator alone approves."""
         return await self.do(
             commands.RegisterPointCurrency(
                 actor=self.admin,
@@ -227,8 +228,7 @@ class Hub:
                 expiry_months=months,
                 transferable=transferable,
                 rate_consent=rate_consent,
-                adapter=HOSTED,
-                **{"cashable": False, **terms},
+                **{"cashable": False, "adapter": HOSTED, **terms},
             )
         )
 

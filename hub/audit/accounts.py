@@ -12,7 +12,18 @@ from hub.ledger.records import AccountKind, Phase, Purpose
 Key = tuple[int, int, str]  # kind, owner, currency
 UNKNOWN: Key = (0, 0, "")
 
-_POINTS = frozenset({AccountKind.CUSTOMER, AccountKind.ISSUANCE, AccountKind.BREAKAGE, AccountKind.DEBT})
+_POINTS = frozenset(
+    {
+        AccountKind.CUSTOMER,
+        AccountKind.ISSUANCE,
+        AccountKind.BREAKAGE,
+        AccountKind.DEBT,
+        AccountKind.PARTNER,
+        AccountKind.TRANSIT,
+    }
+)
+# What may be pending, and is in no window as long as it is.
+_PENDING = frozenset({Purpose.POINTS, Purpose.SETTLEMENT, Purpose.FEE})
 _CUSTOMER = int(AccountKind.CUSTOMER)
 _POSTED = int(Phase.POSTED)
 _SIGNS = {int(Phase.PENDING): 1, int(Phase.VOIDED): -1}  # what a leg does to what is pending
@@ -55,16 +66,22 @@ class Accounts:
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self.by_id: dict[int, Account] = {}
+        self._by_key: dict[Key, int] = {}
 
     def open(self, rows: Iterable[Any]) -> None:
         """Take accounts that a batch opened."""
         for id, kind, owner, currency in rows:
             self.by_id[id] = Account((kind, owner, currency))
+            self._by_key[kind, owner, currency] = id
 
     def key(self, id: int) -> Key:
         """Whose account it is."""
         found = self.by_id.get(id)
         return UNKNOWN if found is None else found.key
+
+    def find(self, kind: int, owner: int, currency: str) -> int:
+        """The identifier of an account; 0: there is none."""
+        return self._by_key.get((int(kind), owner, currency), 0)
 
     def post(self, leg: Any) -> tuple[Account | None, Account | None]:
         """Take the next leg; answers the accounts that it debits and credits.
@@ -79,7 +96,7 @@ class Accounts:
             add("LEG_ACCOUNT", f"{leg_name(leg)} names an account that there is not.")
         if debit_id == credit_id or amount <= 0:
             add("LEG_AMOUNT", f"{leg_name(leg)} moves {amount} between accounts {debit_id} and {credit_id}.")
-        if phase != _POSTED and (phase not in _SIGNS or purpose != Purpose.POINTS):
+        if phase != _POSTED and (phase not in _SIGNS or purpose not in _PENDING):
             add("LEG_PHASE", f"{leg_name(leg)} is in a phase in which there is none of its purpose.")
         posted = amount if phase == _POSTED else 0
         pending = _SIGNS.get(phase, 0) * amount
@@ -109,7 +126,7 @@ class Accounts:
             one, other = _BETWEEN.get(purpose, (frozenset(), frozenset()))
             kinds = debit.key[0], credit.key[0]
             fits = (kinds[0] in one and kinds[1] in other) or (kinds[0] in other and kinds[1] in one)
-            if not fits or (window is None) != (purpose == Purpose.POINTS):
+            if not fits or (window is None) != (purpose == Purpose.POINTS or phase != _POSTED):
                 add("LEG_PURPOSE", f"{leg_name(leg)} is of a purpose that its accounts and window do not fit.")
         return debit, credit
 

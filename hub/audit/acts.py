@@ -14,6 +14,7 @@ from hub import ids
 from hub.audit.accounts import Accounts, Key, host_of, operator_of
 from hub.audit.act import Act
 from hub.audit.entries import Batch
+from hub.audit.exchanges import Exchanges
 from hub.audit.findings import Findings
 from hub.configuration import Configuration
 from hub.currencies import PointCurrency
@@ -38,18 +39,23 @@ _NAMED_BY_MOVEMENT = frozenset(
         MovementKind.REMOVE,
         MovementKind.WRITE_OFF,
         MovementKind.CONTRIBUTE,
+        MovementKind.ACCEPT,
     }
 )
+# What partners did: nobody asks for these but who asked for the conversion, see the exchanges.
+_BY_PARTNERS = frozenset({MovementKind.ARRIVE, MovementKind.DECLINE, MovementKind.REFUND})
 _BY_TIME = frozenset({MovementKind.RELEASE, MovementKind.EXPIRE})  # nobody asks the host for these
 
 
 class Acts:
     """Acts in the order of the ledger. ``bonus_used``: what counts under bonus caps, by rate, bonus and customer."""
 
-    def __init__(self, findings: Findings, accounts: Accounts) -> None:
+    def __init__(self, findings: Findings, accounts: Accounts, exchanges: Exchanges) -> None:
         self._findings = findings
         self._accounts = accounts
+        self._exchanges = exchanges
         self._converted: set[int] = set()
+        self._answered: set[int] = set()  # movements of the batch that convert what an earlier one accepted
         self.bonus_used: Counter[tuple[int, int, int]] = Counter()
 
     def check(self, act: Act) -> None:
@@ -61,6 +67,8 @@ class Acts:
             self._findings.add("ACT_LEGS", f"The legs of {act.name} are not numbered one after the other.")
         if kind == MovementKind.REVERSE:
             expected = self._reversal(act)
+        elif self._exchanges.is_of(moved):
+            expected = self._exchange(act)
         elif kind == MovementKind.CONVERT:
             expected = self._conversion(act)
         else:
@@ -72,8 +80,25 @@ class Acts:
         elif actual != [leg for leg in expected if leg[2]]:
             self._findings.add("ACT_LEGS", f"The legs of {act.name} are not what the act posts.")
 
+    def _exchange(self, act: Act) -> list[Expected] | None:
+        """A movement on the way of a conversion that needs partners. It counts for bonuses when it begins."""
+        kind, way = act.moved["kind"], self._exchanges.open.get(act.moved["subject_id"] or 0)
+        expected = self._exchanges.expected(act)
+        if kind == MovementKind.ACCEPT and expected is not None:
+            self._converted.add(act.moved["id"])
+            self._count_bonuses(act)
+        elif kind == MovementKind.CONVERT and expected is not None:
+            self._answered.add(act.moved["id"])
+            self._compare(act)
+        elif kind in (MovementKind.DECLINE, MovementKind.REFUND) and way is not None:
+            for index, counted in enumerate(_eligible(way.row) or ()):
+                use = (way.row["rate_id"], index, way.row["from_customer_id"])
+                if use in self.bonus_used:
+                    self.bonus_used[use] -= counted
+        return expected
+
     def _conversion(self, act: Act) -> list[Expected] | None:
-        moved, made, configuration = act.moved, act.conversion, act.configuration
+        made, configuration = act.conversion, act.configuration
         rate = None if made is None else configuration.rates.get(made["rate_id"])
         if made is None or made["id"] in self._converted:
             return None
@@ -83,23 +108,8 @@ class Acts:
         source, target = configuration.currencies.get(rate.source), configuration.currencies.get(rate.target)
         if source is None or target is None:
             return None
-        name = ids.text(ids.CONVERSION, made["id"])
-        stated = ("from_customer_id", "to_customer_id", "credential_id", "for_institution_id")
-        pairs = [(made[column], moved[column]) for column in stated]
-        pairs += [(made["target"], moved["amount"]), (made["settlement"], moved["value"]), (made["fee"], moved["fee"])]
-        pairs += [(target.code, moved["currency"]), (rate.money, moved["money"])]
-        if any(one != other for one, other in pairs):
-            self._findings.add("CONVERSION", f"{name} and its movement say different things.")
-        eligible = _eligible(made)
-        if eligible is None or len(eligible) != len(rate.bonuses):
-            self._findings.add("CONVERSION", f"{name} does not say what counts for each of its rate's bonuses.")
-            eligible = ()
-        for index, (counted, bonus) in enumerate(zip(eligible, rate.bonuses, strict=False)):
-            if counted and bonus.cap is not None:
-                use = (rate.id, index, made["from_customer_id"])
-                self.bonus_used[use] += counted
-                if self.bonus_used[use] > bonus.cap:
-                    self._findings.add("BONUS_CAP", f"{name} takes its customer above the cap of bonus {index}.")
+        self._compare(act)
+        self._count_bonuses(act)
         giver, taker = (
             (_CUSTOMER, made["from_customer_id"], source.code),
             (_CUSTOMER, made["to_customer_id"], target.code),
@@ -110,6 +120,34 @@ class Acts:
             *_money(source.issuer, target.issuer, rate.money, made["settlement"], Purpose.SETTLEMENT),
             *_money(source.issuer, operator_of(configuration), rate.money, made["fee"], Purpose.FEE),
         ]
+
+    def _compare(self, act: Act) -> None:
+        """Hold the movement that converts against its conversion."""
+        moved, made, configuration = act.moved, act.conversion, act.configuration
+        rate = configuration.rates[made["rate_id"]]
+        target = configuration.currencies[rate.target]
+        name = ids.text(ids.CONVERSION, made["id"])
+        stated = ("from_customer_id", "to_customer_id", "credential_id", "for_institution_id")
+        pairs = [(made[column], moved[column]) for column in stated]
+        pairs += [(made["target"], moved["amount"]), (made["settlement"], moved["value"]), (made["fee"], moved["fee"])]
+        pairs += [(target.code, moved["currency"]), (rate.money, moved["money"])]
+        if any(one != other for one, other in pairs):
+            self._findings.add("CONVERSION", f"{name} and its movement say different things.")
+
+    def _count_bonuses(self, act: Act) -> None:
+        made = act.conversion
+        rate = act.configuration.rates[made["rate_id"]]
+        name = ids.text(ids.CONVERSION, made["id"])
+        eligible = _eligible(made)
+        if eligible is None or len(eligible) != len(rate.bonuses):
+            self._findings.add("CONVERSION", f"{name} does not say what counts for each of its rate's bonuses.")
+            eligible = ()
+        for index, (counted, bonus) in enumerate(zip(eligible, rate.bonuses, strict=False)):
+            if counted and bonus.cap is not None:
+                use = (rate.id, index, made["from_customer_id"])
+                self.bonus_used[use] += counted
+                if self.bonus_used[use] > bonus.cap:
+                    self._findings.add("BONUS_CAP", f"{name} takes its customer above the cap of bonus {index}.")
 
     def _reversal(self, act: Act) -> list[Expected] | None:
         moved, known = act.moved, act.original
@@ -156,6 +194,7 @@ class Acts:
             if row["id"] not in self._converted:
                 add("CONVERSION", f"{ids.text(ids.CONVERSION, row['id'])} has no movement.")
         self._converted.clear()
+        answered, self._answered = self._answered, set()
         results: Counter[int] = Counter()
         for row in batch.rows.get("outcome", ()):
             refusal, details, subject = row["refusal"], row["details"], row["subject_id"]
@@ -176,6 +215,8 @@ class Acts:
         }
         for moved in batch.rows.get("movement", ()):
             if moved["kind"] in _BY_TIME and moved["credential_id"] == host_of(configuration):
+                continue
+            if moved["kind"] in _BY_PARTNERS or moved["id"] in answered:
                 continue
             if moved["kind"] == MovementKind.CLEAR:
                 continue  # nobody asked for it but whoever ordered the clearing; see the relations

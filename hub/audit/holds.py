@@ -15,10 +15,15 @@ from hub.audit.findings import Findings
 from hub.currencies import HeldExpiry
 from hub.expiry import NEVER
 from hub.ledger.lots import total
-from hub.ledger.records import HoldKind, MovementKind, Phase
+from hub.ledger.records import HoldKind, MovementKind, Phase, Purpose
 
-_MAKES = {MovementKind.HOLD: HoldKind.HOLD, MovementKind.FREEZE: HoldKind.FREEZE}
+_MAKES = {
+    MovementKind.HOLD: HoldKind.HOLD,
+    MovementKind.FREEZE: HoldKind.FREEZE,
+    MovementKind.ACCEPT: HoldKind.EXCHANGE,
+}
 _ENDS = frozenset({MovementKind.CAPTURE, MovementKind.RELEASE, MovementKind.REMOVE})
+_ENDS_OF_EXCHANGES = frozenset({MovementKind.CONVERT, MovementKind.DECLINE})  # if the hub keeps the points itself
 _STATED = (
     ("credential_id", "credential_id"),
     ("for_institution_id", "for_institution_id"),
@@ -43,9 +48,11 @@ class Holds:
     def check(self, act: Act) -> None:
         """Take an act that makes or resolves a hold."""
         kind = act.moved["kind"]
+        if kind == MovementKind.ACCEPT and not any(leg[3] == Purpose.POINTS for leg in act.legs):
+            return  # a partner keeps the points
         if kind in _MAKES:
             self._make(act, _MAKES[kind])
-        elif kind in _ENDS:
+        elif kind in _ENDS or (kind in _ENDS_OF_EXCHANGES and act.hold is not None):
             self._resolve(act)
 
     def finish(self) -> None:
@@ -72,7 +79,7 @@ class Holds:
             latest = act.at + timedelta(days=of.policy.hold_days_max)
             if row["shortfall"] or not act.at < row["expires_at"] <= latest:
                 self._findings.add("HOLD_TERM", f"{act.name} holds points longer than the policy then in force lets.")
-        if kind is HoldKind.FREEZE and row["expires_at"] != NEVER:
+        if kind is not HoldKind.HOLD and row["expires_at"] != NEVER:
             self._findings.add("HOLD_TERM", f"{act.name} freezes points for a time.")
         account = act.legs[0][4] if act.legs else 0
         self.open[moved["id"]] = Pinned(row, account, act.pinned(Phase.PENDING))
@@ -84,11 +91,18 @@ class Holds:
             return
         row = held.row
         del self.open[row["id"]]
-        if (moved["from_customer_id"], moved["currency"]) != (row["customer_id"], row["currency"]):
+        of_exchange = moved["kind"] in _ENDS_OF_EXCHANGES
+        whose = (moved["from_customer_id"], row["currency"] if of_exchange else moved["currency"])
+        if whose != (row["customer_id"], row["currency"]):
             add("HOLD", f"{act.name} is of another customer's points than its hold.")
         if sums(act.pinned(Phase.VOIDED)) != sums(held.pins):
             add("HOLD_PINS", f"{act.name} frees other points than its hold pins.")
-        if moved["kind"] == MovementKind.REMOVE:
+        if of_exchange:
+            if row["kind"] != HoldKind.EXCHANGE:
+                add("HOLD", f"{act.name} ends a hold that is of no exchange.")
+            if moved["kind"] == MovementKind.CONVERT and +sums(held.pins) != +sums(act.taken()):
+                add("HOLD_PINS", f"{act.name} takes other points than its hold pins.")
+        elif moved["kind"] == MovementKind.REMOVE:
             if row["kind"] != HoldKind.FREEZE:
                 add("HOLD", f"{act.name} removes points that were not frozen.")
             if sums(held.pins) - sums(act.taken()):

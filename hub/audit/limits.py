@@ -53,6 +53,7 @@ _CREDITS = {
     MovementKind.CAPTURE: Act.RECEIVE,
 }
 
+_ENDS = frozenset({MovementKind.CONVERT, MovementKind.DECLINE, MovementKind.REFUND})  # of an exchange
 _HOMES = f"SELECT id, institution_id FROM customer WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[])"
 _ENTRIES = f"""
 SELECT movement_id, limit_id, subject_id, period, amount FROM limit_entry
@@ -70,6 +71,7 @@ class Limits:
         self._clippings: dict[int, Any] = {}
         self._originals: dict[int, list[_Counted]] = {}
         self._homes: dict[int, int] = {}
+        self._promised: dict[int, list[_Counted]] = {}  # by exchanges that are under way
         self.used: Counter[UseKey] = Counter()
 
     async def begin(
@@ -112,6 +114,12 @@ class Limits:
             expected = []
         elif moved["kind"] == MovementKind.REVERSE:
             expected = self._given_back(act)
+        elif moved["kind"] == MovementKind.ACCEPT:
+            expected = self._promised[id] = self._accepted(act, at)
+        elif moved["subject_id"] in self._promised:  # it counted when it was accepted
+            counted = self._promised.pop(moved["subject_id"]) if moved["kind"] in _ENDS else []
+            nothing = moved["kind"] == MovementKind.CONVERT
+            expected = [] if nothing else [(*key, -amount) for *key, amount in counted]  # type: ignore[misc]
         else:
             expected = self._counted(moved, legs, configuration, at)
         if actual != expected:
@@ -140,6 +148,37 @@ class Limits:
             for limit, subject, period, amount in self._originals.get(original, [])
         ]
         return [(limit, subject, period, -part) for limit, subject, period, part in parts if part]
+
+    def _accepted(self, act: Posted, at: datetime) -> list[_Counted]:
+        """What a conversion that needs partners counts: what it will take from the giver, and give to the taker."""
+        made, configuration = act.conversion, act.configuration
+        rate = None if made is None else configuration.rates.get(made["rate_id"])
+        if rate is None:
+            return []
+        counted: list[_Counted] = []
+        for kind, currency, owner, home, points, target in (
+            (
+                Act.CONVERT,
+                rate.source,
+                made["from_customer_id"],
+                made["from_institution_id"],
+                made["source"],
+                rate.target,
+            ),
+            (Act.CONVERT_IN, rate.target, made["to_customer_id"], made["to_institution_id"], made["target"], None),
+        ):
+            of, families = configuration.currencies.get(currency), configuration.limits_on(kind, currency)
+            if of is None or not families or not _stands(configuration.institutions, home):
+                continue
+            settled = (rate.money, made["settlement"]) if kind is Act.CONVERT else (None, None)
+            for limit in concerning(families, configuration.institutions, home, target, at):
+                if limit.period is Period.BALANCE or not is_zone(limit.zone):
+                    continue  # what a customer held then is not asked again
+                account = self._accounts.find(AccountKind.CUSTOMER, owner, of.code)
+                subject = subject_of(limit, owner, account, home)
+                if amount := measured(limit, of, points, *settled):
+                    counted.append((limit.family, subject, period_of(limit.period, limit.zone, at), amount))
+        return counted
 
     def _counted(self, moved: Any, legs: list[Any], configuration: Configuration, at: datetime) -> list[_Counted]:
         counted: list[_Counted] = []

@@ -13,7 +13,7 @@ import msgspec
 
 from hub.audit.act import Act, sums
 from hub.audit.findings import Findings
-from hub.currencies import ExpiryKind, PointCurrency
+from hub.currencies import HOSTED, ExpiryKind, PointCurrency
 from hub.expiry import NEVER, day_of, end_of, start_of
 from hub.ledger.lots import NO_ORIGIN, Origin, merged, origin_of, origin_text, total
 from hub.ledger.records import MovementKind, Piece, Purpose
@@ -101,6 +101,8 @@ def _converted(act: Act, at: datetime) -> bool:
         return True  # which is a finding of its own
     source, target = currencies[rate.source], currencies[rate.target]
     taken, given = act.taken(), act.given()
+    if target.adapter != HOSTED:
+        return not given  # how long they live there is the partner's affair
     pieces = [*taken, Piece(NEVER, at, NO_ORIGIN, made["source"] - total(taken))]
     fresh, due = end_of(target.expiry, target.time_zone, at), Counter[tuple[datetime, Was]]()
     passed = credited = 0
@@ -191,4 +193,8 @@ _RULES: dict[int, Callable[[Act, datetime], bool]] = {
     MovementKind.CLEAR: _nothing,
     MovementKind.CONTRIBUTE: _kept,
     MovementKind.WITHDRAW: _kept,
+    MovementKind.ACCEPT: _nothing,
+    MovementKind.ARRIVE: _nothing,
+    MovementKind.DECLINE: _nothing,
+    MovementKind.REFUND: _nothing,
 }

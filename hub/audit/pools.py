@@ -6,7 +6,14 @@ from hub.ledger.records import AccountKind, Mark, MovementKind, PoolRight
 
 _ALL = "[" + ",".join(f'"{right.value}"' for right in PoolRight) + "]"
 _SPENDS = ", ".join(
-    str(int(kind)) for kind in (MovementKind.TRANSFER, MovementKind.REDEEM, MovementKind.CONVERT, MovementKind.HOLD)
+    str(int(kind))
+    for kind in (
+        MovementKind.TRANSFER,
+        MovementKind.REDEEM,
+        MovementKind.CONVERT,
+        MovementKind.HOLD,
+        MovementKind.ACCEPT,
+    )
 )
 
 

@@ -13,7 +13,8 @@ from hub.audit.accounts import Accounts, Key, operator_of
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
 from hub.configuration import Configuration
-from hub.ledger.records import AccountKind, MovementKind, Purpose, WindowStatus
+from hub.ledger.book import UNPOSTED
+from hub.ledger.records import AccountKind, MovementKind, Phase, Purpose, WindowStatus
 from hub.money import UnknownMoney, format_millionths, minor_unit_millionths
 from hub.netting import NotBalanced, round_nets
 
@@ -55,12 +56,18 @@ class Positions:
         """The tree has changed."""
         self._paths.clear()
 
-    def act(self, moved: Any, legs: list[Any], configuration: Configuration) -> None:
-        """Take the money legs of an act, and hold the caps in force against what they worsen."""
+    def act(
+        self, moved: Any, legs: list[Any], configuration: Configuration, of: int = 0, *, promised: bool = False
+    ) -> None:
+        """Take the money legs of an act, and hold the caps in force against what they worsen; of what was ``promised``
+        they were held against it then. ``of``: the window in which money became pending."""
         changes: dict[tuple[int, int, str], int] = {}
         for leg in legs:
             amount, window = leg[6], leg[9]
-            if window is None or leg[3] > Purpose.FEE:
+            if leg[3] not in (Purpose.SETTLEMENT, Purpose.FEE):
+                continue
+            if leg[2] != Phase.POSTED:
+                self._unposted(leg, of, configuration, changes)
                 continue
             (_, payer, currency), (_, payee, _) = self._accounts.key(leg[4]), self._accounts.key(leg[5])
             if window not in self.windows or self.windows[window].status != WindowStatus.OPEN:
@@ -73,6 +80,7 @@ class Positions:
                     changes[key] = changes.get(key, 0) + change
         for (window, node, currency), change in changes.items():
             cap = configuration.caps.get((node, currency))
+            cap = None if promised else cap
             before = self._exposure(node, currency) if change < 0 and cap is not None else 0
             self._sum(window, node, currency)[2] += change
             if change < 0 and cap is not None and cap.amount is not None:
@@ -84,6 +92,18 @@ class Positions:
                         f"{format_millionths(after, currency)} {currency}, above the cap then in force, "
                         f"{format_millionths(cap.amount, currency)}.",
                     )
+
+    def _unposted(
+        self, leg: Any, of: int, configuration: Configuration, changes: dict[tuple[int, int, str], int]
+    ) -> None:
+        """What is pending worsens what the payer's side may come to owe, and what is not any more frees it."""
+        (_, payer, currency), (_, payee, _) = self._accounts.key(leg[4]), self._accounts.key(leg[5])
+        change = -leg[6] if leg[2] == Phase.PENDING else leg[6]
+        above_both = self._path(configuration, payee, of)
+        for node in self._path(configuration, payer, of):
+            if node not in above_both:
+                key = (UNPOSTED, node, currency)
+                changes[key] = changes.get(key, 0) + change
 
     def close(self, moved: Any, legs: list[Any], configuration: Configuration) -> None:
         """Take one institution's closing: its position passes to its settlement account, rounded."""
@@ -233,9 +253,8 @@ class Positions:
 
     def _exposure(self, node: int, currency: str) -> int:
         sums = self.sums
-        return sum(
-            -found[2] for w in self._live if (found := sums.get((w.id, node, currency))) is not None and found[2] < 0
-        )
+        counted = [w.id for w in self._live] + [UNPOSTED]
+        return sum(-found[2] for w in counted if (found := sums.get((w, node, currency))) is not None and found[2] < 0)
 
     def _path(self, configuration: Configuration, start: int, window: int) -> tuple[int, ...]:
         """The institution and all above it as they stand for a window's money; ends where the rows make no sense."""

@@ -11,7 +11,9 @@ from hub.audit.findings import Findings
 from hub.configuration import Configuration
 from hub.db import driver_of
 from hub.ledger.journal import JOURNAL_ID
+from hub.ledger.orders import UNDER_WAY, ExchangeState
 from hub.ledger.records import AccountKind, ClearingStatus, ConversionStatus, HoldStatus, MovementKind
+from hub.partners import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,12 @@ class Relation:
 
 _PERSONAL = f"{int(AccountKind.CUSTOMER)}, {int(AccountKind.DEBT)}"
 _ENDS = f"{int(MovementKind.CAPTURE)}, {int(MovementKind.REMOVE)}"  # a removal may take more than was frozen
+_ALL = int(MovementKind.CONVERT)  # at the end of an exchange, which takes all that was held
+_LAST_STEPS = f"""
+    SELECT DISTINCT ON (exchange_id) exchange_id, state, in_doubt, id >> {ids.PLACES_BITS} AS batch FROM exchange_step
+    WHERE journal_id = {JOURNAL_ID} ORDER BY exchange_id, id DESC
+"""
+_UNDER_WAY = ", ".join(f"'{state}'" for state in sorted(UNDER_WAY))
 RELATIONS = (
     Relation(
         "ACCOUNT_OWNER",
@@ -67,7 +75,8 @@ RELATIONS = (
         AND NOT EXISTS (SELECT FROM movement m WHERE m.journal_id = {JOURNAL_ID} AND m.id = o.movement_id)
         AND NOT EXISTS (SELECT FROM binding b WHERE b.journal_id = {JOURNAL_ID} AND b.id = o.movement_id)
         AND NOT EXISTS (SELECT FROM customer_link l WHERE l.journal_id = {JOURNAL_ID} AND l.id = o.movement_id)
-        AND NOT EXISTS (SELECT FROM restriction r WHERE r.journal_id = {JOURNAL_ID} AND r.id = o.movement_id)""",
+        AND NOT EXISTS (SELECT FROM restriction r WHERE r.journal_id = {JOURNAL_ID} AND r.id = o.movement_id)
+        AND NOT EXISTS (SELECT FROM exchange_evidence v WHERE v.journal_id = {JOURNAL_ID} AND v.id = o.movement_id)""",
     ),
     Relation(
         "BINDING",
@@ -130,15 +139,15 @@ RELATIONS = (
         "Hold {} does not stand as its movements say.",
         f"""SELECT h.id FROM hold h
         LEFT JOIN movement m ON m.journal_id = h.journal_id AND m.subject_id = h.id
-            AND m.kind IN ({_ENDS}, {int(MovementKind.RELEASE)})
+            AND m.kind IN ({_ENDS}, {_ALL}, {int(MovementKind.RELEASE)}, {int(MovementKind.DECLINE)})
         LEFT JOIN journal_entry e ON e.journal_id = m.journal_id AND e.batch = m.id >> {ids.PLACES_BITS}
         WHERE h.journal_id = {JOURNAL_ID} AND (h.status, h.captured, h.resolved_by) IS DISTINCT FROM (
             CASE WHEN m.id IS NULL THEN '{HoldStatus.HELD}'
-                WHEN m.kind IN ({_ENDS}) THEN '{HoldStatus.CAPTURED}'
+                WHEN m.kind IN ({_ENDS}, {_ALL}) THEN '{HoldStatus.CAPTURED}'
                 WHEN e.at >= h.expires_at THEN '{HoldStatus.EXPIRED}'
                 ELSE '{HoldStatus.RELEASED}'
             END,
-            CASE WHEN m.kind IN ({_ENDS}) THEN least(m.amount, h.amount) ELSE 0 END,
+            CASE WHEN m.kind = {_ALL} THEN h.amount WHEN m.kind IN ({_ENDS}) THEN least(m.amount, h.amount) ELSE 0 END,
             m.id
         )""",
     ),
@@ -183,7 +192,10 @@ RELATIONS = (
         "CONVERSION_STATUS",
         "Conversion {} does not stand as its reversals say.",
         f"""SELECT c.id FROM conversion c
-        JOIN journal_entry e ON e.journal_id = c.journal_id AND e.batch = c.id >> {ids.PLACES_BITS}
+        LEFT JOIN ({_LAST_STEPS}) x ON x.exchange_id = c.id
+        LEFT JOIN journal_entry e ON e.journal_id = c.journal_id
+            AND e.batch = CASE WHEN x.state = '{ExchangeState.COMPLETED}' OR x.state IS NULL
+                THEN coalesce(x.batch, c.id >> {ids.PLACES_BITS}) END
         LEFT JOIN (
             SELECT subject_id, sum(amount) AS amount, max(id) >> {ids.PLACES_BITS} AS batch FROM movement
             WHERE journal_id = {JOURNAL_ID} AND kind = {int(MovementKind.REVERSE)} GROUP BY subject_id
@@ -192,9 +204,52 @@ RELATIONS = (
             c.completed_at IS DISTINCT FROM e.at
             OR CASE WHEN r.amount >= c.target
                 THEN (c.status, c.changed_in) <> ('{ConversionStatus.REVERSED}', r.batch)
-                ELSE (c.status, c.changed_in) <> ('{ConversionStatus.COMPLETED}', c.id >> {ids.PLACES_BITS})
+                WHEN x.state IN ({_UNDER_WAY}) THEN c.status <> CASE WHEN x.in_doubt
+                    THEN '{ConversionStatus.IN_DOUBT}' ELSE '{ConversionStatus.PENDING}' END
+                ELSE (c.status, c.changed_in) <> (
+                    coalesce(x.state, '{ConversionStatus.COMPLETED}'), coalesce(x.batch, c.id >> {ids.PLACES_BITS})
+                )
             END
         )""",
+    ),
+    Relation(
+        "EXCHANGE_STANDING",
+        "The exchange of conversion {} does not stand as its last step says.",
+        f"""SELECT coalesce(x.id, s.exchange_id) FROM exchange x
+        FULL JOIN ({_LAST_STEPS}) s ON s.exchange_id = x.id
+        LEFT JOIN conversion c ON c.journal_id = x.journal_id AND c.id = x.id
+        LEFT JOIN LATERAL (
+            SELECT o.reference, o.id FROM partner_order o
+            WHERE o.journal_id = {JOURNAL_ID} AND o.exchange_id = x.id ORDER BY o.id DESC LIMIT 1
+        ) o ON true
+        LEFT JOIN exchange_step t ON t.journal_id = x.journal_id AND t.exchange_id = x.id
+            AND t.order_reference LIKE '%-D' AND t.status = '{Status.SUCCEEDED}'
+        WHERE (x.state, x.in_doubt, x.changed_in) IS DISTINCT FROM (s.state, s.in_doubt, s.batch)
+            OR x.order_reference IS DISTINCT FROM CASE WHEN s.state IN ({_UNDER_WAY}) THEN o.reference END
+            OR (x.taken, x.partner_taken) IS DISTINCT FROM (t.order_reference, t.partner_reference)
+            OR (x.refusal IS NULL) <> (x.state NOT IN ('{ExchangeState.REFUSED}', '{ExchangeState.REFUNDING}',
+                '{ExchangeState.REVERSED}'))
+            OR c.id IS NULL""",
+    ),
+    Relation(
+        "EXCHANGE_WINDOW",
+        "The exchange of conversion {} names another window than the one that was open when it completed.",
+        f"""SELECT x.id FROM exchange x
+        LEFT JOIN movement m ON m.journal_id = x.journal_id AND m.subject_id = x.id
+            AND m.kind = {int(MovementKind.CONVERT)}
+        LEFT JOIN settlement_window w ON w.journal_id = x.journal_id AND w.id < m.id
+            AND (w.closed_in IS NULL OR w.closed_in >= m.id >> {ids.PLACES_BITS})
+        WHERE x.journal_id = {JOURNAL_ID}
+        GROUP BY x.id, x.window_id HAVING NOT coalesce(x.window_id = ANY (array_agg(w.id)), count(m.id) = 0)""",
+    ),
+    Relation(
+        "PARTNER_CALL",
+        "What is asked of a partner for conversion {} is not under way, or nobody asks for what is.",
+        """SELECT coalesce(x.id, o.exchange_id) FROM exchange x
+        FULL JOIN partner_call p ON p.journal_id = x.journal_id AND p.reference = x.order_reference
+        LEFT JOIN partner_order o ON o.journal_id = p.journal_id AND o.reference = p.reference
+        WHERE (x.order_reference IS NOT NULL OR x.id IS NULL)
+            AND (p.reference, p.currency) IS DISTINCT FROM (x.order_reference, o.currency)""",
     ),
     Relation(
         "CONVERSION",

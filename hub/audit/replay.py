@@ -17,6 +17,7 @@ from hub.audit.act import Act
 from hub.audit.acts import Acts
 from hub.audit.debts import Debts
 from hub.audit.entries import Batch
+from hub.audit.exchanges import Exchanges
 from hub.audit.findings import Findings
 from hub.audit.holds import Holds
 from hub.audit.limits import Limits
@@ -27,7 +28,7 @@ from hub.audit.positions import Positions
 from hub.audit.restrictions import Restrictions
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
 from hub.institutions import Institution
-from hub.ledger.records import MovementKind
+from hub.ledger.records import MovementKind, Phase, Purpose
 
 _Take = Callable[[Any, list[Any], Batch], None]
 
@@ -41,7 +42,8 @@ class Replay:
         self.accounts = Accounts(findings)
         self.lots = Lots(findings)
         self.holds = Holds(findings)
-        self.acts = Acts(findings, self.accounts)
+        self.exchanges = Exchanges(findings, self.accounts)
+        self.acts = Acts(findings, self.accounts, self.exchanges)
         self.limits = Limits(findings, self.accounts)
         self.positions = Positions(findings, self.accounts)
         self.people = People(findings)
@@ -62,14 +64,18 @@ class Replay:
         self.holds.begin(batch)
         self.restrictions.begin(batch)
         self.debts.begin(batch)
+        self.exchanges.begin(batch)
         self._entries = {}
         for entry in rows.get("lot_entry", ()):
             self._entries.setdefault(entry[0], {}).setdefault(entry[1], []).append(entry)
         legs = self._post(batch)
         changes, windows = rows.get("configuration_change", []), rows.get("settlement_window", [])
         events: list[tuple[int, _Take, Any]] = [(row["id"], self._act, row) for row in rows.get("movement", ())]
-        restrictions = rows.get("restriction", [])
-        if changes or windows or restrictions:
+        restrictions, steps = rows.get("restriction", []), rows.get("exchange_step", [])
+        evidence = rows.get("exchange_evidence", [])
+        if changes or windows or restrictions or steps or evidence:
+            events += [(row["id"], self._step, row) for row in steps]
+            events += [(row["id"], self._evidence, row) for row in evidence]
             events += [(row["id"], self._restrict, row) for row in restrictions]
             events += [(row["version"], self._change, row) for row in changes]
             events += [(row["id"], self._window, row) for row in windows]
@@ -85,12 +91,13 @@ class Replay:
         self.acts.finish(batch, self.positions.windows, self.people.subjects, self.configuration)
         self.holds.finish()
         self.debts.finish(batch)
+        self.exchanges.finish()
         self.positions.finish(batch)
         self.limits.finish()
 
     def _post(self, batch: Batch) -> dict[int, list[Any]]:
         """Post the batch's legs with what they change in lots; answers them by movement."""
-        kinds = {row["id"]: row["kind"] for row in batch.rows.get("movement", ())}
+        kinds = {row["id"]: self._use(row) for row in batch.rows.get("movement", ())}
         legs: dict[int, list[Any]] = {}
         posted = 0  # entries
         for leg in batch.rows.get("leg", ()):
@@ -100,10 +107,26 @@ class Replay:
             if entries or (debit is not None and debit.aged):
                 self.lots.post(leg, debit, credit, entries, kinds.get(movement, 0), batch.at)
                 posted += len(entries)
+            if leg[2] != Phase.POSTED and leg[3] != Purpose.POINTS:
+                self.exchanges.post(leg)
             legs.setdefault(movement, []).append(leg)
         if posted != len(batch.rows.get("lot_entry", ())):
             self._findings.add("LOT_ENTRY", f"Batch {batch.number} changes lots by legs that there are not.")
         return legs
+
+    def _use(self, moved: Any) -> int:
+        """The kind of act that a movement is for lots: what converts at the end of an exchange takes what was held."""
+        kind: int = moved["kind"]
+        held = kind == MovementKind.CONVERT and moved["subject_id"] in self.exchanges.open
+        return int(MovementKind.CAPTURE) if held else kind
+
+    def _step(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
+        self._configure()
+        self.exchanges.step(row, self.configuration)
+
+    def _evidence(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
+        self._configure()
+        self.exchanges.evidence(row, self.configuration)
 
     def _change(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
         try:
@@ -137,21 +160,29 @@ class Replay:
                 self.positions.settle(moved, legs, batch, self.configuration)
             case _:
                 act = self._whole(moved, legs, batch)
+                of_exchange = self.exchanges.is_of(moved)
                 self.acts.check(act)
                 lives.check(act, self._findings)
                 self.holds.check(act)
                 self.limits.check(act)
                 self.debts.check(act)
                 self.restrictions.check(act)
-                if len(legs) > 1:  # money comes with points
+                if of_exchange:
+                    of = 0 if act.conversion is None else act.conversion["window_id"]
+                    promised = moved["kind"] != MovementKind.ACCEPT
+                    self.positions.act(moved, legs, self.configuration, of, promised=promised)
+                elif len(legs) > 1:  # money comes with points
                     self.positions.act(moved, legs, self.configuration)
 
     def _whole(self, moved: Any, legs: list[Any], batch: Batch) -> Act:
         """A movement with all rows that belong to it."""
         subject, entries = moved["subject_id"], self._entries.get(moved["id"], {})
+        if moved["kind"] == MovementKind.ACCEPT:
+            subject = moved["id"]  # it is the conversion's own
         owing = self.debts.touching(legs)
         if subject is None:
             return Act(moved, legs, entries, batch.at, self.configuration, owing=owing)
+        way = self.exchanges.open.get(subject)
         original, before = self._originals.get(subject) if is_reversal(moved) else None, 0
         if original is not None:
             before = original.reversed
@@ -162,7 +193,7 @@ class Replay:
             entries,
             batch.at,
             self.configuration,
-            self._conversions.get(subject),
+            self._conversions.get(subject) or (None if way is None else way.row),
             original,
             before,
             self.holds.open.get(subject),

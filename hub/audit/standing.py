@@ -48,7 +48,7 @@ async def compare(connection: AsyncConnection, replay: Replay, findings: Finding
 async def _accounts(driver: Any, replay: Replay, findings: Findings, progress: Progress | None) -> None:
     sums: Counter[str] = Counter()
     pending: Counter[str] = Counter()
-    held = replay.holds.pending()
+    held = replay.holds.pending() + replay.exchanges.pending
     made, done, total = replay.accounts.by_id, 0, len(replay.accounts.by_id)
     async for id, currency, *stated in driver.cursor(_ACCOUNTS, prefetch=_PAGE_ROWS):
         debits, credits, debits_pending, credits_pending, _ = stated

@@ -13,6 +13,8 @@ from hub.configuration import Configuration, Noun, with_changes
 from hub.errors import CustomerClosed, InvalidAmount, LimitExceeded
 from hub.institutions import Status, settlement_path, status_of
 from hub.ledger.lots import MAIN, Lot, LotKey, part_of, take, total
+from hub.ledger.orders import Evidence, EvidenceKind, Exchange, PlacedOrder
+from hub.ledger.orders import Step as ExchangeStep
 from hub.ledger.records import (
     Account,
     AccountKind,
@@ -49,6 +51,7 @@ from hub.points import COUNTER_MAX
 
 AccountKey = tuple[int, int, str]  # kind, owner, currency
 PositionKey = tuple[int, int, str]  # window, institution, currency
+UNPOSTED = 0  # in a window's place: money that is pending, and not in any window yet
 
 
 class Original:
@@ -78,6 +81,9 @@ class Draft:
         "conversions",
         "customer_marks",
         "customers",
+        "evidence",
+        "exchange_steps",
+        "exchanges",
         "holds",
         "identifiers",
         "lapsed",
@@ -93,6 +99,7 @@ class Draft:
         "nets",
         "next_id",
         "nouns",
+        "orders",
         "owed",
         "pins",
         "pools",
@@ -135,6 +142,10 @@ class Draft:
         self.spender: Customer | None = None  # who spends of a pool
         self.quotes: list[Quote] = []
         self.conversions: list[Conversion] = []
+        self.exchanges: list[Exchange] = []
+        self.exchange_steps: list[ExchangeStep] = []
+        self.orders: list[PlacedOrder] = []
+        self.evidence: list[Evidence] = []
         self.bonus_uses: dict[tuple[int, int, int], int] = {}
         self.limit_entries: list[LimitEntry] = []
         self.clippings: list[Clipping] = []
@@ -305,6 +316,25 @@ class Draft:
                 key = (window, node, currency)
                 self.positions[key] = self.positions.get(key, 0) + change
 
+    def unposted_money(
+        self, movement: int, payer: int, payee: int, currency: str, amount: int, purpose: Purpose, phase: Phase, of: int
+    ) -> None:
+        """A leg between two institutions' positions that is pending, or was, from window ``of`` on; it is in no window
+        until it is posted. What the payer's side may come to owe counts under its caps at once, and what the payee's is
+        to get does not yet.
+        """
+        if not amount or payer == payee:
+            return
+        debit = self.account(AccountKind.POSITION, payer, currency)
+        credit = self.account(AccountKind.POSITION, payee, currency)
+        self.legs.append((movement, Leg(debit, credit, amount, purpose, None, phase)))
+        change = -amount if phase is Phase.PENDING else amount
+        above_both = set(self.book.path(payee, of))
+        for node in self.book.path(payer, of):
+            if node not in above_both:
+                key = (UNPOSTED, node, currency)
+                self.positions[key] = self.positions.get(key, 0) + change
+
     def check_caps(self) -> None:
         """Pass if no capped node whose exposure this draft worsens ends above its cap.
 
@@ -342,6 +372,7 @@ class Book:
         self.limit_used: dict[UseKey, int] = {}
         self.limit_entries: dict[int, list[LimitEntry]] = {}  # of acts that may be reversed
         self.originals: dict[int, Original] = {}
+        self.conversions: dict[int, Conversion] = {}  # of exchanges
         self.lots: dict[int, dict[LotKey, Lot]] = {}  # by account
         self.lots_beyond: dict[int, int] = {}  # by account: what is free in its lots that were not loaded
         self.holds: dict[int, Hold] = {}
@@ -358,6 +389,8 @@ class Book:
         self.windows: dict[int, Window] = {}
         self.settled_windows: dict[int, Window] = {}
         self.positions: dict[PositionKey, Position] = {}
+        self.exchanges: dict[int, Exchange] = {}
+        self.proposals: dict[int, Evidence] = {}  # the last one on an exchange's order that is under way
         self.nets: dict[int, list[Net]] = {}
         self.confirmed: set[PositionKey] = set()
         self._open_window: Window | None = None
@@ -386,7 +419,7 @@ class Book:
         key = (institution, window)
         found = self._paths.get(key)
         if found is None:
-            number = self.windows[window].number
+            number = (self.windows.get(window) or self.settled_windows[window]).number
             found = self._paths[key] = settlement_path(self.configuration.institutions, institution, number)
         return found
 
@@ -403,13 +436,14 @@ class Book:
         return 0 if found is None else -found.balance
 
     def exposure(self, node: int, currency: str, changes: dict[int, int] | None = None) -> int:
-        """What a node's subtree owes, in millionths: of the open window and of each closed one that is not settled.
+        """What a node's subtree owes, in millionths: of the open window, of each closed one that is not settled, and
+        what is pending.
 
         What it is owed from one window does not lessen what it owes from another, because only a confirmed payment
         frees a closed net.
         """
         owed = 0
-        for window in self.windows:
+        for window in (*self.windows, UNPOSTED):
             position = self.positions.get((window, node, currency))
             balance = (position.subtree if position else 0) + ((changes or {}).get(window, 0))
             owed += max(0, -balance)
@@ -480,6 +514,8 @@ class Book:
             self.pools.update((pool.id, pool) for pool in draft.pools)
             self.members.update(((one.pool, one.member), one) for one in draft.memberships)
         self._take_offers(draft)
+        if draft.exchanges or draft.evidence:
+            self._take_exchanges(draft)
         for entry in draft.limit_entries:
             self.limit_used[entry.key] = self.limit_used.get(entry.key, 0) + entry.amount
         if draft.windows:
@@ -546,6 +582,17 @@ class Book:
             original = self.originals.get(conversion.id)
             if original is not None:
                 original.conversion = conversion
+
+    def _take_exchanges(self, draft: Draft) -> None:
+        for exchange in draft.exchanges:
+            before = self.exchanges.get(exchange.id)
+            if before is not None and before.order != exchange.order:
+                self.proposals.pop(exchange.id, None)
+            self.exchanges[exchange.id] = exchange
+        self.conversions.update((one.id, one) for one in draft.conversions)
+        for said in draft.evidence:
+            if said.kind is EvidenceKind.PROPOSAL:
+                self.proposals[said.exchange] = said
 
     def _position(self, key: PositionKey) -> Position:
         position = self.positions.get(key)

@@ -15,13 +15,16 @@ import msgspec
 from hub.access import Role
 from hub.currencies import AccountMode, ExpiryKind, HeldExpiry, RateConsent, Shortfall
 from hub.errors import InvalidInput
-from hub.institutions import Kind, Status
+from hub.institutions import Kind
+from hub.institutions import Status as InstitutionStatus
 from hub.ledger.records import ClearingScope, PoolKind, PoolRight
 from hub.limits import Act, Measure, Mode, Period, Subject
+from hub.partners import Reason, Status
 from hub.rates import Funding, Life
 
 KEY_MAX = 200
 TEXT_MAX = 2_000
+CONNECTION_MAX = 65_536
 
 
 class Party(msgspec.Struct, frozen=True):
@@ -29,6 +32,14 @@ class Party(msgspec.Struct, frozen=True):
 
     institution: str
     reference: str
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """How a currency's partner is reached, as the edge has checked it: its configuration with the secrets sealed, and
+    how many decimals the partner counts its points with."""
+
+    sealed: str
+    scale: int
 
 
 class FreezeOutcome(StrEnum):
@@ -94,6 +105,9 @@ def _wrong(values: tuple[object, ...]) -> InvalidInput | None:
         elif isinstance(value, datetime):
             if value.utcoffset() != timedelta(0):
                 return InvalidInput(time=value.isoformat())
+        elif isinstance(value, Connection):
+            if len(value.sealed) > CONNECTION_MAX or not is_storable(value.sealed):
+                return InvalidInput(adapterConfig=f"it is malformed, or longer than {CONNECTION_MAX} characters")
         elif isinstance(value, Party):
             if len(value.reference) > KEY_MAX:
                 return InvalidInput(reference=f"longer than {KEY_MAX} characters")
@@ -144,7 +158,7 @@ class MoveInstitution(Command, frozen=True, kw_only=True):
 
 class SetInstitutionStatus(Command, frozen=True, kw_only=True):
     code: str
-    status: Status
+    status: InstitutionStatus
     reason: str
 
 
@@ -245,6 +259,12 @@ class RegisterPointCurrency(Command, frozen=True, kw_only=True):
     adapter: str
     time_zone: str = "UTC"
     policy: PolicyTerms = PolicyTerms()
+    connection: Connection | None = None  # of an adapter; where the hub keeps the balances there is none
+
+
+class SetAdapterConfig(Command, frozen=True, kw_only=True):
+    currency: str
+    connection: Connection
 
 
 class SetPointsPolicy(Command, frozen=True, kw_only=True):
@@ -462,6 +482,33 @@ class Convert(Keyed, frozen=True, kw_only=True):
     by: Party | None = None
 
     later: ClassVar[tuple[str, ...]] = ("channel", "by")
+
+
+class ReportOrder(Command, frozen=True, kw_only=True):
+    """What has become of an order, as a partner answered; said by the hub itself. ABSENT: it was certainly not done,
+    and is not asked for any more."""
+
+    reference: str
+    status: Status
+    reason: Reason | None = None
+    code: str | None = None
+    partner_reference: str | None = None
+
+
+class AddEvidence(Command, frozen=True, kw_only=True):
+    """``done``: the outcome that is proposed for the order under way; None: a note."""
+
+    exchange: int | None
+    done: bool | None
+    text: str
+
+
+class ApproveEvidence(Command, frozen=True, kw_only=True):
+    """Have the last proposal count as the partner's answer. ``proposal``: which one, so that nobody approves what he
+    has not read."""
+
+    exchange: int | None
+    proposal: int | None
 
 
 class Reverse(Keyed, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 
 from hub.access import Right
-from hub.currencies import PointCurrency
+from hub.currencies import HOSTED, PointCurrency
 from hub.errors import (
     CashoutForbidden,
     NoRate,
@@ -17,7 +17,7 @@ from hub.errors import (
     TooManyQuotes,
     TransferForbidden,
 )
-from hub.ledger import ageing, commands, limiting, links, parts, resolve
+from hub.ledger import ageing, commands, exchanges, limiting, links, parts, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.records import (
     AccountKind,
@@ -50,8 +50,13 @@ class _Deal:
         resolve.active(book, self.source.issuer, self.target.issuer, home.id, away.id)
         amount = parse_positive(command.amount, self.source.scale)
         self.rate = _rate_in_force(book, self.source, self.target)
-        self.giver = resolve.known_customer(book, command.source, home)
         self.draft = Draft(book)
+        # Whom a partner knows, the hub need not have met.
+        self.giver = (
+            resolve.known_customer(book, command.source, home)
+            if self.source.adapter == HOSTED
+            else resolve.credited_customer(self.draft, command.source, home)
+        )
         self.taker = resolve.credited_customer(self.draft, command.target, away)
         _check_policies(book, self.source, self.target, self.rate, self.giver, self.taker)
         self.figures = figures(
@@ -192,11 +197,10 @@ def _convert(
     configuration = book.configuration
     source, target = configuration.currencies[rate.source], configuration.currencies[rate.target]
     parts.check_channel(command.channel)
-    part = parts.spent_part(source, command.channel)
-    debited = resolve.spendable(draft, giver, source, amounts.source, part, command.by)
+    with_partner = exchanges.is_exchange(source, target)
     conversion = Conversion(
         id=draft.new_id(),
-        status=ConversionStatus.COMPLETED,
+        status=ConversionStatus.PENDING if with_partner else ConversionStatus.COMPLETED,
         at=book.at,
         credential=command.actor,
         for_institution=acting,
@@ -206,8 +210,19 @@ def _convert(
         target=taker,
         figures=amounts,
         window=book.open_window.id,
-        completed_at=book.at,
+        completed_at=None if with_partner else book.at,
     )
+    draft.conversions.append(conversion)
+    draft.result = conversion
+    for index, counted in enumerate(amounts.eligible):
+        if counted and rate.bonuses[index].cap is not None:
+            key = (rate.id, index, giver.id)
+            draft.bonus_uses[key] = book.bonus_used.get(key, 0) + counted
+    if with_partner:
+        exchanges.accept(draft, conversion, command.channel, command.by)
+        return conversion
+    part = parts.spent_part(source, command.channel)
+    debited = resolve.spendable(draft, giver, source, amounts.source, part, command.by)
     movement = Movement(
         id=draft.new_id(),
         kind=MovementKind.CONVERT,
@@ -239,11 +254,5 @@ def _convert(
     resolve.within_caps(draft, command.actor)
     limiting.count(draft, movement, Act.CONVERT, source, giver, amounts.source, target.id, amounts.settlement)
     limiting.count(draft, movement, Act.CONVERT_IN, target, taker, amounts.target)
-    for index, counted in enumerate(amounts.eligible):
-        if counted and rate.bonuses[index].cap is not None:
-            key = (rate.id, index, giver.id)
-            draft.bonus_uses[key] = book.bonus_used.get(key, 0) + counted
     draft.movements.append(movement)
-    draft.conversions.append(conversion)
-    draft.result = conversion
     return conversion

@@ -116,6 +116,17 @@ HASHED: tuple[Hashed, ...] = (
         " to_institution_id source target bonus fee settlement eligible residue window_id",
         "id",
     ),
+    _hashed(
+        tables.exchange_step,
+        "id exchange_id state in_doubt credential_id order_reference status reason code partner_reference",
+        "id",
+    ),
+    _hashed(
+        tables.partner_order,
+        "id reference exchange_id operation currency customer_id amount undoes partner_undoes",
+        "id",
+    ),
+    _hashed(tables.exchange_evidence, "id exchange_id order_reference kind done credential_id", "id"),
     _hashed(tables.settlement_window, "id model number opened_at", "id"),
     _hashed(
         tables.window_net,

@@ -92,6 +92,12 @@ def give_back(draft: Draft, original: Original, movement: int, before: int, afte
             _enter(draft, movement, entry.key, -part)
 
 
+def take_back(draft: Draft, counted: int, movement: int) -> None:
+    """Give back all that the movement ``counted`` has counted: what it began came to nothing, as ``movement`` says."""
+    for entry in draft.book.limit_entries.get(counted, ()):
+        _enter(draft, movement, entry.key, -entry.amount)
+
+
 def _enter(draft: Draft, movement: int, key: UseKey, amount: int) -> None:
     """Count ``amount``; a movement's entries are numbered one after the other."""
     place = sum(1 for entry in draft.limit_entries if entry.movement == movement)

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import tables
 from hub.configuration import Configuration
 from hub.institutions import settlement_path
-from hub.ledger import commands, limit_rows, lot_rows, people, pool_rows, profile_rows, rows
-from hub.ledger.book import Book, Original
+from hub.ledger import commands, exchange_rows, limit_rows, lot_rows, people, pool_rows, profile_rows, rows
+from hub.ledger.book import UNPOSTED, Book, Original
 from hub.ledger.cancellations import ISSUES_MAX
 from hub.ledger.decide import Known, Outcomes, recalled
 from hub.ledger.journal import JOURNAL_ID, Head
@@ -99,6 +99,8 @@ async def load(
         await _quotes(connection, book, needs)
     if needs.originals:
         await _originals(connection, driver, book, needs)
+    if needs.exchanges:
+        await exchange_rows.load(connection, book, needs)
     if needs.accounts:
         _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, whole_numbers(needs.accounts)))
     if needs.clearings:
@@ -364,8 +366,12 @@ async def _positions(driver: Any, book: Book, needs: Needs) -> None:
         for window in book.windows.values():
             for institution in needs.institutions & institutions.keys():
                 nodes.update(settlement_path(institutions, institution, window.number))
-    for row in await driver.fetch(_POSITIONS, list(book.windows), None if nodes is None else list(nodes)):
+        for made in book.conversions.values():  # by the path on which its money became pending
+            number = (book.windows.get(made.window) or book.settled_windows[made.window]).number
+            issuer = book.configuration.currencies[book.configuration.rates[made.rate].source].issuer
+            nodes.update(settlement_path(institutions, issuer, number))
+    for row in await driver.fetch(_POSITIONS, [*book.windows, UNPOSTED], None if nodes is None else list(nodes)):
         window_id, institution_id, currency, debits, credits, subtree = row
         book.positions[window_id, institution_id, currency] = Position(debits, credits, subtree)
     if needs.closing:
-        needs.institutions.update(institution for _, institution, _ in book.positions)
+        needs.institutions.update(institution for window, institution, _ in book.positions if window != UNPOSTED)

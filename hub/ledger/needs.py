@@ -3,6 +3,7 @@
 from hub.configuration import Configuration
 from hub.institutions import OPERATOR_CODE
 from hub.ledger import commands
+from hub.ledger.orders import exchange_of
 
 # These post no money and configure nothing, so that no window concerns them.
 _LINKING = frozenset({commands.ProposeLink, commands.AcceptLink, commands.EndLink})
@@ -51,6 +52,7 @@ class Needs:
         self.quotes: set[int] = set()
         self.quotes_of_rates: set[int] = set()
         self.originals: set[int] = set()
+        self.exchanges: set[int] = set()
         self.holds: set[int] = set()
         self.accounts: set[int] = set()  # customers' accounts by identifier
         self.emptied: set[int] = set()  # of these, those of which everything may go
@@ -150,6 +152,12 @@ class Needs:
                 self._id(self.quotes, command.quote)
                 if command.channel is not None:
                     self._id(self.quotes_apart, command.quote)
+                self.money = True
+            case commands.ReportOrder():
+                self._id(self.exchanges, exchange_of(command.reference))
+                self.money = True
+            case commands.AddEvidence() | commands.ApproveEvidence():
+                self._id(self.exchanges, command.exchange)
                 self.money = True
             case commands.Reverse():
                 self._id(self.originals, command.id)

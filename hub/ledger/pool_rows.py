@@ -42,14 +42,16 @@ async def pools(connection: AsyncConnection, driver: Any, book: Book, needs: Nee
 
 
 def _untold(book: Book, needs: Needs) -> Iterable[int]:
-    """Who is credited by a quote without having had the currency before, so that no account tells whether it is a
-    pool."""
-    for id in needs.quotes & book.quotes.keys():
-        offer = book.quotes[id]
-        configuration = book.configuration
-        code = configuration.currencies[configuration.rates[offer.rate].target].code
-        if (AccountKind.CUSTOMER, offer.target.id, code) not in book.accounts:
-            yield offer.target.id
+    """Who is credited by a quote or an exchange without having had the currency before, so that no account tells
+    whether it is a pool."""
+    configuration = book.configuration
+    offers = [book.quotes[id] for id in needs.quotes & book.quotes.keys()]
+    credited = [(offer.rate, offer.target.id) for offer in offers]
+    credited += [(made.rate, made.target.id) for made in book.conversions.values()]
+    for rate, customer in credited:
+        code = configuration.currencies[configuration.rates[rate].target].code
+        if (AccountKind.CUSTOMER, customer, code) not in book.accounts:
+            yield customer
 
 
 async def by_id(connection: AsyncConnection, wanted: Collection[int]) -> dict[int, Pool]:

@@ -39,6 +39,9 @@ async def profiles(driver: Any, book: Book, needs: Needs) -> None:
         rate = configuration.rates[book.quotes[id].rate]
         if _is_by_profile(book, needs, configuration.currencies[rate.target].code):
             wanted.add(book.quotes[id].target.id)
+    for made in book.conversions.values():
+        if _is_by_profile(book, needs, configuration.currencies[configuration.rates[made.rate].target].code):
+            wanted.add(made.target.id)
     if wanted:
         for row in await driver.fetch(LATEST, whole_numbers(wanted)):
             book.profiles[row["customer_id"]] = profile_of(row)

@@ -23,6 +23,8 @@ class AccountKind(IntEnum):
     BANK = 6  # the settlement bank, kept by the operator
     ROUNDING = 7  # what rounding nets leaves, owned by the operator
     DEBT = 8  # points that a customer owes, because they were taken away after they were spent
+    PARTNER = 9  # the contra account of what came out of, less what went into, the system of a currency's partner
+    TRANSIT = 10  # points that a partner has taken, and that are not yet anything else
 
 
 MONEY_KINDS = frozenset({AccountKind.POSITION, AccountKind.SETTLEMENT, AccountKind.BANK, AccountKind.ROUNDING})
@@ -48,6 +50,10 @@ class MovementKind(IntEnum):
     REMOVE = 15
     CONTRIBUTE = 20  # a member's points into a pool
     WITHDRAW = 21  # what is left of them, back to a member that leaves
+    ACCEPT = 30  # a conversion begins that needs a partner: what it will post is pending
+    ARRIVE = 31  # the source's partner has taken the points
+    DECLINE = 32  # a partner refused, and nothing was changed
+    REFUND = 33  # a partner refused, and the source's has given the points back
 
 
 class Purpose(IntEnum):
@@ -312,10 +318,12 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HoldKind(IntEnum):
-    """Why points are pending: promised until an instant, or frozen until somebody decides."""
+    """Why points are pending: promised until an instant, frozen until somebody decides, or on their way to a partner
+    until it is known that they arrived."""
 
     HOLD = 1
     FREEZE = 2
+    EXCHANGE = 3
 
 
 class HoldStatus(StrEnum):

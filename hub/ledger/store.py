@@ -16,6 +16,7 @@ from hub.ledger.commands import Command, Keyed
 from hub.ledger.decide import Outcome
 from hub.ledger.journal import Head, Row
 from hub.ledger.lots import Lot, LotKey
+from hub.ledger.orders import Exchange
 from hub.ledger.records import (
     Account,
     Clearing,
@@ -58,6 +59,7 @@ class Batch:
         self._customer_marks: dict[int, int] = {}
         self._quotes: dict[int, Quote] = {}
         self._conversions: dict[int, Conversion] = {}
+        self._exchanges: dict[int, Exchange] = {}
         self._windows: dict[int, Window] = {}
         self._bonus_uses: dict[tuple[int, int, int], int] = {}
         self._limit_uses: set[UseKey] = set()
@@ -118,6 +120,8 @@ class Batch:
         if draft.quotes or draft.conversions:
             self._quotes.update((offer.id, offer) for offer in draft.quotes)
             self._conversions.update((made.id, made) for made in draft.conversions)
+        if draft.exchanges or draft.evidence:
+            self._take_exchanges(draft)
         if draft.bonus_uses:
             self._bonus_uses.update(draft.bonus_uses)
         if draft.limit_entries or draft.clippings:
@@ -181,6 +185,24 @@ class Batch:
         for done in draft.cancellations:
             who = (done.id, done.last, done.credential, done.for_institution)
             self._row("cancellation", (*who, done.currency, done.issues, done.amount, done.debt, done.written_off))
+
+    def _take_exchanges(self, draft: Draft) -> None:
+        for exchange in draft.exchanges:
+            self._exchanges[exchange.id] = exchange
+        for order in draft.orders:
+            what = (order.operation.value, order.currency, order.customer, order.amount)
+            self._row("partner_order", (order.id, order.reference, order.exchange, *what, order.of, order.partner_of))
+            self._row("partner_call", (order.reference, order.currency, order.at, 0))
+        for step in draft.exchange_steps:
+            reached = (step.id, step.exchange, step.state.value, step.in_doubt, step.credential, step.order)
+            why = (step.status and step.status.value, step.reason and step.reason.value, step.code)
+            self._row("exchange_step", (*reached, *why, step.partner_reference))
+            asked = self._exchanges[step.exchange].order
+            if step.order is not None and (asked is None or asked.reference != step.order):
+                self._row("partner_call end", (step.order,))
+        for said in draft.evidence:
+            about = (said.id, said.exchange, said.order, said.kind.value, said.done, said.credential)
+            self._row("exchange_evidence", about)
 
     def _closings(self, draft: Draft) -> None:
         self._windows.update((window.id, window) for window in draft.windows)
@@ -299,12 +321,18 @@ class Batch:
             )
         for made in self._conversions.values():
             if batch_of(made.id) != book.batch:
-                self._row("conversion status", (made.id, made.status.value, book.batch))
+                self._row("conversion status", (made.id, made.status.value, book.batch, made.completed_at))
                 continue
             who = (made.id, made.credential, made.for_institution, made.rate, made.quote)
             ends = (made.source.id, made.source.institution, made.target.id, made.target.institution)
             live = (made.status.value, book.batch, made.completed_at)
             self._row("conversion", (*who, *ends, *figures_columns(made.figures), made.window, *live))
+        for exchange in self._exchanges.values():
+            order = None if exchange.order is None else exchange.order.reference
+            taken = (exchange.in_doubt, exchange.taken, exchange.partner_taken, exchange.window)
+            details = None if exchange.details is None else msgspec.json.encode(exchange.details).decode()
+            standing = (exchange.id, exchange.state.value, order, *taken, exchange.refusal, details)
+            self._row("exchange", (*standing, book.batch))
         for window in self._windows.values():
             times = (window.closed_at, window.settled_at, window.closed_in)
             if batch_of(window.id) == book.batch:

@@ -50,22 +50,16 @@ class Write:
     def sql(self, columns: Iterable[str], first_parameter: int) -> str:
         """The write of these columns, whose arrays are the parameters from the first one on."""
         arrays = ", ".join(
-            f"${parameter}{'::text' if self.is_whole(column) else ''}::{_TYPES[type(self.table.c[column].type)]}[]"
-            for parameter, column in enumerate(columns, first_parameter)
+            f"${parameter}{self._array(column)}" for parameter, column in enumerate(columns, first_parameter)
         )
         listed = ", ".join(f'"{column}"' for column in columns)
         name = self.table.name
         rows = f"unnest({arrays}) AS u ({listed})"
-        found = f"t.journal_id = {JOURNAL_ID}" + "".join(f" AND t.{key} = u.{key}" for key in self.keys)
-        if len(self.keys) == 1:
-            # The rows are named twice, so that they are found by their key and only then joined. Of a longer key the
-            # first column alone may name ten thousand rows, and to join them took seconds.
-            found += f" AND t.{self.keys[0]} = ANY(${first_parameter}::text::bigint[])"
         if self.deletes:
-            return f"DELETE FROM {name} t USING {rows} WHERE {found}"
+            return f"DELETE FROM {name} t USING {rows} WHERE {self._found(first_parameter)}"
         if self.updates and not self.upsert:
             changes = ", ".join(f'"{column}" = u."{column}"' for column in self.updates)
-            return f"UPDATE {name} t SET {changes} FROM {rows} WHERE {found}"
+            return f"UPDATE {name} t SET {changes} FROM {rows} WHERE {self._found(first_parameter)}"
         insert = f"INSERT INTO {name} (journal_id, {listed}) SELECT {JOURNAL_ID}, * FROM unnest({arrays})"
         if self.upsert:
             keys = [f'"{column.name}"' for column in self.table.primary_key.columns]
@@ -76,6 +70,19 @@ class Write:
             )
             insert += f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
         return insert
+
+    def _found(self, first_parameter: int) -> str:
+        """Which rows of the table are those that are named."""
+        found = f"t.journal_id = {JOURNAL_ID}" + "".join(f" AND t.{key} = u.{key}" for key in self.keys)
+        if len(self.keys) == 1:
+            # The rows are named twice, so that they are found by their key and only then joined. Of a longer key the
+            # first column alone may name ten thousand rows, and to join them took seconds.
+            found += f" AND t.{self.keys[0]} = ANY(${first_parameter}{self._array(self.keys[0])})"
+        return found
+
+    def _array(self, column: str) -> str:
+        """How a parameter becomes an array of a column's values."""
+        return f"{'::text' if self.is_whole(column) else ''}::{_TYPES[type(self.table.c[column].type)]}[]"
 
     def is_whole(self, column: str) -> bool:
         """Whether a column's values are whole numbers, which go as one text.
@@ -101,6 +108,10 @@ def _inserts(hashed: journal.Hashed, *more: str) -> Write:
 _COUNTERS = ("debits_posted", "credits_posted", "debits_pending", "credits_pending", "aged", "marks")
 _LOT = ("account_id", "expires_at", "origin")
 _PROGRESS = ("status", "reached", "accounts", "cleared", "pinned", "ageless", "ended_at")
+_STANDING = (
+    *("state", "order_reference", "in_doubt", "taken", "partner_taken", "window_id", "refusal", "details"),
+    "changed_in",
+)
 _BY_NAME = {hashed.table.name: hashed for hashed in journal.HASHED}
 WRITES: dict[str, Write] = {
     write.name: write
@@ -152,7 +163,18 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["quote"], "used_by", "cancelled"),
         Write("quote use", tables.quote, ("id", "used_by", "cancelled"), ("used_by", "cancelled")),
         _inserts(_BY_NAME["conversion"], "status", "changed_in", "completed_at"),
-        Write("conversion status", tables.conversion, ("id", "status", "changed_in"), ("status", "changed_in")),
+        Write(
+            "conversion status",
+            tables.conversion,
+            ("id", "status", "changed_in", "completed_at"),
+            ("status", "changed_in", "completed_at"),
+        ),
+        Write("exchange", tables.exchange, ("id", *_STANDING), _STANDING, upsert=True),
+        _inserts(_BY_NAME["exchange_step"]),
+        _inserts(_BY_NAME["partner_order"]),
+        _inserts(_BY_NAME["exchange_evidence"]),
+        Write("partner_call", tables.partner_call, ("reference", "currency", "due_at", "attempts")),
+        Write("partner_call end", tables.partner_call, ("reference",), keys=("reference",), deletes=True),
         Write("bonus_use", tables.bonus_use, ("rate_id", "bonus", "customer_id", "used"), ("used",), upsert=True),
         _inserts(_BY_NAME["limit_entry"]),
         Write("limit_use", tables.limit_use, ("limit_id", "subject_id", "period", "used"), ("used",), upsert=True),

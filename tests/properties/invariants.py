@@ -25,6 +25,7 @@ STATE = (
     *("conversion", "bonus_use", "settlement_window", "position", "window_net", "confirmation"),
     *("lot", "lot_entry", "hold", "binding", "identifier", "customer_link", "limit_entry", "limit_use", "clipping"),
     *("customer_profile", "pool", "pool_member", "pool_use"),
+    *("exchange", "exchange_step", "partner_order", "exchange_evidence"),
 )
 _ORDER = {"leg": "movement_id, n", "lot_entry": "movement_id, n, place", "movement": "id"}
 
@@ -114,7 +115,7 @@ def check_lots(accounts: dict[int, Any], tables: Tables) -> None:
         assert free[account["id"]] <= balance(account) - account["debits_pending"] or not aged[account["id"]]
 
 
-_ENDS = (MovementKind.CAPTURE, MovementKind.RELEASE)
+_ENDS = (MovementKind.CAPTURE, MovementKind.RELEASE, MovementKind.CONVERT, MovementKind.DECLINE)
 
 
 def check_holds(accounts: dict[int, Any], tables: Tables) -> None:
@@ -130,7 +131,11 @@ def check_holds(accounts: dict[int, Any], tables: Tables) -> None:
         by = ended[hold["id"]]
         assert [end["id"] for end in by] == ([] if hold["resolved_by"] is None else [hold["resolved_by"]])
         assert (hold["status"] == HoldStatus.HELD.value) == (not by)
-        assert hold["captured"] == sum(end["amount"] for end in by if end["kind"] == MovementKind.CAPTURE)
+        converted = any(
+            end["kind"] == MovementKind.CONVERT for end in by
+        )  # counts what was given, the hold what it took
+        captured = sum(end["amount"] for end in by if end["kind"] == MovementKind.CAPTURE)
+        assert hold["captured"] == (hold["amount"] if converted else captured)
         if not by:
             opened.add(hold["id"])
             held[hold["customer_id"], hold["currency"]] += hold["amount"]
@@ -142,7 +147,7 @@ def check_holds(accounts: dict[int, Any], tables: Tables) -> None:
         elif account["kind"] == AccountKind.ISSUANCE:
             assert account["credits_pending"] == by_currency[account["currency"]]
             assert account["debits_pending"] == 0
-        else:
+        elif account["kind"] != AccountKind.POSITION:  # whose pending money is that of exchanges, see the accounts
             assert account["debits_pending"] == account["credits_pending"] == 0
     pinned: dict[Any, int] = defaultdict(int)
     for entry in tables["lot_entry"]:
@@ -158,7 +163,7 @@ def check_positions(accounts: dict[int, Any], legs: Sequence[Any], positions: Se
     """Own debits and credits are those of the window's acts, and sum to zero per window and currency."""
     own: dict[tuple[int, int, str], list[int]] = defaultdict(lambda: [0, 0])
     for leg in legs:
-        if leg["purpose"] in (Purpose.SETTLEMENT, Purpose.FEE):
+        if leg["purpose"] in (Purpose.SETTLEMENT, Purpose.FEE) and leg["phase"] == Phase.POSTED:
             for side, account in enumerate((accounts[leg["debit_account_id"]], accounts[leg["credit_account_id"]])):
                 assert account["kind"] == AccountKind.POSITION
                 own[leg["window_id"], account["owner_id"], account["currency"]][side] += leg["amount"]

@@ -1,0 +1,144 @@
+"""Exchange rows: what a batch must know of exchanges that go on, read under the journal's lock. Other batches ask
+nothing.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub import tables
+from hub.currencies import HOSTED
+from hub.ledger import rows
+from hub.ledger.book import Book
+from hub.ledger.journal import JOURNAL_ID, batch_of
+from hub.ledger.needs import Needs
+from hub.ledger.orders import Evidence, EvidenceKind, Exchange, ExchangeState, PlacedOrder, Step
+from hub.partners import Operation, Reason, Status
+
+_order, _step, _evidence = tables.partner_order, tables.exchange_step, tables.exchange_evidence
+
+
+async def exchanges(connection: AsyncConnection, where: ColumnElement[bool]) -> dict[int, Exchange]:
+    """Exchanges that meet a condition on their table, with the order that is under way."""
+    table, entry = tables.exchange, tables.journal_entry
+    found = (
+        (
+            await connection.execute(
+                select(
+                    table,
+                    *(column.label(f"asked_{column.name}") for column in _order.c),
+                    entry.c.at.label("asked_at"),
+                )
+                .outerjoin(
+                    _order,
+                    and_(_order.c.journal_id == table.c.journal_id, _order.c.reference == table.c.order_reference),
+                )
+                .outerjoin(
+                    entry, and_(entry.c.journal_id == _order.c.journal_id, entry.c.batch == batch_of(_order.c.id))
+                )
+                .where(table.c.journal_id == JOURNAL_ID)
+                .where(where)
+                .order_by(table.c.id)
+            )
+        )
+        .mappings()
+        .all()
+    )
+    return {
+        row["id"]: Exchange(
+            id=row["id"],
+            state=ExchangeState(row["state"]),
+            order=_ordered(row) if row["asked_id"] is not None else None,
+            in_doubt=row["in_doubt"],
+            taken=row["taken"],
+            partner_taken=row["partner_taken"],
+            window=row["window_id"],
+            refusal=row["refusal"],
+            details=None if row["details"] is None else msgspec.json.decode(row["details"], type=dict[str, str]),
+        )
+        for row in found
+    }
+
+
+def _ordered(row: Any) -> PlacedOrder:
+    return PlacedOrder(
+        id=row["asked_id"],
+        reference=row["asked_reference"],
+        exchange=row["asked_exchange_id"],
+        operation=Operation(row["asked_operation"]),
+        currency=row["asked_currency"],
+        customer=row["asked_customer_id"],
+        amount=row["asked_amount"],
+        at=row["asked_at"],
+        of=row["asked_undoes"],
+        partner_of=row["asked_partner_undoes"],
+    )
+
+
+async def load(connection: AsyncConnection, book: Book, needs: Needs) -> None:
+    """The exchanges that the batch goes on with, their conversions, and whose accounts and windows that takes."""
+    book.exchanges = await exchanges(connection, tables.exchange.c.id.in_(needs.exchanges))
+    book.conversions = await rows.conversions(connection, tables.conversion.c.id.in_(book.exchanges))
+    if strange := {made.window for made in book.conversions.values()} - book.windows.keys():
+        book.settled_windows.update(await rows.windows(connection, tables.settlement_window.c.id.in_(strange)))
+    configuration = book.configuration
+    for made in book.conversions.values():
+        rate = configuration.rates[made.rate]
+        source, target = configuration.currencies[rate.source], configuration.currencies[rate.target]
+        needs.institutions.update((source.issuer, target.issuer))
+        needs.people.add(made.source.id)
+        if target.adapter == HOSTED:
+            needs.owners.add(made.target.id)
+        if source.adapter == HOSTED:
+            needs.holds.add(made.id)
+    under_way = {
+        one.order.reference: one.id for one in book.exchanges.values() if one.order is not None and one.in_doubt
+    }
+    for said in (await evidence(connection, _evidence.c.order_reference.in_(under_way))).values():
+        if said.kind is EvidenceKind.PROPOSAL:
+            book.proposals[said.exchange] = said
+
+
+async def steps(connection: AsyncConnection, of: Collection[int]) -> dict[int, list[Step]]:
+    """The histories of exchanges, in order."""
+    found = await connection.execute(
+        select(_step).where(_step.c.journal_id == JOURNAL_ID, _step.c.exchange_id.in_(of)).order_by(_step.c.id)
+    )
+    by_exchange: dict[int, list[Step]] = {}
+    for row in found:
+        by_exchange.setdefault(row.exchange_id, []).append(
+            Step(
+                id=row.id,
+                exchange=row.exchange_id,
+                state=ExchangeState(row.state),
+                in_doubt=row.in_doubt,
+                credential=row.credential_id,
+                order=row.order_reference,
+                status=None if row.status is None else Status(row.status),
+                reason=None if row.reason is None else Reason(row.reason),
+                code=row.code,
+                partner_reference=row.partner_reference,
+            )
+        )
+    return by_exchange
+
+
+async def evidence(connection: AsyncConnection, where: ColumnElement[bool]) -> dict[int, Evidence]:
+    """What persons said that meets a condition on its table, in order."""
+    found = await connection.execute(
+        select(_evidence).where(_evidence.c.journal_id == JOURNAL_ID).where(where).order_by(_evidence.c.id)
+    )
+    return {
+        row.id: Evidence(
+            id=row.id,
+            exchange=row.exchange_id,
+            order=row.order_reference,
+            kind=EvidenceKind(row.kind),
+            done=row.done,
+            credential=row.credential_id,
+        )
+        for row in found
+    }

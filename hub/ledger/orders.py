@@ -1,0 +1,122 @@
+"""Exchanges and what they ask of partners, as records: plain frozen values like all of ``records``.
+
+An exchange is the way of a conversion one or both of whose ends a partner keeps. It has the conversion's identifier,
+and at most one order under way. An order is written down in the transaction that makes it necessary, and is sent
+afterwards; its reference tells the exchange it is of.
+"""
+
+import re
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from hub.partners import Operation, Reason, Status
+
+
+class ExchangeState(StrEnum):
+    """Where an exchange is. The next order is written down with the answer to the one before, so that it never rests
+    between two of them."""
+
+    DEBITING = "DEBITING"  # the source's partner is to take the points
+    CREDITING = "CREDITING"  # the target's partner is to give them
+    REFUNDING = "REFUNDING"  # the source's partner is to give them back
+    COMPLETED = "COMPLETED"
+    REFUSED = "REFUSED"  # nothing was changed
+    REVERSED = "REVERSED"  # what was taken was given back
+
+
+UNDER_WAY = frozenset({ExchangeState.DEBITING, ExchangeState.CREDITING, ExchangeState.REFUNDING})
+
+
+class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as it was written down; ``amount`` in smallest units of ``currency``. ``of``: the reference of the order
+    that it undoes, ``partner_of`` the partner's own for that."""
+
+    id: int
+    reference: str
+    exchange: int
+    operation: Operation
+    currency: str
+    customer: int
+    amount: int
+    at: datetime
+    of: str | None = None
+    partner_of: str | None = None
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of an exchange's history: the state that it came into, and the answer that brought it there.
+
+    ``order``: what was answered, None where it began. ``credential``: who said so: the host for a partner, or the
+    second of two persons who decided by evidence.
+    """
+
+    id: int
+    exchange: int
+    state: ExchangeState
+    in_doubt: bool
+    credential: int
+    order: str | None = None
+    status: Status | None = None
+    reason: Reason | None = None
+    code: str | None = None
+    partner_reference: str | None = None
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an exchange stands. ``order``: the one under way. ``in_doubt``: nobody knows what became of it. ``taken``:
+    the debit that succeeded, with the partner's reference of it. ``window``: the one that its money was posted in.
+    ``refusal``: the code of why it came to nothing, with its details."""
+
+    id: int
+    state: ExchangeState
+    order: PlacedOrder | None
+    in_doubt: bool = False
+    taken: str | None = None
+    partner_taken: str | None = None
+    window: int | None = None
+    refusal: str | None = None
+    details: dict[str, str] | None = None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it has not ended."""
+        return self.state in UNDER_WAY
+
+
+class EvidenceKind(StrEnum):
+    """What a person puts into the file of an exchange."""
+
+    NOTE = "NOTE"
+    PROPOSAL = "PROPOSAL"  # of what became of the order that is under way
+    APPROVAL = "APPROVAL"  # of the last proposal, by another person
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person says of an exchange's order that is in doubt. ``done``: of a proposal, whether the partner did what
+    was asked; of an approval, what was approved."""
+
+    id: int
+    exchange: int
+    order: str
+    kind: EvidenceKind
+    done: bool | None
+    credential: int
+
+
+_REFERENCE = re.compile(r"PH-([0-9A-F]{1,16})-[A-Z][0-9]{0,3}")
+_LETTERS = {Operation.DEBIT: "D", Operation.CREDIT: "C", Operation.REVERSE: "R"}
+
+
+def reference_of(exchange: int, operation: Operation) -> str:
+    """The reference of an exchange's order: an exchange asks each operation of a partner once, however often it sends
+    it."""
+    return f"PH-{exchange:X}-{_LETTERS[operation]}"
+
+
+def exchange_of(reference: str) -> int | None:
+    """The exchange that a reference is of; None where it is none of ours."""
+    match = _REFERENCE.fullmatch(reference)
+    number = 0 if match is None else int(match[1], 16)
+    return number if 0 < number < 1 << 63 else None
