@@ -79,6 +79,15 @@ class Policy:
     groups: tuple[str, ...] = ()
 
 
+class PartnerState(StrEnum):
+    """How things stand with the partner who keeps a currency: it takes part; it is about to leave, so that nothing new
+    is begun and what was begun ends; or nothing is asked of it either, until somebody has looked."""
+
+    ACTIVE = "ACTIVE"
+    LEAVING = "LEAVING"
+    HALTED = "HALTED"
+
+
 @dataclass(frozen=True, slots=True)
 class PointCurrency:
     """One point currency. ``unit_value`` is in 10^-12 of ``money`` (ISO 4217) per whole point; ``time_zone`` (IANA) is
@@ -100,6 +109,8 @@ class PointCurrency:
     time_zone: str = "UTC"
     policy: Policy = Policy()
     connection: str = ""
+    partner: PartnerState = PartnerState.ACTIVE
+    partner_reason: str = ""  # of a state other than ACTIVE
 
 
 def worth(of: PointCurrency, units: int) -> int:

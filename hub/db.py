@@ -49,16 +49,23 @@ _BY_KEY = {f"enable_{way}": "off" for way in ("seqscan", "bitmapscan", "mergejoi
 
 
 class Database:
-    """The connections of one process: a pool for reads, and a small one for batches."""
+    """The connections of one process: a pool for reads, and small ones for batches and for other writes."""
 
     def __init__(self, url: str, connections: int = 8) -> None:
         self._readers = _pool(url, connections, {}, pool_pre_ping=True)  # a restarted database costs no read
         self._writers = _pool(url, 1, _BY_KEY)  # the engine recovers by itself
+        self._others = _pool(url, 2, _BY_KEY, pool_pre_ping=True)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a READ COMMITTED transaction, committed at the end unless an exception leaves the block."""
         async with self._writers.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def beside(self) -> AsyncIterator[AsyncConnection]:
+        """The same for short writes that are no batch, so that these never wait for a connection, nor it for them."""
+        async with self._others.begin() as connection:
             yield connection
 
     @asynccontextmanager
@@ -73,6 +80,7 @@ class Database:
         """Close the pools."""
         await self._readers.dispose()
         await self._writers.dispose()
+        await self._others.dispose()
 
 
 def _pool(url: str, connections: int, server_settings: dict[str, str], *, pool_pre_ping: bool = False) -> AsyncEngine:

@@ -13,7 +13,7 @@ from typing import ClassVar
 import msgspec
 
 from hub.access import Role
-from hub.currencies import AccountMode, ExpiryKind, HeldExpiry, RateConsent, Shortfall
+from hub.currencies import AccountMode, ExpiryKind, HeldExpiry, PartnerState, RateConsent, Shortfall
 from hub.errors import InvalidInput
 from hub.institutions import Kind
 from hub.institutions import Status as InstitutionStatus
@@ -265,6 +265,12 @@ class RegisterPointCurrency(Command, frozen=True, kw_only=True):
 class SetAdapterConfig(Command, frozen=True, kw_only=True):
     currency: str
     connection: Connection
+
+
+class SetPartnerState(Command, frozen=True, kw_only=True):
+    currency: str
+    state: PartnerState
+    reason: str
 
 
 class SetPointsPolicy(Command, frozen=True, kw_only=True):

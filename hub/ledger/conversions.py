@@ -47,6 +47,7 @@ class _Deal:
         home = resolve.institution(book, command.source.institution)
         self.acting = resolve.allow(book, command.actor, Right.TRADE, home.id)
         away = resolve.institution(book, command.target.institution)
+        resolve.taking_part(self.source, self.target)
         resolve.active(book, self.source.issuer, self.target.issuer, home.id, away.id)
         amount = parse_positive(command.amount, self.source.scale)
         self.rate = _rate_in_force(book, self.source, self.target)

@@ -41,6 +41,7 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.RegisterPointCurrency: currencies.register,
     commands.SetPointsPolicy: currencies.set_policy,
     commands.SetAdapterConfig: currencies.set_connection,
+    commands.SetPartnerState: currencies.set_partner_state,
     commands.ProposeRate: rates.propose,
     commands.AcceptRate: rates.accept,
     commands.ApproveRate: rates.approve,

@@ -1,7 +1,7 @@
 """What the words of a command mean in the book: codes to nouns, references to customers, and the rights to use them."""
 
 from hub.access import Credential, Right, require
-from hub.currencies import HOSTED, PointCurrency
+from hub.currencies import HOSTED, PartnerState, PointCurrency
 from hub.errors import (
     CustomerClosed,
     Duplicate,
@@ -70,6 +70,17 @@ def hosted(of: PointCurrency) -> None:
     """
     if of.adapter != HOSTED:
         raise PartnerUnavailable(currency=of.code)
+
+
+def taking_part(*currencies: PointCurrency) -> None:
+    """Pass if something new may be begun with each currency's partner, if it has one.
+
+    Raises:
+        PartnerUnavailable: it is leaving, or halted.
+    """
+    for of in currencies:
+        if of.partner is not PartnerState.ACTIVE:
+            raise PartnerUnavailable(currency=of.code, state=of.partner.value)
 
 
 def allow(book: Book, actor: int, right: Right, subject: int, *, exact: bool = False) -> int:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 
 from hub.access import Right
-from hub.currencies import HOSTED, Expiry, ExpiryKind, PointCurrency, Policy
+from hub.currencies import HOSTED, Expiry, ExpiryKind, PartnerState, PointCurrency, Policy
 from hub.errors import Duplicate, InvalidAmount, InvalidInput
 from hub.expiry import is_zone
 from hub.ledger import commands, profiles, resolve
@@ -69,6 +69,27 @@ def register(book: Book, command: commands.RegisterPointCurrency) -> Draft:
     draft.nouns.append(of)
     draft.account(AccountKind.ISSUANCE, issuer.id, of.code)
     draft.result = of
+    return draft
+
+
+def set_partner_state(book: Book, command: commands.SetPartnerState) -> Draft:
+    """Say how things stand with a currency's partner, from the next act on. A halt is ended by the operator alone.
+
+    Raises:
+        InvalidInput: the hub keeps the balances itself, or the reason is blank.
+    """
+    of = resolve.currency(book, command.currency)
+    resolve.allow(book, command.actor, Right.CONFIGURE, of.issuer)
+    resolve.reason(command.reason)
+    if of.adapter == HOSTED:
+        raise InvalidInput(adapter=of.adapter)
+    if PartnerState.HALTED in (of.partner, command.state):
+        resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    draft = Draft(book)
+    reason = "" if command.state is PartnerState.ACTIVE else command.reason
+    changed = replace(of, partner=command.state, partner_reason=reason)
+    draft.nouns.append(changed)
+    draft.result = changed
     return draft
 
 
