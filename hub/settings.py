@@ -13,7 +13,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore")
 
     name: str = Field(default="Points Hub", description="Its name in reports and answers.")
-    data_dir: Path = Field(default=Path(".hub"), description="Where the embedded database and the signing key are.")
+    data_dir: Path = Field(default=Path(".hub"), description="Where the embedded database and the keys are.")
     database_url: SecretStr | None = Field(
         default=None,
         description="A PostgreSQL 15 or newer instead of the embedded one, as the role that serves.",
@@ -23,6 +23,11 @@ class Settings(BaseSettings):
     )
     signing_key: SecretStr | None = Field(
         default=None, description="The private Ed25519 key, as PEM or JWK; default: a file in the data folder."
+    )
+    secrets_key: SecretStr | None = Field(
+        default=None,
+        description="The key that partners' secrets are kept under, or several with commas between: the first seals, "
+        "all open; default: a file in the data folder.",
     )
     quote_ttl_seconds: int = Field(default=900, ge=1, le=86_400, description="How long a quote binds.")
     sweep_seconds: int = Field(
