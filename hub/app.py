@@ -30,6 +30,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.registry import Registry, installed
 from hub import ids, lookups, statements
 from hub.db import Database
 from hub.errors import Fault, Unauthenticated
@@ -38,6 +39,7 @@ from hub.ledger.engine import Engine, NotSetUp, is_outage
 from hub.metrics import CONTENT_TYPE, Board, Row
 from hub.reading import Reading
 from hub.schedule import Schedule
+from hub.sealing import SecretsKey
 from hub.settings import Settings
 from hub.updates import Updates
 from schema import faults
@@ -86,6 +88,7 @@ class Parts:
     schedule: Schedule
     keys: Keys
     reports: Reports
+    adapters: Registry
 
     @classmethod
     def of(cls, settings: Settings, url: str, row: Row) -> "Parts":
@@ -103,6 +106,7 @@ class Parts:
             schedule=Schedule(url, database, engine, reading, row, settings.sweep_seconds),
             keys=keys,
             reports=Reports(database, keys, settings.name),
+            adapters=_adapters(settings),
         )
 
     @asynccontextmanager
@@ -115,6 +119,7 @@ class Parts:
         finally:
             await self.schedule.close()
             await self.engine.close()
+            await self.adapters.close()
             await self.updates.close()
             await self.database.close()
 
@@ -134,6 +139,7 @@ class Parts:
             credential=credential,
             reports=self.reports,
             updates=self.updates,
+            adapters=self.adapters,
         )
 
     async def credential(self, authorization: str) -> int:
@@ -172,6 +178,14 @@ class Parts:
             log.warning("not ready", error=str(error))
             found.append(str(error.__doc__))
         return found
+
+
+def _adapters(settings: Settings) -> Registry:
+    """The adapters that are installed; one that cannot be used stops nothing but the currencies that need it."""
+    registry = Registry(installed(), SecretsKey.of(settings))
+    for name, reason in registry.broken.items():
+        log.error("adapter unusable", adapter=name, reason=reason)
+    return registry
 
 
 def _look_at_key(keys: Keys) -> None:

@@ -82,7 +82,8 @@ class Policy:
 @dataclass(frozen=True, slots=True)
 class PointCurrency:
     """One point currency. ``unit_value`` is in 10^-12 of ``money`` (ISO 4217) per whole point; ``time_zone`` (IANA) is
-    that of the programme's calendar."""
+    that of the programme's calendar. ``adapter`` keeps the balances and never changes; ``connection`` is its
+    configuration with the secrets sealed (``adapters/registry.py``), empty where the hub keeps them itself."""
 
     id: int
     code: str
@@ -98,6 +99,7 @@ class PointCurrency:
     adapter: str
     time_zone: str = "UTC"
     policy: Policy = Policy()
+    connection: str = ""
 
 
 def worth(of: PointCurrency, units: int) -> int:

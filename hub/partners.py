@@ -12,7 +12,7 @@ a wire, a database or the ledger.
 from collections.abc import AsyncIterator, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 from pydantic import BaseModel
@@ -152,8 +152,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer, as a partner finds it. ``available``: what it can spend, in smallest units of the currency, if the
-    partner tells; ``may_spend`` and ``may_earn``: whether the partner would let it."""
+    """A customer, as a partner finds it. ``available``: what it can spend, in smallest units of the capabilities'
+    scale, if the partner tells; ``may_spend`` and ``may_earn``: whether the partner would let it."""
 
     reference: str
     available: int | None = None
@@ -162,7 +162,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a partner's journal: what it did on a day, under our reference if it was for us."""
+    """One line of a partner's journal: what it did on a day, under our reference if it was for us. ``amount`` is in
+    smallest units of the capabilities' scale."""
 
     reference: str | None
     partner_reference: str | None
@@ -211,6 +212,46 @@ class Partner(Protocol):
 
 class PartnerUnavailable(Exception):
     """The partner cannot be asked now."""
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What came to us over HTTP from somebody who may be the partner. ``path`` is the request's target as it came, with
+    its query; ``headers`` have names of lower case, each line its own; ``body`` is as it came, not decoded."""
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class NotProven(Exception):
+    """Nothing proves that the message is the partner's, that it is of now, or that it says something of an order."""
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """A partner that also calls us, to tell what became of an order. A connected ``Partner`` may be one."""
+
+    def understand(self, message: Message, now: datetime) -> tuple[str, Answer]:
+        """Our reference that the message speaks of, and what it says of it, with its amount in smallest units of the
+        capabilities' scale: hand it to ``for_order`` and then to ``judge``, as if it had been asked for. The same
+        message again says the same, so it is harmless to whoever takes answers as they are meant.
+
+        Raises:
+            NotProven: its signature is missing, wrong or of another time than ``now``, or it is malformed.
+        """
+
+
+def for_order(answer: Answer, order: Order, capabilities: Capabilities) -> Answer:
+    """An answer whose amount is in smallest units of the capabilities' scale, in those of the order's currency; if that
+    has not so many decimals, nobody can tell what moved."""
+    if answer.amount is None:
+        return answer
+    amount, rest = divmod(answer.amount * 10**order.scale, 10**capabilities.scale)
+    if rest:
+        told = f"The amount {render(answer.amount, capabilities.scale)} has more than {order.scale} decimals."
+        return Answer(status=Status.UNKNOWN, reference=answer.reference, code=answer.code, message=told)
+    return msgspec.structs.replace(answer, amount=amount)
 
 
 class Kind(Protocol):

@@ -26,6 +26,7 @@ def issue(book: Book, command: commands.Issue) -> Draft:
     """
     of = resolve.currency(book, command.currency)
     acting = resolve.allow(book, command.actor, Right.TRADE, of.issuer, exact=True)
+    resolve.hosted(of)
     home = resolve.institution(book, command.to.institution)
     resolve.active(book, of.issuer, home.id)
     amount = parse_positive(command.amount, of.scale)
@@ -73,6 +74,7 @@ def transfer(book: Book, command: commands.Transfer) -> Draft:
     of = resolve.currency(book, command.currency)
     home = resolve.institution(book, command.source.institution)
     acting = resolve.allow(book, command.actor, Right.TRADE, home.id)
+    resolve.hosted(of)
     away = home if command.target.institution == home.code else resolve.institution(book, command.target.institution)
     resolve.active(book, of.issuer, home.id)
     if away is not home:
@@ -114,6 +116,7 @@ def redeem(book: Book, command: commands.Redeem) -> Draft:
     of = resolve.currency(book, command.currency)
     home = resolve.institution(book, command.customer.institution)
     acting = resolve.allow(book, command.actor, Right.TRADE, home.id)
+    resolve.hosted(of)
     merchant = resolve.institution(book, command.merchant)
     resolve.active(book, of.issuer, home.id, merchant.id)
     amount = parse_positive(command.amount, of.scale)

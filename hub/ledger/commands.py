@@ -22,6 +22,7 @@ from hub.rates import Funding, Life
 
 KEY_MAX = 200
 TEXT_MAX = 2_000
+CONNECTION_MAX = 65_536
 
 
 class Party(msgspec.Struct, frozen=True):
@@ -29,6 +30,14 @@ class Party(msgspec.Struct, frozen=True):
 
     institution: str
     reference: str
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """How a currency's partner is reached, as the edge has checked it: its configuration with the secrets sealed, and
+    how many decimals the partner counts its points with."""
+
+    sealed: str
+    scale: int
 
 
 class FreezeOutcome(StrEnum):
@@ -94,6 +103,9 @@ def _wrong(values: tuple[object, ...]) -> InvalidInput | None:
         elif isinstance(value, datetime):
             if value.utcoffset() != timedelta(0):
                 return InvalidInput(time=value.isoformat())
+        elif isinstance(value, Connection):
+            if len(value.sealed) > CONNECTION_MAX or not is_storable(value.sealed):
+                return InvalidInput(adapterConfig=f"it is malformed, or longer than {CONNECTION_MAX} characters")
         elif isinstance(value, Party):
             if len(value.reference) > KEY_MAX:
                 return InvalidInput(reference=f"longer than {KEY_MAX} characters")
@@ -245,6 +257,12 @@ class RegisterPointCurrency(Command, frozen=True, kw_only=True):
     adapter: str
     time_zone: str = "UTC"
     policy: PolicyTerms = PolicyTerms()
+    connection: Connection | None = None  # of an adapter; where the hub keeps the balances there is none
+
+
+class SetAdapterConfig(Command, frozen=True, kw_only=True):
+    currency: str
+    connection: Connection
 
 
 class SetPointsPolicy(Command, frozen=True, kw_only=True):

@@ -46,6 +46,8 @@ class _Deal:
         self.target = resolve.currency(book, command.target_currency)
         home = resolve.institution(book, command.source.institution)
         self.acting = resolve.allow(book, command.actor, Right.TRADE, home.id)
+        resolve.hosted(self.source)
+        resolve.hosted(self.target)
         away = resolve.institution(book, command.target.institution)
         resolve.active(book, self.source.issuer, self.target.issuer, home.id, away.id)
         amount = parse_positive(command.amount, self.source.scale)

@@ -1,7 +1,7 @@
 """What the words of a command mean in the book: codes to nouns, references to customers, and the rights to use them."""
 
 from hub.access import Credential, Right, require
-from hub.currencies import PointCurrency
+from hub.currencies import HOSTED, PointCurrency
 from hub.errors import (
     CustomerClosed,
     Duplicate,
@@ -12,6 +12,7 @@ from hub.errors import (
     LimitExceeded,
     NotAMember,
     NotFound,
+    PartnerUnavailable,
     PoolRightMissing,
     Suspended,
     Unauthenticated,
@@ -59,6 +60,16 @@ def currency(book: Book, code: str) -> PointCurrency:
     if found is None:
         raise UnknownCurrency(currency=code)
     return found
+
+
+def hosted(of: PointCurrency) -> None:
+    """Pass if the hub keeps the currency's balances itself, so that its points are moved by posting alone.
+
+    Raises:
+        PartnerUnavailable: a partner keeps them.
+    """
+    if of.adapter != HOSTED:
+        raise PartnerUnavailable(currency=of.code)
 
 
 def allow(book: Book, actor: int, right: Right, subject: int, *, exact: bool = False) -> int:

@@ -25,7 +25,8 @@ def register(book: Book, command: commands.RegisterPointCurrency) -> Draft:
 
     Raises:
         Duplicate: the code is taken.
-        InvalidInput: scale, expiry, time zone, policy or adapter are none, or the code is that of money.
+        InvalidInput: scale, expiry, time zone, policy or adapter are none, the code is that of money, or the partner
+            cannot count as finely.
         InvalidAmount: the unit value is not positive or has more than 12 decimals.
         UnknownCurrency: the unit value's currency is not in ISO 4217.
     """
@@ -40,8 +41,7 @@ def register(book: Book, command: commands.RegisterPointCurrency) -> Draft:
         raise Duplicate(currency=command.code)
     if not 0 <= command.scale <= SCALE_MAX:
         raise InvalidInput(scale=command.scale)
-    if command.adapter != HOSTED:
-        raise InvalidInput(adapter=command.adapter)
+    connection = _connection(command.adapter, command.connection, command.scale)
     if not is_zone(command.time_zone):
         raise InvalidInput(timeZone=command.time_zone)
     resolve.money(command.unit_value.currency)
@@ -64,6 +64,7 @@ def register(book: Book, command: commands.RegisterPointCurrency) -> Draft:
         adapter=command.adapter,
         time_zone=command.time_zone,
         policy=_policy(Policy(), command.policy),
+        connection=connection,
     )
     draft.nouns.append(of)
     draft.account(AccountKind.ISSUANCE, issuer.id, of.code)
@@ -84,6 +85,32 @@ def set_policy(book: Book, command: commands.SetPointsPolicy) -> Draft:
     draft.nouns.append(changed)
     draft.result = changed
     return draft
+
+
+def set_connection(book: Book, command: commands.SetAdapterConfig) -> Draft:
+    """Reach a currency's partner by another configuration of the same adapter, from the next call on.
+
+    Raises:
+        InvalidInput: the hub keeps the balances itself, or the partner cannot count as finely as the currency.
+    """
+    of = resolve.currency(book, command.currency)
+    resolve.allow(book, command.actor, Right.CONFIGURE, of.issuer)
+    draft = Draft(book)
+    changed = replace(of, connection=_connection(of.adapter, command.connection, of.scale))
+    draft.nouns.append(changed)
+    draft.result = changed
+    return draft
+
+
+def _connection(adapter: str, told: commands.Connection | None, scale: int) -> str:
+    """What is kept of a connection; a partner whose points have fewer decimals could not be told every amount."""
+    if (told is None) != (adapter == HOSTED):
+        raise InvalidInput(adapter=adapter[:60])
+    if told is None:
+        return ""
+    if scale > told.scale:
+        raise InvalidInput(scale=scale, maximum=told.scale)
+    return told.sealed
 
 
 def _policy(before: Policy, terms: commands.PolicyTerms) -> Policy:
