@@ -1,6 +1,7 @@
 """The application of one worker: its parts wired once, and the paths on which they are met.
 
     /graphql                     the API (schema.http), dispatched before any router: that alone saves a third
+    /partners/{currency}/answers what a partner tells without having been asked, signed in its adapter's way
     /settlement/{window}/{institution}/lines.ndjson
                                  the lines behind a report, for whoever may see it
     /statements/{customer}/{currency}.csv
@@ -19,7 +20,8 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -30,14 +32,18 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hub import ids, lookups, statements
+from adapters.registry import Registry, installed
+from hub import ids, lookups, partners, statements
+from hub.currencies import HOSTED
 from hub.db import Database
 from hub.errors import Fault, Unauthenticated
+from hub.exchange import Exchange, Patience
 from hub.ledger import journal
 from hub.ledger.engine import Engine, NotSetUp, is_outage
 from hub.metrics import CONTENT_TYPE, Board, Row
 from hub.reading import Reading
 from hub.schedule import Schedule
+from hub.sealing import SecretsKey
 from hub.settings import Settings
 from hub.updates import Updates
 from schema import faults
@@ -55,9 +61,12 @@ from settlement.signing import CURRENT, SigningError, SigningKey
 REQUEST_S_MAX: Final = 30
 READY_S_MAX: Final = 2
 GRAPHQL: Final = "/graphql"
+ANSWERS: Final = "/partners/{currency}/answers"
+ANSWER_BYTES_MAX: Final = 65_536
 LINES: Final = "/settlement/{window}/{code}/lines.ndjson"
 
 _KINDS: Final = {
+    "partners": "answers",
     "settlement": "lines",
     "statements": "statements",
     ".well-known": "keys",
@@ -86,6 +95,8 @@ class Parts:
     schedule: Schedule
     keys: Keys
     reports: Reports
+    adapters: Registry
+    exchange: Exchange
 
     @classmethod
     def of(cls, settings: Settings, url: str, row: Row) -> "Parts":
@@ -94,15 +105,18 @@ class Parts:
         engine = Engine(database, queue_max=settings.queue_commands, batch_max=settings.batch_commands, observer=row)
         reading = Reading(database, engine)
         keys = Keys.of(settings)
+        updates, adapters = Updates(url), _adapters(settings)
         return cls(
             settings=settings,
             database=database,
             engine=engine,
             reading=reading,
-            updates=Updates(url),
+            updates=updates,
             schedule=Schedule(url, database, engine, reading, row, settings.sweep_seconds),
             keys=keys,
             reports=Reports(database, keys, settings.name),
+            adapters=adapters,
+            exchange=Exchange(database, engine, reading, updates, adapters, row, _patience(settings)),
         )
 
     @asynccontextmanager
@@ -110,11 +124,14 @@ class Parts:
         """For as long as requests come, with the hub's own schedule beside them. At the end no command is taken any
         more, what is queued is committed and answered, and then the connections are closed."""
         self.schedule.start()
+        self.exchange.start()
         try:
             yield
         finally:
             await self.schedule.close()
+            await self.exchange.close()
             await self.engine.close()
+            await self.adapters.close()
             await self.updates.close()
             await self.database.close()
 
@@ -134,6 +151,7 @@ class Parts:
             credential=credential,
             reports=self.reports,
             updates=self.updates,
+            adapters=self.adapters,
         )
 
     async def credential(self, authorization: str) -> int:
@@ -172,6 +190,22 @@ class Parts:
             log.warning("not ready", error=str(error))
             found.append(str(error.__doc__))
         return found
+
+
+def _adapters(settings: Settings) -> Registry:
+    """The adapters that are installed; one that cannot be used stops nothing but the currencies that need it."""
+    registry = Registry(installed(), SecretsKey.of(settings))
+    for name, reason in registry.broken.items():
+        log.error("adapter unusable", adapter=name, reason=reason)
+    return registry
+
+
+def _patience(settings: Settings) -> Patience:
+    return replace(
+        Patience(),
+        lease=timedelta(seconds=settings.partner_lease_seconds),
+        give_up=timedelta(seconds=settings.partner_give_up_seconds),
+    )
 
 
 def _look_at_key(keys: Keys) -> None:
@@ -269,8 +303,12 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
     async def statement(request: Request) -> Response:
         return await _statement(parts, request)
 
+    async def answer(request: Request) -> Response:
+        return await _answer(parts, request)
+
     return Starlette(
         routes=[
+            Route(ANSWERS, answer, methods=["POST"]),
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/metrics", metrics),
@@ -336,6 +374,29 @@ async def _statement(parts: Parts, request: Request) -> Response:
             "content-disposition": f'attachment; filename="{ids.text(ids.CUSTOMER, customer.id)}-{currency.code}.csv"',
         },
     )
+
+
+async def _answer(parts: Parts, request: Request) -> Response:
+    """What a partner tells of an order. It is thanked for whatever is proven to be its own, also twice and too late, so
+    that it need not ask itself whether it was heard; what is proven by nothing is refused without saying why."""
+    await parts.reading.refresh()
+    of = parts.engine.configuration.currency(request.path_params["currency"])
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > ANSWER_BYTES_MAX:
+            return _error(413, "TOO_LARGE", "The message is too large.")
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
+    try:
+        if of is None or of.adapter == HOSTED:
+            raise partners.NotProven
+        await parts.exchange.heard(of, partners.Message(request.method, target, headers, body))
+    except partners.NotProven:
+        return _error(401, "NOT_PROVEN", "Nothing proves that this is a partner's answer to an order.")
+    except partners.PartnerUnavailable:
+        return _error(503, "UNAVAILABLE", "The answer cannot be taken now.", {"retry-after": "60"})
+    return Response(status_code=204)
 
 
 def _json(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

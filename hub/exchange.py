@@ -77,8 +77,8 @@ class Connections(Protocol):
 class Observer(Protocol):
     """Who counts."""
 
-    def called(self, currency: str, status: str) -> None:
-        """A partner was asked, and what came of it."""
+    def called(self, status: Status) -> None:
+        """A partner was asked for something, and this is known of it now."""
 
 
 @dataclass(frozen=True)
@@ -276,7 +276,7 @@ class Exchange:
             answer = Answer(status=Status.ABSENT if call.sent_at is None else Status.UNKNOWN)
         except PartnerUnavailable as error:
             answer = Answer(status=Status.ABSENT if call.sent_at is None else Status.UNKNOWN, message=str(error))
-        self._observer.called(of.code, answer.status.value)
+        self._observer.called(answer.status)
         await self._take_in(call, answer, sent, nightly=nightly)
         if answer.halts:
             await self._halt(of, answer)

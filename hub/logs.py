@@ -37,7 +37,8 @@ def configure(level: str, *, development: bool) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     rendered: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # Tracebacks without the values of variables: these hold keys and partners' secrets.
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         if development
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

@@ -16,11 +16,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from hub.errors import REFUSALS
+from hub.partners import Status
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 # What a request asked for. "none": a GraphQL request that was refused before its operation was known.
-KINDS = ("query", "mutation", "subscription", "none", "lines", "statements", "keys", "health", "metrics", "other")
+KINDS = (
+    *("query", "mutation", "subscription", "none", "lines", "statements", "answers", "keys", "health", "metrics"),
+    "other",
+)
 STATUSES = (101, 200, 304, 400, 401, 403, 404, 405, 406, 413, 415, 500, 503, 504)
 _STATUS_LABELS = (*(str(status) for status in STATUSES), "other")
 _CODES = tuple(sorted(REFUSALS))
@@ -29,6 +33,7 @@ COMMIT_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5,
 
 _KIND = {kind: place * len(_STATUS_LABELS) for place, kind in enumerate(KINDS)}
 _STATUS = {status: place for place, status in enumerate(STATUSES)}
+_ANSWERS = {status: place for place, status in enumerate(Status)}
 _CODE = {code: place for place, code in enumerate(_CODES)}
 
 # A row's cells, in this order; a histogram is its buckets, the one without a bound, and the sum.
@@ -41,7 +46,8 @@ _CLOSED = _WAITING + 1
 _LOTS = _CLOSED + 1
 _HOLDS = _LOTS + 1
 _NOTICES = _HOLDS + 1
-_CELLS = _NOTICES + 1
+_CALLS = _NOTICES + 1
+_CELLS = _CALLS + len(Status)
 
 
 class Row:
@@ -82,6 +88,10 @@ class Row:
     def noticed(self, notices: int) -> None:
         """So many notices of points that will end were made."""
         self._cells[_NOTICES] += notices
+
+    def called(self, status: Status) -> None:
+        """A partner was asked for something, and this is known of it now."""
+        self._cells[_CALLS + _ANSWERS[status]] += 1.0
 
     def closed(self) -> None:
         """A connection was closed."""
@@ -141,6 +151,12 @@ class Board(Collector):
             ("points_hub_expiry_notices", "Notices made of points that will end.", _NOTICES),
         ):
             yield CounterMetricFamily(name, text, value=sums[cell])
+        called = CounterMetricFamily(
+            "points_hub_partner_calls", "Calls of partners, by what was known after them.", labels=("status",)
+        )
+        for answer, place in _ANSWERS.items():
+            called.add_metric((answer.value,), sums[_CALLS + place])
+        yield called
 
 
 def _histogram(name: str, text: str, bounds: Iterable[float], cells: Sequence[float]) -> Metric:

@@ -13,7 +13,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore")
 
     name: str = Field(default="Points Hub", description="Its name in reports and answers.")
-    data_dir: Path = Field(default=Path(".hub"), description="Where the embedded database and the signing key are.")
+    data_dir: Path = Field(default=Path(".hub"), description="Where the embedded database and the keys are.")
     database_url: SecretStr | None = Field(
         default=None,
         description="A PostgreSQL 15 or newer instead of the embedded one, as the role that serves.",
@@ -24,9 +24,20 @@ class Settings(BaseSettings):
     signing_key: SecretStr | None = Field(
         default=None, description="The private Ed25519 key, as PEM or JWK; default: a file in the data folder."
     )
+    secrets_key: SecretStr | None = Field(
+        default=None,
+        description="The key that partners' secrets are kept under, or several with commas between: the first seals, "
+        "all open; default: a file in the data folder.",
+    )
     quote_ttl_seconds: int = Field(default=900, ge=1, le=86_400, description="How long a quote binds.")
     sweep_seconds: int = Field(
         default=60, ge=0, le=86_400, description="How often the server settles what has expired; 0: not by itself."
+    )
+    partner_lease_seconds: int = Field(
+        default=90, ge=1, le=3_600, description="How long a call of a partner is one process's: longer than any answer."
+    )
+    partner_give_up_seconds: int = Field(
+        default=3_600, ge=1, le=604_800, description="How long is tried what a partner has certainly not done."
     )
     environment: str = Field(default="production", description="'development' serves GraphiQL at /graphql.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")

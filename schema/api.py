@@ -7,6 +7,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from schema.act_limits import LimitMutation, LimitQuery
+from schema.adapters import AdapterQuery
 from schema.bindings import BindingMutation, BindingQuery
 from schema.cancellations import CancellationMutation
 from schema.clearings import ClearingMutation, ClearingQuery
@@ -47,6 +48,7 @@ class Query(
     NodeQuery,
     InstitutionQuery,
     CurrencyQuery,
+    AdapterQuery,
     RateQuery,
     LimitQuery,
     QuoteQuery,

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import strawberry
 from strawberry.dataloader import DataLoader
@@ -66,6 +66,25 @@ class Updates(Protocol):
         """Numbers of batches, each after it was committed; several may be announced as one, and one twice."""
 
 
+class CheckedAdapter(Protocol):
+    """An adapter's configuration that is good: its text with the secrets sealed, and the partner's decimals."""
+
+    @property
+    def sealed(self) -> str: ...
+    @property
+    def scale(self) -> int: ...
+
+
+class Adapters(Protocol):
+    """The kinds of partners' systems that this hub can reach."""
+
+    def schemas(self) -> list[tuple[str, dict[str, Any]]]:
+        """Each one's name and the JSON Schema of its configuration."""
+
+    async def check(self, name: str, configuration: object, /) -> CheckedAdapter:
+        """A configuration of the adapter ``name``, checked and sealed. Refused as ``InvalidInput``."""
+
+
 @dataclass
 class Context:
     """Made for each request by the application. ``credential`` None: nobody has presented a key."""
@@ -77,6 +96,7 @@ class Context:
     credential: int | None
     reports: Reports
     updates: Updates
+    adapters: Adapters
 
     @asynccontextmanager
     async def read(self, past: datetime | None = None) -> AsyncIterator[Reader]:

@@ -6,13 +6,15 @@ import strawberry
 
 from hub import currencies as core
 from hub.currencies import AccountMode, ExpiryKind, HeldExpiry, RateConsent, Shortfall
+from hub.errors import InvalidInput, UnknownCurrency
 from hub.ledger import commands
+from schema.adapters import connection
 from schema.connection import Connection, connect, page
 from schema.context import Info
 from schema.directory import PointCurrency, to_currency
 from schema.fields import field, mutation
 from schema.inputs import After, First, MoneyInput, money_text
-from schema.refusals import Refused, refusal_of, result_of
+from schema.refusals import Refused, refusal_of, refused, result_of
 from schema.scalars import JSON
 
 PointCurrencyResult = Annotated[
@@ -89,7 +91,7 @@ class RegisterPointCurrencyInput:
     )
     policy: PointsPolicyInput | None = strawberry.field(default=None, description="How its points are kept.")
     adapter_config: JSON | None = strawberry.field(
-        default=None, description='What the partner adapter needs; nothing for "hosted".'
+        default=None, description='What the partner adapter needs, see `adapters`; nothing for "hosted".'
     )
 
 
@@ -121,7 +123,39 @@ class CurrencyMutation:
         info: Info,
         input: Annotated[RegisterPointCurrencyInput, strawberry.argument(description="The currency.")],
     ) -> PointCurrencyResult:
-        outcome = await info.context.submit(register_command(info.context.actor, input))
+        try:
+            reached = await connection(info.context, input.adapter, input.adapter_config)
+        except InvalidInput as refusal:
+            return refused(refusal, info.context.incoming.language)
+        outcome = await info.context.submit(register_command(info.context.actor, input, reached))
+        if (no := refusal_of(outcome, info.context.incoming.language)) is not None:
+            return no
+        return to_currency(result_of(outcome, core.PointCurrency))
+
+    @mutation(
+        "Reach a currency's partner by another configuration, such as one with a new secret; its adapter stays. By an "
+        "administrator of its issuer or of one above it, or by the operator."
+    )
+    async def set_adapter_config(
+        self,
+        info: Info,
+        currency: Annotated[str, strawberry.argument(description="The currency's code.")],
+        adapter_config: Annotated[
+            JSON, strawberry.argument(description="The whole configuration, its secrets too: nothing stays of the old.")
+        ],
+    ) -> PointCurrencyResult:
+        async with info.context.read() as reader:
+            found = reader.configuration.currency(currency)
+        try:
+            if found is None:
+                raise UnknownCurrency(currency=currency)
+            reached = await connection(info.context, found.adapter, adapter_config)
+            if reached is None:
+                raise InvalidInput(currency=currency)
+        except (InvalidInput, UnknownCurrency) as refusal:
+            return refused(refusal, info.context.incoming.language)
+        command = commands.SetAdapterConfig(actor=info.context.actor, currency=currency, connection=reached)
+        outcome = await info.context.submit(command)
         if (no := refusal_of(outcome, info.context.incoming.language)) is not None:
             return no
         return to_currency(result_of(outcome, core.PointCurrency))
@@ -158,7 +192,9 @@ def policy_terms(input: PointsPolicyInput | None) -> commands.PolicyTerms:
     )
 
 
-def register_command(actor: int, input: RegisterPointCurrencyInput) -> commands.RegisterPointCurrency:
+def register_command(
+    actor: int, input: RegisterPointCurrencyInput, reached: commands.Connection | None
+) -> commands.RegisterPointCurrency:
     return commands.RegisterPointCurrency(
         actor=actor,
         code=input.code,
@@ -174,4 +210,5 @@ def register_command(actor: int, input: RegisterPointCurrencyInput) -> commands.
         adapter=input.adapter,
         time_zone=input.time_zone,
         policy=policy_terms(input.policy),
+        connection=reached,
     )

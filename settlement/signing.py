@@ -9,8 +9,6 @@ says is not this module's business.
 import base64
 import json
 import os
-import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +20,13 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
+from hub import keyfiles
 from settlement.report import PAYLOAD_BYTES_MAX
 
 ALGORITHM: Final = "Ed25519"
 TYP: Final = "points-hub-report+jws"
 CURRENT: Final = "current.pem"
 _PUBLIC_SUFFIX: Final = ".jwk.json"
-_KEY_FILE_BYTES_MAX: Final = 16_384
 
 
 class SigningError(Exception):
@@ -118,12 +116,11 @@ class SigningKey:
             MalformedKey: it holds no key.
         """
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            raw = keyfiles.read(path)
         except FileNotFoundError:
             raise KeyNotFound(str(path)) from None
-        with open(descriptor, "rb") as file:  # checked through the descriptor: what is checked is what is read
-            _check_private(os.fstat(descriptor), path)
-            raw = file.read(_KEY_FILE_BYTES_MAX)
+        except keyfiles.Unsafe as error:
+            raise UnsafeKeyFile(error.detail) from None
         try:
             text = raw.decode("ascii")
         except UnicodeDecodeError:
@@ -206,14 +203,8 @@ def ensure(folder: Path) -> SigningKey:
     except KeyNotFound:
         made = SigningKey.generate()
         publish(folder, made)
-        temporary = _written(folder, made.private_pem())
-        try:
-            os.link(temporary, folder / CURRENT)  # unlike a rename, fails if another process was first
-        except FileExistsError:
+        if not keyfiles.place(folder / CURRENT, made.private_pem()):
             _public_path(folder, made.kid).unlink()  # it never signed
-        finally:
-            temporary.unlink()
-        _sync(folder)
         key = SigningKey.from_file(folder / CURRENT)
     publish(folder, key)
     return key
@@ -224,8 +215,8 @@ def publish(folder: Path, key: SigningKey) -> None:
     path = _public_path(folder, key.kid)
     if not path.exists():
         _prepare(folder)
-        os.replace(_written(folder, json.dumps(key.public_jwk(), sort_keys=True).encode()), path)
-        _sync(folder)
+        os.replace(keyfiles.written(folder, json.dumps(key.public_jwk(), sort_keys=True).encode()), path)
+        keyfiles.sync(folder)
 
 
 def rotate(folder: Path) -> SigningKey:
@@ -241,14 +232,14 @@ def rotate(folder: Path) -> SigningKey:
     publish(folder, SigningKey.from_file(current))
     new = SigningKey.generate()
     publish(folder, new)
-    temporary = _written(folder, new.private_pem())
+    temporary = keyfiles.written(folder, new.private_pem())
     with open(current, "r+b") as old:  # keeps the old file reachable past the rename, to overwrite it
         try:
             os.replace(temporary, current)
         except OSError:
             temporary.unlink()
             raise
-        _sync(folder)
+        keyfiles.sync(folder)
         old.write(b"\0" * os.fstat(old.fileno()).st_size)
         old.flush()
         os.fsync(old.fileno())
@@ -316,39 +307,12 @@ def _decode(part: str) -> bytes:
     return raw
 
 
-def _check_private(status: os.stat_result, path: Path) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise UnsafeKeyFile(f"{path} is no regular file")
-    if status.st_uid != os.geteuid():
-        raise UnsafeKeyFile(f"{path} belongs to user {status.st_uid}, this process runs as {os.geteuid()}")
-    if status.st_mode & 0o077:
-        raise UnsafeKeyFile(f"{path} has permissions {stat.S_IMODE(status.st_mode):04o}; chmod 0600 it")
-
-
 def _prepare(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = folder.stat()
-    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        raise UnsafeKeyFile(f"the folder {folder} belongs to another user or others can write to it; chmod 0700 it")
+    try:
+        keyfiles.prepare(folder)
+    except keyfiles.Unsafe as error:
+        raise UnsafeKeyFile(error.detail) from None
 
 
 def _public_path(folder: Path, kid: str) -> Path:
     return folder / f"{kid}{_PUBLIC_SUFFIX}"
-
-
-def _written(folder: Path, content: bytes) -> Path:
-    """A new file (0600) in the folder with ``content`` on the disk, to be renamed or linked into place."""
-    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=folder)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    return Path(name)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

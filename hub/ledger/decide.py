@@ -39,6 +39,7 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.CreateCredential: credentials.create,
     commands.RevokeCredential: credentials.revoke,
     commands.RegisterPointCurrency: currencies.register,
+    commands.SetAdapterConfig: currencies.set_connection,
     commands.SetPointsPolicy: currencies.set_policy,
     commands.SetAdapterConfig: currencies.set_connection,
     commands.SetPartnerState: currencies.set_partner_state,

@@ -49,6 +49,14 @@ def test_every_noun_is_recorded_and_read_back_the_same() -> None:
         assert change(number, decode(row), 3) == row  # the same text, so the journal's hash can be made again
 
 
+def test_currencies_that_were_recorded_before_partners_had_connections_are_read() -> None:
+    row = change(1, POINTS, 3)
+    assert '"connection":""' in row.document
+    old = replace(row, document=row.document.replace('"connection":"",', "").replace(',"connection":""', ""))
+    assert "connection" not in old.document
+    assert decode(old) == POINTS
+
+
 def test_times_of_any_zone_are_read_back_as_the_same_instant() -> None:
     east = datetime(2025, 1, 1, 8, tzinfo=timezone(timedelta(hours=8)))
     found = decode(change(1, replace(KEY, expires_at=east), 1))

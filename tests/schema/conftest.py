@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from strawberry.types.execution import ExecutionResult
 
+from adapters.registry import Registry, installed
+from hub.sealing import SecretsKey
 from hub.settings import Settings
 from hub.updates import Updates
 from schema.api import api
@@ -39,6 +41,7 @@ class Caller:
             credential=self.credential,
             reports=client.reports,
             updates=client.updates,
+            adapters=client.adapters,
         )
 
     async def execute(self, document: str, **variables: Any) -> ExecutionResult:
@@ -69,6 +72,7 @@ class Client:
     reports: Reports
     updates: Updates
     operations: Operations
+    adapters: Registry
 
     def caller(self, credential: int | None, language: Language = "en") -> Caller:
         return Caller(self, credential, language)
@@ -78,7 +82,8 @@ class Client:
 async def client(hub: Hub, tmp_path: Path) -> AsyncIterator[Client]:
     settings = Settings(data_dir=tmp_path, public_url="https://hub.example/")
     updates = Updates(hub.addresses.server)
-    yield Client(
-        hub, settings, Reports(hub.database, Keys.of(settings), settings.name), updates, Operations(api, Limits())
-    )
+    reports = Reports(hub.database, Keys.of(settings), settings.name)
+    adapters = Registry(installed(), SecretsKey.of(settings))
+    yield Client(hub, settings, reports, updates, Operations(api, Limits()), adapters)
+    await adapters.close()
     await updates.close()

@@ -1,6 +1,7 @@
 """Freezes, restrictions, debts and cancellations over the API: S-03 as its scheme has it, and who sees what of it."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -147,7 +148,7 @@ async def test_two_decide_one_freeze_at_once(bank: Bank) -> None:
     """The operator's two administrators, each through an engine of its own."""
     hub = bank.client.hub
     beside = hub.beside()
-    other = Client(beside, bank.client.settings, bank.client.reports, bank.client.updates, bank.client.operations)
+    other = replace(bank.client, hub=beside)
     try:
         for turn in range(5):
             await bank.issue("x", "10")

@@ -1,0 +1,168 @@
+"""The wire: one request to the partner and its answer, and what is certain of a request that failed.
+
+Nothing was done if no octet of the request left us; after that everything is possible. That is told by watching the
+connection, not by the kind of error. Redirects are not followed, the environment's proxies are not used, and an answer
+that is too long, compressed or no JSON is not read.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import httpx2
+import msgspec
+
+from adapters.http_json import templates
+from adapters.http_json.amounts import decode
+from adapters.http_json.configuration import Call, Configuration
+from adapters.http_json.credentials import TokenRefused, signer
+from adapters.http_json.templates import Value
+from hub.partners import NotProven
+
+KEEP_ALIVE_S: Final = 30
+TOKEN_BYTES_MAX: Final = 65_536
+_JSON: Final = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "points-hub"}
+
+
+class NotSent(Exception):
+    """Nothing of the request left us. ``halts``: it need not be tried again before somebody has looked."""
+
+    def __init__(self, detail: str, *, halts: bool = False) -> None:
+        super().__init__(detail)
+        self.halts = halts
+
+
+class Broken(Exception):
+    """The request may have arrived, and there is no answer to it that can be believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An answer. ``document`` is None, with ``fault``, if it could not be read."""
+
+    http: int
+    document: Any
+    fault: str | None = None
+
+
+class Wire:
+    """The connections to one partner."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._signer = signer(configuration.auth)
+        secret = {name: value.get_secret_value() for name, value in configuration.secret_headers.items()}
+        self._headers = httpx2.Headers(_JSON)
+        self._headers.update(configuration.headers)
+        self._headers.update(secret)
+        self._client = httpx2.AsyncClient(
+            verify=configuration.tls.context(),
+            timeout=httpx2.Timeout(configuration.answers_within_s, connect=configuration.connect_s),
+            limits=httpx2.Limits(
+                max_connections=configuration.connections_max,
+                max_keepalive_connections=configuration.connections_max,
+                keepalive_expiry=KEEP_ALIVE_S,
+            ),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def ask(self, call: Call, values: Mapping[str, Value]) -> Heard:
+        """Send one request, and hear its answer.
+
+        Raises:
+            Unsendable: the values do not fit the configuration's templates; nothing was sent.
+            NotSent: the partner could not be reached.
+            Broken: there is no answer, and it may have been sent.
+        """
+        left = _Left()
+        try:
+            async with asyncio.timeout(self._configuration.answers_within_s):
+                heard = await self._once(call, values, left)
+                if heard.http == 401 and self._signer.renew():
+                    heard = await self._once(call, values, left)  # it was not looked at
+                return heard
+        except TokenRefused as error:
+            if left.octets:
+                raise Broken(str(error)) from error
+            raise NotSent(str(error), halts=error.halts) from error
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, OSError) as error:
+            told = f"{type(error).__name__}: {error}"[:200]
+            if left.octets:
+                raise Broken(told) from error
+            raise NotSent(told) from error
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._client.aclose()
+
+    async def _once(self, call: Call, values: Mapping[str, Value], left: "_Left") -> Heard:
+        request = self._request(call, values)
+        await self._signer.sign(request, self._token)
+        request.extensions["trace"] = left.watch
+        response = await self._client.send(request, stream=True)
+        try:
+            body, fault = await _read(response, self._configuration.answer_bytes_max)
+        finally:
+            await response.aclose()
+        verification = self._configuration.verify_answers
+        if verification is not None:
+            try:
+                verification.verify(response, body, datetime.now(UTC), {"@status"})
+            except NotProven as error:
+                raise Broken(f"The answer is not proven: {error}") from error
+        if fault is None:
+            try:
+                return Heard(response.status_code, decode(body))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                fault = "it is no JSON"
+        return Heard(response.status_code, None, fault)
+
+    def _request(self, call: Call, values: Mapping[str, Value]) -> httpx2.Request:
+        content = None
+        headers = self._headers.copy()
+        for name, template in call.headers.items():
+            headers[name] = templates.header(template, values)
+        if call.body is not None:
+            content = msgspec.json.encode(templates.body(call.body, values))
+            headers["content-type"] = "application/json"
+        url = f"{self._configuration.base_url}{templates.path(call.path, values)}"
+        query = templates.query(call.query, values)
+        return self._client.build_request(call.method, url, params=query or None, headers=headers, content=content)
+
+    async def _token(self, request: httpx2.Request) -> tuple[int, bytes]:
+        response = await self._client.send(request, stream=True)
+        try:
+            body, fault = await _read(response, TOKEN_BYTES_MAX)
+        finally:
+            await response.aclose()
+        if fault is not None:
+            raise TokenRefused(f"The authorisation server's answer cannot be read: {fault}.", halts=False)
+        return response.status_code, body
+
+
+class _Left:
+    """Whether an octet of a request has left us."""
+
+    def __init__(self) -> None:
+        self.octets = False
+
+    async def watch(self, event: str, _: Mapping[str, Any]) -> None:
+        if event.endswith("send_request_headers.started"):
+            self.octets = True
+
+
+async def _read(response: httpx2.Response, bytes_max: int) -> tuple[bytes, str | None]:
+    """The body as it came, or what is wrong with it."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        return b"", "it is compressed"
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.aiter_raw():
+        size += len(chunk)
+        if size > bytes_max:
+            return b"", f"it is longer than {bytes_max} bytes"
+        chunks.append(chunk)
+    return b"".join(chunks), None

@@ -1,0 +1,45 @@
+"""Adapters: the kinds of partners' systems that this hub can reach, and what each needs to be told."""
+
+import strawberry
+
+from hub.currencies import HOSTED
+from hub.errors import InvalidInput
+from hub.ledger import commands
+from schema.context import Context, Info
+from schema.fields import field
+from schema.scalars import JSON
+
+
+@strawberry.type(description="A kind of partner's system that keeps the balances of a currency itself.")
+class Adapter:
+    name: str = strawberry.field(description="What a currency is registered with as `adapter`.")
+    configuration_schema: JSON = strawberry.field(
+        description="The JSON Schema of `adapterConfig`. What has the format `password` is kept encrypted, and never "
+        "shown."
+    )
+
+
+@strawberry.type
+class AdapterQuery:
+    @field("The adapters that this hub has, by name; `hosted`, where the hub itself keeps the balances, is none.")
+    async def adapters(self, info: Info) -> list[Adapter]:
+        async with info.context.read():  # for whoever has a key
+            found = info.context.adapters.schemas()
+        return [Adapter(name=name, configuration_schema=JSON(shape)) for name, shape in found]
+
+
+async def connection(context: Context, adapter: str, configuration: object) -> commands.Connection | None:
+    """How a currency's partner is reached, for a command: checked, and with its secrets sealed, so that they go no
+    further than here. None where the hub itself keeps the balances.
+
+    Raises:
+        Unauthenticated: the caller has no key.
+        InvalidInput: there is no such adapter, or what is wrong with the configuration, by its places.
+    """
+    _ = context.actor
+    if adapter == HOSTED:
+        if configuration is not None:
+            raise InvalidInput(adapterConfig=f"There is none for {HOSTED}.")
+        return None
+    checked = await context.adapters.check(adapter, {} if configuration is None else configuration)
+    return commands.Connection(checked.sealed, checked.scale)
