@@ -210,10 +210,11 @@ def _awkward(scale: int, minimum: int, maximum: int) -> list[int]:
 async def _bounds(trial: Trial) -> None:
     """Orders at the declared bounds are done, and those beyond them refused."""
     declared = trial.capabilities
-    operation = first((Operation.CREDIT, Operation.DEBIT, Operation.HOLD), trial)
-    member, has = await trial.seeded()
-    await trial.done(trial.order(operation, member, declared.minimum))
-    has += change(operation, declared.minimum)
+    operation = first((Operation.DEBIT, Operation.HOLD, Operation.CREDIT), trial)
+    for amount in {declared.minimum, declared.maximum}:
+        member, has = await trial.seeded(amount)
+        await trial.done(trial.order(operation, member, amount))
+        has += change(operation, amount)
     reasons = (Reason.INVALID_AMOUNT, Reason.LIMIT_EXCEEDED)
     if declared.minimum > 1:
         await trial.refused(trial.order(operation, member, declared.minimum - 1), *reasons)
