@@ -39,6 +39,7 @@ from hub.host import expire as expire_all
 from hub.ledger.engine import NotSetUp
 from hub.ledger.records import Clearing, ClearingScope
 from hub.money import format_millionths
+from hub.partner_commands import adapter_commands, simulator
 from hub.points import render
 from hub.registry import checks
 from hub.settings import Settings, settings
@@ -63,6 +64,8 @@ window_commands = typer.Typer(**_options, help="Settlement windows.")
 key_commands = typer.Typer(**_options, help="The key that signs settlement reports.")
 app.add_typer(window_commands, name="window")
 app.add_typer(key_commands, name="keys")
+app.add_typer(adapter_commands, name="adapters")
+app.command()(simulator)
 
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON object to stdout and nothing else.")]
 File = partial(typer.Option, exists=True, dir_okay=False, readable=True)

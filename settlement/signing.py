@@ -132,9 +132,9 @@ class SigningKey:
         x = base64.urlsafe_b64encode(self._private.public_key().public_bytes_raw()).rstrip(b"=").decode()
         return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.kid, "alg": ALGORITHM, "use": "sig"}
 
-    def sign(self, payload: bytes) -> str:
-        """The compact JWS over exactly these bytes."""
-        header = {"alg": ALGORITHM, "kid": self.kid, "typ": TYP}
+    def sign(self, payload: bytes, typ: str = TYP) -> str:
+        """The compact JWS over exactly these bytes; ``typ`` says what they are, by default a report."""
+        header = {"alg": ALGORITHM, "kid": self.kid, "typ": typ}
         return jws.serialize_compact(header, payload, OKPKey.import_key(self._private), registry=_REGISTRY)
 
     def private_pem(self) -> bytes:

