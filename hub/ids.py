@@ -35,6 +35,8 @@ REPORT = "sr"
 LIMIT = "lm"
 BINDING = "bd"
 LINK = "lk"
+EXCHANGE = "ex"
+EVIDENCE = "ev"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

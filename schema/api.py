@@ -16,6 +16,7 @@ from schema.credentials import CredentialMutation, CredentialQuery
 from schema.currencies import CurrencyMutation, CurrencyQuery
 from schema.customers import CustomerMutation, CustomerQuery
 from schema.debts import DebtMutation
+from schema.exchanges import ExchangeMutation, ExchangeQuery
 from schema.freezes import FreezeMutation, FreezeQuery
 from schema.holds import HoldMutation, HoldQuery
 from schema.hubs import HubQuery
@@ -56,6 +57,7 @@ class Query(
     BindingQuery,
     LinkQuery,
     ConversionQuery,
+    ExchangeQuery,
     MovementQuery,
     HoldQuery,
     PoolQuery,
@@ -94,6 +96,7 @@ class Mutation(
     PoolMutation,
     QuoteMutation,
     ConversionMutation,
+    ExchangeMutation,
     RedemptionMutation,
     ReversalMutation,
     CancellationMutation,

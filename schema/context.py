@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from hub import freezes, holdings, issues, lookups, names, pools
+from hub import cases, freezes, holdings, issues, lookups, names, pools
 from hub.access import Credential
 from hub.configuration import Configuration
 from hub.errors import Fault, Unauthenticated
@@ -24,6 +24,7 @@ from hub.ledger.commands import Command
 from hub.ledger.decide import Outcome
 from hub.ledger.engine import Engine
 from hub.ledger.limit_rows import clippings
+from hub.ledger.orders import Exchange
 from hub.ledger.records import Account, Binding, Conversion, Exposure, Missing, Movement, Net, Profile, Window
 from hub.limits import Clipping
 from hub.pools import Contributions
@@ -196,6 +197,7 @@ class Loaders:
         self.lots = DataLoader(self._lots, cache=False)
         self.identifiers = DataLoader(self._identifiers, cache=False)
         self.memos = DataLoader(self._memos, cache=False)
+        self.exchanges = DataLoader(self._exchanges, cache=False)
         self.circulation = DataLoader(self._circulation, cache=False)
         self.positions = DataLoader(self._positions, cache=False)
         self.movements = DataLoader(self._movements, cache=False)
@@ -242,6 +244,11 @@ class Loaders:
         async with self._context.read() as reader:
             found = await lookups.memos(reader, set(keys))
         return [found.get(key) for key in keys]
+
+    async def _exchanges(self, conversions: list[int]) -> list[Exchange | None]:
+        async with self._context.read() as reader:
+            found = await cases.exchanges(reader, set(conversions))
+        return [found.get(conversion) for conversion in conversions]
 
     async def _circulation(self, keys: list[str]) -> list[int]:
         """By currency's code; open to all."""

@@ -9,7 +9,8 @@ import strawberry
 from hub import ids, lookups, rates
 from hub.access import Credential
 from hub.configuration import Configuration
-from hub.currencies import PointCurrency
+from hub.currencies import HOSTED, PointCurrency
+from hub.errors import stored
 from hub.ledger import commands, records
 from hub.ledger.decide import Outcome
 from hub.ledger.records import ConversionStatus
@@ -24,7 +25,7 @@ from schema.fields import field, mutation
 from schema.inputs import BY, CHANNEL, KEY, After, CustomerInput, First, Id, customer_input, decimal, party
 from schema.node import Node
 from schema.rates import Rate, to_rate
-from schema.refusals import Refused, refusal_of, result_of
+from schema.refusals import Refused, refusal_of, refused, result_of
 from schema.scalars import Decimal
 from schema.windows import SettlementWindow, to_window
 
@@ -49,9 +50,17 @@ class Conversion(Node):
     status: ConversionStatus = strawberry.field(description="Where it is in its life; as it is now, replayed or not.")
     created_at: datetime = strawberry.field(description="When it was asked for.")
     completed_at: datetime | None = strawberry.field(description="When the points arrived.")
-    refusal: Refused | None = strawberry.field(description="Why a partner refused it, if one did.")
     replayed: bool = strawberry.field(description="Whether this is the answer that was given before under this key.")
     sequence: str = strawberry.field(description="Its place in the order of all acts, as a decimal number.")
+
+    @field("Why a partner refused it, if one did.")
+    async def refusal(self, info: Info) -> Refused | None:
+        if not self.with_partner or self.status not in (ConversionStatus.REFUSED, ConversionStatus.REVERSED):
+            return None
+        found = await info.context.loaders.exchanges.load(self.record.id)
+        if found is None or found.refusal is None:
+            return None
+        return refused(stored(found.refusal, found.details or {}), info.context.incoming.language)
 
     @field("What was given.")
     def source(self) -> Points:
@@ -77,9 +86,18 @@ class Conversion(Node):
     def rate(self, info: Info) -> Rate:
         return to_rate(info.context.configuration, self.at_rate)
 
-    @field("The settlement window that its money falls into.")
+    @property
+    def with_partner(self) -> bool:
+        """Whether a partner keeps one of its ends."""
+        return self.of_source.adapter != HOSTED or self.of_target.adapter != HOSTED
+
+    @field("The settlement window that its money falls into; null as long as it has not.")
     async def window(self, info: Info) -> SettlementWindow | None:
-        found = await info.context.loaders.windows.load(self.record.window)
+        window: int | None = self.record.window
+        if self.with_partner:
+            exchange = await info.context.loaders.exchanges.load(self.record.id)
+            window = None if exchange is None else exchange.window
+        found = None if window is None else await info.context.loaders.windows.load(window)
         return None if found is None else to_window(found)
 
 
@@ -236,7 +254,6 @@ def to_conversion(configuration: Configuration, conversion: records.Conversion, 
         status=conversion.status,
         created_at=conversion.at,
         completed_at=conversion.completed_at,
-        refusal=None,
         replayed=replayed,
         sequence=str(conversion.id),
     )

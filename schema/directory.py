@@ -37,6 +37,14 @@ publish(
     OTHER="Anything else.",
 )
 publish(
+    core.PartnerState,
+    "PartnerState",
+    "How things stand with the partner who keeps a currency.",
+    ACTIVE="It takes part; so does the hub, where it keeps the balances itself.",
+    LEAVING="Nothing new is begun with it; what was begun ends.",
+    HALTED="Nothing is asked of it until the operator says so.",
+)
+publish(
     institutions.Status,
     "InstitutionStatus",
     "Whether an institution may act. One that is not active stops all below it as well.",
@@ -213,6 +221,7 @@ class PointCurrency(Node):
         description="Whether its issuer accepts rates itself or has left that to the operator."
     )
     adapter: str = strawberry.field(description='"hosted" where the hub keeps the balances, or the partner adapter.')
+    partner_state: core.PartnerState = strawberry.field(description="How things stand with the partner, if it has one.")
     time_zone: str = strawberry.field(description="The time zone of the programme's calendar, as IANA names it.")
 
     @field("Who owes the points.")
@@ -301,5 +310,6 @@ def to_currency(of: core.PointCurrency) -> PointCurrency:
         cashable=of.cashable,
         rate_consent=of.rate_consent,
         adapter=of.adapter,
+        partner_state=of.partner,
         time_zone=of.time_zone,
     )

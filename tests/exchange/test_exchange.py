@@ -1,0 +1,160 @@
+"""The exchange over a real wire: whatever the partners' systems do, points are there once, here or there."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from hub.audit import audit
+from hub.currencies import PartnerState
+from hub.errors import PartnerUnavailable
+from hub.ledger import commands
+from hub.partners import Status
+from tests.conftest import Hub
+from tests.exchange.world import AL, ALICE, HAN, World, eventually, exchanging, world
+from tests.properties import invariants
+
+
+@pytest.fixture
+async def two(hub: Hub) -> AsyncIterator[World]:
+    """The hub and its partners; afterwards the books are in order."""
+    async with world(hub) as made:
+        yield made
+    await invariants.check(hub)
+    async with hub.database.snapshot() as connection:
+        assert (await audit(connection)).findings == ()
+
+
+async def test_points_go_from_one_partner_to_another(two: World) -> None:
+    made = await two.convert(AL, HAN, "MILE>STAY", "200")
+    assert await two.settled(made) == "COMPLETED"
+    assert await two.points() == ("99800.00", "300.00", 100_000)
+    assert two.counted.statuses == [Status.SUCCEEDED, Status.SUCCEEDED]
+
+
+async def test_points_go_from_the_hub_to_a_partner_and_back(two: World) -> None:
+    assert await two.settled(await two.convert(ALICE, AL, "BP>MILE", "50000")) == "COMPLETED"
+    assert await two.points() == ("102000.00", "0.00", 50_000)
+    assert await two.settled(await two.convert(AL, ALICE, "MILE>BP", "100")) == "COMPLETED"
+    assert await two.points() == ("101900.00", "0.00", 52_000)
+
+
+@pytest.mark.parametrize(
+    ("reason", "behaviour"),
+    [("INSUFFICIENT_POINTS", "REFUSED"), ("MEMBER_BLOCKED", "REFUSED"), ("OTHER", "PENDING_THEN_FAILURE")],
+)
+async def test_a_debit_that_is_refused_moves_nothing(two: World, reason: str, behaviour: str) -> None:
+    await two.airline.script(behaviour, operation="DEBIT", reason=reason)
+    made = await two.convert(AL, HAN, "MILE>STAY", "200")
+    assert await two.settled(made) == "REFUSED"
+    assert (await two.refusal(made))["refusal"] == "PARTNER_REFUSED"
+    assert await two.points() == ("100000.00", "0.00", 100_000)
+
+
+async def test_a_credit_that_is_refused_is_refunded(two: World) -> None:
+    await two.hotel.script("REFUSED", operation="CREDIT", reason="MEMBER_BLOCKED")
+    made = await two.convert(AL, HAN, "MILE>STAY", "200")
+    assert await two.settled(made) == "REVERSED"
+    assert '"because":"MEMBER_BLOCKED"' in (await two.refusal(made))["details"]
+    assert await two.points() == ("100000.00", "0.00", 100_000)
+
+
+async def test_a_refused_credit_frees_points_that_the_hub_held(two: World) -> None:
+    await two.airline.script("REFUSED", operation="CREDIT", reason="NO_SUCH_MEMBER")
+    made = await two.convert(ALICE, AL, "BP>MILE", "50000")
+    assert await two.settled(made) == "REFUSED"
+    assert await two.points() == ("100000.00", "0.00", 100_000)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    ["PENDING_THEN_SUCCESS", "ERROR_DONE", "ERROR_NOT_DONE", "WRONG_AMOUNT", "WRONG_UNIT", "WRONG_REFERENCE", "BUSY"],
+)
+@pytest.mark.parametrize("operation", ["DEBIT", "CREDIT"])
+async def test_what_is_unclear_is_asked_for_until_it_is_known(two: World, operation: str, behaviour: str) -> None:
+    at = two.airline if operation == "DEBIT" else two.hotel
+    await at.script(behaviour, operation=operation)
+    made = await two.convert(AL, HAN, "MILE>STAY", "200")
+    assert await two.settled(made) == "COMPLETED"
+    assert await two.points() == ("99800.00", "300.00", 100_000)
+    assert bool(await two.incidents()) == behaviour.startswith("WRONG")
+
+
+async def test_while_nobody_knows_it_is_in_doubt_and_points_stay_where_they_are(two: World) -> None:
+    await two.hotel.script("ERROR_NOT_DONE", operation="CREDIT")
+    await two.hotel.script("ERROR_NOT_DONE", operation="STATUS", next=10_000)
+    made = await two.convert(AL, HAN, "MILE>STAY", "200")
+    await two.until(made, "IN_DOUBT")
+    called = len(two.counted.statuses)
+
+    async def asked_again() -> bool | None:
+        return True if len(two.counted.statuses) >= called + 5 else None
+
+    await eventually(asked_again)
+    assert await two.status(made) == "IN_DOUBT"
+    assert await two.points() == ("99800.00", "0.00", 100_000)
+
+
+async def test_the_other_partner_goes_on_while_one_is_down(two: World) -> None:
+    await two.hotel.script("DOWN", next=10_000)
+    stuck = [await two.convert(AL, HAN, "MILE>STAY", str(amount)) for amount in range(1, 11)]
+    assert await two.settled(await two.convert(ALICE, AL, "BP>MILE", "25")) == "COMPLETED"
+    await two.hotel.http.delete("/sandbox/script")
+    for made in stuck:
+        assert await two.settled(made) == "COMPLETED"
+
+
+async def test_two_processes_ask_for_each_order_once(two: World) -> None:
+    beside = two.hub.beside()
+    async with exchanging(beside, two.registry):
+        made = [await two.convert(AL, HAN, "MILE>STAY", "2", key=f"k{n}") for n in range(40)]
+        for one in made:
+            assert await two.settled(one) == "COMPLETED"
+    await beside.close()
+    assert await two.points() == ("99920.00", "120.00", 100_000)
+    rows = await two.airline.http.get("/sandbox/state")
+    assert rows.status_code == 200
+
+
+async def test_a_process_that_ends_leaves_its_calls_to_the_next(hub: Hub) -> None:
+    async with world(hub) as made:
+        await made.hotel.script("SLOW", operation="CREDIT", ms=60_000)
+        one = await made.convert(AL, HAN, "MILE>STAY", "200")
+
+        async def crediting() -> list[Any] | None:
+            return await hub.sql("SELECT FROM partner_call WHERE reference LIKE '%-C' AND sent_at IS NOT NULL") or None
+
+        await eventually(crediting)
+        await made.exchange.close()
+        async with exchanging(hub.beside(), made.registry):
+            assert await made.settled(one) == "COMPLETED"
+        assert await made.points() == ("99800.00", "300.00", 100_000)
+
+
+async def test_a_partner_that_leaves_ends_what_was_begun_and_begins_nothing(two: World) -> None:
+    hub = two.hub
+    quote = await hub.do(
+        commands.RequestQuote(
+            actor=hub.admin,
+            source=AL,
+            target=HAN,
+            source_currency="MILE",
+            target_currency="STAY",
+            amount="20",
+            ttl_seconds=900,
+        )
+    )
+    state = commands.SetPartnerState(actor=hub.admin, currency="STAY", state=PartnerState.LEAVING, reason="1 June")
+    await hub.do(state)
+    with pytest.raises(PartnerUnavailable):
+        await two.convert(AL, HAN, "MILE>STAY", "200")
+    taken = await hub.do(commands.ExecuteQuote(actor=hub.admin, key="take", quote=quote.id))
+    assert await two.settled(taken) == "COMPLETED"
+    assert await two.points() == ("99980.00", "30.00", 100_000)
+
+
+async def test_a_member_that_the_partner_does_not_know_is_refused(two: World) -> None:
+    stranger = commands.Party("AIR", "nobody")
+    made = await two.convert(stranger, HAN, "MILE>STAY", "200")
+    assert await two.settled(made) == "REFUSED"
+    assert '"because":"NO_SUCH_MEMBER"' in (await two.refusal(made))["details"]
