@@ -102,7 +102,7 @@ async def case(reader: Reader, exchange: Exchange) -> Case:
     )
     steps = (await exchange_rows.steps(connection, {exchange.id})).get(exchange.id, [])
     said = await exchange_rows.evidence(connection, tables.exchange_evidence.c.exchange_id == exchange.id)
-    times = await _times(reader, {one.id for one in (*steps, *said.values())})
+    times = await _times(reader, {step.id for step in steps} | said.keys())
     texts = await lookups.memos(reader, said)
     return Case(
         exchange=exchange,

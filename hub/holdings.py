@@ -86,7 +86,8 @@ async def holdings(reader: Reader, of: Collection[int]) -> dict[int, list[Holdin
     by_owner: dict[int, list[Holding]] = {}
     for account in accounts:
         total = account.balance - over.get(account.id, 0)
-        held, frozen = (pending.get((account.owner, account.currency, kind), 0) for kind in HoldKind)
+        held, frozen, exchanged = (pending.get((account.owner, account.currency, kind), 0) for kind in HoldKind)
+        held += exchanged  # on their way to a partner
         if account.marks & (Mark.FROZEN | Mark.CUSTOMER_FROZEN):
             frozen = total - held
         debt = debts.get((account.owner, account.currency), 0)

@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from hub import cases, ids, lookups
+from hub import currencies as core
 from hub.cases import Case
 from hub.configuration import Configuration
 from hub.currencies import PartnerState
@@ -232,7 +233,7 @@ class ExchangeMutation:
         outcome = await info.context.submit(command)
         if (no := refusal_of(outcome, info.context.incoming.language)) is not None:
             return no
-        return to_currency(info.context.configuration, outcome.result)
+        return to_currency(result_of(outcome, core.PointCurrency))
 
 
 async def _result(context: Context, command: commands.Command) -> Exchange | Refused:

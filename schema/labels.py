@@ -35,6 +35,10 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "CLEAR": ("Clearing", "清零"),
     "CONTRIBUTE": ("Put into a pool", "转入积分池"),
     "WITHDRAW": ("Taken back out of a pool", "退出积分池取回"),
+    "ACCEPT": ("Conversion under way", "兑换处理中"),
+    "ARRIVE": ("Taken by the partner", "合作方已扣减"),
+    "DECLINE": ("Conversion refused", "兑换被拒"),
+    "REFUND": ("Given back by the partner", "合作方已退回"),
     "CLOSE": ("Window closing", "清算窗口关闭"),
     "SETTLE": ("Settlement", "结算"),
     # directions

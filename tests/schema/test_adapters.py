@@ -200,18 +200,6 @@ async def test_points_that_a_partner_keeps_are_not_moved_by_posting(
     assert await air.client.hub.sql("SELECT 1 FROM leg") == []
 
 
-@pytest.mark.parametrize(("source", "target"), [("MILE", "BP"), ("BP", "MILE")])
-async def test_points_that_a_partner_keeps_are_not_converted_at_either_end(air: Air, source: str, target: str) -> None:
-    await air.register()
-    await air.client.hub.rate(source, target)
-    ends = {"source": JADE, "target": NORTH} if source == "MILE" else {"source": NORTH, "target": JADE}
-    deal = {**ends, "sourceCurrency": source, "targetCurrency": target, "sourceAmount": "1"}
-    converted = await act(air.root, "convert", "ConvertInput", "", **deal, idempotencyKey="k")
-    quoted = await act(air.root, "requestQuote", "RequestQuoteInput", "", **deal)
-    for refused in (converted, quoted):
-        assert (refused["reason"], air.details(refused)) == ("PARTNER_UNAVAILABLE", {"currency": "MILE"})
-
-
 async def test_whoever_may_not_act_is_told_that_and_not_who_keeps_the_points(air: Air) -> None:
     await air.register()
     bank, _ = await air.client.hub.key("BANK", Role.INSTITUTION_TRADER)
