@@ -187,7 +187,9 @@ async def _parties(driver: Any, book: Book, needs: Needs, memory: Memory) -> set
         elif is_pool:
             pooled.add(number)
     if nobodies := [party for party in unknown if party[:2] not in book.customers]:
-        _take_accounts(book, await people.load_owners(driver, book, nobodies))
+        accounts, pools = await people.load_owners(driver, book, nobodies)
+        _take_accounts(book, accounts)
+        pooled |= pools
     return pooled
 
 

@@ -201,6 +201,23 @@ async def test_a_company_s_pool_earns_what_is_issued_to_it_and_its_members_own_p
     assert await family.is_sound()
 
 
+async def test_a_pool_that_only_its_cards_have_named_so_far_is_a_pool(family: Family) -> None:
+    made = await family.do("createPool", institution="BANK", reference="firm", kind="CORPORATE", owner=who("ann"))
+    assert made["__typename"] == "Pool", made
+    for card in ("6217-01", "6217-02"):
+        bound = await family.do("bindIdentifier", institution="BANK", identifier=card, customer=who("firm"))
+        assert bound["__typename"] == "Binding", bound
+    await family.issue("ann", "7")
+    await family.issue("6217-01", "40")  # which opens the pool's account
+    await family.issue("6217-02", "2", 2095)
+    assert (await family.held("firm"), await family.held("ann")) == ("42", "7")  # 40 + 2 in one balance
+    for card in ("firm", "6217-01"):
+        assert (await family.spend(None, "1", customer=card))["reason"] == "NOT_A_MEMBER"
+    assert (await family.spend("ann", "41", customer="6217-02"))["__typename"] == "Redemption"
+    assert (await family.held("firm"), await family.held("ann")) == ("1", "7")
+    assert await family.is_sound()
+
+
 async def test_spending_of_a_pool_names_a_member_who_may(family: Family) -> None:
     assert (await family.spend("ann", "1"))["reason"] == "INSUFFICIENT_POINTS"  # it never had any
     assert (await family.spend(None, "1"))["reason"] == "NOT_A_MEMBER"
