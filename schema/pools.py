@@ -86,7 +86,8 @@ class Pool(Node):
 
 
 @strawberry.type(
-    description="Points that a member put into a pool. It is not reversed: whoever leaves takes them back."
+    description="Points that a member put into a pool. Whoever leaves takes back what is left; before, it is reversed "
+    "as far as the pool has points that this member put in."
 )
 class PoolContribution(Node):
     record: strawberry.Private[records.Movement]

@@ -42,6 +42,15 @@ TAMPERED = {
         "POOL_POINTS",
     ),
     "taken out by who has not left": ("UPDATE pool_member SET rights = '[]' WHERE rights IS NULL", "POOL_POINTS"),
+    "another's points given back": (
+        "UPDATE lot_entry SET origin = '' WHERE amount < 0 AND movement_id = (SELECT id FROM movement WHERE kind = 5)",
+        "POOL_POINTS",
+    ),
+    "points given back to who has left": (
+        "INSERT INTO pool_member SELECT journal_id, (SELECT id - 1 FROM movement WHERE kind = 5), pool_id, customer_id,"
+        " NULL, credential_id FROM pool_member WHERE rights IS NULL",
+        "POOL_POINTS",
+    ),
     "a profile of nobody": ("UPDATE customer_profile SET customer_id = 7", "PROFILE"),
 }
 
@@ -58,11 +67,12 @@ async def told(hub: Hub) -> Hub:
     await hub.do(commands.CreatePool(**who, key="c", pool=POOL, kind=PoolKind.FAMILY, owner=ANN))
     await hub.do(commands.JoinPool(**who, pool=POOL, member=BEA, rights=(PoolRight.CONTRIBUTE,), by=ANN))
     for one in (ANN, BEA):
-        await hub.do(
+        given = await hub.do(
             commands.ContributeToPool(
                 **who, key=one.reference, pool=POOL, member=one, currency="BP", amount="50", memo="m", channel=None
             )
         )
+    await hub.do(commands.Reverse(**who, key="v", id=given.id, amount="4", reason="a slip"))
     await hub.do(
         commands.Redeem(**who, key="r", currency="BP", customer=POOL, merchant="SHOP", amount="60", memo=None, by=ANN)
     )
