@@ -25,9 +25,6 @@ class AccountKind(IntEnum):
     DEBT = 8  # points that a customer owes, because they were taken away after they were spent
 
 
-MONEY_KINDS = frozenset({AccountKind.POSITION, AccountKind.SETTLEMENT, AccountKind.BANK, AccountKind.ROUNDING})
-
-
 class MovementKind(IntEnum):
     """The acts that post legs."""
 
