@@ -3,9 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url, text
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy import make_url
 
 from hub import postgres
 from hub.audit import audit
@@ -13,6 +11,7 @@ from hub.ledger import commands
 from hub.ledger.commands import Party
 from hub.ledger.records import Mark, PoolKind, PoolRight
 from tests.conftest import Hub
+from tests.hub import audited
 
 POOL, ANN, BEA = (Party("BANK", one) for one in ("fam", "ann", "bea"))
 MARKED = int(Mark.POOL)
@@ -84,15 +83,9 @@ async def test_every_tampering_with_pools_and_profiles_is_found(told: Hub, postg
     async with told.database.snapshot() as connection:
         assert (await audit(connection)).findings == ()
     database = make_url(told.addresses.owner).database or ""
-    engine = create_async_engine(postgres_server.url(postgres.SUPERUSER, database), poolclass=NullPool)
-    try:
-        for what, (statement, expected) in TAMPERED.items():
-            async with engine.connect() as connection:
-                await connection.execute(text("SET LOCAL session_replication_role = replica"))
-                done = await connection.exec_driver_sql(statement)
-                assert done.rowcount != 0, what
-                found = {one.code for one in (await audit(connection)).findings}
-                assert expected in found, what
-                await connection.rollback()
-    finally:
-        await engine.dispose()
+    for what, (statement, expected) in TAMPERED.items():
+        async with audited.tampered(postgres_server, database) as connection:
+            done = await connection.exec_driver_sql(statement)
+            assert done.rowcount != 0, what
+            found = {one.code for one in (await audit(connection)).findings}
+            assert expected in found, what
