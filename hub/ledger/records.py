@@ -281,7 +281,7 @@ class Leg(msgspec.Struct, frozen=True):
     credit: Account
     amount: int
     purpose: Purpose
-    window: int | None
+    window: int | None = None
     phase: Phase = Phase.POSTED
     taken: tuple[Piece, ...] = ()
     given: tuple[Piece, ...] = ()
