@@ -9,7 +9,7 @@ from hub import holdings, ids, lookups
 from hub.configuration import Configuration
 from hub.ledger import commands, records
 from hub.ledger.commands import ReversalShortfall
-from hub.ledger.records import MovementKind
+from hub.ledger.records import HoldKind, MovementKind
 from hub.points import render
 from schema.amounts import Points, to_points
 from schema.clearings import to_cleared
@@ -47,7 +47,7 @@ class Reversal(Node):
             conversion = (await lookups.conversions(reader, {subject})).get(subject)
             if conversion is not None:
                 return to_conversion(reader.configuration, conversion)
-            held = await holdings.hold(reader, subject)
+            held = await holdings.hold(reader, HoldKind.HOLD, subject)
             if held is not None:
                 return to_hold(reader.configuration, held, reader.at)
             movement = (await lookups.movements(reader, {subject})).get(subject)
