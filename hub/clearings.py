@@ -15,7 +15,7 @@ from hub.ledger import rows
 from hub.ledger.commands import Clear
 from hub.ledger.engine import Engine
 from hub.ledger.journal import JOURNAL_ID
-from hub.ledger.records import AccountKind, Clearing, ClearingStatus
+from hub.ledger.records import AccountKind, Clearing, ClearingStatus, Movement, MovementKind
 from hub.reading import Reader
 from hub.sweeping import LARGE, Rest, Size, ask
 
@@ -93,3 +93,10 @@ async def of_currency(reader: Reader, currency: str, before: int | None, rows_ma
 async def clearing(reader: Reader, id: int) -> Clearing | None:
     """A clearing."""
     return (await rows.clearings(reader.connection, _clearing.c.id == id)).get(id)
+
+
+async def taken(reader: Reader, run: int, after: int, rows_max: int) -> list[Movement]:
+    """What a clearing took of customers, the oldest first, from after an identifier on."""
+    of = tables.movement.c
+    where = and_(of.subject_id == run, of.kind == int(MovementKind.CLEAR), of.id > after)
+    return list((await rows.movements(reader.connection, where, most=rows_max)).values())

@@ -1,4 +1,5 @@
-"""Freezes: what people ask of freezes, of restrictions, and of what was missing when points were taken away."""
+"""Freezes: what people ask of restrictions, and of what was missing when points were taken away. Freezes of amounts are
+holds (``hub.holdings``)."""
 
 from collections.abc import Collection
 
@@ -7,33 +8,10 @@ from sqlalchemy import select
 from hub import tables
 from hub.ledger import rows
 from hub.ledger.journal import JOURNAL_ID
-from hub.ledger.records import Hold, HoldKind, Missing, Movement, MovementKind, Restriction
+from hub.ledger.records import Missing, Movement, MovementKind, Restriction
 from hub.reading import Reader
 
-_hold, _restriction, _movement = tables.hold, tables.restriction, tables.movement
-
-
-async def freeze(reader: Reader, id: int) -> Hold | None:
-    """A freeze of an amount."""
-    found = (await rows.holds(reader.connection, _hold.c.id == id)).get(id)
-    return found if found is not None and found.kind is HoldKind.FREEZE else None
-
-
-async def freezes(reader: Reader, customer: int, currency: str | None, after: int | None, rows_max: int) -> list[Hold]:
-    """A customer's freezes, the newest first, from before ``after`` on."""
-    conditions = [_hold.c.customer_id == customer, _hold.c.kind == HoldKind.FREEZE]
-    if currency is not None:
-        conditions.append(_hold.c.currency == currency)
-    if after is not None:
-        conditions.append(_hold.c.id < after)
-    page = (
-        select(_hold.c.id)
-        .where(_hold.c.journal_id == JOURNAL_ID, *conditions)
-        .order_by(_hold.c.id.desc())
-        .limit(rows_max)
-    )
-    found = await rows.holds(reader.connection, _hold.c.id.in_(page))
-    return sorted(found.values(), key=lambda one: -one.id)
+_restriction, _movement = tables.restriction, tables.movement
 
 
 async def missing(reader: Reader, of: Collection[int]) -> dict[int, Missing]:

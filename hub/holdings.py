@@ -196,9 +196,11 @@ async def lots(reader: Reader, accounts: Collection[Account]) -> dict[int, list[
     return by_account
 
 
-async def holds(reader: Reader, customer: int, currency: str | None, after: int | None, rows_max: int) -> list[Hold]:
-    """A customer's holds, the newest first, from before ``after`` on; freezes are none."""
-    conditions = [_hold.c.customer_id == customer, _hold.c.kind == HoldKind.HOLD]
+async def holds(
+    reader: Reader, kind: HoldKind, customer: int, currency: str | None, after: int | None, rows_max: int
+) -> list[Hold]:
+    """A customer's holds or freezes, the newest first, from before ``after`` on."""
+    conditions = [_hold.c.customer_id == customer, _hold.c.kind == kind]
     if currency is not None:
         conditions.append(_hold.c.currency == currency)
     if after is not None:
@@ -213,7 +215,7 @@ async def holds(reader: Reader, customer: int, currency: str | None, after: int 
     return sorted(found.values(), key=lambda one: -one.id)
 
 
-async def hold(reader: Reader, id: int) -> Hold | None:
-    """A hold."""
+async def hold(reader: Reader, kind: HoldKind, id: int) -> Hold | None:
+    """A hold, or a freeze."""
     found = (await rows.holds(reader.connection, _hold.c.id == id)).get(id)
-    return found if found is not None and found.kind is HoldKind.HOLD else None
+    return found if found is not None and found.kind is kind else None

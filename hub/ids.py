@@ -29,6 +29,7 @@ WRITE_OFF = "wo"
 CANCELLATION = "cn"
 POOL = "pl"
 CONTRIBUTION = "pb"
+TAKEN = "tk"  # what a clearing took of one customer
 ENTRY = "mv"  # one side of a movement, as a statement shows it
 WINDOW = "sw"
 REPORT = "sr"

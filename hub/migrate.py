@@ -64,6 +64,7 @@ def _upgrade(connection: Connection) -> None:
 def _grant(connection: Connection, role: str) -> None:
     quoted = connection.dialect.identifier_preparer.quote_identifier(role)
     for group, rights in (
+        (tables.FIXED, "SELECT"),
         (tables.APPEND_ONLY, "SELECT, INSERT"),
         (tables.UPDATABLE, "SELECT, INSERT, UPDATE"),
         (tables.DERIVED, "SELECT, INSERT, UPDATE, DELETE"),

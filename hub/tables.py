@@ -69,6 +69,9 @@ journal_entry = Table(
     PrimaryKeyConstraint("journal_id", "batch"),
 )
 
+# From which batch on points that end are in lots; a journal without a row has kept them from its beginning.
+lots_since = Table("lots_since", metadata, _journal(), _id("batch"), PrimaryKeyConstraint("journal_id"))
+
 configuration_change = Table(
     "configuration_change",
     metadata,
@@ -813,4 +816,5 @@ UPDATABLE = (
     position,
 )
 DERIVED = (lot, partner_call)  # what is left of others' rows: inserted, updated and deleted
+FIXED = (lots_since,)  # written by migrations alone
 ERASABLE = (customer_reference, identifier, memo, issue_record)

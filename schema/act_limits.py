@@ -9,7 +9,7 @@ from typing import Annotated
 
 import strawberry
 
-from hub import ids, limits, lookups, usage
+from hub import ids, limits, usage
 from hub.access import Credential
 from hub.clock import now
 from hub.configuration import Configuration
@@ -18,6 +18,7 @@ from hub.ledger import commands
 from hub.limits import Act, Measure, Mode, Period, Subject, in_force, is_known, shown, unit_of
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
+from schema.customers import owner_of
 from schema.directory import Institution, PointCurrency, institution_of, to_currency
 from schema.enums import publish
 from schema.fields import field, mutation
@@ -227,10 +228,10 @@ class LimitQuery:
     ) -> list[Headroom]:
         async with info.context.read() as reader:
             configuration = reader.configuration
-            home, of = configuration.institution(customer.institution), configuration.currency(currency)
-            if home is None or of is None or not reader.sees(home.id):
+            of = configuration.currency(currency)
+            if of is None:
                 return []
-            known = await lookups.customer(reader, home.id, customer.reference)
+            known = await owner_of(reader, customer)
             into = None if target is None else configuration.currency(target)
             found = [] if known is None else await usage.headroom(reader, known, act, of, into)
         return [to_headroom(configuration, one) for one in found]

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import strawberry
 
-from hub import ids, lookups, names
+from hub import ids, names
 from hub.ledger import commands, records
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
-from schema.customers import Customer, to_customer
+from schema.customers import Customer, owner_of, to_customer
 from schema.directory import Institution, institution_of
 from schema.fields import field, mutation
 from schema.inputs import KEY, After, CustomerInput, First, party
@@ -81,12 +81,10 @@ class BindingQuery:
         wanted = page(first, after, tuple[int])
         found: list[records.Binding] = []
         async with info.context.read() as reader:
-            home = reader.configuration.institution(customer.institution)
-            if home is not None and reader.sees(home.id):
-                owner = await lookups.customer(reader, home.id, customer.reference)
-                if owner is not None:
-                    before = None if wanted.after is None else wanted.after[0]
-                    found = await names.bindings_page(reader, owner.id, before, wanted.rows)
+            owner = await owner_of(reader, customer)
+            if owner is not None:
+                before = None if wanted.after is None else wanted.after[0]
+                found = await names.bindings_page(reader, owner.id, before, wanted.rows)
         return connect(found, wanted, to_binding, lambda one: (one.id,))
 
 

@@ -11,14 +11,17 @@ from hub.configuration import Configuration
 from hub.currencies import PointCurrency as Currency
 from hub.ledger import commands, records
 from hub.ledger.commands import Command
-from hub.ledger.records import ClearingScope, ClearingStatus
+from hub.ledger.records import ClearingScope, ClearingStatus, MovementKind
 from hub.points import render
+from schema.amounts import Points, to_points
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
+from schema.customers import Customer, to_customer
 from schema.directory import PointCurrency, to_currency
 from schema.enums import publish
 from schema.fields import field, mutation
 from schema.inputs import KEY, After, First, Id
+from schema.issues import known
 from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
@@ -39,6 +42,25 @@ publish(
     DONE="It has looked at every account.",
     CANCELLED="It was ended before; what it had taken stays taken.",
 )
+
+
+@strawberry.type(
+    description="Points that a clearing took of one customer. It is reversed by a trader of their issuer, or by the "
+    "operator: they come back with the ends that they had."
+)
+class ClearedPoints(Node):
+    record: strawberry.Private[records.Movement]
+    of: strawberry.Private[Currency]
+    posted_at: datetime = strawberry.field(description="When.")
+    sequence: str = strawberry.field(description="Its place in the order of all acts, as a decimal number.")
+
+    @field("What was taken.")
+    def points(self) -> Points:
+        return to_points(self.record.amount, self.of)
+
+    @field("Of whom.")
+    def customer(self) -> Customer:
+        return to_customer(known(self.record.source))
 
 
 @strawberry.type(description="Points of a currency that are taken from every customer, and go to breakage.")
@@ -64,6 +86,14 @@ class PointsClearing(Node):
     @field("The currency.")
     def currency(self) -> PointCurrency:
         return to_currency(self.of)
+
+    @field("What it took of each customer, also what was given back since, the oldest first.")
+    async def taken(self, info: Info, first: First = 50, after: After = None) -> Connection[ClearedPoints]:
+        wanted = page(first, after, tuple[int])
+        async with info.context.read() as reader:
+            start = 0 if wanted.after is None else wanted.after[0]
+            found = await clearings.taken(reader, ids.number(self.id, ids.CLEARING) or 0, start, wanted.rows)
+        return connect(found, wanted, lambda one: to_cleared(info.context.configuration, one), lambda one: (one.id,))
 
 
 PointsClearingResult = Annotated[
@@ -158,6 +188,26 @@ async def clearing_by_id(context: Context, id: int) -> PointsClearing | None:
         if found is None or not reader.sees(found.for_institution):
             return None
         return to_clearing(reader.configuration, found, reader.at)
+
+
+async def cleared_by_id(context: Context, id: int) -> ClearedPoints | None:
+    """What a clearing took of a customer, as far as the caller may see it."""
+    found = await context.loaders.movements.load(id)
+    if found is None or found.kind is not MovementKind.CLEAR:
+        return None
+    async with context.read() as reader:
+        run = await clearings.clearing(reader, found.subject or 0)
+    return None if run is None else to_cleared(context.configuration, found)  # a customer who left is cleared as well
+
+
+def to_cleared(configuration: Configuration, movement: records.Movement) -> ClearedPoints:
+    return ClearedPoints(
+        record=movement,
+        of=configuration.currencies[configuration.currency_codes[movement.currency]],
+        id=strawberry.ID(ids.text(ids.TAKEN, movement.id)),
+        posted_at=movement.at,
+        sequence=str(movement.id),
+    )
 
 
 def to_clearing(

@@ -15,6 +15,7 @@ from hub.holdings import Holding, OpenLot
 from hub.ledger import commands, records
 from hub.ledger.lots import MAIN
 from hub.points import render
+from hub.reading import Reader
 from hub.registry.currencies import DAYS_MAX
 from schema.amounts import Points, to_points
 from schema.context import Info
@@ -207,6 +208,15 @@ class CustomerMutation:
         if (no := refusal_of(outcome, info.context.incoming.language)) is not None:
             return no
         return to_customer(result_of(outcome, records.Customer))
+
+
+async def owner_of(reader: Reader, customer: CustomerInput, *besides: int) -> records.Customer | None:
+    """The customer that was asked for; None: there is none for the caller, who sees neither its institution from within
+    nor one of ``besides``."""
+    home = reader.configuration.institution(customer.institution)
+    if home is None or not reader.sees(home.id, *besides):
+        return None
+    return await lookups.customer(reader, home.id, customer.reference)
 
 
 def to_customer(customer: records.Customer) -> Customer:

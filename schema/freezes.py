@@ -6,17 +6,17 @@ from typing import Annotated
 
 import strawberry
 
-from hub import freezes, ids, lookups
+from hub import holdings, ids
 from hub.configuration import Configuration
 from hub.currencies import PointCurrency
 from hub.ledger import commands, records
 from hub.ledger.commands import Command, FreezeOutcome
-from hub.ledger.records import HoldStatus
+from hub.ledger.records import HoldKind, HoldStatus
 from hub.points import render
 from schema.amounts import Points, to_points
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
-from schema.customers import Customer, to_customer
+from schema.customers import Customer, owner_of, to_customer
 from schema.enums import publish
 from schema.fields import field, mutation
 from schema.inputs import KEY, After, CustomerInput, First, Id, decimal, party
@@ -136,12 +136,11 @@ class FreezeQuery:
         found: list[records.Hold] = []
         async with info.context.read() as reader:
             configuration = reader.configuration
-            home, of = configuration.institution(customer.institution), configuration.currency(currency or "")
-            if home is not None and reader.sees(home.id, *([] if of is None else [of.issuer])):
-                owner = await lookups.customer(reader, home.id, customer.reference)
-                if owner is not None:
-                    before = None if wanted.after is None else wanted.after[0]
-                    found = await freezes.freezes(reader, owner.id, currency, before, wanted.rows)
+            of = configuration.currency(currency or "")
+            owner = await owner_of(reader, customer, *([] if of is None else [of.issuer]))
+            if owner is not None:
+                before = None if wanted.after is None else wanted.after[0]
+                found = await holdings.holds(reader, HoldKind.FREEZE, owner.id, currency, before, wanted.rows)
         return connect(found, wanted, lambda one: to_freeze(configuration, one), lambda one: (one.id,))
 
 
@@ -191,7 +190,7 @@ async def _submit(context: Context, command: Command) -> Freeze | Refused:
 async def freeze_by_id(context: Context, id: int) -> Freeze | None:
     """A freeze, as far as the caller may see it."""
     async with context.read() as reader:
-        found = await freezes.freeze(reader, id)
+        found = await holdings.hold(reader, HoldKind.FREEZE, id)
         if found is None:
             return None
         of = reader.configuration.currencies[reader.configuration.currency_codes[found.currency]]

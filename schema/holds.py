@@ -5,17 +5,17 @@ from typing import Annotated
 
 import strawberry
 
-from hub import holdings, ids, lookups
+from hub import holdings, ids
 from hub.clock import now
 from hub.configuration import Configuration
 from hub.ledger import commands, records
 from hub.ledger.commands import Command
-from hub.ledger.records import HoldStatus
+from hub.ledger.records import HoldKind, HoldStatus
 from hub.points import render
 from schema.amounts import Points, to_points
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
-from schema.customers import Customer, to_customer
+from schema.customers import Customer, owner_of, to_customer
 from schema.enums import publish
 from schema.fields import field, mutation
 from schema.inputs import BY, CHANNEL, KEY, After, CustomerInput, First, Id, decimal, party
@@ -105,12 +105,10 @@ class HoldQuery:
         found: list[records.Hold] = []
         async with info.context.read() as reader:
             configuration, at = reader.configuration, reader.at
-            home = configuration.institution(customer.institution)
-            if home is not None and reader.sees(home.id):
-                owner = await lookups.customer(reader, home.id, customer.reference)
-                if owner is not None:
-                    before = None if wanted.after is None else wanted.after[0]
-                    found = await holdings.holds(reader, owner.id, currency, before, wanted.rows)
+            owner = await owner_of(reader, customer)
+            if owner is not None:
+                before = None if wanted.after is None else wanted.after[0]
+                found = await holdings.holds(reader, HoldKind.HOLD, owner.id, currency, before, wanted.rows)
         return connect(found, wanted, lambda one: to_hold(configuration, one, at), lambda one: (one.id,))
 
 
@@ -171,7 +169,7 @@ async def _submit(context: Context, command: Command) -> Hold | Refused:
 async def hold_by_id(context: Context, id: int) -> Hold | None:
     """A hold, as far as the caller may see it."""
     async with context.read() as reader:
-        found = await holdings.hold(reader, id)
+        found = await holdings.hold(reader, HoldKind.HOLD, id)
         if found is None or not reader.sees(found.customer.institution):
             return None
         return to_hold(reader.configuration, found, reader.at)

@@ -14,6 +14,7 @@ from hub.statements import Entry
 from schema.amounts import Points, to_points
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
+from schema.customers import owner_of
 from schema.fields import field
 from schema.inputs import After, CustomerInput, First
 from schema.node import Node
@@ -70,11 +71,9 @@ class MovementQuery:
 
 async def visible(reader: Reader, customer: CustomerInput, currency: str) -> tuple[Customer, PointCurrency] | None:
     """The customer and the currency that were asked for; None: one of them does not exist for the caller."""
-    home, of = reader.configuration.institution(customer.institution), reader.configuration.currency(currency)
-    if home is None or of is None or not reader.sees(home.id):
-        return None
-    owner = await lookups.customer(reader, home.id, customer.reference)
-    return None if owner is None else (owner, of)
+    of = reader.configuration.currency(currency)
+    owner = None if of is None else await owner_of(reader, customer)
+    return None if of is None or owner is None else (owner, of)
 
 
 async def movement_by_id(context: Context, id: int) -> Movement | None:

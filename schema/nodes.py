@@ -10,7 +10,7 @@ from hub.ledger.records import MovementKind
 from schema.act_limits import limit_by_id
 from schema.bindings import binding_by_id
 from schema.cancellations import cancellation_by_id
-from schema.clearings import clearing_by_id
+from schema.clearings import cleared_by_id, clearing_by_id
 from schema.context import Context, Info
 from schema.conversions import conversion_by_id
 from schema.customers import to_customer
@@ -114,6 +114,7 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.REVERSAL: _act(MovementKind.REVERSE),
     ids.HOLD: hold_by_id,
     ids.CLEARING: clearing_by_id,
+    ids.TAKEN: cleared_by_id,
     ids.FREEZE: freeze_by_id,
     ids.RESTRICTION: restriction_by_id,
     ids.WRITE_OFF: _act(MovementKind.WRITE_OFF),

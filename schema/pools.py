@@ -86,7 +86,8 @@ class Pool(Node):
 
 
 @strawberry.type(
-    description="Points that a member put into a pool. It is not reversed: whoever leaves takes them back."
+    description="Points that a member put into a pool. Whoever leaves takes back what is left; before, it is reversed "
+    "as far as the pool has points that this member put in."
 )
 class PoolContribution(Node):
     record: strawberry.Private[records.Movement]
@@ -203,14 +204,7 @@ class PoolMutation:
     async def join_pool(
         self, info: Info, input: Annotated[JoinPoolInput, strawberry.argument(description="The member.")]
     ) -> PoolResult:
-        command = commands.JoinPool(
-            actor=info.context.actor,
-            pool=party(input.pool),
-            member=party(input.member),
-            rights=tuple(input.rights),
-            by=party(input.by),
-        )
-        return await _submit(info.context, command)
+        return await _submit(info.context, _with_rights(commands.JoinPool, info.context, input))
 
     @mutation(
         "Say what a member may do in a pool. By a trader of the pool's institution or of one above it, or by the "
@@ -219,14 +213,7 @@ class PoolMutation:
     async def set_pool_rights(
         self, info: Info, input: Annotated[SetPoolRightsInput, strawberry.argument(description="The rights.")]
     ) -> PoolResult:
-        command = commands.SetPoolRights(
-            actor=info.context.actor,
-            pool=party(input.pool),
-            member=party(input.member),
-            rights=tuple(input.rights),
-            by=party(input.by),
-        )
-        return await _submit(info.context, command)
+        return await _submit(info.context, _with_rights(commands.SetPoolRights, info.context, input))
 
     @mutation(
         "End a membership; the member takes back what is left of what it has put in. By a trader of the pool's "
@@ -266,6 +253,18 @@ class PoolMutation:
         if (no := refusal_of(outcome, context.incoming.language)) is not None:
             return no
         return to_contribution(context.configuration, result_of(outcome, records.Movement), outcome.replayed)
+
+
+def _with_rights(
+    kind: type[commands.JoinPool | commands.SetPoolRights], context: Context, input: JoinPoolInput | SetPoolRightsInput
+) -> Command:
+    return kind(
+        actor=context.actor,
+        pool=party(input.pool),
+        member=party(input.member),
+        rights=tuple(input.rights),
+        by=party(input.by),
+    )
 
 
 async def _submit(context: Context, command: Command) -> Pool | Refused:

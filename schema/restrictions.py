@@ -5,14 +5,14 @@ from typing import Annotated
 
 import strawberry
 
-from hub import freezes, ids, lookups
+from hub import freezes, ids
 from hub.ledger import commands, records
 from hub.ledger.commands import Command
 from hub.ledger.records import RestrictionKind
 from schema.amounts import Points, to_points
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
-from schema.customers import Customer, to_customer
+from schema.customers import Customer, owner_of, to_customer
 from schema.directory import Institution, PointCurrency, institution_of, to_currency
 from schema.enums import publish
 from schema.fields import field, mutation
@@ -97,13 +97,10 @@ class RestrictionQuery:
         wanted = page(first, after, tuple[int])
         found: list[records.Restriction] = []
         async with info.context.read() as reader:
-            configuration = reader.configuration
-            home = configuration.institution(customer.institution)
-            if home is not None and reader.sees(home.id):
-                owner = await lookups.customer(reader, home.id, customer.reference)
-                if owner is not None:
-                    before = None if wanted.after is None else wanted.after[0]
-                    found = await freezes.restrictions(reader, owner.id, before, wanted.rows)
+            owner = await owner_of(reader, customer)
+            if owner is not None:
+                before = None if wanted.after is None else wanted.after[0]
+                found = await freezes.restrictions(reader, owner.id, before, wanted.rows)
         return connect(found, wanted, to_restriction, lambda one: (one.id,))
 
 
@@ -117,14 +114,7 @@ class RestrictionMutation:
     async def freeze_account(
         self, info: Info, input: Annotated[FreezeAccountInput, strawberry.argument(description="The accounts.")]
     ) -> RestrictionResult:
-        command = commands.FreezeAccount(
-            actor=info.context.actor,
-            key=input.idempotency_key,
-            customer=party(input.customer),
-            currency=input.currency,
-            reason=input.reason,
-        )
-        return await _submit(info.context, command)
+        return await _submit(info.context, _of_account(commands.FreezeAccount, info.context, input))
 
     @mutation(
         "End a freeze of an account, or of all of a customer's; each ends by itself. By a trader of the institution "
@@ -133,14 +123,7 @@ class RestrictionMutation:
     async def unfreeze_account(
         self, info: Info, input: Annotated[FreezeAccountInput, strawberry.argument(description="The accounts.")]
     ) -> RestrictionResult:
-        command = commands.UnfreezeAccount(
-            actor=info.context.actor,
-            key=input.idempotency_key,
-            customer=party(input.customer),
-            currency=input.currency,
-            reason=input.reason,
-        )
-        return await _submit(info.context, command)
+        return await _submit(info.context, _of_account(commands.UnfreezeAccount, info.context, input))
 
     @mutation(
         "Clear a customer who leaves: free points go to their issuers' breakage, and nothing comes or goes any more. "
@@ -157,6 +140,18 @@ class RestrictionMutation:
             reason=input.reason,
         )
         return await _submit(info.context, command)
+
+
+def _of_account(
+    kind: type[commands.FreezeAccount | commands.UnfreezeAccount], context: Context, input: FreezeAccountInput
+) -> Command:
+    return kind(
+        actor=context.actor,
+        key=input.idempotency_key,
+        customer=party(input.customer),
+        currency=input.currency,
+        reason=input.reason,
+    )
 
 
 async def _submit(context: Context, command: Command) -> Restriction | Refused:

@@ -9,9 +9,10 @@ from hub import holdings, ids, lookups
 from hub.configuration import Configuration
 from hub.ledger import commands, records
 from hub.ledger.commands import ReversalShortfall
-from hub.ledger.records import MovementKind
+from hub.ledger.records import HoldKind, MovementKind
 from hub.points import render
 from schema.amounts import Points, to_points
+from schema.clearings import to_cleared
 from schema.context import Context, Info
 from schema.conversions import to_conversion
 from schema.debts import REFUSED_IF_SHORT, to_write_off
@@ -20,6 +21,7 @@ from schema.holds import to_hold
 from schema.inputs import KEY, decimal
 from schema.issues import to_issue
 from schema.node import Node
+from schema.pools import to_contribution
 from schema.redemptions import to_redemption
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
@@ -34,7 +36,10 @@ class Reversal(Node):
     replayed: bool = strawberry.field(description="Whether this is the answer that was given before under this key.")
     sequence: str = strawberry.field(description="Its place in the order of all acts, as a decimal number.")
 
-    @field("The act: an Issue, Transfer, Redemption, Conversion, or a Hold that was captured.")
+    @field(
+        "The act: an Issue, Transfer, Redemption, Conversion, PoolContribution or ClearedPoints, or a Hold that was "
+        "captured."
+    )
     async def of(self, info: Info) -> Node:
         # Whoever sees a reversal sees what it reverses: an institution may since have moved from under who acted.
         subject = self.record.subject or 0
@@ -42,7 +47,7 @@ class Reversal(Node):
             conversion = (await lookups.conversions(reader, {subject})).get(subject)
             if conversion is not None:
                 return to_conversion(reader.configuration, conversion)
-            held = await holdings.hold(reader, subject)
+            held = await holdings.hold(reader, HoldKind.HOLD, subject)
             if held is not None:
                 return to_hold(reader.configuration, held, reader.at)
             movement = (await lookups.movements(reader, {subject})).get(subject)
@@ -74,7 +79,8 @@ ReversalResult = Annotated[
 class ReverseInput:
     idempotency_key: str = strawberry.field(description=KEY)
     id: strawberry.ID = strawberry.field(
-        description="Of an Issue, Transfer, Redemption or Conversion, or of a Hold that was captured."
+        description="Of an Issue, Transfer, Redemption, Conversion, PoolContribution or ClearedPoints, or of a Hold "
+        "that was captured."
     )
     amount: Decimal | None = strawberry.field(
         default=None,
@@ -88,11 +94,23 @@ class ReverseInput:
     )
 
 
+_REVERSIBLE = (
+    ids.ISSUE,
+    ids.TRANSFER,
+    ids.REDEMPTION,
+    ids.CONVERSION,
+    ids.HOLD,
+    ids.CONTRIBUTION,
+    ids.TAKEN,
+)
+
+
 @strawberry.type
 class ReversalMutation:
     @mutation(
         "Reverse an act, in whole or in part, never more than all of it. By a trader of the institution that acted or "
-        "of one above it, or by the operator."
+        "of one above it, or by the operator; what a clearing took by a trader of the currency's issuer, or by the "
+        "operator."
     )
     async def reverse(
         self, info: Info, input: Annotated[ReverseInput, strawberry.argument(description="The act.")]
@@ -101,7 +119,7 @@ class ReversalMutation:
         command = commands.Reverse(
             actor=context.actor,
             key=input.idempotency_key,
-            id=ids.number(input.id, ids.ISSUE, ids.TRANSFER, ids.REDEMPTION, ids.CONVERSION, ids.HOLD),
+            id=ids.number(input.id, *_REVERSIBLE),
             amount=decimal(input.amount),
             reason=input.reason,
             shortfall=input.shortfall,
@@ -136,6 +154,10 @@ def to_act(configuration: Configuration, movement: records.Movement) -> Node:
             return to_transfer(configuration, movement)
         case MovementKind.REDEEM:
             return to_redemption(configuration, movement)
+        case MovementKind.CONTRIBUTE:
+            return to_contribution(configuration, movement)
+        case MovementKind.CLEAR:
+            return to_cleared(configuration, movement)
         case MovementKind.WRITE_OFF:
             return to_write_off(configuration, movement)
         case MovementKind.REVERSE:

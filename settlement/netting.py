@@ -1,25 +1,15 @@
-"""Netting: what each institution owes and is owed in a window, and what paying only the difference saves.
+"""Netting: what each institution owes and is owed in a window, and the difference, which is all that is paid.
 
 Of every currency by itself: an amount never crosses into another. Debits and credits are exact, in millionths; only the
 net is rounded to the minor unit, over all institutions at once, so that nets sum to zero (``hub.netting``). The tally
 holds one row per institution and currency, however many obligations pass. It posts nothing and knows no tree.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hub.money import minor_unit_millionths
 from hub.netting import round_nets
-
-
-@dataclass(frozen=True, slots=True)
-class Obligation:
-    """``payer`` owes ``payee`` an amount, more than zero, in millionths of ``currency``."""
-
-    payer: str
-    payee: str
-    currency: str
-    amount_millionths: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +21,6 @@ class NetLine:
     debit_millionths: int
     credit_millionths: int
     net_millionths: int
-
-
-@dataclass(frozen=True, slots=True)
-class Saving:
-    """What netting spares in one currency: the sum of all obligations against the sum that still has to be paid.
-
-    Both are exact (before rounding to the minor unit), in millionths, so that the saving is never negative.
-    """
-
-    currency: str
-    gross_millionths: int
-    net_millionths: int
-
-    @property
-    def saved_millionths(self) -> int:
-        """Money that need not move."""
-        return self.gross_millionths - self.net_millionths
 
 
 class InvalidObligation(ValueError):
@@ -82,10 +55,6 @@ class Tally:
         sums.setdefault(payer, [0, 0])[0] += amount_millionths
         sums.setdefault(payee, [0, 0])[1] += amount_millionths
 
-    def currencies(self) -> list[str]:
-        """The currencies seen, sorted."""
-        return sorted(self._sums)
-
     def sums(self, institution: str, currency: str) -> tuple[int, int] | None:
         """Exact debit and credit in millionths; None if no obligation touched the institution in this currency."""
         found = self._sums.get(currency, {}).get(institution)
@@ -112,28 +81,5 @@ class Tally:
             lines.append(NetLine(institution, currency, debit, credit, nets[currency][institution]))
         return tuple(lines)
 
-    def savings(self) -> tuple[Saving, ...]:
-        """Gross against net per currency, sorted by it."""
-        return tuple(
-            Saving(
-                currency,
-                gross_millionths=sum(debit for debit, _ in self._sums[currency].values()),
-                net_millionths=sum(exact for exact in self.positions(currency).values() if exact > 0),
-            )
-            for currency in self.currencies()
-        )
-
     def _rounded(self, currency: str) -> Mapping[str, int]:
         return round_nets(self.positions(currency), minor_unit_millionths(currency))
-
-
-def tally(obligations: Iterable[Obligation]) -> Tally:
-    """The sums of ``obligations``, read once.
-
-    Raises:
-        InvalidObligation: as ``Tally.add``.
-    """
-    result = Tally()
-    for obligation in obligations:
-        result.add(obligation.payer, obligation.payee, obligation.currency, obligation.amount_millionths)
-    return result

@@ -23,6 +23,7 @@ from hub.ledger.journal import JOURNAL_ID
 
 __all__ = ["Audit", "Finding", "Findings", "Progress", "audit"]
 
+_LOTS_SINCE = f"SELECT coalesce((SELECT batch FROM lots_since WHERE journal_id = {JOURNAL_ID}), 0)"
 _HEAD = f"SELECT batch, hash, at, configuration_version FROM journal_head WHERE journal_id = {JOURNAL_ID}"
 
 
@@ -50,7 +51,7 @@ async def audit(connection: AsyncConnection, progress: Progress | None = None) -
     await journal.look(connection)  # begins the transaction
     driver = await driver_of(connection)
     head = await driver.fetchrow(_HEAD)
-    entries, replay, count = Entries(connection, findings), Replay(findings), 0
+    entries, replay, count = Entries(connection, findings), Replay(findings, await driver.fetchval(_LOTS_SINCE)), 0
     async for batch in entries.batches(progress):
         await replay.take(connection, batch)
         count += batch.at is not None

@@ -11,7 +11,15 @@ from hub.db import driver_of
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import AccountKind, MovementKind, Phase, Piece
 
-_BY_ID = frozenset({MovementKind.ISSUE, MovementKind.TRANSFER, MovementKind.REDEEM})
+_BY_ID = frozenset(
+    {
+        MovementKind.ISSUE,
+        MovementKind.TRANSFER,
+        MovementKind.REDEEM,
+        MovementKind.CONTRIBUTE,
+        MovementKind.CLEAR,
+    }
+)
 _BY_SUBJECT = frozenset({MovementKind.CONVERT, MovementKind.CAPTURE})  # named by their conversion, or their hold
 
 

@@ -34,6 +34,12 @@ def _of_giver(movement: str, giver: str, sign: str) -> str:
         AND nullif(e.origin, '')::jsonb ->> 'giver' = {giver}::text)"""
 
 
+# What a pool owes again since contribution c, which had repaid it, is reversed by m, in SQL.
+_OWED_AGAIN = f"""(SELECT coalesce(sum(l.amount), 0) FROM leg l
+        JOIN account d ON d.journal_id = l.journal_id AND d.id = l.debit_account_id
+            AND d.kind = {int(AccountKind.DEBT)} AND d.owner_id = c.to_customer_id
+        WHERE l.journal_id = {JOURNAL_ID} AND l.movement_id = m.id)"""
+
 RELATIONS = (
     Relation(
         "POOL",
@@ -91,5 +97,15 @@ RELATIONS = (
             AND l.pool_id = m.from_customer_id AND l.customer_id = m.to_customer_id
         WHERE m.journal_id = {JOURNAL_ID} AND m.kind = {int(MovementKind.WITHDRAW)}
         AND (l.id IS NULL OR {_of_giver("m.id", "m.to_customer_id", "-")} <> m.amount)""",
+    ),
+    Relation(
+        "POOL_POINTS",
+        "Movement {} takes back out of a pool what is not its giver's, or of one who is no member.",
+        f"""SELECT m.id FROM movement m
+        JOIN movement c ON c.journal_id = m.journal_id AND c.id = m.subject_id
+            AND c.kind = {int(MovementKind.CONTRIBUTE)}
+        WHERE m.journal_id = {JOURNAL_ID} AND m.kind = {int(MovementKind.REVERSE)}
+        AND ({_rights("c.to_customer_id", "c.from_customer_id", "m.id")} IS NULL
+            OR {_of_giver("m.id", "c.from_customer_id", "-")} + {_OWED_AGAIN} <> m.amount)""",
     ),
 )

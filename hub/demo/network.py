@@ -139,16 +139,6 @@ def issuer(currency: str) -> str:
     return _PROGRAMMES_BY_CODE[currency].issuer
 
 
-def member_of(code: str) -> str:
-    """The ancestor of an institution that settles with the hub: the one directly under the operator.
-
-    The operator itself, which is no institution of this table, settles for itself.
-    """
-    while (institution := _BY_CODE.get(code)) is not None and institution.parent is not None:
-        code = institution.parent
-    return code
-
-
 def level(code: str) -> int:
     """How deep an institution stands: the operator is level 0, its direct children level 1."""
     parent = _BY_CODE[code].parent

@@ -200,31 +200,22 @@ class Draft:
         """
         if not amount or debit is credit:
             return
-        self._points(movement, debit, credit, amount, taken, given, phase)
+        self._post(movement, Leg(debit, credit, amount, Purpose.POINTS, None, phase, taken, given))
         if credit.marks and phase is Phase.POSTED:
             # What comes back after its time is gone at once, and repays nothing.
             over = sum(piece.amount for piece in given if piece.expires_at <= self.book.at)
             self._credited(movement, credit, amount - over)
 
-    def _points(
-        self,
-        movement: int,
-        debit: Account,
-        credit: Account,
-        amount: int,
-        taken: tuple[Piece, ...] = (),
-        given: tuple[Piece, ...] = (),
-        phase: Phase = Phase.POSTED,
-    ) -> None:
-        self.legs.append((movement, Leg(debit, credit, amount, Purpose.POINTS, None, phase, taken, given)))
-        for piece in taken:
-            lot = self._lot(debit, piece)
-            if phase is Phase.POSTED:
+    def _post(self, movement: int, leg: Leg) -> None:
+        self.legs.append((movement, leg))
+        for piece in leg.taken:
+            lot = self._lot(leg.debit, piece)
+            if leg.phase is Phase.POSTED:
                 lot.amount -= piece.amount
             else:
-                lot.held += piece.amount if phase is Phase.PENDING else -piece.amount
-        for piece in given:
-            lot = self._lot(credit, piece)
+                lot.held += piece.amount if leg.phase is Phase.PENDING else -piece.amount
+        for piece in leg.given:
+            lot = self._lot(leg.credit, piece)
             lot.earned_at = min(lot.earned_at, piece.earned_at) if lot.amount else piece.earned_at
             lot.amount += piece.amount
 
@@ -234,19 +225,21 @@ class Draft:
             raise CustomerClosed
         if marks & Mark.DEBT and (repaid := min(amount, self.owes(account))):
             debt = self.account(AccountKind.DEBT, account.owner, account.currency)
-            self._points(movement, account, debt, repaid, self.spend(account, repaid))
+            self._post(movement, Leg(account, debt, repaid, Purpose.POINTS, taken=self.spend(account, repaid)))
             self._owe(account, -repaid)
 
     def owe(self, movement: int, account: Account, to: Account, amount: int) -> None:
         """A leg out of the debt of a customer's account: its owner owes ``amount`` more."""
         if amount:
-            self._points(movement, self.account(AccountKind.DEBT, account.owner, account.currency), to, amount)
+            debt = self.account(AccountKind.DEBT, account.owner, account.currency)
+            self._post(movement, Leg(debt, to, amount, Purpose.POINTS))
             self._owe(account, amount)
 
     def forgive(self, movement: int, account: Account, source: Account, amount: int) -> None:
         """A leg into the debt of a customer's account: its owner owes ``amount`` less."""
         if amount:
-            self._points(movement, source, self.account(AccountKind.DEBT, account.owner, account.currency), amount)
+            debt = self.account(AccountKind.DEBT, account.owner, account.currency)
+            self._post(movement, Leg(source, debt, amount, Purpose.POINTS))
             self._owe(account, -amount)
 
     def owes(self, account: Account) -> int:

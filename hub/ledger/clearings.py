@@ -15,7 +15,7 @@ from hub.access import Right
 from hub.currencies import ExpiryKind, PointCurrency
 from hub.errors import InvalidInput, NotFound
 from hub.expiry import day_of, end_of, start_of
-from hub.ledger import commands, resolve
+from hub.ledger import breakage, commands, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.lots import NO_ORIGIN, Lot, origin_of, take, total
 from hub.ledger.records import (
@@ -25,7 +25,6 @@ from hub.ledger.records import (
     ClearingScope,
     ClearingStatus,
     Mark,
-    Movement,
     MovementKind,
     Piece,
 )
@@ -98,9 +97,9 @@ def cancel(book: Book, command: commands.CancelClearing) -> Draft:
     """
     found = book.clearings.get(command.id or 0)
     asking = resolve.credential(book, command.actor)
-    if found is None or not resolve.sees(book, asking, _currency(book, found).issuer):
+    if found is None or not resolve.sees(book, asking, resolve.currency(book, found.currency).issuer):
         raise NotFound
-    resolve.allow(book, command.actor, Right.CONFIGURE, _currency(book, found).issuer, exact=True)
+    resolve.allow(book, command.actor, Right.CONFIGURE, resolve.currency(book, found.currency).issuer, exact=True)
     if found.status is not ClearingStatus.RUNNING:
         raise InvalidInput(status=found.status.value)
     draft = Draft(book)
@@ -119,7 +118,7 @@ def clear(book: Book, command: commands.Clear) -> Draft:
     draft.result = run
     if run.status_at(book.at) is not ClearingStatus.RUNNING or run.reached != command.after:
         return draft
-    of, asked = _currency(book, run), set(command.accounts)
+    of, asked = resolve.currency(book, run.currency), set(command.accounts)
     host = book.configuration.host.id
     shares = [
         _take(draft, run, of, account, host)
@@ -141,10 +140,6 @@ def clear(book: Book, command: commands.Clear) -> Draft:
     return draft
 
 
-def _currency(book: Book, run: Clearing) -> PointCurrency:
-    return book.configuration.currencies[book.configuration.currency_codes[run.currency]]
-
-
 @dataclass(frozen=True, slots=True)
 class _Share:
     """What of one account a clearing takes (``pieces``, and what has no lot), and what it leaves."""
@@ -159,20 +154,16 @@ def _take(draft: Draft, run: Clearing, of: PointCurrency, account: Account, host
     book = draft.book
     share = _share(run, of, account, book.lots.get(account.id, {}).values(), book.at)
     if share.cleared:
-        movement = Movement(
-            id=draft.new_id(),
-            kind=MovementKind.CLEAR,
-            at=book.at,
+        breakage.take(
+            draft,
+            MovementKind.CLEAR,
+            account,
+            share.cleared,
+            share.pieces,
+            book.people[account.owner],
             credential=host,
-            for_institution=of.issuer,
-            currency=of.code,
-            amount=share.cleared,
-            source=book.people[account.owner],
             subject=run.id,
         )
-        breakage = draft.account(AccountKind.BREAKAGE, of.issuer, of.code)
-        draft.points(movement.id, account, breakage, share.cleared, share.pieces)
-        draft.movements.append(movement)
     return share
 
 

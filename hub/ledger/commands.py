@@ -8,6 +8,7 @@ configures carries none, and its second asking is refused as a duplicate.
 import hashlib
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import ClassVar
 
 import msgspec
@@ -72,22 +73,29 @@ class Keyed(Command, frozen=True, kw_only=True):
     key: str
 
     keyed: ClassVar[bool] = True
-    later: ClassVar[
-        tuple[str, ...]
-    ] = ()  # fields that came after requests had been kept: they count where they are set
+    # Fields that came after requests had been kept: they count only where they are not what they are by default.
+    later: ClassVar[tuple[str, ...]] = ()
 
     def digest(self) -> bytes:
         """SHA-256 of the operation with its arguments; not of who asks or under which key. Amounts are normalised
         by whoever makes the command, so that ``1.0`` and ``1.00`` are one request."""
         fields = msgspec.structs.asdict(self)
         del fields["actor"], fields["key"]
-        for name in self.later:
-            if fields[name] is None:
-                del fields[name]
+        if self.later:
+            defaults = _defaults(type(self))
+            for name in self.later:
+                if fields[name] == defaults[name]:
+                    del fields[name]
         return hashlib.sha256(_ENCODER.encode((type(self).__name__, fields))).digest()
 
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+@cache
+def _defaults(kind: type[Keyed]) -> dict[str, object]:
+    """What a command's later fields are where nobody says anything."""
+    return {one.name: one.default for one in msgspec.structs.fields(kind) if one.name in kind.later}
 
 
 def malformed(command: Command) -> InvalidInput | None:
@@ -370,7 +378,7 @@ class Issue(Keyed, frozen=True, kw_only=True):
     record: str | None = None
     channel: str | None = None
 
-    later: ClassVar[tuple[str, ...]] = ("channel",)
+    later: ClassVar[tuple[str, ...]] = ("record", "channel")
 
 
 class Transfer(Keyed, frozen=True, kw_only=True):
@@ -524,6 +532,8 @@ class Reverse(Keyed, frozen=True, kw_only=True):
     amount: str | None
     reason: str
     shortfall: ReversalShortfall = ReversalShortfall.REFUSE
+
+    later: ClassVar[tuple[str, ...]] = ("shortfall",)
 
 
 class CancelRecord(Keyed, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from operator import attrgetter
 import msgspec
 
 from hub.access import Right
-from hub.ledger import commands, resolve
+from hub.ledger import breakage, commands, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.lots import Lot, total
 from hub.ledger.records import (
@@ -63,7 +63,7 @@ def sweep(book: Book, command: commands.Lapse) -> Draft:
 def release(draft: Draft, hold: Hold, status: HoldStatus, credential: int) -> Hold:
     """End a hold and free its points; those whose lot has ended are gone. Answers the hold as it is now."""
     book = draft.book
-    of = book.configuration.currencies[book.configuration.currency_codes[hold.currency]]
+    of = resolve.currency(book, hold.currency)
     account = draft.account(AccountKind.CUSTOMER, hold.customer.id, hold.currency)
     movement = Movement(
         id=draft.new_id(),
@@ -102,20 +102,7 @@ def _over(book: Book, lots: Iterable[Lot]) -> list[Lot]:
 def _expire(draft: Draft, account: Account, over: list[Lot], host: int) -> None:
     if account.kind != AccountKind.CUSTOMER:
         return
-    book = draft.book
-    of = book.configuration.currencies[book.configuration.currency_codes[account.currency]]
     pieces = tuple(lot.piece(lot.free) for lot in sorted(over, key=_IN_ORDER))
-    amount = total(pieces)
-    movement = Movement(
-        id=draft.new_id(),
-        kind=MovementKind.EXPIRE,
-        at=book.at,
-        credential=host,
-        for_institution=of.issuer,
-        currency=of.code,
-        amount=amount,
-        source=book.people[account.owner],
-    )
-    draft.points(movement.id, account, draft.account(AccountKind.BREAKAGE, of.issuer, of.code), amount, pieces)
-    draft.movements.append(movement)
-    draft.lapsed.append(Lapsed(account.id, of.code, len(pieces), amount, 0))
+    customer = draft.book.people[account.owner]
+    gone = breakage.take(draft, MovementKind.EXPIRE, account, total(pieces), pieces, customer, credential=host)
+    draft.lapsed.append(Lapsed(account.id, account.currency, len(pieces), gone.amount, 0))

@@ -189,7 +189,9 @@ async def _parties(driver: Any, book: Book, needs: Needs, memory: Memory) -> set
         elif is_pool:
             pooled.add(number)
     if nobodies := [party for party in unknown if party[:2] not in book.customers]:
-        _take_accounts(book, await people.load_owners(driver, book, nobodies))
+        accounts, pools = await people.load_owners(driver, book, nobodies)
+        _take_accounts(book, accounts)
+        pooled |= pools
     return pooled
 
 
@@ -298,12 +300,19 @@ async def _offers(connection: AsyncConnection, book: Book, needs: Needs) -> None
     book.bonus_used.update({(row.rate_id, row.bonus, row.customer_id): row.used for row in found})
 
 
-_REVERSIBLE = (MovementKind.ISSUE, MovementKind.TRANSFER, MovementKind.REDEEM)
+_REVERSIBLE = (
+    MovementKind.ISSUE,
+    MovementKind.TRANSFER,
+    MovementKind.REDEEM,
+    MovementKind.CONTRIBUTE,
+    MovementKind.CLEAR,
+)
 _BY_SUBJECT = (MovementKind.CONVERT, MovementKind.CAPTURE)  # named by their conversion, or their hold
 
 
 async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs: Needs) -> None:
-    """Acts to reverse, by the identifier that was asked for: a conversion's, or a movement's."""
+    """Acts to reverse, by the identifier that was asked for: a conversion's, or a movement's. What was cleared because
+    its customer left is none."""
     movement, leg = tables.movement, tables.leg
     converted = await rows.conversions(connection, tables.conversion.c.id.in_(needs.originals))
     found = await rows.movements(
@@ -311,6 +320,9 @@ async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs
         and_(movement.c.id.in_(needs.originals), movement.c.kind.in_(_REVERSIBLE))
         | and_(movement.c.subject_id.in_(needs.originals), movement.c.kind.in_(_BY_SUBJECT)),
     )
+    if cleared := {id: done.subject for id, done in found.items() if done.kind is MovementKind.CLEAR}:
+        runs = await rows.clearings(connection, tables.clearing.c.id.in_(cleared.values()))
+        found = {id: done for id, done in found.items() if id not in cleared or done.subject in runs}
     if not found:
         return
     posted = (
@@ -351,6 +363,8 @@ async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs
             conversion = converted.get(asked)
             if done.source is not None:
                 book.people[done.source.id] = done.source  # whose points may be over when they come back
+                if done.kind is MovementKind.CONTRIBUTE:
+                    needs.givers.add(done.source.id)
             book.originals[asked] = Original(done, legs.get(id, []), conversion, already.get(asked, 0))
             if conversion is not None:
                 needs.people.add(conversion.source.id)

@@ -232,7 +232,9 @@ def _spenders(book: Book, needs: Needs) -> dict[Account, int]:
     for original in book.originals.values():
         for leg in original.legs:
             if leg.credit.kind == AccountKind.CUSTOMER:
-                found[leg.credit] = found.get(leg.credit, 0) + leg.amount
+                # Of a pool a member's lots are wanted, and nothing says how far in the order of spending they reach.
+                units = COUNTER_MAX if original.movement.kind is MovementKind.CONTRIBUTE else leg.amount
+                found[leg.credit] = found.get(leg.credit, 0) + units
     for held in book.holds.values():
         account = book.accounts.get((AccountKind.CUSTOMER, held.customer.id, held.currency))
         if account is not None and held.shortfall:

@@ -62,6 +62,7 @@ class Needs:
         self.apart: list[tuple[commands.Party, str]] = []  # who may spend of one part of it
         self.quotes_apart: set[int] = set()
         self.members: set[tuple[int, str]] = set()  # who acts in pools, by reference
+        self.givers: set[int] = set()  # who may get back what they put into a pool
         self.parting: set[tuple[int, str]] = set()  # pools that members leave, and these, by reference
         self.policies: set[str] = set()  # currencies whose policy the batch sets
         self.whole: set[tuple[int, str]] = set()  # customers with all their accounts and restrictions, by reference

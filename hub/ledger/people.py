@@ -21,10 +21,13 @@ from hub.ledger.records import Binding, Customer, Identifier, Link, LinkStatus, 
 _binding, _identifier, _link, _entry = tables.binding, tables.identifier, tables.customer_link, tables.journal_entry
 
 # Identifiers with the last row of their history; if that binds one, with its owner, the owner's reference and, if there
-# is one, the owner's account of the currency named beside the identifier.
+# is one, the owner's account of the currency named beside the identifier. Its mark says if the owner is a pool, so that
+# it is asked for those without one alone.
 _OWNERS = f"""
 SELECT wanted.institution_id, wanted.text, i.id AS identifier_id, b.id AS binding_id, b.ends_id, b.credential_id,
        b.for_institution_id, b.customer_id, e.at, r.reference, m.marks,
+       CASE WHEN a.id IS NULL
+            THEN EXISTS (SELECT FROM pool p WHERE p.journal_id = {JOURNAL_ID} AND p.id = b.customer_id) END AS pooled,
        a.id, a.kind, a.owner_id, a.currency, a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending,
        a.aged, a.marks
 FROM unnest($1::bigint[], $2::text[], $3::text[]) AS wanted (institution_id, text, currency)
@@ -49,14 +52,17 @@ LEFT JOIN LATERAL (
 ) a ON true
 LEFT JOIN customer_mark m ON m.journal_id = {JOURNAL_ID} AND m.customer_id = b.customer_id
 """
-_ACCOUNT_AT = 11
+_ACCOUNT_AT = 12
 
 
-async def load_owners(driver: Any, book: Book, names: Collection[tuple[int, str, str]]) -> list[tuple[Any, ...]]:
-    """Look names (institution, text, currency) up among identifiers; answers the rows of their owners' accounts."""
-    accounts = []
+async def load_owners(
+    driver: Any, book: Book, names: Collection[tuple[int, str, str]]
+) -> tuple[list[tuple[Any, ...]], set[int]]:
+    """Look names (institution, text, currency) up among identifiers; answers the rows of their owners' accounts, and
+    the pools among the owners without one."""
+    accounts, pooled = [], set()
     for row in await driver.fetch(_OWNERS, *zip(*names, strict=True)):
-        home, name, number, id, ends, credential, acting, owner, at, reference, marks = row[:_ACCOUNT_AT]
+        home, name, number, id, ends, credential, acting, owner, at, reference, marks, is_pool = row[:_ACCOUNT_AT]
         of = book.identifiers[home, name] = Identifier(number, home, name)
         if ends is not None:
             continue
@@ -66,7 +72,9 @@ async def load_owners(driver: Any, book: Book, names: Collection[tuple[int, str,
         book.take_binding(Binding(identifier=of, customer=customer, made=Step(id, at, credential, acting)))
         if row[_ACCOUNT_AT] is not None:
             accounts.append(tuple(row[_ACCOUNT_AT:]))
-    return accounts
+        elif is_pool:
+            pooled.add(owner)
+    return accounts, pooled
 
 
 async def load_links(connection: AsyncConnection, book: Book, needs: Needs) -> None:

@@ -27,14 +27,15 @@ ORDER BY pool_id, customer_id, id DESC
 
 
 async def pools(connection: AsyncConnection, driver: Any, book: Book, needs: Needs, pooled: Collection[int]) -> None:
-    """The pools among the batch's customers, ``pooled`` among them, and those of their members that it names."""
+    """The pools among the batch's customers, ``pooled`` among them, and those of their members that it names
+    or whose contributions it reverses."""
     wanted = {account.owner for account in book.accounts.values() if account.marks & Mark.POOL}
     wanted.update(pooled)
     wanted.update(_untold(book, needs))
     if not wanted:
         return
     book.pools.update(await by_id(connection, wanted))
-    members = [book.customers[one].id for one in needs.members if one in book.customers]
+    members = {book.customers[one].id for one in needs.members if one in book.customers} | needs.givers
     if book.pools and members:
         for row in await driver.fetch(_MEMBERS, whole_numbers(book.pools), whole_numbers(members)):
             membership = membership_of(row)

@@ -135,8 +135,8 @@ def _withdraw(
 
 
 def contribute(book: Book, command: commands.ContributeToPool) -> Draft:
-    """member → pool; the points keep their ends, and their giver. Asked for by the member's institution. It is not
-    reversed: whoever leaves takes back what is left. Under limits it counts as a transfer of the member's.
+    """member → pool; the points keep their ends, and their giver. Asked for by the member's institution. Under
+    limits it counts as a transfer of the member's.
 
     Raises:
         NotFound: there is no such pool, or no such customer.

@@ -27,9 +27,6 @@ class AccountKind(IntEnum):
     TRANSIT = 10  # points that a partner has taken, and that are not yet anything else
 
 
-MONEY_KINDS = frozenset({AccountKind.POSITION, AccountKind.SETTLEMENT, AccountKind.BANK, AccountKind.ROUNDING})
-
-
 class MovementKind(IntEnum):
     """The acts that post legs."""
 
@@ -290,7 +287,7 @@ class Leg(msgspec.Struct, frozen=True):
     credit: Account
     amount: int
     purpose: Purpose
-    window: int | None
+    window: int | None = None
     phase: Phase = Phase.POSTED
     taken: tuple[Piece, ...] = ()
     given: tuple[Piece, ...] = ()

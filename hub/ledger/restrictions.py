@@ -8,7 +8,7 @@ what the operator or the issuer froze is not for the customer's institution to f
 from hub.access import Right
 from hub.errors import CustomerClosed, Duplicate, Frozen, NotFound, PointsUnresolved
 from hub.institutions import is_below
-from hub.ledger import commands, resolve
+from hub.ledger import breakage, commands, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.records import (
     Account,
@@ -17,7 +17,6 @@ from hub.ledger.records import (
     HoldKind,
     HoldStatus,
     Mark,
-    Movement,
     MovementKind,
     Restriction,
     RestrictionKind,
@@ -118,21 +117,17 @@ def _check_leaving(book: Book, actor: int, customer: Customer, account: Account)
 
 
 def _clear(draft: Draft, actor: int, acting: int, customer: Customer, account: Account) -> None:
-    of = resolve.currency(draft.book, account.currency)
-    movement = Movement(
-        id=draft.new_id(),
-        kind=MovementKind.CLEAR,
-        at=draft.book.at,
+    movement = breakage.take(
+        draft,
+        MovementKind.CLEAR,
+        account,
+        account.balance,
+        draft.spend(account, account.balance),
+        customer,
         credential=actor,
-        for_institution=acting,
-        currency=of.code,
-        amount=account.balance,
-        source=customer,
+        acting=acting,
         subject=draft.restrictions[0].id,
     )
-    breakage = draft.account(AccountKind.BREAKAGE, of.issuer, of.code)
-    draft.points(movement.id, account, breakage, account.balance, draft.spend(account, account.balance))
-    draft.movements.append(movement)
     draft.memos.append((movement.id, CLEARED_ON_EXIT))
 
 

@@ -6,7 +6,8 @@ into the window open now. A reversal is final: it cannot be reversed.
 
 What an act's points repaid of a debt is owed again, in the same share; so a credit is taken back whole from who got it,
 whether or not a part of it went into a debt. Of an issue its issuer may take back what is there, and have the rest owed
-or written off.
+or written off. A contribution comes back to its giver out of the giver's own points in the pool alone; what a clearing
+took of a customer comes back from breakage.
 """
 
 import msgspec
@@ -18,11 +19,13 @@ from hub.errors import (
     Forbidden,
     InsufficientPoints,
     InvalidInput,
+    NotAMember,
     NotFound,
 )
 from hub.ledger import ageing, commands, lapse, limiting, lots, resolve
 from hub.ledger.book import Book, Draft, Original
 from hub.ledger.commands import ReversalShortfall
+from hub.ledger.lots import Lot, LotKey
 from hub.ledger.records import (
     Account,
     AccountKind,
@@ -45,12 +48,13 @@ _PERSONAL = (AccountKind.CUSTOMER, AccountKind.DEBT)
 
 def reverse(book: Book, command: commands.Reverse) -> Draft:
     """Post the opposite legs of an act, in proportion. Asked for by the institution that acted, one above it, or the
-    operator.
+    operator; of what a clearing took, by the points' issuer itself or the operator.
 
     Raises:
         NotFound: there is no such act, or not for the caller.
         AlreadyReversed, ExceedsOriginal: nothing, or less than asked, is left of it.
         InsufficientPoints: the points have been spent.
+        NotAMember: who contributed has left the pool, and what comes back there is the pool's.
         InvalidInput: only what an issuer issued can be taken back with a shortfall.
     """
     original = book.originals.get(command.id or 0)
@@ -64,6 +68,8 @@ def reverse(book: Book, command: commands.Reverse) -> Draft:
             raise InvalidInput(shortfall=command.shortfall.value)
         resolve.allow(book, command.actor, Right.TRADE, of.issuer, exact=True)
     resolve.active(book, *_homes(original), closing=True)
+    if done.kind is MovementKind.CONTRIBUTE:
+        _check_membership(book, done)
     left = done.amount - original.reversed
     if left == 0:
         raise AlreadyReversed
@@ -112,6 +118,7 @@ def post(
         fee=_part(done.fee, before, after, done.amount),
         subject=subject,
     )
+    giver = done.source.id if done.kind is MovementKind.CONTRIBUTE and done.source is not None else None
     posted = [leg for leg in original.legs if leg.phase is Phase.POSTED]
     owed: dict[Account, int] = {}
     for leg in posted:
@@ -123,7 +130,7 @@ def post(
         if leg.purpose is not Purpose.POINTS:
             draft.money(movement.id, leg.credit.owner, leg.debit.owner, leg.debit.currency, now - was, leg.purpose)
         elif leg.credit.kind == AccountKind.CUSTOMER:
-            _take_back(draft, command, movement, leg, was, now, owed.get(leg.credit, 0), free)
+            _take_back(draft, command, movement, leg, was, now, owed.get(leg.credit, 0), free, giver)
         elif leg.credit.kind != AccountKind.DEBT:
             _give_back(draft, movement.id, leg, was, now, ())
     draft.movements.append(movement)
@@ -145,20 +152,22 @@ def _take_back(
     after: int,
     owed: int,
     free: dict[Account, int],
+    giver: int | None,
 ) -> None:
     """Units ``before`` to ``after`` of a credit, out of what is there and the ``owed`` that has just come back from a
-    debt."""
+    debt; with ``giver`` out of this member's points in a pool alone."""
     account, units = leg.credit, after - before
     there = free.get(account, account.available)
+    if giver is not None:
+        there = sum(lot.free for lot in _given_by(draft, account, giver).values())
     if command.shortfall is ReversalShortfall.REFUSE:
         resolve.unfrozen(account)
         if there + owed < units:
             raise _spent(draft.book, command.actor, movement, there + owed, units)
     found = min(units, there + owed)
     free[account] = there + owed - found
-    _give_back(
-        draft, movement.id, leg, before, before + found, _taken_back(draft, leg, before, after, found - owed, there)
-    )
+    taken = _taken_back(draft, leg, before, after, found - owed, there, giver)
+    _give_back(draft, movement.id, leg, before, before + found, taken)
     if missing := units - found:
         # Who has left owes nothing: nothing will ever come that could repay it.
         is_owed = command.shortfall is ReversalShortfall.DEBT and not account.marks & Mark.CLOSED
@@ -177,13 +186,25 @@ def _give_back(draft: Draft, movement: int, leg: Leg, before: int, after: int, t
     draft.points(movement, leg.credit, leg.debit, after - before, taken, given)
 
 
-def _taken_back(draft: Draft, leg: Leg, before: int, after: int, units: int, available: int) -> tuple[Piece, ...]:
+def _given_by(draft: Draft, account: Account, giver: int) -> dict[LotKey, Lot]:
+    """The lots of a pool's account that are a member's and not over."""
+    return {
+        key: lot
+        for key, lot in draft.lots_of(account).items()
+        if lots.origin_of(lot.origin).giver == giver and lot.expires_at > draft.book.at
+    }
+
+
+def _taken_back(
+    draft: Draft, leg: Leg, before: int, after: int, units: int, available: int, giver: int | None
+) -> tuple[Piece, ...]:
     """The pieces of ``units`` of a credit's units ``before`` to ``after``, out of an account with so many available:
-    from the lots into which they went as far as these hold them, and then like any others."""
+    from the lots into which they went as far as these hold them, and then like any others; with ``giver`` like others
+    of this member's."""
     account = leg.credit
     if not (account.aged or draft.lots):
         return ()
-    mine = draft.lots_of(account)
+    mine = draft.lots_of(account) if giver is None else _given_by(draft, account, giver)
     wanted = lots.middle(leg.given, leg.amount, before, after, backwards=True)
     wanted = lots.middle(wanted, max(units, lots.total(wanted)), 0, units, backwards=False)
     plain = units - lots.total(wanted)
@@ -216,11 +237,18 @@ def _spent(book: Book, actor: int, reversal: Movement, available: int, part: int
     return InsufficientPoints(available=render(available, scale), requested=requested)
 
 
+def _check_membership(book: Book, contribution: Movement) -> None:
+    pool, giver = contribution.target, contribution.source
+    membership = None if pool is None or giver is None else book.members.get((pool.id, giver.id))
+    if giver is None or membership is None or membership.rights is None:
+        raise NotAMember(member=giver.reference if giver is not None and giver.reference else "")
+
+
 def _allow(book: Book, actor: int, original: Original) -> int:
     """The institution that reverses; who cannot even see the act is told that there is none."""
-    asking = resolve.credential(book, actor)
+    asking, done = resolve.credential(book, actor), original.movement
     try:
-        return resolve.allow(book, actor, Right.TRADE, original.movement.for_institution)
+        return resolve.allow(book, actor, Right.TRADE, done.for_institution, exact=done.kind is MovementKind.CLEAR)
     except Forbidden:
         if resolve.sees(book, asking, *_witnesses(original)):
             raise

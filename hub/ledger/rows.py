@@ -93,9 +93,11 @@ def _with_time(table: Any) -> Select[Any]:
     )
 
 
-async def movements(connection: AsyncConnection, where: ColumnElement[bool]) -> dict[int, Movement]:
+async def movements(
+    connection: AsyncConnection, where: ColumnElement[bool], *, most: int | None = None
+) -> dict[int, Movement]:
     """Movements that meet a condition on their table, in order."""
-    statement = _with_time(tables.movement).where(where).order_by(tables.movement.c.id)
+    statement = _with_time(tables.movement).where(where).order_by(tables.movement.c.id).limit(most)
     found = (await connection.execute(statement)).mappings().all()
     people = await _people(connection, found)
     return {

@@ -14,7 +14,6 @@ from hub.demo.network import (
     Terms,
     issuer,
     level,
-    member_of,
 )
 
 
@@ -59,6 +58,14 @@ def test_codes_are_unique_and_parents_stand_before_their_children() -> None:
         known.add(institution.code)
     assert {each.issuer for each in PROGRAMMES} <= known
     assert len({each.code for each in PROGRAMMES}) == len(PROGRAMMES)
+
+
+def member_of(code: str) -> str:
+    """The ancestor of an institution that settles with the hub: the one directly under the operator."""
+    parents = {institution.code: institution.parent for institution in INSTITUTIONS}
+    while (parent := parents[code]) is not None:
+        code = parent
+    return code
 
 
 def test_a_lounge_shop_settles_through_its_airline_with_the_alliance() -> None:

@@ -8,24 +8,20 @@ from typing import Any
 import asyncpg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import clearings, postgres
 from hub.access import Role
 from hub.audit import Audit, audit
 from hub.db import Addresses, Database
 from hub.errors import LimitExceeded
-from hub.institutions import OPERATOR_CODE, Kind
+from hub.institutions import Kind
 from hub.ledger import commands
-from hub.ledger.engine import Engine
 from hub.ledger.records import ClearingScope
 from hub.limits import Act, Measure, Mode, Period, Subject
 from hub.rates import Funding
-from hub.reading import Reading
-from hub.setup import set_up
 from tests.conftest import Hub
-from tests.hub import aged_story
+from tests.hub import aged_story, audited
 
 DATABASE = "points_hub_audited"
 
@@ -212,28 +208,14 @@ class Story:
 async def story(
     postgres_server: postgres.Server, superuser: "asyncpg.Connection[Any]", template: str
 ) -> AsyncIterator[Hub]:
-    await superuser.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {template} OWNER {postgres.OWNER}")
-    where = Addresses(postgres_server.url(postgres.SERVER, DATABASE), postgres_server.url(postgres.OWNER, DATABASE))
-    _, admin, secret = await set_up(where, "Points Hub", "root")
-    database = Database(where.server)
-    engine = Engine(database)
-    hub = Hub(where, database, engine, Reading(database, engine), admin, secret)
-    hub.second, _ = await hub.key(OPERATOR_CODE, Role.OPERATOR_ADMIN, person="second")
-    await Story(hub).tell()
-    yield hub
-    await hub.close()
-    await superuser.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+    async with audited.told(superuser, postgres_server, template, DATABASE, lambda hub: Story(hub).tell()) as hub:
+        yield hub
 
 
 @pytest.fixture
 async def tampering(story: Hub, postgres_server: postgres.Server) -> AsyncIterator["Tampering"]:
-    engine = create_async_engine(postgres_server.url(postgres.SUPERUSER, DATABASE), poolclass=NullPool)
-    async with engine.connect() as connection:
-        transaction = await connection.begin()
-        await connection.execute(text("SET LOCAL session_replication_role = replica"))
+    async with audited.tampered(postgres_server, DATABASE) as connection:
         yield Tampering(story, connection)
-        await transaction.rollback()
-    await engine.dispose()
 
 
 class Tampering:

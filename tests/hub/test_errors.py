@@ -73,7 +73,9 @@ def test_a_stored_refusal_comes_back_the_same(code: str) -> None:
     assert (again.code, again.retryable, str(again)) == (first.code, first.retryable, str(first))
 
 
-@pytest.mark.parametrize("noun", [*REFUSALS.values(), *(one for one in Fault.__subclasses__() if one.__module__ == errors.__name__)])
+@pytest.mark.parametrize(
+    "noun", [*REFUSALS.values(), *(one for one in Fault.__subclasses__() if one.__module__ == errors.__name__)]
+)
 def test_every_error_is_a_sentence(noun: type[Refusal | Fault]) -> None:
     assert noun.__doc__
     assert noun.__doc__[0].isupper()

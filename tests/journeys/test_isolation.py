@@ -954,7 +954,7 @@ def test_guessed_identifiers_reveal_nothing(victim: Victim) -> None:
     near = [int(id.partition("_")[2], 16) for id in known]
     numbers = sorted({number + step for number in near for step in range(-2, 4)})
     found: set[str] = set()
-    acts = ("is", "tr", "rd", "rv", "fz", "rs", "wo", "cn", "pl", "pb", "mv")
+    acts = ("is", "tr", "rd", "rv", "fz", "rs", "wo", "cn", "pl", "pb", "tk", "mv")
     for prefix in ("bd", "lk", "ck", "qt", "cv", *acts, "rt", "cu"):
         ids = [f"{prefix}_{number:x}" for number in numbers]
         if prefix == "mv":  # a line's number is its movement's with the leg and the side

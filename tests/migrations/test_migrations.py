@@ -6,20 +6,21 @@ from typing import Any
 
 import asyncpg
 import pytest
+from alembic import command
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from hub import tables
+from hub import ids, tables
 from hub.db import Addresses
 from hub.ledger import commands, journal
 from hub.ledger.commands import Party
-from hub.migrate import differences, migrate, newest
+from hub.migrate import configuration, differences, migrate, newest
+from hub.postgres import OWNER, SERVER, Server
 from hub.setup import AlreadySetUp, set_up
 from tests.conftest import Hub, driver_url
 
-GROUPS = {
-    table.name for group in (tables.APPEND_ONLY, tables.UPDATABLE, tables.DERIVED, tables.ERASABLE) for table in group
-}
+LISTS = (tables.FIXED, tables.APPEND_ONLY, tables.UPDATABLE, tables.DERIVED, tables.ERASABLE)
+GROUPS = {table.name for group in LISTS for table in group}
 
 
 @asynccontextmanager
@@ -115,10 +116,10 @@ async def test_migrating_a_hub_that_is_in_use_keeps_everything(hub: Hub) -> None
 
 async def test_every_table_is_in_one_group_of_grants() -> None:
     assert sorted(GROUPS) == sorted(tables.metadata.tables)
-    assert len(GROUPS) == len(tables.APPEND_ONLY) + len(tables.UPDATABLE) + len(tables.DERIVED) + len(tables.ERASABLE)
+    assert len(GROUPS) == sum(len(group) for group in LISTS)
 
 
-APPEND_ONLY = [table.name for table in tables.APPEND_ONLY]
+APPEND_ONLY = [table.name for table in (*tables.FIXED, *tables.APPEND_ONLY)]
 
 
 @pytest.mark.parametrize("name", [*APPEND_ONLY, "leg_p0", "leg_rest"])
@@ -159,6 +160,12 @@ async def test_the_servers_role_can_still_append(addresses: Addresses) -> None:
         assert await server.fetchval("SELECT tableoid::regclass::text FROM leg") == "leg_p0"
 
 
+async def test_the_servers_role_does_not_say_from_when_on_lots_are_kept(addresses: Addresses) -> None:
+    async with connected(addresses.server) as server:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await server.execute("INSERT INTO lots_since VALUES (1, 1000)")
+
+
 async def test_the_servers_role_makes_no_tables_or_functions(addresses: Addresses) -> None:
     async with connected(addresses.server) as server:
         for statement in (
@@ -193,6 +200,43 @@ async def test_the_server_has_every_table_analysed(hub: Hub) -> None:
             " AND reltuples < 0"
         )
     assert unknown == []
+
+
+# --- a hub with a history ---------------------------------------------------------------------------------------------
+
+HEAD_AT_500 = "INSERT INTO journal_head VALUES (1, 500, '\\x00', now(), 0)"
+LOT_IN_490 = f"INSERT INTO lot_entry VALUES (1, {ids.first_of(490)}, 0, 0, 7, now(), '', now(), 5, 0)"
+LOT_IN_495 = f"INSERT INTO lot_entry VALUES (1, {ids.first_of(495)}, 0, 0, 7, now(), '', now(), 5, 0)"
+
+
+@pytest.mark.parametrize(
+    ("before", "history", "since"),
+    [
+        ("0001", [HEAD_AT_500], [501]),
+        ("0002", [HEAD_AT_500], [501]),
+        ("0002", [HEAD_AT_500, LOT_IN_495, LOT_IN_490], [490]),
+        ("0002", [], []),
+    ],
+)
+async def test_an_upgrade_records_from_which_batch_on_lots_are_kept(
+    superuser: "asyncpg.Connection[Any]", postgres_server: Server, before: str, history: list[str], since: list[int]
+) -> None:
+    name = "points_hub_upgraded"
+    addresses = Addresses(postgres_server.url(SERVER, name), postgres_server.url(OWNER, name))
+    await superuser.execute(f"CREATE DATABASE {name} OWNER {OWNER}")
+    try:
+        engine = create_async_engine(addresses.owner)
+        async with engine.begin() as connection:
+            await connection.run_sync(lambda one: command.upgrade(configuration(one), before))
+        await engine.dispose()
+        async with connected(addresses.owner) as owner:
+            for statement in history:
+                await owner.execute(statement)
+        await migrate(addresses)
+        async with connected(addresses.server) as server:
+            assert [row["batch"] for row in await server.fetch("SELECT batch FROM lots_since")] == since
+    finally:
+        await superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 # --- partitions of the legs -------------------------------------------------------------------------------------------

@@ -201,6 +201,23 @@ async def test_a_company_s_pool_earns_what_is_issued_to_it_and_its_members_own_p
     assert await family.is_sound()
 
 
+async def test_a_pool_that_only_its_cards_have_named_so_far_is_a_pool(family: Family) -> None:
+    made = await family.do("createPool", institution="BANK", reference="firm", kind="CORPORATE", owner=who("ann"))
+    assert made["__typename"] == "Pool", made
+    for card in ("6217-01", "6217-02"):
+        bound = await family.do("bindIdentifier", institution="BANK", identifier=card, customer=who("firm"))
+        assert bound["__typename"] == "Binding", bound
+    await family.issue("ann", "7")
+    await family.issue("6217-01", "40")  # which opens the pool's account
+    await family.issue("6217-02", "2", 2095)
+    assert (await family.held("firm"), await family.held("ann")) == ("42", "7")  # 40 + 2 in one balance
+    for card in ("firm", "6217-01"):
+        assert (await family.spend(None, "1", customer=card))["reason"] == "NOT_A_MEMBER"
+    assert (await family.spend("ann", "41", customer="6217-02"))["__typename"] == "Redemption"
+    assert (await family.held("firm"), await family.held("ann")) == ("1", "7")
+    assert await family.is_sound()
+
+
 async def test_spending_of_a_pool_names_a_member_who_may(family: Family) -> None:
     assert (await family.spend("ann", "1"))["reason"] == "INSUFFICIENT_POINTS"  # it never had any
     assert (await family.spend(None, "1"))["reason"] == "NOT_A_MEMBER"
@@ -322,15 +339,136 @@ async def test_members_are_customers_of_the_pool_s_institution_or_of_one_below_i
     assert (await family.do("createPool", reference=" ", owner=who("ann"), **made))["reason"] == "INVALID_INPUT"
 
 
-async def test_a_contribution_needs_the_right_and_the_points_and_is_not_reversed(family: Family) -> None:
+async def test_a_contribution_needs_the_right_and_the_points(family: Family) -> None:
     await family.issue("ann", "5")
     assert (await family.give("dan", "1"))["reason"] == "NOT_A_MEMBER"
     assert (await family.give("ann", "6"))["reason"] == "INSUFFICIENT_POINTS"
-    given = await family.give("ann", "5")
-    assert (await family.do("reverse", id=given["id"], reason="no"))["reason"] == "NOT_FOUND"
     await family.do("setPoolRights", pool=who("fam"), member=who("cem"), rights=["SPEND"], by=who("ann"))
     await family.issue("cem", "5")
     assert (await family.give("cem", "1"))["reason"] == "POOL_RIGHT_MISSING"
+
+
+REVERSAL = "... on Reversal { id points { amount } of { id __typename } replayed }"
+
+
+async def test_a_contribution_is_reversed_in_parts_to_the_lots_it_came_from(family: Family) -> None:
+    await family.issue("bea", "30", 2095)
+    await family.issue("bea", "20", 2096)
+    await family.issue("ann", "40", 2094)
+    given = await family.give("bea", "45")  # 30 of 2095, 15 of 2096
+    await family.give("ann", "40")
+    back = await family.do("reverse", REVERSAL, id=given["id"], amount="25", reason="a slip")
+    of = {"id": given["id"], "__typename": "PoolContribution"}
+    assert (back["points"], back["of"], back["replayed"]) == ({"amount": "25"}, of, False)
+    # what was put in last comes back first: 15 of 2096 beside the 5 that stayed, and 10 of 2095
+    assert await family.lots("bea") == [("10", "2095"), ("20", "2096")]
+    assert await family.lots("fam") == [("40", "2094"), ("20", "2095")]
+    assert await family.left() == {"ann": {"BP": "40"}, "bea": {"BP": "20"}, "cem": {}}
+    more = await family.do("reverse", id=given["id"], amount="21", reason="a slip")
+    assert more["reason"] == "EXCEEDS_ORIGINAL"
+    rest = await family.do("reverse", REVERSAL, id=given["id"], reason="a slip")
+    assert rest["points"] == {"amount": "20"}
+    assert await family.lots("bea") == [("30", "2095"), ("20", "2096")]
+    assert await family.left() == {"ann": {"BP": "40"}, "bea": {}, "cem": {}}
+    again = await family.do("reverse", id=given["id"], reason="a slip")
+    assert again["reason"] == "ALREADY_REVERSED"
+    assert await family.is_sound()
+
+
+async def test_a_contribution_is_reversed_out_of_its_givers_unspent_points_alone(family: Family) -> None:
+    await family.issue("bea", "30", 2095)
+    await family.issue("ann", "40", 2096)
+    await family.issue("fam", "50", 2097)
+    given = await family.give("bea", "30")
+    await family.give("ann", "40")
+    await family.spend("ann", "20")  # of bea's, which end first
+    refused = await family.do("reverse", id=given["id"], reason="a slip")
+    assert refused["reason"] == "INSUFFICIENT_POINTS"  # though the pool has 100
+    assert refused["details"] == [{"key": "available", "value": "10"}, {"key": "requested", "value": "30"}]
+    until = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    terms = {"currency": "BP", "customer": who("fam"), "expiresAt": until, "by": who("ann")}
+    assert (await family.do("holdPoints", amount="4", **terms))["__typename"] == "Hold"  # of bea's as well
+    refused = await family.do("reverse", id=given["id"], amount="7", reason="a slip")
+    assert refused["details"] == [{"key": "available", "value": "6"}, {"key": "requested", "value": "7"}]
+    assert (await family.do("reverse", id=given["id"], amount="6", reason="a slip"))["__typename"] == "Reversal"
+    assert (await family.held("bea"), await family.held("fam")) == ("6", "94")
+    assert await family.left() == {"ann": {"BP": "40"}, "bea": {"BP": "4"}, "cem": {}}
+    assert await family.is_sound()
+
+
+async def test_a_contribution_comes_back_out_of_other_points_of_its_giver_too(family: Family) -> None:
+    await family.issue("bea", "10", 2095)
+    first = await family.give("bea", "10")
+    await family.issue("bea", "10", 2096)
+    await family.give("bea", "10")
+    await family.spend("ann", "8")  # of the first ones
+    assert (await family.do("reverse", id=first["id"], reason="a slip"))["__typename"] == "Reversal"
+    assert await family.lots("bea") == [("10", "2095")]  # as they were
+    assert await family.lots("fam") == [("2", "2096")]  # 2 of 2095 and 8 of 2096 went back
+    assert await family.is_sound()
+
+
+async def test_who_has_left_gets_no_contribution_reversed(family: Family) -> None:
+    await family.issue("bea", "30", 2095)
+    given = await family.give("bea", "30")
+    spent = await family.spend("ann", "12")
+    await family.leave("bea")  # with 18
+    await family.do("reverse", id=spent["id"], reason="returned")  # the 12 are the pool's now
+    refused = await family.do("reverse", id=given["id"], amount="12", reason="a slip")
+    assert (refused["reason"], refused["details"]) == ("NOT_A_MEMBER", [{"key": "member", "value": "bea"}])
+    again = {"pool": who("fam"), "member": who("bea"), "rights": [], "by": who("ann")}
+    assert (await family.do("joinPool", **again))["__typename"] == "Pool"
+    assert (await family.do("reverse", id=given["id"], amount="12", reason="a slip"))["__typename"] == "Reversal"
+    assert await family.held("bea") == "30"
+    assert await family.is_sound()
+
+
+async def test_a_contribution_is_reversed_by_who_may_act_for_its_member(family: Family) -> None:
+    hub = family.client.hub
+    await family.issue("bea", "30", 2095)
+    given = await family.give("bea", "30")
+    for home, reason in (("SHOP", "NOT_FOUND"), ("BRANCH", "NOT_FOUND")):
+        id, _ = await hub.key(home, Role.INSTITUTION_TRADER)
+        caller = family.client.caller(id)
+        fields = {"idempotencyKey": f"not-{home}", "id": given["id"], "reason": "a slip"}
+        assert (await act(caller, "reverse", "ReverseInput", "__typename", **fields))["reason"] == reason
+    id, _ = await hub.key("BANK", Role.INSTITUTION_TRADER)
+    fields = {"idempotencyKey": "bank", "id": given["id"], "reason": "a slip"}
+    done = await act(family.client.caller(id), "reverse", "ReverseInput", "... on Reversal { id }", **fields)
+    assert done["__typename"] == "Reversal"
+
+
+async def test_a_contribution_that_is_reversed_gives_its_limit_back(family: Family) -> None:
+    await family.issue("ann", "100")
+    await family.client.hub.limit("give", "60", act=Act.TRANSFER)
+    given = await family.give("ann", "40")
+    assert (await family.give("ann", "30"))["reason"] == "LIMIT_EXCEEDED"
+    await family.do("reverse", id=given["id"], amount="15", reason="a slip")  # 25 count, 35 are left
+    assert (await family.give("ann", "35"))["__typename"] == "PoolContribution"
+    assert await family.is_sound()
+
+
+async def test_a_statement_shows_a_contribution_and_its_reversal(family: Family) -> None:
+    await family.issue("ann", "100")
+    given = await family.give("ann", "40")
+    await family.do("reverse", id=given["id"], amount="15", reason="a slip")
+    document = """query M($customer: CustomerInput!) { movements(customer: $customer, currency: "BP") {
+      edges { node { kind direction points { amount } balanceAfter memo } } } }"""
+    lines = {}
+    for one in ("ann", "fam"):
+        found = await family.root.ask(document, customer=who(one))
+        lines[one] = [tuple(edge["node"].values()) for edge in found["edges"]]
+    assert lines == {
+        "ann": [
+            ("REVERSE", "CREDIT", {"amount": "15"}, "75", "a slip"),
+            ("CONTRIBUTE", "DEBIT", {"amount": "40"}, "60", None),
+            ("ISSUE", "CREDIT", {"amount": "100"}, "100", None),
+        ],
+        "fam": [
+            ("REVERSE", "DEBIT", {"amount": "15"}, "25", "a slip"),
+            ("CONTRIBUTE", "CREDIT", {"amount": "40"}, "40", None),
+        ],
+    }
 
 
 async def test_a_pool_is_no_way_round_a_limit_on_what_is_given_away(family: Family) -> None:

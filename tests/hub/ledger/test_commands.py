@@ -1,5 +1,7 @@
 """Commands: what a request's digest covers, and texts that no database can hold."""
 
+import hashlib
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -108,3 +110,88 @@ def test_lengths_are_bounded() -> None:
         {"target": Party("BANK", "r" * (KEY_MAX + 1))},
     ):
         assert isinstance(malformed(changed(TRANSFER, **wrong)), InvalidInput)
+
+
+# --- requests that were kept before commands had as many fields -------------------------------------------------------
+
+BANK_A = {"institution": "BANK", "reference": "a"}
+BANK_B = {"institution": "BANK", "reference": "b"}
+A, B = Party("BANK", "a"), Party("BANK", "b")
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+# Each keyed command of the first version with all the fields that it had, and what it was spelled as for its digest.
+FIRST: list[tuple[type[commands.Keyed], dict[str, Any], dict[str, Any]]] = [
+    (
+        commands.Issue,
+        {"currency": "BP", "to": A, "amount": "5", "earned_at": NOON, "expires_at": None, "memo": "hello"},
+        {
+            "currency": "BP",
+            "to": BANK_A,
+            "amount": "5",
+            "earned_at": "2026-01-02T12:00:00Z",
+            "expires_at": None,
+            "memo": "hello",
+        },
+    ),
+    (
+        commands.Transfer,
+        {"currency": "BP", "source": A, "target": B, "amount": "5", "memo": None},
+        {"currency": "BP", "source": BANK_A, "target": BANK_B, "amount": "5", "memo": None},
+    ),
+    (
+        commands.Redeem,
+        {"currency": "BP", "customer": A, "merchant": "SHOP", "amount": "5", "memo": None},
+        {"currency": "BP", "customer": BANK_A, "merchant": "SHOP", "amount": "5", "memo": None},
+    ),
+    (commands.ExecuteQuote, {"quote": 7}, {"quote": 7}),
+    (
+        commands.Convert,
+        {
+            "source": A,
+            "target": B,
+            "source_currency": "BP",
+            "target_currency": "MILE",
+            "amount": "5",
+            "minimum_target": None,
+        },
+        {
+            "source": BANK_A,
+            "target": BANK_B,
+            "source_currency": "BP",
+            "target_currency": "MILE",
+            "amount": "5",
+            "minimum_target": None,
+        },
+    ),
+    (
+        commands.Reverse,
+        {"id": 7, "amount": None, "reason": "returned"},
+        {"id": 7, "amount": None, "reason": "returned"},
+    ),
+    (commands.CloseWindow, {"window": 7}, {"window": 7}),
+    (
+        commands.ConfirmSettlement,
+        {"window": 7, "institution": "BANK", "currency": "CNY", "amount": "1", "value_date": None, "reference": "r"},
+        {"window": 7, "institution": "BANK", "currency": "CNY", "amount": "1", "value_date": None, "reference": "r"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields", "spelled"), FIRST, ids=[kind.__name__ for kind, _, _ in FIRST])
+def test_a_request_that_was_kept_by_the_first_version_has_the_digest_that_it_had(
+    kind: type[commands.Keyed], fields: dict[str, Any], spelled: dict[str, Any]
+) -> None:
+    text = json.dumps([kind.__name__, spelled], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert kind(actor=1, key="k", **fields).digest() == hashlib.sha256(text.encode()).digest()
+
+
+@pytest.mark.parametrize(("kind", "fields", "_spelled"), FIRST, ids=[kind.__name__ for kind, _, _ in FIRST])
+def test_what_a_command_has_come_to_say_since_is_part_of_the_request_where_it_is_said(
+    kind: type[commands.Keyed], fields: dict[str, Any], _spelled: dict[str, Any]
+) -> None:
+    said = {"record": "o-1", "channel": "app", "by": B, "shortfall": commands.ReversalShortfall.DEBT}
+    later = set(kind.__struct_fields__) - fields.keys() - {"actor", "key"}
+    assert later == set(kind.later)
+    plain = kind(actor=1, key="k", **fields)
+    for name in later:
+        assert plain.digest() != changed(plain, **{name: said[name]}).digest(), name

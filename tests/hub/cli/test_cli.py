@@ -2,82 +2,29 @@
 
 import asyncio
 import json
-import logging
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-import structlog
 import typer.main
 from typer.testing import CliRunner
 
 from hub import ids
-from hub.cli import app, main
+from hub.cli import app
 from hub.migrate import newest
 from hub.postgres import OWNER, SERVER, Server
-from hub.settings import settings
-from settlement.report import build
-from settlement.signing import CURRENT, SigningKey, ensure, jwks
+from tests.hub.cli.here import Here, says_why
 from tests.hub.programs import PROGRAM, Pattern, environment, is_gone, run, until
-from tests.settlement.test_verify import BANK, BANK_LINES, JWKS, KEY
 
 WORDS = [
     [], ["init"], ["migrate"], ["serve"], ["demo"], ["audit"], ["verify"], ["expire"], ["clear"],
     ["window"], ["window", "close"], ["keys"], ["keys", "rotate"],
 ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command that ran in this process came to."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-class Here:
-    """Runs commands in this process, for those that start no database; much faster."""
-
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]) -> None:
-        self.folder, self._patch, self._captured = folder, patch, captured
-
-    def run(self, *arguments: str, **more: str) -> Done:
-        with self._patch.context() as patch:
-            patch.setattr("sys.argv", ["points-hub", *arguments])
-            for name, value in {"HUB_DATA_DIR": str(self.folder), **more}.items():
-                patch.setenv(name, value)
-            settings.cache_clear()
-            code = main()
-        return Done(code, *self._captured.readouterr())
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Here]:
-    """This process, put back to what it was afterwards."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-    root = logging.getLogger()
-    before = structlog.get_config(), list(root.handlers), root.level
-    yield Here(tmp_path / "hub", monkeypatch, capsys)
-    settings.cache_clear()
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-    structlog.configure(**before[0])
-    root.handlers[:], root.level = before[1], before[2]
-
-
-def says_why(done: Done | subprocess.CompletedProcess[str], pattern: str) -> None:
-    """It could not be done: code 3, one sentence on stderr, nothing on stdout."""
-    assert done.returncode == 3
-    assert done.stdout == ""
-    assert re.fullmatch(rf"points-hub: [^\n]*{pattern}[^\n]*\n", done.stderr), done.stderr
 
 
 def test_init_tells_scripts_the_first_key_and_nothing_else(pattern: Pattern) -> None:
@@ -210,66 +157,3 @@ def test_asked_to_end_a_command_stops_the_database_on_its_way_out(tmp_path: Path
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 128 + signal.SIGTERM
     assert until(lambda: is_gone(database), 5)
-
-
-def test_a_rotated_key_is_kept_for_verification(here: Here) -> None:
-    signing = here.folder / "signing"
-    old = ensure(signing)
-    done = here.run("keys", "rotate")
-    assert done.returncode == 0, done.stderr
-    new = SigningKey.from_file(signing / CURRENT)
-    assert {old.kid, new.kid} == {key["kid"] for key in jwks(signing)["keys"]}
-    assert new.kid != old.kid
-    assert old.kid in done.stdout
-    assert new.kid in done.stdout
-
-
-def test_a_key_that_is_not_in_the_folder_is_not_rotated(here: Here) -> None:
-    says_why(here.run("keys", "rotate"), "There is no signing key")
-    pem = SigningKey.generate().private_pem().decode()
-    says_why(here.run("keys", "rotate", HUB_SIGNING_KEY=pem), "HUB_SIGNING_KEY")
-
-
-def verification(here: Here, lines: list[bytes], *, previous: bytes | None = None) -> Done:
-    """The verdict on BANK's report with these lines."""
-    folder = here.folder.parent
-    files = {
-        "report.jws": KEY.sign(build(BANK)).encode() + b"\n",
-        "lines.ndjson": b"".join(line + b"\n" for line in lines),
-        "jwks.json": json.dumps(JWKS).encode(),
-    }
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    words = [str(folder / "report.jws"), "--lines", str(folder / "lines.ndjson"), "--jwks", str(folder / "jwks.json")]
-    if previous is not None:
-        (folder / "previous.jws").write_bytes(previous)
-        words += ["--previous", str(folder / "previous.jws")]
-    return here.run("verify", *words)
-
-
-def test_a_genuine_report_verifies_without_a_hub(here: Here) -> None:
-    done = verification(here, BANK_LINES)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"Genuine and complete: BANK's report of window 7, 4 lines, 1 net, signed with {KEY.kid}.\n"
-    assert not here.folder.exists()
-
-
-def test_every_finding_about_a_forged_report_is_listed(here: Here) -> None:
-    forged = [BANK_LINES[0].replace(b'"amount":"0.0048"', b'"amount":"0.0049"'), *BANK_LINES[1:]]
-    done = verification(here, forged)
-    assert done.returncode == 1
-    # The sum of the debits and the lines' root no longer fit.
-    assert {line.partition(":")[0] for line in done.stdout.splitlines()} == {"NET_DEBIT", "LINE_ROOT"}
-    assert "not to be believed" in done.stderr
-
-
-def test_a_report_that_does_not_follow_the_one_before_is_found_out(here: Here) -> None:
-    done = verification(here, BANK_LINES, previous=KEY.sign(build(BANK)).encode())
-    assert done.returncode == 1
-    assert {line.partition(":")[0] for line in done.stdout.splitlines()} == {"PREVIOUS_DIGEST", "PREVIOUS_NUMBER"}
-
-
-def test_keys_that_are_none_are_a_wrong_call(here: Here) -> None:
-    file = here.folder.parent / "file"
-    file.write_text("[]")
-    assert here.run("verify", str(file), "--lines", str(file), "--jwks", str(file)).returncode == 2

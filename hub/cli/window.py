@@ -1,0 +1,61 @@
+"""``points-hub window``: settlement windows."""
+
+import asyncio
+import json
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hub import ids
+from hub.cli.shared import OPTIONS, Json, chosen_settings, database, progress_bar
+from hub.host import ClosedWindow, check, close_window
+from hub.money import format_millionths
+
+commands = typer.Typer(**OPTIONS, help="Settlement windows.")
+
+
+@commands.command("close")
+def close(as_json: Json = False) -> None:
+    """Close the open settlement window: net what everybody owes, and sign the reports. The next window opens at once.
+
+    Runs beside `serve`; what is under way falls into one window or the other.
+    """
+    chosen = chosen_settings()
+    with progress_bar("Closing the window", shown=not as_json), database(chosen) as where:
+        asyncio.run(check(where.server))
+        closed = asyncio.run(close_window(chosen, where.server))
+    if as_json:
+        typer.echo(json.dumps(_closed_as_json(closed)))
+        return
+    if not closed.nets:
+        typer.echo(f"Window {closed.window.number} is closed; nobody owed anybody anything in it.")
+        return
+    table = Table("institution", "currency", title=f"window {closed.window.number}, closed", title_justify="left")
+    for heading in ("owes", "is owed", "net"):
+        table.add_column(heading, justify="right")
+    for net in _closed_as_json(closed)["nets"]:
+        table.add_row(*net.values())
+    Console().print(table)
+    typer.echo("Its reports are signed.")
+
+
+def _closed_as_json(closed: ClosedWindow) -> dict[str, Any]:
+    window = closed.window
+    return {
+        "window": ids.text(ids.WINDOW, window.id),
+        "number": window.number,
+        "status": window.status.name,
+        "nets": [
+            {
+                "institution": closed.codes[net.institution],
+                "currency": net.currency,
+                **{
+                    label: format_millionths(value, net.currency)
+                    for label, value in (("debit", net.debits), ("credit", net.credits), ("net", net.net))
+                },
+            }
+            for net in closed.nets
+        ],
+    }
