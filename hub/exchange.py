@@ -296,9 +296,13 @@ class Exchange:
                 return Answer(status=Status.UNKNOWN, message="It does not know the order yet.")
             if not capabilities.idempotent or self._is_given_up(call):
                 return answer
-        elif not capabilities.idempotent:
+            return await self._sent(call, order, partner, sent)
+        if not capabilities.idempotent:
             return Answer(status=Status.UNKNOWN, message="It can neither be asked for nor sent again.")
-        return await self._sent(call, order, partner, sent)
+        answer = await self._sent(call, order, partner, sent)
+        if answer.status is Status.ABSENT:  # this sending; nobody knows of the one before
+            return Answer(status=Status.UNKNOWN, code=answer.code, message=answer.message, halts=answer.halts)
+        return answer
 
     async def _sent(self, call: Call, order: Order, partner: Partner, sent: "_Sent") -> Answer:
         sent.at = clock.now()
