@@ -32,7 +32,7 @@ from hub import migrate as migrating
 from hub.configuration import Configuration
 from hub.db import Addresses, addresses
 from hub.ending import EXIT_CODES, FAILED, FINDINGS, be_deaf, leave_when_asked, sentence_of
-from hub.host import ClosedWindow, Expired, UnfitDatabase, check, close_window
+from hub.host import ClosedWindow, Expired, UnfitDatabase, check, close_window, reseal
 from hub.host import audit as audit_all
 from hub.host import clear as clear_points
 from hub.host import expire as expire_all
@@ -41,6 +41,7 @@ from hub.ledger.records import Clearing, ClearingScope
 from hub.money import format_millionths
 from hub.points import render
 from hub.registry import checks
+from hub.sealing import SecretsKey
 from hub.settings import Settings, settings
 from hub.setup import set_up
 from settlement import signing
@@ -60,7 +61,7 @@ _options: dict[str, Any] = {
 }
 app = typer.Typer(**_options, epilog=EXIT_CODES)
 window_commands = typer.Typer(**_options, help="Settlement windows.")
-key_commands = typer.Typer(**_options, help="The key that signs settlement reports.")
+key_commands = typer.Typer(**_options, help="The keys that sign reports and that partners' secrets are kept under.")
 app.add_typer(window_commands, name="window")
 app.add_typer(key_commands, name="keys")
 
@@ -330,6 +331,18 @@ def rotate() -> None:
     old = signing.SigningKey.from_file(keys.folder / signing.CURRENT)
     new = signing.rotate(keys.folder)
     typer.echo(f"Reports are signed with {new.kid} from now on; {old.kid} is kept for verification.")
+
+
+@key_commands.command("reseal")
+def reseal_secrets() -> None:
+    """Seal the secrets of partners' configurations anew, with the first of the keys that HUB_SECRETS_KEY or the file in
+    the data folder holds; afterwards the others can be taken away. Runs beside `serve`.
+    """
+    chosen = _settings()
+    with _progress("Sealing"), _database(chosen) as where:
+        asyncio.run(check(where.server))
+        done = asyncio.run(reseal(where.server, SecretsKey.of(chosen)))
+    typer.echo(f"The secrets of {len(done)} partners are sealed with the first key.")
 
 
 # --- what the commands share ------------------------------------------------------------------------------------------
