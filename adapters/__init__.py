@@ -1,1 +1,1 @@
-"""Adapters: one file per kind of partner system. Currencies are ``hosted`` until the first one is here."""
+"""Adapters: one file or folder per kind of partner system, and the registry that finds and connects them."""

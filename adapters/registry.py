@@ -169,6 +169,16 @@ class Registry:
             await partner.close()
 
 
+def resealed(text: str, sealer: Sealer) -> str:
+    """A kept configuration with its secrets sealed anew, as by now they would be; its kind need not be installed.
+
+    Raises:
+        Exception: whatever the sealer raises.
+    """
+    kept = msgspec.json.decode(text, type=Kept)
+    return msgspec.json.encode(Kept(kept.configuration, sealer.seal(sealer.open(kept.sealed)))).decode()
+
+
 def _kept(name: str, model: BaseModel, sealer: Sealer) -> str:
     secrets: dict[str, str] = {}
     rest = _without(model.model_dump(by_alias=True, exclude_unset=True), "", secrets)

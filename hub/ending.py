@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub import logs, postgres, serving
+from hub import logs, postgres, sealing, serving
 from hub.errors import Fault, Refusal
 from hub.host import UnfitDatabase
 from hub.ledger.engine import NotSetUp
@@ -40,9 +40,10 @@ _SAID = (
     postgres.PostgresError,
     serving.CannotListen,
     serving.WorkersFailed,
+    sealing.SealingError,
     signing.SigningError,
 )
-_SECRET = {"database_url", "database_owner_url", "signing_key"}
+_SECRET = {"database_url", "database_owner_url", "signing_key", "secrets_key"}
 
 
 def leave_when_asked() -> None:

@@ -6,6 +6,7 @@ so it cannot be presented; whoever can start programs on this machine could read
 
 import asyncio
 import gc
+import hashlib
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,16 +16,18 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from adapters.registry import resealed
 from hub import clearings, ids, notices, postgres, sweeping, tables
 from hub.audit import Audit, Progress
 from hub.configuration import Configuration
 from hub.db import Database
 from hub.ledger import journal, rows
-from hub.ledger.commands import ClearPoints, CloseWindow
+from hub.ledger.commands import ClearPoints, CloseWindow, Connection, SetAdapterConfig
 from hub.ledger.engine import COLLECTOR, Engine, NotSetUp
 from hub.ledger.records import Clearing, ClearingScope, Net, Window, WindowStatus
 from hub.migrate import newest
 from hub.reading import Reading
+from hub.sealing import SecretsKey
 from hub.settings import Settings
 from settlement.audit import audit as audit_all
 from settlement.publish import Keys, Reports
@@ -150,6 +153,29 @@ async def clear(
         run = unfinished[0] if unfinished else await sweeping.ask(engine, wanted)
         begun(await clearings.holders_left(database, run))
         return await clearings.work_off(database, engine, run, told=told), engine.configuration
+
+
+async def reseal(url: str, key: SecretsKey) -> list[str]:
+    """Seal the secrets of every partner anew with the first of the keys, so that the others are not needed any more;
+    answers the currencies' codes.
+
+    Raises:
+        InvalidInput: a configuration was changed meanwhile; those before it are done.
+        SealingError: a secret cannot be opened, or not sealed.
+        Fault: the host's credential was not let through.
+        NotSetUp: there is no hub.
+    """
+    async with _engine(url) as (_, engine):
+        reached = [of for of in engine.configuration.currencies.values() if of.connection]
+        for of in reached:
+            told = SetAdapterConfig(
+                actor=engine.configuration.host.id,
+                currency=of.code,
+                connection=Connection(resealed(of.connection, key), of.scale),
+                instead_of=hashlib.sha256(of.connection.encode()).hexdigest(),
+            )
+            await sweeping.ask(engine, told)
+        return [of.code for of in reached]
 
 
 @dataclass(frozen=True, slots=True)

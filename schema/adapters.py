@@ -2,6 +2,7 @@
 
 import strawberry
 
+from hub.access import Right, require
 from hub.currencies import HOSTED
 from hub.errors import InvalidInput
 from hub.ledger import commands
@@ -28,18 +29,21 @@ class AdapterQuery:
         return [Adapter(name=name, configuration_schema=JSON(shape)) for name, shape in found]
 
 
-async def connection(context: Context, adapter: str, configuration: object) -> commands.Connection | None:
-    """How a currency's partner is reached, for a command: checked, and with its secrets sealed, so that they go no
-    further than here. None where the hub itself keeps the balances.
+async def reach(context: Context, adapter: str, configuration: object, issuer: str) -> commands.Connection | None:
+    """How the partner of a currency of ``issuer`` is reached, for a command: checked, and with its secrets sealed, so
+    that they go no further than here. None where the hub itself keeps the balances.
 
     Raises:
-        Unauthenticated: the caller has no key.
+        Unauthenticated, Forbidden: the caller may not configure for the issuer; then nothing was looked at.
         InvalidInput: there is no such adapter, or what is wrong with the configuration, by its places.
     """
-    _ = context.actor
-    if adapter == HOSTED:
-        if configuration is not None:
-            raise InvalidInput(adapterConfig=f"There is none for {HOSTED}.")
+    if adapter == HOSTED and configuration is None:
         return None
+    async with context.read() as reader:
+        home = reader.configuration.institution_codes.get(issuer)
+        if home is not None:  # if there is none, the core says so
+            require(reader.viewer, Right.CONFIGURE, reader.configuration.institutions, home, reader.at)
+    if adapter == HOSTED:
+        raise InvalidInput(adapterConfig=f"There is none for {HOSTED}.")
     checked = await context.adapters.check(adapter, {} if configuration is None else configuration)
     return commands.Connection(checked.sealed, checked.scale)

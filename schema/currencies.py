@@ -8,7 +8,7 @@ from hub import currencies as core
 from hub.currencies import AccountMode, ExpiryKind, HeldExpiry, RateConsent, Shortfall
 from hub.errors import InvalidInput, UnknownCurrency
 from hub.ledger import commands
-from schema.adapters import connection
+from schema.adapters import reach
 from schema.connection import Connection, connect, page
 from schema.context import Info
 from schema.directory import PointCurrency, to_currency
@@ -124,7 +124,7 @@ class CurrencyMutation:
         input: Annotated[RegisterPointCurrencyInput, strawberry.argument(description="The currency.")],
     ) -> PointCurrencyResult:
         try:
-            reached = await connection(info.context, input.adapter, input.adapter_config)
+            reached = await reach(info.context, input.adapter, input.adapter_config, input.issuer)
         except InvalidInput as refusal:
             return refused(refusal, info.context.incoming.language)
         outcome = await info.context.submit(register_command(info.context.actor, input, reached))
@@ -145,11 +145,13 @@ class CurrencyMutation:
         ],
     ) -> PointCurrencyResult:
         async with info.context.read() as reader:
-            found = reader.configuration.currency(currency)
+            configuration = reader.configuration
         try:
+            found = configuration.currency(currency)
             if found is None:
                 raise UnknownCurrency(currency=currency)
-            reached = await connection(info.context, found.adapter, adapter_config)
+            issuer = configuration.institutions[found.issuer].code
+            reached = await reach(info.context, found.adapter, adapter_config, issuer)
             if reached is None:
                 raise InvalidInput(currency=currency)
         except (InvalidInput, UnknownCurrency) as refusal:

@@ -21,7 +21,8 @@ class Tls(Part):
     def _can_be_used(self) -> "Tls":
         if (self.certificate is None) != (self.key is None):
             raise ValueError("a certificate has its key with it, and a key its certificate")
-        self.context()
+        if self.authority is not None or self.certificate is not None:
+            self.context()
         return self
 
     def context(self) -> ssl.SSLContext:

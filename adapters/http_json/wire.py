@@ -88,7 +88,9 @@ class Wire:
             if left.octets:
                 raise Broken(str(error)) from error
             raise NotSent(str(error), halts=error.halts) from error
-        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, OSError) as error:
+        except templates.Unsendable:
+            raise
+        except Exception as error:  # whatever it is: what is certain of the request, the connection has told
             told = f"{type(error).__name__}: {error}"[:200]
             if left.octets:
                 raise Broken(told) from error

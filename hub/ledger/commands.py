@@ -273,6 +273,7 @@ class RegisterPointCurrency(Command, frozen=True, kw_only=True):
 class SetAdapterConfig(Command, frozen=True, kw_only=True):
     currency: str
     connection: Connection
+    instead_of: str | None = None  # SHA-256, in hexadecimal, of the text that it replaces; None: of whichever
 
 
 class SetPartnerState(Command, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Configuring point currencies. By the issuer's administrator, or the operator for it. Pure."""
 
+import hashlib
 from dataclasses import replace
 
 import msgspec
@@ -112,10 +113,13 @@ def set_connection(book: Book, command: commands.SetAdapterConfig) -> Draft:
     """Reach a currency's partner by another configuration of the same adapter, from the next call on.
 
     Raises:
-        InvalidInput: the hub keeps the balances itself, or the partner cannot count as finely as the currency.
+        InvalidInput: the hub keeps the balances itself, the partner cannot count as finely as the currency, or the
+            configuration is not the one any more that was to be replaced.
     """
     of = resolve.currency(book, command.currency)
     resolve.allow(book, command.actor, Right.CONFIGURE, of.issuer)
+    if command.instead_of not in (None, hashlib.sha256(of.connection.encode()).hexdigest()):
+        raise InvalidInput(currency=of.code)
     draft = Draft(book)
     changed = replace(of, connection=_connection(of.adapter, command.connection, of.scale))
     draft.nouns.append(changed)

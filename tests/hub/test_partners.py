@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import msgspec
 import pytest
 
-from hub.partners import Answer, Capabilities, Echo, Judged, Operation, Order, Reason, Status, judge
+from hub.partners import Answer, Capabilities, Echo, Judged, Operation, Order, Reason, Status, for_order, judge
 
 ASKED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NOW = ASKED + timedelta(seconds=2)
@@ -87,3 +87,17 @@ def test_what_a_partner_always_says_must_be_there(echo: Echo) -> None:
 
 def test_a_partner_that_halts_stays_halted_whatever_else_it_says() -> None:
     assert judged(msgspec.structs.replace(DONE, amount=1, halts=True)).answer.halts
+
+
+@pytest.mark.parametrize(
+    ("scale", "told", "amount"),
+    [(2, 12_345, 12_345), (0, 12_300, 123), (3, 12_345, 123_450), (0, 12_345, None), (1, 12_345, None)],
+)
+def test_an_amount_in_the_partners_decimals_becomes_the_currencys_or_is_unknown(
+    scale: int, told: int, amount: int | None
+) -> None:
+    """123.45 of two decimals is 123.450 of three, and no amount of one or none; 123.00 is 123."""
+    of = msgspec.structs.replace(ORDER, scale=scale)
+    found = for_order(msgspec.structs.replace(DONE, amount=told, halts=False), of, AIRLINE)
+    assert found.amount == amount
+    assert found.status is (Status.UNKNOWN if amount is None else Status.SUCCEEDED)

@@ -346,6 +346,7 @@ CASES: dict[str, Case] = {
         AS_OPERATOR,
         pick=_rows("pointCurrencies", "code", "a"),
     ),
+    "Query.adapters": Case("{ adapters { name } }", _nothing, AS_OPERATOR, AS_OPERATOR),
     "Query.rates": Case(
         "query($a: String!, $b: String!) { rates(source: $a, target: $b) { edges { node { id status } } } }",
         lambda victim: {"a": victim.a, "b": victim.b},
@@ -592,6 +593,12 @@ CASES: dict[str, Case] = {
     "Mutation.approveRate": _ends("approveRate", "proposed", "FORBIDDEN"),
     "Mutation.rejectRate": _ends("rejectRate", "proposed", "NOT_FOUND", ', reason: "r"'),
     "Mutation.withdrawRate": _ends("withdrawRate", "rate", "FORBIDDEN", ', reason: "r", cancelQuotes: true'),
+    "Mutation.setAdapterConfig": Case(
+        f"mutation($c: String!) {{ setAdapterConfig(currency: $c, adapterConfig: {{}}) {{ __typename {REFUSED} }} }}",
+        lambda victim: {"c": victim.a},
+        "FORBIDDEN",
+        "FORBIDDEN",
+    ),
     "Mutation.setPointsPolicy": Case(
         f"mutation($c: String!, $p: PointsPolicyInput!)"
         f" {{ setPointsPolicy(currency: $c, policy: $p) {{ __typename {REFUSED} }} }}",

@@ -472,6 +472,14 @@ async def test_every_answer_must_echo_what_is_mapped_unless_told_otherwise(serve
         assert lenient.capabilities.echoes == {Echo.REFERENCE}
 
 
+async def test_a_partner_that_was_let_go_of_sends_nothing(server: Server) -> None:
+    async with changed(server) as partner:
+        pass
+    assert (await partner.perform(order())).status is Status.ABSENT
+    assert (await partner.status(order())).status is Status.UNKNOWN
+    assert server.requests == []
+
+
 async def test_cancelling_a_call_lets_the_connection_go(server: Server, bank: Bank) -> None:
     arrived = asyncio.Event()
 
