@@ -85,7 +85,8 @@ function options(select, values, first) {
   if (before) select.value = before;
 }
 
-const instant = (text) => (text ?? "").slice(0, 19).replace("T", " ");
+const today = () => new Date().toISOString().slice(0, 10);
+const instant = (text) => (text.startsWith(today()) ? text.slice(11, 19) : text.slice(0, 19).replace("T", " "));
 const named = (behaviour) => shown.behaviours.find((one) => one.name === behaviour)?.[language] ?? label(behaviour);
 const played = (play) => [named(play.behaviour), play.reason && label(play.reason), play.ms && `${play.ms} ms`].filter(Boolean).join(", ");
 
