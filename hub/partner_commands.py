@@ -209,6 +209,8 @@ def _row(chosen: Settings, name: str, version: str) -> dict[str, str | None]:
     except ValueError:
         return row | {"certificate": "unreadable"}
     stands = "conforms" if found.conforms else "does not conform"
+    if excepted := found.count(Verdict.EXCEPTED):
+        stands = f"{stands}, {excepted} excepted"
     if found.version != version:
         stands = f"{stands}, of {found.version}"
     return row | {"certificate": stands, "at": found.at.isoformat()}

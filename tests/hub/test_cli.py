@@ -31,6 +31,7 @@ from tests.settlement.test_verify import BANK, BANK_LINES, JWKS, KEY
 WORDS = [
     [], ["init"], ["migrate"], ["serve"], ["demo"], ["audit"], ["verify"], ["expire"], ["clear"],
     ["window"], ["window", "close"], ["keys"], ["keys", "rotate"],
+    ["simulator"], ["adapters"], ["adapters", "check"], ["adapters", "list"],
 ]  # fmt: skip
 
 
