@@ -202,6 +202,19 @@ async def test_a_body_says_that_it_is_json_and_is_not_endless(simulator: Playing
     assert (endless.status_code, endless.json()["code"]) == (400, "WRONG_VALUE")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        ("GET", "/v2/orders", "NOT_FOUND"),
+        ("GET", "/none.js", "NOT_FOUND"),
+        ("GET", "/..%2fapp.py", "NOT_FOUND"),
+        ("PUT", "/v1/orders", "METHOD_NOT_ALLOWED"),
+    ],
+)
+async def test_a_place_that_there_is_not_is_explained(simulator: Playing, method: str, path: str, code: str) -> None:
+    assert (await simulator.http.request(method, path)).json()["code"] == code
+
+
 async def test_members_are_enrolled_with_an_amount_that_there_is(simulator: Playing) -> None:
     for available in ("-1", "1.001", "ten"):
         answer = await simulator.http.post("/sandbox/members", json={"member": "M-9", "available": available})
