@@ -26,8 +26,8 @@ RUN_S_MAX = 300
 
 
 @contextmanager
-def simulating(folder: Path, *arguments: str, **more: str) -> Iterator[str]:
-    """The address of a simulator that runs as a program and ends when asked."""
+def simulating(folder: Path, *arguments: str, end: int = signal.SIGTERM, **more: str) -> Iterator[str]:
+    """The address of a simulator that runs as a program and ends when asked, or is killed."""
     words = [*PROGRAM, "simulator", "--port", "0", *arguments]
     environ = environment(folder, **more)
     with subprocess.Popen(words, env=environ, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
@@ -36,8 +36,8 @@ def simulating(folder: Path, *arguments: str, **more: str) -> Iterator[str]:
         found = re.fullmatch(r"The simulator is at (http://127\.0\.0\.1:\d+)/\n", said)
         assert found, said + process.stderr.read()
         yield found[1]
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 128 + signal.SIGTERM
+        process.send_signal(end)
+        assert process.wait(30) == (-end if end == signal.SIGKILL else 128 + end)
         assert process.stderr.read() == ""
 
 
@@ -125,12 +125,24 @@ def test_a_simulator_keeps_its_books_and_its_secret(tmp_path: Path) -> None:
     with simulating(tmp_path, "--data", books, "--unit", "STARS", "--scale", "0") as url:
         body = {"member": "M-1", "familyName": "Li", "available": "70"}
         assert httpx2.post(f"{url}/sandbox/members", json=body, trust_env=False).status_code == 200
-    secret = {"SIMULATOR_SECRET": "s3cret"}
-    with simulating(tmp_path, "--data", books, "--scale", "0", "--authentication", "bearer", **secret) as url:
+    with simulating(
+        tmp_path, "--data", books, "--scale", "0", "--authentication", "bearer", SIMULATOR_SECRET="s3cret"
+    ) as url:
         asked = f"{url}/v1/members?membershipNumber=M-1&familyName=Li"
         assert httpx2.get(asked, trust_env=False).status_code == 401
         headers = {"authorization": "Bearer s3cret"}
         assert httpx2.get(asked, headers=headers, trust_env=False).json()["available"] == "70"
+
+
+def test_what_a_killed_simulator_answered_is_in_its_books(tmp_path: Path) -> None:
+    books = ("--data", str(tmp_path / "books.db"))
+    order = {"operation": "DEBIT", "member": "M-1", "amount": "1", "unit": "MILES"}
+    with simulating(tmp_path, *books, end=signal.SIGKILL) as url, httpx2.Client(base_url=url, trust_env=False) as http:
+        http.post("/sandbox/members", json={"member": "M-1", "available": "70"})
+        told = [http.post("/v1/orders", json={**order, "reference": f"PH-{n}"}).json() for n in range(20)]
+    with simulating(tmp_path, *books) as url, httpx2.Client(base_url=url, trust_env=False) as http:
+        assert [http.get(f"/v1/orders/{one['reference']}").json() for one in told] == told
+        assert http.get("/sandbox/members/M-1").json()["available"] == "50.00"  # 70 - 20
 
 
 @pytest.mark.parametrize(
