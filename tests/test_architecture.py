@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 OURS = ("hub", "schema", "settlement", "adapters")
 ENTRY_ROOMS = (
     *("hub.app", "hub.cli", "hub.ending", "hub.host", "hub.serving", "hub.worker", "hub.console", "hub.demo"),
-    *("hub.__main__", "hub.partner_commands"),
+    "hub.__main__",
 )
 
 # What the adapters may know of the core: the port, and what an amount and a refusal are.
@@ -46,7 +46,7 @@ ROOMS = {
     "sqlalchemy": ("hub", "settlement", "adapters.sql"),
     "asyncpg": ("hub",),
     "alembic": ("hub.migrate", "hub.migrations"),
-    "typer": ("hub.cli", "hub.partner_commands"),
+    "typer": ("hub.cli",),
     "sqlite3": ("adapters.simulator.store",),
     "pytest": ("adapters.conformance.suite",),
     "pydantic_settings": ("hub.settings", "hub.ending"),

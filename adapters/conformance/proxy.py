@@ -7,7 +7,9 @@ as it is. What is random, the place at which an answer is cut, comes from the se
 
 import asyncio
 import random
+import socket
 import ssl
+import struct
 from contextlib import suppress
 from enum import StrEnum
 from types import TracebackType
@@ -135,7 +137,7 @@ class Proxy:
                 case Breach.DROP_AFTER:
                     raise _Closed
                 case Breach.RESET:
-                    line.writer.transport.abort()
+                    _reset(line.writer)
                     raise _Closed
                 case Breach.SILENT_AFTER:
                     continue
@@ -178,6 +180,12 @@ class Proxy:
                 self.struck += 1
                 return fault
         return None
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Close a connection so that the other side gets a reset: what lingers for no time is thrown away."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 class _Closed(Exception):

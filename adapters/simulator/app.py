@@ -17,9 +17,11 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
+from http import HTTPStatus
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -91,7 +93,7 @@ def create_app(
             route("/", "GET", _page),
             route("/{file}", "GET", _page),
         ],
-        exception_handlers={Problem: _explain},
+        exception_handlers={Problem: _explain, HTTPException: _no_such_place},
         lifespan=working,
     )
 
@@ -101,6 +103,12 @@ async def _explain(request: Request, problem: Exception) -> Response:
         raise problem
     told = {"code": problem.code, "message": str(problem)}
     return JSONResponse(told | ({"field": problem.field} if problem.field else {}), problem.http)
+
+
+async def _no_such_place(request: Request, error: Exception) -> Response:
+    status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else 500)
+    told = f"{request.method} {request.url.path} is nothing here; the page at / and the guide say what there is."
+    return JSONResponse({"code": status.name, "message": told}, status)
 
 
 class _Partner:
@@ -342,5 +350,5 @@ async def _page(request: Request) -> Response:
     name = request.path_params.get("file", "index.html")
     path = _PAGE / name
     if path.name != name or not path.is_file():
-        return JSONResponse({"code": "NOT_FOUND", "message": "There is nothing here; GET / explains."}, 404)
+        raise HTTPException(HTTPStatus.NOT_FOUND)
     return FileResponse(path, headers={"content-security-policy": _POLICY, "cache-control": "no-cache"})

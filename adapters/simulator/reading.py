@@ -23,21 +23,21 @@ class Body:
         self._left: dict[str, Any] = found
 
     def text(self, name: str) -> str:
-        """A text that must be there, of 1 to TEXT_MAX characters."""
+        """A text that must be there."""
         found = self.maybe(name, str)
         if found is None:
             raise MissingField(f"{name!r} is text.", name)
-        if not 0 < len(found) <= TEXT_MAX or not found.isprintable():
-            raise WrongValue(f"{name!r} has 1 to {TEXT_MAX} printable characters.", name)
         return str(found)
 
     def maybe(self, name: str, kind: type) -> Any:
-        """A field of ``kind``, or None where it is absent or null."""
+        """A field of ``kind``, or None where it is absent or null. A text has 1 to TEXT_MAX printable characters."""
         found = self._left.pop(name, None)
         if found is not None and type(found) is not kind:
             if name in ("amount", "available") and type(found) in (int, float):
                 raise AmountNotText(f"{name!r} is {json.dumps(found)}.", name)
             raise WrongType(f"{name!r} is {_NAMES[kind]}.", name)
+        if isinstance(found, str) and not (0 < len(found) <= TEXT_MAX and found.isprintable()):
+            raise WrongValue(f"{name!r} has 1 to {TEXT_MAX} printable characters.", name)
         return found
 
     def word(self, name: str, words: Mapping[str, Any]) -> Any:

@@ -136,7 +136,7 @@ def read_script(raw: bytes) -> Script:
     script = Script(
         play=Play(behaviour, reason, body.number("ms", 0, 0, MS_MAX)),
         next=body.number("next", 1, 1, NEXT_MAX),
-        member=body.maybe("member", str) or None,
+        member=body.maybe("member", str),
         operation=None if operation is None else str(operation.value),
     )
     body.end()

@@ -279,15 +279,13 @@ class Store:
         """Note how a callback went: what was not accepted is tried again, ever later, CALLBACK_TRIES_MAX times."""
         with self._transaction() as now:
             tries = callback.tries + 1
-            again = None if accepted or tries >= CALLBACK_TRIES_MAX else instant(now + timedelta(seconds=2**tries))
+            over = accepted or tries >= CALLBACK_TRIES_MAX
             self._sql.execute(
                 "UPDATE callback SET tries = ?, outcome = ?, due_at = ? WHERE id = ?",
-                (tries, outcome, again, callback.id),
+                (tries, outcome, None if over else instant(now + timedelta(seconds=2**tries)), callback.id),
             )
-            if not accepted:
-                self._note(
-                    now, "CALLBACK", callback.reference, f"{outcome}; {'given up' if again is None else 'again later'}."
-                )
+            if over and not accepted:
+                self._note(now, "CALLBACK", callback.reference, f"{outcome}; it was given up.")
 
     # --- inside a transaction -----------------------------------------------------------------------------------------
 

@@ -13,10 +13,9 @@ import typer
 
 import hub
 from hub import logs
-from hub.cli import audit, clear, demo, expire, init, keys, migrate, serve, verify, window
+from hub.cli import adapters, audit, clear, demo, expire, init, keys, migrate, serve, simulator, verify, window
 from hub.cli.shared import OPTIONS
 from hub.ending import EXIT_CODES, FAILED, leave_when_asked, sentence_of
-from hub.partner_commands import adapter_commands, simulator
 
 app = typer.Typer(**OPTIONS, epilog=EXIT_CODES)
 for command in (
@@ -28,12 +27,12 @@ for command in (
     verify.verify,
     expire.expire,
     clear.clear,
+    simulator.simulator,
 ):
     app.command()(command)
 app.add_typer(window.commands, name="window")
 app.add_typer(keys.commands, name="keys")
-app.add_typer(adapter_commands, name="adapters")
-app.command()(simulator)
+app.add_typer(adapters.commands, name="adapters")
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ const LABELS = {
     noMembers: "Nobody yet; enroll someone.", noOrders: "No orders yet.", noIncidents: "Nothing odd has happened.",
     noScripts: "It behaves.", noCalls: "None yet.", fresh: "up to date", lost: "The simulator does not answer.",
     nightly: "nightly", anyOrder: "any order", authentication: "authentication", due: "due",
-    SUCCEEDED: "done", REFUSED: "refused", PENDING: "pending", asked: "when asked",
+    comma: ", ", SUCCEEDED: "done", REFUSED: "refused", PENDING: "pending", asked: "when asked",
     DEBIT: "debit", CREDIT: "credit", HOLD: "hold", CAPTURE: "capture", RELEASE: "release", REVERSE: "reverse",
     STATUS: "status question", LOOKUP: "member question", JOURNAL: "journal question",
     INSUFFICIENT_POINTS: "too few points", NO_SUCH_MEMBER: "no such member", MEMBER_BLOCKED: "member blocked",
@@ -37,7 +37,7 @@ const LABELS = {
     noMembers: "暂无会员，请新增。", noOrders: "暂无订单。", noIncidents: "暂无异常。",
     noScripts: "当前行为正常。", noCalls: "暂无。", fresh: "已更新", lost: "模拟器没有响应。",
     nightly: "夜间批处理", anyOrder: "任意订单", authentication: "认证", due: "预计",
-    SUCCEEDED: "成功", REFUSED: "拒绝", PENDING: "处理中", asked: "手动触发",
+    comma: "，", SUCCEEDED: "成功", REFUSED: "拒绝", PENDING: "处理中", asked: "手动触发",
     DEBIT: "扣减", CREDIT: "增加", HOLD: "预留", CAPTURE: "扣划", RELEASE: "释放", REVERSE: "冲正",
     STATUS: "状态查询", LOOKUP: "会员查询", JOURNAL: "流水查询",
     INSUFFICIENT_POINTS: "积分不足", NO_SUCH_MEMBER: "会员不存在", MEMBER_BLOCKED: "会员已冻结",
@@ -85,9 +85,10 @@ function options(select, values, first) {
   if (before) select.value = before;
 }
 
-const instant = (text) => (text ?? "").slice(0, 19).replace("T", " ");
+const today = () => new Date().toISOString().slice(0, 10);
+const instant = (text) => (text.startsWith(today()) ? text.slice(11, 19) : text.slice(0, 19).replace("T", " "));
 const named = (behaviour) => shown.behaviours.find((one) => one.name === behaviour)?.[language] ?? label(behaviour);
-const played = (play) => [named(play.behaviour), play.reason && label(play.reason), play.ms && `${play.ms} ms`].filter(Boolean).join(", ");
+const played = (play) => [named(play.behaviour), play.reason && label(play.reason), play.ms && `${play.ms} ms`].filter(Boolean).join(label("comma"));
 
 function badge(status) {
   const made = document.createElement("span");

@@ -24,6 +24,7 @@ from tests.hub.programs import PROGRAM, Pattern, environment, is_gone, run, unti
 WORDS = [
     [], ["init"], ["migrate"], ["serve"], ["demo"], ["audit"], ["verify"], ["expire"], ["clear"],
     ["window"], ["window", "close"], ["keys"], ["keys", "rotate"], ["keys", "reseal"],
+    ["simulator"], ["adapters"], ["adapters", "check"], ["adapters", "list"],
 ]  # fmt: skip
 
 
