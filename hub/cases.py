@@ -75,6 +75,7 @@ async def case(reader: Reader, exchange: Exchange) -> Case:
     connection = reader.connection
     found = await connection.execute(
         select(_order, _call.c.attempts, _call.c.due_at, _call.c.status, _call.c.code, _call.c.message, _entry.c.at)
+        .select_from(_order)
         .join(_entry, and_(_entry.c.journal_id == _order.c.journal_id, _entry.c.batch == batch_of(_order.c.id)))
         .outerjoin(_call, and_(_call.c.journal_id == _order.c.journal_id, _call.c.reference == _order.c.reference))
         .where(_order.c.journal_id == JOURNAL_ID, _order.c.exchange_id == exchange.id)
@@ -115,7 +116,7 @@ async def case(reader: Reader, exchange: Exchange) -> Case:
 
 async def _times(reader: Reader, of: Collection[int]) -> dict[int, datetime]:
     """When the batches were that made these identifiers."""
-    batches = {id: id >> ids.PLACES_BITS for id in of}
+    batches = {id: ids.batch_of(id) for id in of}
     found = await reader.connection.execute(
         select(_entry.c.batch, _entry.c.at).where(
             _entry.c.journal_id == JOURNAL_ID, _entry.c.batch.in_(set(batches.values()))
