@@ -37,7 +37,8 @@ class Bank:
         return f"key-{self._keys}"
 
     async def open(self) -> "Bank":
-        await self.hub.institution("BANK")
+        await self.hub.institution("GROUP")
+        await self.hub.institution("BANK", parent="GROUP")
         await self.hub.institution("BRANCH", parent="BANK")
         await self.hub.institution("AIR")
         await self.hub.currency("BP", "BANK")
@@ -141,11 +142,11 @@ async def test_only_the_issuer_and_the_operator_give_back_what_was_cleared(bank:
     await bank.issue("zoe", 40, None, "AIR")
     await bank.issue("bob", 50, None, "BRANCH")
     clearing = await bank.clear()
-    issuer, air, branch = [await bank.trader(home) for home in ("BANK", "AIR", "BRANCH")]
+    issuer, above, air, branch = [await bank.trader(home) for home in ("BANK", "GROUP", "AIR", "BRANCH")]
     taken = await bank.taken(clearing, issuer)
     assert {who: amount for who, (_, amount) in taken.items()} == {"ann": "30", "zoe": "40", "bob": "50"}
     zoe, bob = taken["zoe"][0], taken["bob"][0]
-    for caller, id in ((air, zoe), (branch, bob)):
+    for caller, id in ((above, bob), (air, zoe), (branch, bob)):
         fields = {"idempotencyKey": bank.key(), "id": id, "reason": "in error"}
         document = "mutation R($input: ReverseInput!) { reverse(input: $input) { __typename } }"
         assert await caller.codes(document, input=fields) == ["FORBIDDEN"]
