@@ -23,7 +23,7 @@ class Configuration(BaseModel):
 class Airline:
     def __init__(self, configuration: Configuration) -> None:
         self.capabilities = partners.Capabilities(unit="MILES", scale=2, journal=True, lookup=LOOKUP, **CAN)
-        self.client = httpx2.AsyncClient(base_url=configuration.url, timeout=3)
+        self.client = httpx2.AsyncClient(base_url=configuration.url, timeout=5)
 
     async def perform(self, order: Order) -> Answer:
         asked = {"reference": order.reference, "operation": order.operation, "member": order.member, "of": order.of}
