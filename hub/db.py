@@ -49,16 +49,23 @@ _BY_KEY = {f"enable_{way}": "off" for way in ("seqscan", "bitmapscan", "mergejoi
 
 
 class Database:
-    """The connections of one process: a pool for reads, and a small one for batches."""
+    """The connections of one process: a pool for reads, a small one for batches, and one for work beside them."""
 
     def __init__(self, url: str, connections: int = 8) -> None:
         self._readers = _pool(url, connections, {}, pool_pre_ping=True)  # a restarted database costs no read
         self._writers = _pool(url, 1, _BY_KEY)  # the engine recovers by itself
+        self._others = _pool(url, 1, {}, pool_pre_ping=True)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a READ COMMITTED transaction, committed at the end unless an exception leaves the block."""
         async with self._writers.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def beside(self) -> AsyncIterator[AsyncConnection]:
+        """As ``write``, for what must never keep a batch waiting for a connection."""
+        async with self._others.begin() as connection:
             yield connection
 
     @asynccontextmanager
@@ -73,6 +80,7 @@ class Database:
         """Close the pools."""
         await self._readers.dispose()
         await self._writers.dispose()
+        await self._others.dispose()
 
 
 def _pool(url: str, connections: int, server_settings: dict[str, str], *, pool_pre_ping: bool = False) -> AsyncEngine:

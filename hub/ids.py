@@ -33,6 +33,8 @@ ENTRY = "mv"  # one side of a movement, as a statement shows it
 WINDOW = "sw"
 REPORT = "sr"
 LIMIT = "lm"
+WEBHOOK = "wh"
+EVENT = "we"  # of a webhook
 BINDING = "bd"
 LINK = "lk"
 

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -23,6 +23,13 @@ class Settings(BaseSettings):
     )
     signing_key: SecretStr | None = Field(
         default=None, description="The private Ed25519 key, as PEM or JWK; default: a file in the data folder."
+    )
+    sealing_keys: SecretStr | None = Field(
+        default=None,
+        description="Keys that seal secrets, the newest first; default: a file in the data folder.",
+    )
+    webhook_networks: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="Networks in which webhooks may have addresses, besides public ones."
     )
     quote_ttl_seconds: int = Field(default=900, ge=1, le=86_400, description="How long a quote binds.")
     sweep_seconds: int = Field(

@@ -37,6 +37,7 @@ from schema.shortcuts import shorten
 from schema.statements import StatementQuery
 from schema.subscriptions import Subscription as Updates
 from schema.transfers import TransferMutation
+from schema.webhooks import WebhookMutation, WebhookQuery
 from schema.windows import WindowMutation, WindowQuery
 
 
@@ -65,6 +66,7 @@ class Query(
     IssueQuery,
     WindowQuery,
     ReportQuery,
+    WebhookQuery,
 ):
     pass
 
@@ -96,6 +98,7 @@ class Mutation(
     ReversalMutation,
     CancellationMutation,
     WindowMutation,
+    WebhookMutation,
 ):
     pass
 

@@ -24,7 +24,18 @@ from hub.ledger.commands import Command
 from hub.ledger.decide import Outcome
 from hub.ledger.engine import Engine
 from hub.ledger.limit_rows import clippings
-from hub.ledger.records import Account, Binding, Conversion, Exposure, Missing, Movement, Net, Profile, Window
+from hub.ledger.records import (
+    Account,
+    Binding,
+    Conversion,
+    Exposure,
+    Missing,
+    Movement,
+    Net,
+    Profile,
+    Window,
+    homes_of,
+)
 from hub.limits import Clipping
 from hub.pools import Contributions
 from hub.reading import Reader, Reading, sees
@@ -66,6 +77,20 @@ class Updates(Protocol):
         """Numbers of batches, each after it was committed; several may be announced as one, and one twice."""
 
 
+class Deliveries(Protocol):
+    """What endpoints were sent."""
+
+    async def replay(self, webhook: int, id: int | None, since: datetime | None, /) -> int:
+        """Send events of an endpoint again: one, or all that happened since an instant; answers how many."""
+
+
+class Sealer(Protocol):
+    """Who keeps secrets that are used again."""
+
+    def seal(self, text: str, /) -> str:
+        """``text``, sealed."""
+
+
 @dataclass
 class Context:
     """Made for each request by the application. ``credential`` None: nobody has presented a key."""
@@ -77,6 +102,8 @@ class Context:
     credential: int | None
     reports: Reports
     updates: Updates
+    deliveries: Deliveries
+    sealer: Sealer
 
     @asynccontextmanager
     async def read(self, past: datetime | None = None) -> AsyncIterator[Reader]:
@@ -282,14 +309,6 @@ class Loaders:
         async with self._context.read() as reader:
             found = await issues.records(reader, {id for id, issuer in keys if reader.sees(issuer)})
         return [found.get(id) for id, _ in keys]
-
-
-def homes_of(movement: Movement) -> list[int]:
-    """The institutions to whom an act is open: its customers', its merchant and who acted."""
-    homes = [party.institution for party in (movement.source, movement.target) if party is not None]
-    if movement.merchant is not None:
-        homes.append(movement.merchant)
-    return [*homes, movement.for_institution]
 
 
 T = TypeVar("T")

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from strawberry.types.execution import ExecutionResult
 
+from hub.sealing import Sealer
 from hub.settings import Settings
 from hub.updates import Updates
+from hub.webhooks.deliveries import Deliveries
 from schema.api import api
 from schema.context import Context
 from schema.faults import formatted
@@ -39,6 +41,8 @@ class Caller:
             credential=self.credential,
             reports=client.reports,
             updates=client.updates,
+            deliveries=Deliveries(client.hub.database),
+            sealer=Sealer.of(client.settings),
         )
 
     async def execute(self, document: str, **variables: Any) -> ExecutionResult:
