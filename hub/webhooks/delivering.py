@@ -123,6 +123,11 @@ class Deliverer:
         with suppress(Exception):
             await self.turn()
 
+    @property
+    def busy(self) -> bool:
+        """Whether attempts are under way, or ended and not recorded."""
+        return bool(self._under_way or self._ended)
+
     async def finish(self) -> None:
         """Wait for the attempts under way, and record what came of them; what is due by then is begun."""
         if self._under_way:

@@ -74,7 +74,7 @@ class Follower:
                 while await self.step() and not ending.is_set():
                     await _pause(ending, time.monotonic() - began)
                     began = time.monotonic()
-                await self._keep()
+                await self.keep()
                 await _pause(woken, LOOK_EVERY_S, ending)
                 woken.clear()
         finally:
@@ -115,7 +115,7 @@ class Follower:
             await connection.execute(_cursor.update().where(_cursor.c.journal_id == JOURNAL_ID).values(batch=last))
         return last < head.batch
 
-    async def _keep(self) -> None:
+    async def keep(self) -> None:
         """Count what waits, and forget what was delivered long ago."""
         webhooks = [one.id for one in self._engine.configuration.webhooks.values()]
         if not webhooks:
