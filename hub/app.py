@@ -38,7 +38,7 @@ from hub.ledger.engine import Engine, NotSetUp, is_outage
 from hub.metrics import CONTENT_TYPE, Board, Row
 from hub.reading import Reading
 from hub.schedule import Schedule
-from hub.sealing import Sealer
+from hub.sealing import SecretsKey
 from hub.settings import Settings
 from hub.updates import Updates
 from hub.webhooks.deliveries import CHANNEL, Deliveries
@@ -92,7 +92,7 @@ class Parts:
     schedule: Schedule
     sender: Sender
     deliverer: Deliverer
-    sealer: Sealer
+    sealer: SecretsKey
     keys: Keys
     reports: Reports
 
@@ -105,7 +105,7 @@ class Parts:
         keys = Keys.of(settings)
         updates, due = Updates(url), Updates(url, CHANNEL)
         follower = Follower(database, engine, updates, row)
-        sender, sealer = Sender(settings.webhook_networks, plain=settings.development), Sealer.of(settings)
+        sender, sealer = Sender(settings.webhook_networks, plain=settings.development), SecretsKey.of(settings)
         return cls(
             settings=settings,
             database=database,

@@ -1,11 +1,11 @@
-"""Sealing: secrets that the hub has to use again, kept so that who reads the database cannot.
+"""Sealing: secrets that the database keeps are encrypted with a key that is not in it.
 
-Authenticated encryption under a key that is not in the database (Fernet: AES-128-CBC and HMAC-SHA-256). There may be
-several keys: the first seals, all open. Nothing here says what a secret is for.
+The key is a Fernet key (AES-128-CBC with HMAC-SHA256), in the process's environment or in a file in the data folder. It
+can be several: the first seals, all open.
 """
 
 import os
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,59 +14,62 @@ from pydantic import SecretStr
 
 from hub.settings import Settings
 
-KEY_FILE: Final = "sealing.key"
+CURRENT: Final = "current.keys"
 
 
 class SealingError(Exception):
-    """The secret cannot be opened: it was sealed under another key, or changed."""
+    """Secrets cannot be sealed or opened."""
 
-    def __init__(self) -> None:
-        super().__init__(self.__doc__)
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"{self.__doc__} ({detail})")
 
 
-class Sealer:
-    """Seals and opens under the keys in ``text``, separated by commas; without one under that of a file."""
+class NotOpened(SealingError):
+    """What was sealed was changed since, or none of the keys is the one that it was sealed with."""
 
-    def __init__(self, file: Path, text: SecretStr | None = None) -> None:
-        self._file = file
-        self._text = text
+
+@dataclass(frozen=True, slots=True)
+class SecretsKey:
+    """Where this process's key of secrets is: in its environment, or in a file."""
+
+    file: Path
+    text: SecretStr | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> "Sealer":
-        """What the settings name."""
-        return cls(settings.data_dir / KEY_FILE, settings.sealing_keys)
+    def of(cls, settings: Settings) -> "SecretsKey":
+        """The place that the settings name."""
+        return cls(settings.data_dir / "secrets" / CURRENT, settings.secrets_key)
 
-    def seal(self, text: str) -> str:
-        """``text``, to be read by nobody but ``open``."""
-        return self._keys.encrypt(text.encode()).decode()
+    def seal(self, secret: str) -> str:
+        """``secret`` as a text that only the keys open. The first sealing makes a key, if it is to be in a file."""
+        return self._keys().encrypt(secret.encode()).decode("ascii")
 
-    def open(self, text: str) -> str:
-        """The text that was sealed as ``text``.
+    def open(self, sealed: str) -> str:
+        """What ``seal`` was given.
 
         Raises:
-            SealingError: it was sealed under none of the keys.
+            NotOpened: it was changed, or is sealed with another key.
         """
         try:
-            return self._keys.decrypt(text.encode()).decode()
+            return self._keys().decrypt(sealed.encode()).decode()
         except InvalidToken:
-            raise SealingError from None
+            raise NotOpened("no more is told") from None
 
-    @cached_property
     def _keys(self) -> MultiFernet:
-        text = self._from_file() if self._text is None else self._text.get_secret_value()
-        return MultiFernet([Fernet(key.strip()) for key in text.split(",")])
+        text = self._from_file() if self.text is None else self.text.get_secret_value()
+        return MultiFernet([Fernet(one) for one in text.replace(",", " ").split()])
 
     def _from_file(self) -> str:
         """The key in the file; the first who asks makes it, whole or not at all."""
-        if not self._file.exists():
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._file.with_name(f"{KEY_FILE}.{os.getpid()}")
+        if not self.file.exists():
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh = self.file.with_name(f"{CURRENT}.{os.getpid()}")
             with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 file.write(Fernet.generate_key())
             try:
-                os.link(fresh, self._file)
+                os.link(fresh, self.file)
             except FileExistsError:
                 pass  # another process was first
             finally:
                 fresh.unlink()
-        return self._file.read_text()
+        return self.file.read_text()

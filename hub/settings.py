@@ -24,9 +24,9 @@ class Settings(BaseSettings):
     signing_key: SecretStr | None = Field(
         default=None, description="The private Ed25519 key, as PEM or JWK; default: a file in the data folder."
     )
-    sealing_keys: SecretStr | None = Field(
+    secrets_key: SecretStr | None = Field(
         default=None,
-        description="Keys that seal secrets, the newest first; default: a file in the data folder.",
+        description="The key that secrets are kept under; several: the newest first; default: a file.",
     )
     webhook_networks: tuple[IPvAnyNetwork, ...] = Field(
         default=(), description="Networks in which webhooks may have addresses, besides public ones."

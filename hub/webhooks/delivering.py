@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final, Protocol
 
 import structlog
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 AT_ONCE: Final = 8  # attempts under way to one endpoint, of one process
 LOOK_EVERY_S: Final = 15  # leases of others that have run out, and what was missed, are found that late
 RETRY_AFTER_S: Final = 1
+_OPENED_MAX: Final = 1_000  # secrets
 CLOSE_S_MAX: Final = 5  # for the attempts under way at the end
 
 
@@ -95,7 +97,7 @@ class Deliverer:
         self._reading = reading
         self._updates = updates
         self._sender = sender
-        self._opener = opener
+        self._open = lru_cache(maxsize=_OPENED_MAX)(opener.open)  # what could not be opened is not kept
         self._observer = observer
         self._clock = clock
         self._drawn = drawn
@@ -198,7 +200,7 @@ class Deliverer:
         at = self._clock(clock.now())
         body = claim.payload.encode()
         try:
-            opened = [self._opener.open(sealed) for sealed in webhook.sealed_at(at)]
+            opened = [self._open(sealed) for sealed in webhook.sealed_at(at)]
         except SealingError as error:
             log.error("webhook secret cannot be opened", webhook=ids.text(ids.WEBHOOK, webhook.id), error=str(error))
             answer = Answer(None, "The hub cannot sign now.")

@@ -1000,8 +1000,8 @@ def test_a_card_tells_strangers_nothing_of_who_has_it(victim: Victim) -> None:
 def test_guessed_identifiers_reveal_nothing(victim: Victim) -> None:
     """Numbers around those of the victim's, under every prefix: only what is open to all is ever found."""
     stranger, open_to_all = victim.callers["stranger"], {"in", "pc", "cu", "rt", "sw"}
-    known = (victim.conversion, victim.transfer, victim.quote, victim.binding, victim.link)
-    known = (*known, victim.webhook, victim.delivery)
+    known = [victim.conversion, victim.transfer, victim.quote, victim.binding, victim.link]
+    known += [victim.webhook, victim.delivery]
     near = [int(id.partition("_")[2], 16) for id in known]
     numbers = sorted({number + step for number in near for step in range(-2, 4)})
     found: set[str] = set()

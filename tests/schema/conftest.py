@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from strawberry.types.execution import ExecutionResult
 
-from hub.sealing import Sealer
+from hub.sealing import SecretsKey
 from hub.settings import Settings
 from hub.updates import Updates
 from hub.webhooks.deliveries import Deliveries
@@ -42,7 +42,7 @@ class Caller:
             reports=client.reports,
             updates=client.updates,
             deliveries=Deliveries(client.hub.database),
-            sealer=Sealer.of(client.settings),
+            sealer=SecretsKey.of(client.settings),
         )
 
     async def execute(self, document: str, **variables: Any) -> ExecutionResult:

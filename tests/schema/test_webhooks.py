@@ -6,7 +6,7 @@ import pytest
 
 from hub import ids
 from hub.access import Role
-from hub.sealing import Sealer
+from hub.sealing import SecretsKey
 from hub.updates import Updates
 from hub.webhooks.following import Follower
 from tests.hub.webhooks.conftest import Counts
@@ -58,7 +58,7 @@ async def test_the_secret_is_shown_once_and_kept_sealed(client: Client, admin: C
     [row] = await client.hub.sql("SELECT document FROM configuration_change WHERE noun = 'webhook'")
     assert made["secret"] not in row["document"]
     [webhook] = client.hub.engine.configuration.webhooks.values()
-    assert Sealer.of(client.settings).open(webhook.secret) == made["secret"]
+    assert SecretsKey.of(client.settings).open(webhook.secret) == made["secret"]
     again = await admin.ask(SET, i="BANK", u=URL + "/2", t=["window.closed"])
     assert (again["secret"], again["webhook"]["types"]) == (None, ["window.closed"])
     rotated = await admin.ask(ROTATE, i="BANK")

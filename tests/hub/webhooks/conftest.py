@@ -11,7 +11,7 @@ import pytest
 
 from hub.ledger import commands
 from hub.ledger.commands import Party
-from hub.sealing import Sealer
+from hub.sealing import SecretsKey
 from hub.updates import Updates
 from hub.webhooks.deliveries import CHANNEL
 from hub.webhooks.delivering import Deliverer
@@ -40,7 +40,7 @@ class Counts:
 class Process:
     """One process's follower and deliverer, moved by hand. ``ahead``: how far its clock is."""
 
-    def __init__(self, hub: Hub, sealer: Sealer, drawn: int = 0, seconds_max: int = 15) -> None:
+    def __init__(self, hub: Hub, sealer: SecretsKey, drawn: int = 0, seconds_max: int = 15) -> None:
         self.hub, self.sealer, self.counts = hub, sealer, Counts()
         self.ahead = timedelta(0)
         self.updates, self.due = Updates(hub.addresses.server), Updates(hub.addresses.server, CHANNEL)
@@ -84,7 +84,7 @@ class World:
 
     def __init__(self, hub: Hub, folder: Path) -> None:
         self.hub = hub
-        self.sealer = Sealer(folder / "sealing.key")
+        self.sealer = SecretsKey(folder / "sealing.key")
         self.process = Process(hub, self.sealer)
         self.others: list[Process] = []
 
