@@ -213,6 +213,15 @@ async def test_410_ends_sending_until_the_endpoint_is_set_again(world: World) ->
     assert [row["status"] for row in await world.events()] == ["DELIVERED"] * 2
 
 
+async def test_410_ends_sending_at_once_but_for_what_is_under_way(world: World) -> None:
+    async with receiving(lambda _: 410) as receiver:
+        await world.webhook("BANK", receiver.url)
+        await issue(world, *(f"c{number}" for number in range(12)))
+        await world.process.follow()
+        await world.process.deliver()
+    assert len(receiver.received) == 8
+
+
 async def test_what_is_disabled_is_sent_nothing(world: World) -> None:
     async with receiving() as receiver:
         await world.webhook("BANK", receiver.url)
@@ -234,16 +243,17 @@ async def test_what_is_disabled_is_sent_nothing(world: World) -> None:
 async def test_an_endpoint_that_hangs_holds_up_nobody_else(world: World) -> None:
     never = asyncio.Event()
     async with receiving(lambda _: never.wait()) as hanging, receiving() as receiver:
-        await world.webhook("BANK", hanging.url)
+        webhook, _ = await world.webhook("BANK", hanging.url)
         await world.webhook("SHOP", receiver.url)
         await issue(world, *(f"c{number}" for number in range(30)))
         await world.hub.issue("BP", "SHOP", "dora", "5")
         await world.process.follow()
         await world.process.deliverer.turn()
-        await receiver.has(1)
         await hanging.has(8)
+        await receiver.has(1)
         await world.process.deliverer.turn()
-        assert len(hanging.received) == 8  # of 30: no more at once to one endpoint
+        leased = "SELECT count(*) FROM webhook_event WHERE webhook_id = $1 AND leased_until IS NOT NULL"
+        assert (await world.hub.sql(leased, webhook.id))[0][0] == 8  # of 30: no more at once to one endpoint
         assert receiver.received[0].payload["data"]["to"]["institution"] == "SHOP"
         never.set()
 

@@ -152,6 +152,20 @@ async def test_holds_are_told_by_how_they_end(world: World) -> None:
     assert [one["data"]["status"] for one in found["BANK"]] == ["CAPTURED", "RELEASED", "EXPIRED"]
 
 
+async def test_the_end_of_a_freeze_is_no_end_of_a_hold(world: World) -> None:
+    hub = world.hub
+    await hub.issue("BP", "BANK", "alice", "1000")
+    await listen(world, "BANK")
+    frozen = await hub.do(
+        commands.FreezePoints(
+            actor=hub.admin, key="f", currency="BP", customer=Party("BANK", "alice"), amount="5", reason="r"
+        )
+    )
+    release = commands.FreezeOutcome.RELEASE
+    await hub.do(commands.ResolveFreeze(actor=hub.admin, key="e", freeze=frozen.hold.id, outcome=release, reason="r"))
+    assert (await told(world, "BANK"))["BANK"] == []
+
+
 async def test_points_that_are_over_are_told_to_the_holder_s_institution_and_the_issuer(world: World) -> None:
     hub = world.hub
     await listen(world, "BANK", "AIR", "SHOP")

@@ -8,6 +8,8 @@ import pytest
 from hub.ids import batch_of
 from hub.ledger import commands
 from hub.ledger.commands import Party
+from hub.metrics import Board
+from hub.schedule import Schedule
 from hub.webhooks import deliveries, following
 from tests.concurrency.world import issue
 from tests.hub.webhooks.conftest import World
@@ -41,6 +43,18 @@ async def test_an_endpoint_is_told_of_what_happens_after_it_was_set(world: World
     await world.process.follow()
     assert len(await world.events()) == 3
     assert await cursor(world) == await head(world)
+
+
+async def test_an_endpoint_is_not_told_of_what_happened_before_however_late_that_is_followed(
+    world: World,
+) -> None:
+    bank, _ = await world.webhook("BANK", NOWHERE)
+    await world.hub.issue("BP", "BANK", "alice", "10")
+    operator, _ = await world.webhook("HUB", NOWHERE)
+    await world.hub.issue("BP", "BANK", "bob", "10")
+    await world.process.follow()
+    told = [row["webhook_id"] for row in await world.events()]
+    assert (told.count(bank.id), told.count(operator.id)) == (2, 1)
 
 
 async def test_changing_an_endpoint_leaves_nothing_out(world: World) -> None:
@@ -103,6 +117,22 @@ async def test_a_stretch_ends_with_a_batch(world: World, monkeypatch: pytest.Mon
         more = await world.process.follower.step()
         sizes.append(len(await world.events()))
     assert sizes == [20, 40, 60, 80]
+
+
+async def test_the_schedule_follows_also_where_nothing_is_swept(world: World) -> None:
+    hub, process = world.hub, world.process
+    row = Board(1).rows[0]
+    schedule = Schedule(hub.addresses.server, hub.database, hub.engine, hub.reading, row, 0, process.follower)
+    await world.webhook("BANK", NOWHERE)
+    schedule.start()
+    try:
+        await hub.issue("BP", "BANK", "alice", "10")
+        async with asyncio.timeout(30), process.due.subscribe() as announced:
+            while not await world.events():
+                await anext(announced)
+    finally:
+        await schedule.close()
+    assert len(await world.events()) == 1
 
 
 async def test_what_waits_is_counted_and_what_was_delivered_long_ago_is_forgotten(world: World) -> None:
