@@ -46,6 +46,10 @@ from hub.schedule import Schedule
 from hub.sealing import SecretsKey
 from hub.settings import Settings
 from hub.updates import Updates
+from hub.webhooks.deliveries import CHANNEL, Deliveries
+from hub.webhooks.delivering import Deliverer
+from hub.webhooks.following import Follower
+from hub.webhooks.sender import Sender
 from schema import faults
 from schema.api import api
 from schema.context import Context
@@ -92,7 +96,11 @@ class Parts:
     engine: Engine
     reading: Reading
     updates: Updates
+    due: Updates
     schedule: Schedule
+    sender: Sender
+    deliverer: Deliverer
+    sealer: SecretsKey
     keys: Keys
     reports: Reports
     adapters: Registry
@@ -105,14 +113,20 @@ class Parts:
         engine = Engine(database, queue_max=settings.queue_commands, batch_max=settings.batch_commands, observer=row)
         reading = Reading(database, engine)
         keys = Keys.of(settings)
-        updates, adapters = Updates(url), _adapters(settings)
+        updates, due, adapters = Updates(url), Updates(url, CHANNEL), _adapters(settings)
+        follower = Follower(database, engine, updates, row)
+        sender, sealer = Sender(settings.webhook_networks, plain=settings.development), SecretsKey.of(settings)
         return cls(
             settings=settings,
             database=database,
             engine=engine,
             reading=reading,
             updates=updates,
-            schedule=Schedule(url, database, engine, reading, row, settings.sweep_seconds),
+            due=due,
+            schedule=Schedule(url, database, engine, reading, row, settings.sweep_seconds, follower),
+            sender=sender,
+            deliverer=Deliverer(database, engine, reading, due, sender, sealer, row),
+            sealer=sealer,
             keys=keys,
             reports=Reports(database, keys, settings.name),
             adapters=adapters,
@@ -121,18 +135,19 @@ class Parts:
 
     @asynccontextmanager
     async def running(self, _: object = None) -> AsyncIterator[None]:
-        """For as long as requests come, with the hub's own schedule beside them. At the end no command is taken any
-        more, what is queued is committed and answered, and then the connections are closed."""
+        """For as long as requests come, with the hub's own schedule and its webhooks beside them. At the end no command
+        is taken any more, what is queued is committed and answered, and then the connections are closed."""
         self.schedule.start()
         self.exchange.start()
+        self.deliverer.start()
         try:
             yield
         finally:
-            await self.schedule.close()
-            await self.exchange.close()
+            await asyncio.gather(self.schedule.close(), self.deliverer.close(), self.exchange.close())
+            await self.sender.close()
             await self.engine.close()
             await self.adapters.close()
-            await self.updates.close()
+            await asyncio.gather(self.updates.close(), self.due.close())
             await self.database.close()
 
     async def context(self, incoming: Incoming) -> Context:
@@ -152,6 +167,8 @@ class Parts:
             reports=self.reports,
             updates=self.updates,
             adapters=self.adapters,
+            deliveries=Deliveries(self.database),
+            sealer=self.sealer,
         )
 
     async def credential(self, authorization: str) -> int:

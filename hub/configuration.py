@@ -16,8 +16,9 @@ from hub.currencies import PointCurrency
 from hub.institutions import OPERATOR_CODE, DebitCap, Institution
 from hub.limits import Act, Limit
 from hub.rates import Rate, RateStatus
+from hub.webhooks.endpoints import Webhook
 
-Noun = Institution | Credential | PointCurrency | Rate | DebitCap | Limit
+Noun = Institution | Credential | PointCurrency | Rate | DebitCap | Limit | Webhook
 NOUNS: dict[str, type[Any]] = {
     "institution": Institution,
     "credential": Credential,
@@ -25,6 +26,7 @@ NOUNS: dict[str, type[Any]] = {
     "rate": Rate,
     "cap": DebitCap,
     "limit": Limit,
+    "webhook": Webhook,
 }
 _NAMES = {noun: name for name, noun in NOUNS.items()}
 
@@ -70,6 +72,7 @@ class Configuration:
     limits: dict[int, tuple[Limit, ...]] = field(default_factory=dict)  # a family's versions, by their starts
     limit_versions: dict[int, int] = field(default_factory=dict)  # a version's family
     limited: dict[tuple[Act, int], tuple[int, ...]] = field(default_factory=dict)  # families, by act and currency
+    webhooks: dict[int, Webhook] = field(default_factory=dict)  # by institution
 
     def institution(self, code: str) -> Institution | None:
         """The institution with this code."""
@@ -113,6 +116,9 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
             continue
         if isinstance(noun, Limit):
             _index_limit(fresh, noun)
+            continue
+        if isinstance(noun, Webhook):
+            fresh.webhooks[noun.institution] = noun
             continue
         table = getattr(fresh, _TABLES[type(noun)])
         before = table.get(noun.id)

@@ -47,7 +47,11 @@ _LOTS = _CLOSED + 1
 _HOLDS = _LOTS + 1
 _NOTICES = _HOLDS + 1
 _CALLS = _NOTICES + 1
-_CELLS = _CALLS + len(Status)
+_EVENTS = _CALLS + len(Status)
+_DELIVERED = _EVENTS + 1
+_FAILED = _DELIVERED + 1
+_DEAD = _FAILED + 1
+_CELLS = _DEAD + 1
 
 
 class Row:
@@ -59,6 +63,7 @@ class Row:
     def begin(self) -> None:
         """A new process takes the row over: counts go on, and what its predecessor had waiting is gone."""
         self._cells[_WAITING] = 0.0
+        self._cells[_EVENTS] = 0.0
 
     def answered(self, kind: str, status: int) -> None:
         """A request of one of ``KINDS`` was answered."""
@@ -92,6 +97,16 @@ class Row:
     def called(self, status: Status) -> None:
         """A partner was asked for something, and this is known of it now."""
         self._cells[_CALLS + _ANSWERS[status]] += 1.0
+
+    def webhooks_waiting(self, events: int) -> None:
+        """So many events wait to be sent, at all endpoints; told by the one worker that follows the journal."""
+        self._cells[_EVENTS] = events
+
+    def webhooks_sent(self, delivered: int, failed: int, dead: int) -> None:
+        """So many attempts have delivered their event, have failed, and have failed for the last time."""
+        self._cells[_DELIVERED] += delivered
+        self._cells[_FAILED] += failed
+        self._cells[_DEAD] += dead
 
     def closed(self) -> None:
         """A connection was closed."""
@@ -136,6 +151,7 @@ class Board(Collector):
                 refusals.add_metric((code,), value)
         yield refusals
         yield GaugeMetricFamily("points_hub_queue_commands", "Commands waiting for a batch.", value=sums[_WAITING])
+        yield GaugeMetricFamily("points_hub_webhooks_queue", "Events that wait to be sent.", value=sums[_EVENTS])
         yield _histogram(
             "points_hub_batch_commands", "Commands in a committed batch.", BATCH_COMMANDS, sums[_BATCHES:_COMMITS]
         )
@@ -149,6 +165,9 @@ class Board(Collector):
             ("points_hub_lots_expired", "Lots whose points were over and went to breakage.", _LOTS),
             ("points_hub_holds_expired", "Holds whose time was over, released.", _HOLDS),
             ("points_hub_expiry_notices", "Notices made of points that will end.", _NOTICES),
+            ("points_hub_webhooks_delivered", "Events that endpoints have taken in.", _DELIVERED),
+            ("points_hub_webhooks_failed", "Attempts at sending events that have failed.", _FAILED),
+            ("points_hub_webhooks_dead", "Events that were given up after the last attempt.", _DEAD),
         ):
             yield CounterMetricFamily(name, text, value=sums[cell])
         called = CounterMetricFamily(

@@ -1,4 +1,5 @@
-"""The hub's own schedule: a worker that settles what time has done, works clearings off and makes notices.
+"""The hub's own schedule: a worker that settles what time has done, works clearings off, makes notices and follows the
+journal for webhooks.
 
 Each worker process has one, and one of all is at work: whoever holds a lock of the database's, which goes with its
 connection, so that another takes over when it dies. That is for economy only; two at once would do everything once.
@@ -7,9 +8,10 @@ It takes at most half of the ledger's time, in small transactions, and ends afte
 
 import asyncio
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import asyncpg
 import structlog
@@ -20,12 +22,15 @@ from hub.db import Database
 from hub.errors import Fault, Refusal
 from hub.ledger.engine import Engine, NotSetUp
 from hub.reading import Reading
+from hub.webhooks.following import Follower
 
 log = structlog.get_logger()
 
 LOCK = 0x706F696E7473  # any number will do that nobody else uses in this database
 CONNECT_S_MAX = 10
 CHUNKS_OF_TURN = 200  # of one kind, before the next kind has its turn
+TRY_EVERY_S = 5  # whether the lock is free
+IDLE_S = 60  # between looks at the lock, where nothing is swept
 NOTICES_EVERY_S = 3_600  # what is new in lots already near their end is seen that late
 
 
@@ -40,7 +45,14 @@ class Schedule:
     """One process's part in the schedule; it begins with ``start`` and lasts until ``close``."""
 
     def __init__(
-        self, url: str, database: Database, engine: Engine, reading: Reading, observer: Observer, every_s: float
+        self,
+        url: str,
+        database: Database,
+        engine: Engine,
+        reading: Reading,
+        observer: Observer,
+        every_s: float,
+        follower: Follower | None = None,
     ) -> None:
         self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._database = database
@@ -48,13 +60,14 @@ class Schedule:
         self._reading = reading
         self._observer = observer
         self._every_s = every_s
+        self._follower = follower
         self._ending = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._noticed: tuple[float, dict[str, datetime]] | None = None
 
     def start(self) -> None:
-        """Begin, unless the settings turn it off."""
-        if self._every_s:
+        """Begin; without ``every_s`` it only follows the journal, and without a follower there is nothing to do."""
+        if self._every_s or self._follower is not None:
             self._running = asyncio.create_task(self._run())
 
     async def close(self) -> None:
@@ -71,7 +84,7 @@ class Schedule:
                 log.warning("schedule interrupted", error=repr(error))
             except Exception:
                 log.exception("schedule failed")
-            await self._pause(self._every_s)
+            await self._pause(min(self._every_s or TRY_EVERY_S, TRY_EVERY_S))
 
     async def _lead(self) -> None:
         """Be at work for as long as this process holds the lock; come back at once if another does."""
@@ -80,14 +93,31 @@ class Schedule:
             if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
                 return
             log.info("schedule is at work")
-            while not self._ending.is_set():
-                while await self._turn():
-                    await connection.execute("SELECT 1", timeout=CONNECT_S_MAX)
-                await self._pause(self._every_s)
-                await connection.execute("SELECT 1", timeout=CONNECT_S_MAX)  # whether the lock is still held
+            async with self._following() as following:
+                while not self._ending.is_set():
+                    while self._every_s and await self._turn():
+                        await connection.execute("SELECT 1", timeout=CONNECT_S_MAX)
+                    await self._pause(self._every_s or IDLE_S, following)
+                    if following is not None and following.done():
+                        return
+                    await connection.execute("SELECT 1", timeout=CONNECT_S_MAX)  # whether the lock is still held
         finally:
             with suppress(Exception):
                 await connection.close(timeout=CONNECT_S_MAX)
+
+    @asynccontextmanager
+    async def _following(self) -> "AsyncIterator[asyncio.Task[None] | None]":
+        """Have the journal followed while the block runs; what goes wrong with that is raised at the end of it."""
+        if self._follower is None:
+            yield None
+            return
+        ending = asyncio.Event()
+        following = asyncio.create_task(self._follower.run(ending))
+        try:
+            yield following
+        finally:
+            ending.set()
+            await following
 
     async def _turn(self) -> bool:
         """Do what is due, of each kind a part; answers whether there is more."""
@@ -124,10 +154,12 @@ class Schedule:
         if not self._ending.is_set():
             self._noticed = (now, due)
 
-    async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._ending.wait()
+    async def _pause(self, seconds: float, following: "asyncio.Task[None] | None" = None) -> None:
+        """Wait so long, or until the end, or until following has stopped."""
+        ending = asyncio.create_task(self._ending.wait())
+        wanted: list[asyncio.Task[Any]] = [ending, *([] if following is None else [following])]
+        await asyncio.wait(wanted, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
 
 
 class _Pace:

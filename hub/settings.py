@@ -3,7 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -28,6 +28,9 @@ class Settings(BaseSettings):
         default=None,
         description="The key that partners' secrets are kept under, or several with commas between: the first seals, "
         "all open; default: a file in the data folder.",
+    )
+    webhook_networks: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="Networks in which webhooks may have addresses, besides public ones."
     )
     quote_ttl_seconds: int = Field(default=900, ge=1, le=86_400, description="How long a quote binds.")
     sweep_seconds: int = Field(

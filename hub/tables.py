@@ -527,6 +527,8 @@ conversion = Table(
     PrimaryKeyConstraint("journal_id", "id"),
     Index("conversion_from", "from_institution_id", "id"),
     Index("conversion_to", "to_institution_id", "id"),
+    # Those of whose state events tell; a conversion that went through at once is told by its movement.
+    Index("conversion_changed", "changed_in", postgresql_where=text("status <> 'COMPLETED'")),
     postgresql_with={"fillfactor": 80},
 )
 
@@ -764,6 +766,43 @@ settlement_report = Table(
     PrimaryKeyConstraint("journal_id", "window_id", "institution_id"),
 )
 
+# --- webhooks ---------------------------------------------------------------------------------------------------------
+
+# The last batch whose events were made.
+webhook_cursor = Table(
+    "webhook_cursor",
+    metadata,
+    Column("journal_id", Integer, primary_key=True, autoincrement=False),
+    _id("batch"),
+)
+
+# What an endpoint is told, and how that went. Made from the journal's rows, which stay whatever becomes of it.
+webhook_event = Table(
+    "webhook_event",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("webhook_id"),
+    _text("type"),
+    _text("subject"),
+    _text("payload"),
+    _time("happened_at"),
+    _text("status"),
+    _time("due_at"),
+    _time("leased_until", nullable=True),
+    Column("claims", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    _time("attempted_at", nullable=True),
+    Column("http_status", Integer, nullable=True),
+    _text("error", nullable=True),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("webhook_event_due", "webhook_id", "due_at", "id", postgresql_where=text("status = 'PENDING'")),
+    Index("webhook_event_order", "webhook_id", "subject", "id", postgresql_where=text("status = 'PENDING'")),
+    Index("webhook_event_dead", "webhook_id", "id", postgresql_where=text("status = 'DEAD'")),
+    Index("webhook_event_listed", "webhook_id", "id"),
+    postgresql_with={"fillfactor": 80},
+)
+
 signing_key = Table(
     "signing_key",
     metadata,
@@ -814,7 +853,8 @@ UPDATABLE = (
     limit_use,
     settlement_window,
     position,
+    webhook_cursor,
 )
-DERIVED = (lot, partner_call)  # what is left of others' rows: inserted, updated and deleted
+DERIVED = (lot, partner_call, webhook_event)  # what is made of others' rows: inserted, updated and deleted
 FIXED = (lots_since,)  # written by migrations alone
 ERASABLE = (customer_reference, identifier, memo, issue_record)

@@ -51,9 +51,11 @@ class _Subscriber:
 
 
 class Updates:
-    """The announcements of one process. It connects when the first one subscribes, and holds on until it is closed."""
+    """The announcements on a channel, by default of batches, to one process; each carries a number. It connects when
+    the first one subscribes, and holds on until it is closed."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, channel: str = CHANNEL) -> None:
+        self._channel = channel
         self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._subscribers: set[_Subscriber] = set()
         self._latest = 0
@@ -98,7 +100,7 @@ class Updates:
         lost = asyncio.Event()
         try:
             connection.add_termination_listener(lambda _connection: lost.set())
-            await connection.add_listener(CHANNEL, self._heard)
+            await connection.add_listener(self._channel, self._heard)
             self._wake(self._latest)
             while not lost.is_set():
                 try:

@@ -39,6 +39,7 @@ from schema.shortcuts import shorten
 from schema.statements import StatementQuery
 from schema.subscriptions import Subscription as Updates
 from schema.transfers import TransferMutation
+from schema.webhooks import WebhookMutation, WebhookQuery
 from schema.windows import WindowMutation, WindowQuery
 
 
@@ -69,6 +70,7 @@ class Query(
     IssueQuery,
     WindowQuery,
     ReportQuery,
+    WebhookQuery,
 ):
     pass
 
@@ -101,6 +103,7 @@ class Mutation(
     ReversalMutation,
     CancellationMutation,
     WindowMutation,
+    WebhookMutation,
 ):
     pass
 

@@ -25,7 +25,18 @@ from hub.ledger.decide import Outcome
 from hub.ledger.engine import Engine
 from hub.ledger.limit_rows import clippings
 from hub.ledger.orders import Exchange
-from hub.ledger.records import Account, Binding, Conversion, Exposure, Missing, Movement, Net, Profile, Window
+from hub.ledger.records import (
+    Account,
+    Binding,
+    Conversion,
+    Exposure,
+    Missing,
+    Movement,
+    Net,
+    Profile,
+    Window,
+    homes_of,
+)
 from hub.limits import Clipping
 from hub.pools import Contributions
 from hub.reading import Reader, Reading, sees
@@ -86,6 +97,20 @@ class Adapters(Protocol):
         """A configuration of the adapter ``name``, checked and sealed. Refused as ``InvalidInput``."""
 
 
+class Deliveries(Protocol):
+    """What endpoints were sent."""
+
+    async def replay(self, webhook: int, id: int | None, since: datetime | None, /) -> int:
+        """Send events of an endpoint again: one, or all that happened since an instant; answers how many."""
+
+
+class Sealer(Protocol):
+    """Who keeps secrets that are used again."""
+
+    def seal(self, text: str, /) -> str:
+        """``text``, sealed."""
+
+
 @dataclass
 class Context:
     """Made for each request by the application. ``credential`` None: nobody has presented a key."""
@@ -98,6 +123,8 @@ class Context:
     reports: Reports
     updates: Updates
     adapters: Adapters
+    deliveries: Deliveries
+    sealer: Sealer
 
     @asynccontextmanager
     async def read(self, past: datetime | None = None) -> AsyncIterator[Reader]:
@@ -309,14 +336,6 @@ class Loaders:
         async with self._context.read() as reader:
             found = await issues.records(reader, {id for id, issuer in keys if reader.sees(issuer)})
         return [found.get(id) for id, _ in keys]
-
-
-def homes_of(movement: Movement) -> list[int]:
-    """The institutions to whom an act is open: its customers', its merchant and who acted."""
-    homes = [party.institution for party in (movement.source, movement.target) if party is not None]
-    if movement.merchant is not None:
-        homes.append(movement.merchant)
-    return [*homes, movement.for_institution]
 
 
 T = TypeVar("T")

@@ -29,6 +29,7 @@ from schema.rates import to_rate
 from schema.reports import parse_report_id, report_of
 from schema.restrictions import restriction_by_id
 from schema.reversals import to_act
+from schema.webhooks import delivery_by_id, webhook_by_id
 from schema.windows import to_window, window_by_id
 
 
@@ -123,4 +124,6 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.CONTRIBUTION: contribution_by_id,
     ids.ENTRY: movement_by_id,
     ids.WINDOW: _window,
+    ids.WEBHOOK: webhook_by_id,
+    ids.EVENT: delivery_by_id,
 }

@@ -366,6 +366,30 @@ class LiftLimit(Command, frozen=True, kw_only=True):
     starts: datetime | None
 
 
+class SetWebhook(Command, frozen=True, kw_only=True):
+    """``secret``: a fresh one, sealed, for an institution that has none; ``plain``: whether http is allowed too."""
+
+    institution: str
+    url: str
+    types: tuple[str, ...]
+    secret: str
+    plain: bool = False
+
+
+class RotateWebhookSecret(Command, frozen=True, kw_only=True):
+    """``secret``: the new one, sealed."""
+
+    institution: str
+    secret: str
+
+
+class DisableWebhook(Command, frozen=True, kw_only=True):
+    """``gone``: the URL that has answered that it is no more; asked by the hub itself."""
+
+    institution: str
+    gone: str | None = None
+
+
 # --- acts -------------------------------------------------------------------------------------------------------------
 
 

@@ -29,7 +29,7 @@ from hub.ledger import (
     reversals,
 )
 from hub.ledger.book import Book, Draft
-from hub.registry import credentials, currencies, institutions, limits, rates
+from hub.registry import credentials, currencies, institutions, limits, rates, webhooks
 
 HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.CreateInstitution: institutions.create,
@@ -50,6 +50,9 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.WithdrawRate: rates.withdraw,
     commands.SetLimit: limits.set_limit,
     commands.LiftLimit: limits.lift,
+    commands.SetWebhook: webhooks.set_webhook,
+    commands.RotateWebhookSecret: webhooks.rotate,
+    commands.DisableWebhook: webhooks.disable,
     commands.EnrollCustomer: acts.enroll,
     commands.BindIdentifier: bindings.bind,
     commands.UnbindIdentifier: bindings.unbind,

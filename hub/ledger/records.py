@@ -314,6 +314,14 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
 
 
+def homes_of(movement: Movement) -> list[int]:
+    """The institutions to whom an act is open: its customers', its merchant and who acted."""
+    homes = [party.institution for party in (movement.source, movement.target) if party is not None]
+    if movement.merchant is not None:
+        homes.append(movement.merchant)
+    return [*homes, movement.for_institution]
+
+
 class HoldKind(IntEnum):
     """Why points are pending: promised until an instant, frozen until somebody decides, or on their way to a partner
     until it is known that they arrived."""

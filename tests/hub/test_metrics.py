@@ -85,3 +85,15 @@ async def test_what_the_engine_refuses_before_any_batch_is_counted(hub: Hub) -> 
     assert value(page, 'points_hub_refusals_total{reason="INVALID_INPUT"}') == 1
     assert value(page, "points_hub_batch_commands_sum") == 1
     assert value(page, "points_hub_queue_commands") == 0
+
+
+def test_what_webhooks_come_to_is_summed_and_what_waits_is_forgotten_with_who_counted_it() -> None:
+    board = Board(2)
+    board.rows[0].webhooks_waiting(7)
+    for row in board.rows:
+        row.webhooks_sent(3, 2, 1)
+    page = board.page()
+    for name, count in (("queue", 7), ("delivered_total", 6), ("failed_total", 4), ("dead_total", 2)):
+        assert value(page, f"points_hub_webhooks_{name}") == count
+    board.rows[0].begin()
+    assert value(board.page(), "points_hub_webhooks_queue") == 0

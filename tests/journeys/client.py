@@ -75,6 +75,8 @@ ANSWERS = {
         "... on SettlementWindow { id number status"
         " nets { institution { code } currency debit credit net confirmed } }",
     ),
+    "setWebhook": ("input", "SetWebhookInput!", "... on NewWebhook { secret webhook { id url types status } }"),
+    "replayWebhook": ("input", "ReplayWebhookInput!", "... on WebhookReplay { events }"),
     "confirmSettlement": ("input", "ConfirmSettlementInput!", "... on SettlementWindow { id number status }"),
 }
 

@@ -80,6 +80,7 @@ class Victim:
             w=self.window,
             v=self.bank,
         )["settlementReport"]
+        self._webhook()
         later = {"currency": self.a, "scope": "ALL", "at": "2999-01-01T00:00:00Z", "reason": "year-end"}
         self.clearing = operator.do("clearPoints", _keyed(**later))["id"]
         soon = (datetime.now(UTC) + timedelta(days=5)).isoformat()
@@ -116,6 +117,18 @@ class Victim:
             for mine, other in (("alice", "alice2"), ("bob", "bob2"))
         )
         assert clerk.link("acceptCustomerLink", self.link)["status"] == "ACTIVE"
+
+    def _webhook(self) -> None:
+        """An endpoint that was told of an issue, and from then on of nothing that these tests do."""
+        operator = self.network.operator
+        told = "query($v: String!) { webhookDeliveries(institution: $v) { edges { node { id } } } }"
+        made = operator.do("setWebhook", institution=self.bank, url="https://127.0.0.1:9/hook", types=["issue.posted"])
+        self.webhook = made["webhook"]["id"]
+        self._do("issuePoints", currency=self.a, to=self._party("erin"), amount="1")
+        while not (edges := operator.ask(told, v=self.bank)["webhookDeliveries"]["edges"]):
+            pass
+        [self.delivery] = [edge["node"]["id"] for edge in edges]
+        operator.do("setWebhook", institution=self.bank, url="https://127.0.0.1:9/hook", types=["rate.rejected"])
 
     def _freezes(self) -> None:
         """Something frozen, a restriction, and what was granted by mistake, cancelled and given up."""
@@ -179,6 +192,8 @@ class Victim:
           conversions(institution: $v) { edges { node { id status } } }
           pointsClearings(currency: $a) { edges { node { id status } } }
           settlementWindow(id: $w) { status nets { institution { code } net confirmed } }
+          webhook(institution: $v) { id url types status previousSecretUntil }
+          webhookDeliveries(institution: $v) { edges { node { id type payload } } }
           hub { window { id } }
         }
         """
@@ -244,6 +259,12 @@ def _of_link(field: str, attribute: str, extra: str = "") -> Case:
         "FORBIDDEN",
         absent={"id": f"lk_{ABSENT}"},
     )
+
+
+def _of_webhook(field: str) -> Case:
+    """A mutation of an institution's endpoint."""
+    document = f"mutation($v: String!) {{ {field}(institution: $v) {{ __typename {REFUSED} }} }}"
+    return Case(document, lambda victim: {"v": victim.bank}, "FORBIDDEN", "FORBIDDEN")
 
 
 def _finds(field: str, attribute: str, selection: str = "id") -> Case:
@@ -816,6 +837,33 @@ CASES: dict[str, Case] = {
         ),
         absent={"windowId": f"sw_{ABSENT}"},
     ),
+    # --- being told ---
+    "Query.webhook": Case(
+        "query($v: String!) { webhook(institution: $v) { id url types status previousSecretUntil } }",
+        lambda victim: {"v": victim.bank},
+        None,
+        AS_OPERATOR,
+        absent={"v": "nowhere"},
+    ),
+    "Query.webhookDeliveries": Case(
+        "query($v: String!) { webhookDeliveries(institution: $v)"
+        " { edges { node { id type payload } } pageInfo { hasNextPage } } }",
+        lambda victim: {"v": victim.bank},
+        {"edges": [], "pageInfo": {"hasNextPage": False}},
+        AS_OPERATOR,
+        absent={"v": "nowhere"},
+    ),
+    "Mutation.setWebhook": _acts(
+        "setWebhook", "SetWebhookInput!", lambda victim: {"institution": victim.bank, "url": "https://evil.example/"}
+    ),
+    "Mutation.rotateWebhookSecret": _of_webhook("rotateWebhookSecret"),
+    "Mutation.disableWebhook": _of_webhook("disableWebhook"),
+    "Mutation.replayWebhook": _acts(
+        "replayWebhook",
+        "ReplayWebhookInput!",
+        lambda victim: {"institution": victim.bank, "id": victim.delivery},
+        absent={"id": f"we_{ABSENT}"},
+    ),
 }
 
 # Subscriptions take another way in; their tests stand below.
@@ -900,6 +948,8 @@ KINDS = {  # attribute: (prefix, whether it is open to all members)
     "cancellation": ("cn", False),
     "pool": ("pl", False),
     "contribution": ("pb", False),
+    "webhook": ("wh", False),
+    "delivery": ("we", False),
 }
 NODE = """query($id: ID!) { node(id: $id) { id __typename
   ... on Customer { reference balances { total } } ... on SettlementWindow { nets { net } }
@@ -957,11 +1007,12 @@ def test_a_card_tells_strangers_nothing_of_who_has_it(victim: Victim) -> None:
 def test_guessed_identifiers_reveal_nothing(victim: Victim) -> None:
     """Numbers around those of the victim's, under every prefix: only what is open to all is ever found."""
     stranger, open_to_all = victim.callers["stranger"], {"in", "pc", "cu", "rt", "sw"}
-    known = (victim.conversion, victim.transfer, victim.quote, victim.binding, victim.link)
+    known = [victim.conversion, victim.transfer, victim.quote, victim.binding, victim.link]
+    known += [victim.webhook, victim.delivery]
     near = [int(id.partition("_")[2], 16) for id in known]
     numbers = sorted({number + step for number in near for step in range(-2, 4)})
     found: set[str] = set()
-    acts = ("is", "tr", "rd", "rv", "fz", "rs", "wo", "cn", "pl", "pb", "tk", "mv")
+    acts = ("is", "tr", "rd", "rv", "fz", "rs", "wo", "cn", "pl", "pb", "tk", "wh", "we", "mv")
     for prefix in ("bd", "lk", "ck", "qt", "cv", *acts, "rt", "cu"):
         ids = [f"{prefix}_{number:x}" for number in numbers]
         if prefix == "mv":  # a line's number is its movement's with the leg and the side

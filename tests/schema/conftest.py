@@ -12,6 +12,7 @@ from adapters.registry import Registry, installed
 from hub.sealing import SecretsKey
 from hub.settings import Settings
 from hub.updates import Updates
+from hub.webhooks.deliveries import Deliveries
 from schema.api import api
 from schema.context import Context
 from schema.faults import formatted
@@ -42,6 +43,8 @@ class Caller:
             reports=client.reports,
             updates=client.updates,
             adapters=client.adapters,
+            deliveries=Deliveries(client.hub.database),
+            sealer=SecretsKey.of(client.settings),
         )
 
     async def execute(self, document: str, **variables: Any) -> ExecutionResult:

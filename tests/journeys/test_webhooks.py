@@ -1,0 +1,162 @@
+"""Webhooks over a real server: kill -9 between sending and recording loses nothing, and two workers share the work."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from standardwebhooks import Webhook
+
+from tests.hub.programs import until
+from tests.hub.webhooks.receiver import Received, Receiver, receiving
+from tests.journeys.client import Client
+from tests.journeys.conftest import environment_of, free_port, start
+from tests.journeys.network import Network
+
+TOLD_S_MAX = 60
+ISSUES = 60
+
+
+class Beside:
+    """A receiver in a thread of its own, because these tests wait. ``holding``: requests are kept waiting."""
+
+    def __init__(self) -> None:
+        self.holding = False
+        self.released: asyncio.Event
+        self.receiver: Receiver
+        self.loop: asyncio.AbstractEventLoop
+
+    async def answer(self, _: Received) -> int:
+        if self.holding:
+            await self.released.wait()
+        return 204
+
+    async def serve(self, ready: threading.Event, ended: threading.Event) -> None:
+        self.released, self.loop = asyncio.Event(), asyncio.get_running_loop()
+        async with receiving(self.answer) as self.receiver:
+            ready.set()
+            await asyncio.to_thread(ended.wait)
+
+    def release(self) -> None:
+        """Answer whoever waits, and from now on everybody at once."""
+        self.holding = False
+        self.loop.call_soon_threadsafe(self.released.set)
+
+    @property
+    def told(self) -> list[Received]:
+        """What has arrived."""
+        return list(self.receiver.received)
+
+
+@contextmanager
+def beside() -> Iterator[Beside]:
+    made, ready, ended = Beside(), threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(made.serve(ready, ended)))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield made
+    finally:
+        made.release()
+        ended.set()
+        thread.join()
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    made = environment_of(tmp_path / "data")
+    return made | {"HUB_ENVIRONMENT": "development", "HUB_WEBHOOK_NETWORKS": '["127.0.0.0/8"]'}
+
+
+def set_up(environment: dict[str, str]) -> str:
+    made = subprocess.run(
+        [sys.executable, "-m", "hub", "init", "--json"], env=environment, capture_output=True, check=True, timeout=120
+    )
+    return str(json.loads(made.stdout)["secret"])
+
+
+def deliveries(operator: Client, bank: str) -> list[dict[str, Any]]:
+    query = (
+        "query($i: String!) { webhookDeliveries(institution: $i, first: 200)"
+        " { edges { node { id status attempts payload } } } }"
+    )
+    return [edge["node"] for edge in operator.ask(query, i=bank)["webhookDeliveries"]["edges"]]
+
+
+def test_a_kill_between_sending_and_recording_loses_nothing(environment: dict[str, str]) -> None:
+    """All is sent and nothing answered when the server is killed; what came before or after is told as well."""
+    secret, port = set_up(environment), free_port()
+    with beside() as other:
+        process = start(environment, port)
+        try:
+            operator = Client(f"http://127.0.0.1:{port}", secret)
+            network = Network(operator, operator)
+            bank = network.institution("BANK")
+            points = network.currency("PTS", bank)
+            made = operator.do("setWebhook", institution=bank, url=other.receiver.url)
+            wanted = [network.issue(points, bank, f"r{place}", "5") for place in range(3)]
+            assert until(lambda: len(other.told) == 3, TOLD_S_MAX)
+            assert until(lambda: {one["status"] for one in deliveries(operator, bank)} == {"DELIVERED"}, TOLD_S_MAX)
+            other.holding = True
+            wanted += [network.issue(points, bank, f"r{place}", "5") for place in range(3, ISSUES)]
+            assert until(lambda: len(other.told) > 3, TOLD_S_MAX)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=30)
+            before = {request.id for request in other.told}
+            other.release()
+            process = start(environment, port)
+            wanted += [network.issue(points, bank, "late", "5")]
+            # The leases of what was under way last a minute.
+            assert until(lambda: len({request.id for request in other.told}) == len(wanted), 2 * TOLD_S_MAX)
+
+            def all_delivered() -> bool:
+                return [one["status"] for one in deliveries(operator, bank)] == ["DELIVERED"] * len(wanted)
+
+            assert until(all_delivered, 2 * TOLD_S_MAX)
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=60)
+        told = other.told
+    assert {request.payload["subject"] for request in told} == set(wanted)
+    bodies: dict[str, bytes] = {}
+    for request in told:  # what was told twice has one identifier and one body
+        assert bodies.setdefault(request.id, request.body) == request.body
+        assert Webhook(made["secret"]).verify(request.body, request.headers)["type"] == "issue.posted"
+    again = [request.id for request in told if sum(one.id == request.id for one in told) > 1]
+    assert again, "nothing was under way when the server was killed"
+    assert set(again) <= before
+
+
+def test_two_workers_tell_each_event_once_while_all_goes_well(environment: dict[str, str]) -> None:
+    secret, port = set_up(environment), free_port()
+    with beside() as other:
+        process = start(environment, port, workers=2)
+        try:
+            operator = Client(f"http://127.0.0.1:{port}", secret)
+            network = Network(operator, operator)
+            bank = network.institution("BANK")
+            points = network.currency("PTS", bank)
+            operator.do("setWebhook", institution=bank, url=other.receiver.url)
+            wanted = [network.issue(points, bank, f"r{place}", "5") for place in range(ISSUES)]
+
+            def all_delivered() -> bool:
+                return [one["status"] for one in deliveries(operator, bank)] == ["DELIVERED"] * len(wanted)
+
+            assert until(all_delivered, TOLD_S_MAX)
+            page = httpx2.get(f"{operator.url}/metrics").text
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=60)
+        told = [request.payload["subject"] for request in other.told]
+    assert sorted(told) == sorted(wanted)
+    assert f"points_hub_webhooks_delivered_total {ISSUES}.0" in page
+    assert "points_hub_webhooks_failed_total 0.0" in page
