@@ -22,7 +22,7 @@ from hub.audit import Audit, Progress
 from hub.configuration import Configuration
 from hub.db import Database
 from hub.ledger import journal, rows
-from hub.ledger.commands import ClearPoints, CloseWindow, Connection, SetAdapterConfig
+from hub.ledger.commands import ClearPoints, CloseWindow, Connection, ResealWebhookSecrets, SetAdapterConfig
 from hub.ledger.engine import COLLECTOR, Engine, NotSetUp
 from hub.ledger.records import Clearing, ClearingScope, Net, Window, WindowStatus
 from hub.migrate import newest
@@ -156,8 +156,8 @@ async def clear(
 
 
 async def reseal(url: str, key: SecretsKey) -> list[str]:
-    """Seal the secrets of every partner anew with the first of the keys, so that the others are not needed any more;
-    answers the currencies' codes.
+    """Seal the secrets of every partner and of every webhook anew with the first of the keys, so that the others are
+    not needed any more; answers the codes of the currencies, and of the institutions with a webhook.
 
     Raises:
         InvalidInput: a configuration was changed meanwhile; those before it are done.
@@ -175,7 +175,19 @@ async def reseal(url: str, key: SecretsKey) -> list[str]:
                 instead_of=hashlib.sha256(of.connection.encode()).hexdigest(),
             )
             await sweeping.ask(engine, told)
-        return [of.code for of in reached]
+        told_to = {
+            engine.configuration.institutions[home].code: of for home, of in engine.configuration.webhooks.items()
+        }
+        for code, webhook in told_to.items():
+            renewed = ResealWebhookSecrets(
+                actor=engine.configuration.host.id,
+                institution=code,
+                secret=key.seal(key.open(webhook.secret)),
+                previous=None if webhook.previous is None else key.seal(key.open(webhook.previous)),
+                instead_of=webhook.secret,
+            )
+            await sweeping.ask(engine, renewed)
+        return [of.code for of in reached] + list(told_to)
 
 
 @dataclass(frozen=True, slots=True)

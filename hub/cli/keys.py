@@ -28,11 +28,11 @@ def rotate() -> None:
 
 @commands.command("reseal")
 def reseal_secrets() -> None:
-    """Seal the secrets of partners' configurations anew, with the first of the keys that HUB_SECRETS_KEY or the file in
+    """Seal the secrets of partners' configurations and of webhooks anew, with the first of the keys that HUB_SECRETS_KEY or the file in
     the data folder holds; afterwards the others can be taken away. Runs beside `serve`.
     """
     chosen = chosen_settings()
     with progress_bar("Sealing"), database(chosen) as where:
         asyncio.run(check(where.server))
         done = asyncio.run(reseal(where.server, SecretsKey.of(chosen)))
-    typer.echo(f"The secrets of {len(done)} partners are sealed with the first key.")
+    typer.echo(f"The secrets of {len(done)} partners and webhooks are sealed with the first key.")

@@ -383,6 +383,15 @@ class RotateWebhookSecret(Command, frozen=True, kw_only=True):
     secret: str
 
 
+class ResealWebhookSecrets(Command, frozen=True, kw_only=True):
+    """The same secrets, sealed anew; asked by the hub itself. ``instead_of``: the current one as it was sealed."""
+
+    institution: str
+    secret: str
+    previous: str | None
+    instead_of: str
+
+
 class DisableWebhook(Command, frozen=True, kw_only=True):
     """``gone``: the URL that has answered that it is no more; asked by the hub itself."""
 

@@ -52,6 +52,7 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.LiftLimit: limits.lift,
     commands.SetWebhook: webhooks.set_webhook,
     commands.RotateWebhookSecret: webhooks.rotate,
+    commands.ResealWebhookSecrets: webhooks.reseal,
     commands.DisableWebhook: webhooks.disable,
     commands.EnrollCustomer: acts.enroll,
     commands.BindIdentifier: bindings.bind,

@@ -60,6 +60,20 @@ def rotate(book: Book, command: commands.RotateWebhookSecret) -> Draft:
     return _take(Draft(book), replace(known, secret=command.secret, previous=known.secret, previous_until=until))
 
 
+def reseal(book: Book, command: commands.ResealWebhookSecrets) -> Draft:
+    """The same secrets under another key. By the operator.
+
+    Raises:
+        NotFound: there is no such institution, or it has no endpoint.
+        InvalidInput: the secret was changed meanwhile.
+    """
+    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    known = _known(book, command.actor, command.institution)
+    if known.secret != command.instead_of:
+        raise InvalidInput(webhook="changed meanwhile")
+    return _take(Draft(book), replace(known, secret=command.secret, previous=command.previous))
+
+
 def disable(book: Book, command: commands.DisableWebhook) -> Draft:
     """Tell an institution nothing any more; or nothing for now, because its endpoint is gone. What has changed since
     that answer is left as it is.

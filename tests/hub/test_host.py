@@ -74,3 +74,17 @@ async def test_what_was_changed_meanwhile_is_not_replaced(hub: Hub) -> None:
     with pytest.raises(InvalidInput):
         await hub.do(told)
     assert await kept(hub) == "newer"
+
+
+async def test_secrets_of_webhooks_are_resealed_as_well(hub: Hub) -> None:
+    await hub.institution("BANK")
+    sealed = [key(OLD).seal(secret) for secret in ("whsec_one", "whsec_two")]
+    actor = {"actor": hub.admin, "institution": "BANK"}
+    await hub.do(commands.SetWebhook(**actor, url="https://bank.example/hooks", types=("*",), secret=sealed[0]))
+    await hub.do(commands.RotateWebhookSecret(**actor, secret=sealed[1]))
+    assert await reseal(hub.addresses.server, key(NEW, OLD)) == ["BANK"]
+    await hub.reading.refresh()
+    [kept_] = hub.engine.configuration.webhooks.values()
+    assert (key(NEW).open(kept_.secret), key(NEW).open(kept_.previous or "")) == ("whsec_two", "whsec_one")
+    with pytest.raises(InvalidInput):
+        await hub.do(commands.ResealWebhookSecrets(**actor, secret="x", previous=None, instead_of=sealed[1]))
