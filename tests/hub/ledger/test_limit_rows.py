@@ -15,7 +15,7 @@ from hub.limits import Act, Mode, Period, Subject, UseKey
 from tests.concurrency.world import convert, found, issue, redeem, transfer
 from tests.conftest import Hub, noon
 from tests.properties import invariants
-from tests.properties.drawing import Clock
+from tests.properties.world import Clock
 
 
 @pytest.fixture
