@@ -113,7 +113,11 @@ class Founding(Drawing):
     async def limit(self, hub: Hub, code: str) -> None:
         """A limit of some kind."""
         pick, act = self.dice.choice, self.dice.choice(ACTS)
-        of, period, subject = pick(list(CURRENCIES)), pick(["DAY", "DAY", "MONTH", "YEAR"]), pick(list(Subject))
+        of, period, subject = (
+            pick(["BP", "BP", "BP", "MI", "GP"]),
+            pick(["DAY", "DAY", "MONTH", "YEAR"]),
+            pick(list(Subject)),
+        )
         measure, mode = pick([Measure.POINTS, Measure.POINTS, Measure.MONEY]), Mode.REFUSE
         if act in (Act.ISSUE, Act.RECEIVE, Act.CONVERT_IN) and self.dice.random() < 0.3:
             period, subject = "BALANCE", pick([Subject.CUSTOMER, Subject.ACCOUNT])

@@ -62,6 +62,12 @@ class Picking:
         by = self.member(giver) if dice.random() < (0.95 if giver in POOLS else 0.01) else None
         return Way(self.channel(), by)
 
+    def fitting(self, act: str, code: str, who: Who, typical: int) -> str:
+        """An amount that now and then just fits under a limit, or just does not."""
+        if code in CURRENCIES and self.dice.random() < 0.3 and (room := self.model.room(act, code, who)):
+            return render(max(1, room + self.dice.choice([-1, 0, 0, 1])), CURRENCIES[code].scale)
+        return self.amount(code, typical)
+
     def channel(self) -> str | None:
         return self.dice.choice(CHANNELS) if self.dice.random() < 0.4 else None
 

@@ -21,7 +21,7 @@ class Trading(Picking):
 
     def issue(self) -> Drawn:
         code, to = self.currency(), self.who()
-        text = self.amount(code, 5000)
+        text = self.fitting("ISSUE", code, to, 5000)
         now, dice = self.model.now, self.dice
         earned, ends = None, None
         if dice.random() < 0.25:
@@ -45,7 +45,7 @@ class Trading(Picking):
     def transfer(self) -> Drawn:
         code, taker = self.currency(), self.who()
         giver = self.giver(code)
-        text, way = self.amount(code, 600), self.way(giver)
+        text, way = self.fitting("TRANSFER", code, giver, 600), self.way(giver)
         command = commands.Transfer(
             actor=self.actor,
             key=self.key(),
@@ -62,7 +62,7 @@ class Trading(Picking):
         code = self.currency()
         giver = self.giver(code)
         merchant = self.dice.choice([*PLACES, *PLACES, "HUB", "GROUP", "NOBODY"])
-        text, way = self.amount(code, 600), self.way(giver)
+        text, way = self.fitting("REDEEM", code, giver, 600), self.way(giver)
         command = commands.Redeem(
             actor=self.actor,
             key=self.key(),

@@ -31,7 +31,7 @@ from tests.simulation.memory import Memory, at_once
 ROUNDS = 4
 PROCESSES = 2
 VARIANTS = 8  # worlds to begin in
-WARM = 60  # what has been asked there
+WARM = 20  # what has been asked there
 BATCH_MAX = 8
 
 

@@ -59,6 +59,16 @@ class Limits(Customers):
             return self._worth(side.of, balance) if limit.of_money else balance
         return self.used[self._key(number, limit, side)]
 
+    def room(self, act: str, code: str, who: Who) -> int | None:
+        """The least that limits on points leave somebody of an act; None: there are none, or nothing is left."""
+        side = Side(act, self.currencies[code], who, 0)
+        left = [
+            most - self._before(number, limit, side)
+            for number, limit, _, most in self._bounds(side)
+            if not limit.of_money
+        ]
+        return min(left) if left and min(left) > 0 else None
+
     def _fitting(self, side: Side) -> tuple[int, int | None]:
         """How many of an issue's units limits let through that clip, and the version that says so."""
         granted, by = side.units, None
