@@ -52,10 +52,10 @@ class Founding(Drawing):
             await self.approve(hub, terms)
         await hub.do(commands.EnrollCustomer(actor=hub.admin, customer=Party("SHOP", "c0")))
         self.model.customers.add(("SHOP", "c0"))
-        soon = clock.now + timedelta(days=12)
+        soon, later, last = (clock.now + timedelta(days=days) for days in (12, 25, 50))
         for code in CURRENCIES:
             for home in ("BANK", "STORE", "AIR"):
-                for amount, ends in (("4000", None), ("1000", soon)):
+                for amount, ends in (("1500", None), ("300", soon), ("400", later), ("500", last)):
                     await self.grant(hub, clock, code, (home, "c0"), amount, ends)
         for code, home in (("BP", "STORE"), ("MI", "AIR"), ("GP", "BANK")):
             await self.indebt(hub, clock, code, (home, "c1"))

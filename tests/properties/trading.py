@@ -128,12 +128,19 @@ class Trading(Picking):
         )
         return command, lambda: self.model.convert(source, target, giver, taker, text, least, way)
 
+    def telling(self) -> list[int]:
+        """Acts of a pool, or of who owes by now: what comes back of these meets something."""
+        acts, model = self.model.acts.items(), self.model
+        if self.dice.random() < 0.5:
+            return [number for number, act in acts if act.giver in POOLS]
+        return [number for number, act in acts if act.giver and model.debts[act.giver, act.given[0].code]]
+
     def reverse(self) -> Drawn:
         known = list(self.model.acts)[-30:]
         if self.dice.random() < 0.85:
             known = [number for number in known if self.model.acts[number].reversed < self.model.acts[number].total]
-        if self.dice.random() < 0.15:
-            known = [number for number in self.model.acts if self.model.acts[number].giver in POOLS] or known
+        if self.dice.random() < 0.3:
+            known = self.telling() or known
         number = self.dice.choice(known) if known and self.dice.random() > 0.03 else 54321
         if self.final and self.dice.random() < 0.02:
             number = self.dice.choice(self.final)
