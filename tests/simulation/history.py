@@ -104,6 +104,8 @@ class History(Acting):
         self.database = world.database.copy()
         clock = Clock(world.clock.now)
         self.processes = [Door(self.database, clock) for _ in range(PROCESSES)]
+        for process in self.processes:  # they have been there since before it; who is killed reads it again
+            process.configuration = world.hub.engine.configuration
         super().__init__(hub_at(self.processes[0], world.hub.admin, world.hub.second), clock, seed)
         self.model = world.model_of_its_own()
         self.model.met.clear()
