@@ -175,9 +175,8 @@ async def reseal(url: str, key: SecretsKey) -> list[str]:
                 instead_of=hashlib.sha256(of.connection.encode()).hexdigest(),
             )
             await sweeping.ask(engine, told)
-        told_to = {
-            engine.configuration.institutions[home].code: of for home, of in engine.configuration.webhooks.items()
-        }
+        codes = {home: of.code for home, of in engine.configuration.institutions.items()}
+        told_to = {codes[home]: of for home, of in engine.configuration.webhooks.items()}
         for code, webhook in told_to.items():
             renewed = ResealWebhookSecrets(
                 actor=engine.configuration.host.id,

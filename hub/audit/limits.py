@@ -203,6 +203,8 @@ class Limits:
         found = []
         into = configuration.currency(moved["currency"])
         for _, _, _, _, debit, credit, points, debit_after, credit_after, _ in legs:
+            if self._accounts.key(credit)[0] == AccountKind.DEBT:
+                continue  # what repays a debt at once is a part of the credit before it, and no act of its own
             for account, acts, after in ((debit, _DEBITS, debit_after), (credit, _CREDITS, credit_after)):
                 kind, owner, code = self._accounts.key(account)
                 act, of = acts.get(moved["kind"]), configuration.currency(code)

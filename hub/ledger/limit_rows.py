@@ -49,6 +49,19 @@ async def load(driver: Any, book: Book, batch: Sequence[commands.Command]) -> No
     book.limit_used.update(await uses(driver, wanted))
 
 
+def filled(book: Book, batch: Sequence[commands.Command]) -> Iterator[int]:
+    """The accounts that the batch may credit under a limit on what is held: what is over of them has to go first, or it
+    would count. The book's customers, accounts, quotes and holds are there already."""
+    if not book.configuration.limits:
+        return
+    for act, currency, _, customer in {side for command in batch for side in _sides(book, command)}:
+        families = book.configuration.limits_on(act, currency)
+        if customer is not None and any(versions[0].period is Period.BALANCE for versions in families):
+            code = book.configuration.currencies[currency].code
+            if (account := book.accounts.get((AccountKind.CUSTOMER, customer, code))) is not None:
+                yield account.id
+
+
 async def uses(driver: Any, wanted: Collection[UseKey]) -> dict[UseKey, int]:
     """What has been used; what nobody has used yet is left out."""
     if not wanted:

@@ -121,6 +121,7 @@ async def load(
     if owners := needs.institutions | needs.owners:
         _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, whole_numbers(owners)))
     await pool_rows.pools(connection, driver, book, needs, pooled)
+    needs.accounts.update(limit_rows.filled(book, batch))
     if more := await lot_rows.lots(connection, driver, book, needs):
         _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, whole_numbers(more)))
     await limit_rows.load(driver, book, batch)

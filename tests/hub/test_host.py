@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -79,7 +80,7 @@ async def test_what_was_changed_meanwhile_is_not_replaced(hub: Hub) -> None:
 async def test_secrets_of_webhooks_are_resealed_as_well(hub: Hub) -> None:
     await hub.institution("BANK")
     sealed = [key(OLD).seal(secret) for secret in ("whsec_one", "whsec_two")]
-    actor = {"actor": hub.admin, "institution": "BANK"}
+    actor: dict[str, Any] = {"actor": hub.admin, "institution": "BANK"}
     await hub.do(commands.SetWebhook(**actor, url="https://bank.example/hooks", types=("*",), secret=sealed[0]))
     await hub.do(commands.RotateWebhookSecret(**actor, secret=sealed[1]))
     assert await reseal(hub.addresses.server, key(NEW, OLD)) == ["BANK"]

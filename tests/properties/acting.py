@@ -1,17 +1,19 @@
 """Acting: what is done to a hub beside drawn commands, with the model alongside: settlement, and configuration."""
 
+from datetime import timedelta
 from typing import Any
 
-from hub.currencies import HeldExpiry
+from hub.currencies import AccountMode, HeldExpiry, Shortfall
 from hub.institutions import Status
 from hub.ledger import commands
 from hub.money import format_millionths
 from tests.conftest import Hub
-from tests.properties.drawing import CURRENCIES, Clock, Drawing
-from tests.properties.model import Policy
+from tests.properties.founding import Founding, shown
+from tests.properties.model.terms import Policy, Version
+from tests.properties.world import CURRENCIES, Clock
 
 
-class Acting(Drawing):
+class Acting(Founding):
     """A drawing that also configures its hub, and lets it settle."""
 
     def __init__(self, hub: Hub, clock: Clock, seed: int) -> None:
@@ -57,7 +59,7 @@ class Acting(Drawing):
 
     async def configure(self) -> None:
         hub, dice = self.hub, self.dice
-        match dice.randrange(7):
+        match dice.randrange(10):
             case 0 | 1:
                 node = dice.choice(["GROUP", "BANK", "STORE", "AIR", "SHOP"])
                 cap = dice.choice([None, self.model.exposure(node) + dice.randint(0, 30) * 10**6, 0])
@@ -74,8 +76,10 @@ class Acting(Drawing):
                 node, parent = dice.choice([("STORE", "AIR"), ("STORE", "GROUP"), ("SHOP", "HUB"), ("SHOP", "GROUP")])
                 await self.do(commands.MoveInstitution(actor=hub.admin, code=node, parent=parent))
                 self.model.parents[node] = parent
-            case 4 | 5:
+            case 4 | 5 | 6:
                 await self.keep(dice.choice(list(CURRENCIES)))
+            case 7 | 8:
+                await self.bound()
             case _:
                 pair = dice.choice(list(self.model.in_force))
                 rate_id, cancel = self.model.in_force[pair], dice.random() < 0.5
@@ -95,15 +99,48 @@ class Acting(Drawing):
     async def keep(self, code: str) -> None:
         """Change how a currency's points are kept."""
         dice = self.dice
-        new = Policy(dice.choice([1, 30, 30, 30]), dice.random() < 0.6, dice.choice([0, 0, 3, 40]), dice.random() < 0.5)
+        new = Policy(
+            dice.choice([1, 30, 30, 30]),
+            dice.random() < 0.6,
+            dice.choice([0, 0, 3, 40]),
+            dice.random() < 0.5,
+            dice.random() < 0.7,
+            dice.random() < 0.4,
+        )
         terms = commands.PolicyTerms(
             hold_days_max=new.hold_days,
             held_expiry=HeldExpiry.HONOUR if new.honours else HeldExpiry.EXPIRE,
             grace_days=new.grace_days,
             keeps_age=new.keeps_age,
+            shortfall=Shortfall.DEBT if new.owes else Shortfall.WRITE_OFF,
+            accounts=AccountMode.CHANNEL if new.by_channel else AccountMode.UNIFIED,
         )
         await self.do(commands.SetPointsPolicy(actor=self.hub.admin, currency=code, policy=terms))
         self.model.policies[code] = new
+
+    async def bound(self) -> None:
+        """Give some limit another amount, now or later, or lift it."""
+        dice = self.dice
+        family = dice.choice(list(self.model.limits))
+        limit = self.model.limits[family]
+        if self.model.standing(CURRENCIES[limit.currency].issuer):
+            return
+        starts = None if dice.random() < 0.7 else self.clock.now + timedelta(seconds=dice.randint(1, 9 * 86_400))
+        most = None if dice.random() < 0.2 else self.most(limit)
+        if most is None:
+            made = await self.do(commands.LiftLimit(actor=self.hub.admin, id=family, starts=starts))
+        else:
+            made = await self.do(
+                commands.SetLimit(
+                    actor=self.hub.admin,
+                    currency=limit.currency,
+                    code=limit.code,
+                    amount=shown(limit, most),
+                    starts=starts,
+                    terms=None,
+                )
+            )
+        limit.versions.append(Version(made.id, made.starts, most))
 
     async def stand(self, node: str, status: Status) -> None:
         command = commands.SetInstitutionStatus(actor=self.hub.admin, code=node, status=status, reason="because")

@@ -5,16 +5,18 @@ architecture has it: an expired hold frees what it pins, and points that are ove
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from hub.ledger.records import AccountKind
-from tests.properties.drawing import PARENTS
+from hub.ledger.records import AccountKind, Mark
 from tests.properties.invariants import Tables, balance
-from tests.properties.model import Model, Who
-from tests.properties.purses import FOR_EVER, Tag
+from tests.properties.model.calendar import FOR_EVER
+from tests.properties.model.customers import ALL
+from tests.properties.model.model import Model
+from tests.properties.model.purses import MAIN, Tag, Who
+from tests.properties.world import PARENTS
 
 Codes = Mapping[int, str]  # institutions' codes by identifier
 
@@ -28,6 +30,9 @@ def compare(model: Model, tables: Tables, codes: Codes, windows: dict[int, int])
     assert set(customers.values()) == model.customers
     late = compare_points(model, tables, customers)
     compare_holds(model, tables, customers)
+    compare_restrictions(model, tables, customers)
+    compare_limits(model, tables, codes, customers)
+    compare_pools(model, tables, customers)
     compare_money(model, tables, codes, windows)
     used = {
         (row["rate_id"], row["bonus"], customers[row["customer_id"]]): row["used"]
@@ -59,7 +64,7 @@ def compare_points(model: Model, tables: Tables, customers: dict[int, Who]) -> i
             over[row["account_id"]] += amount - held
             amount = held
         if amount:
-            lots[row["account_id"]].append((tag_of(row), row["earned_at"], amount, held))
+            lots[row["account_id"]].append((tag_of(row, customers), row["earned_at"], amount, held))
     found, expected = {}, {}
     broken: dict[str, int] = defaultdict(int)
     for account in accounts.values():
@@ -91,13 +96,19 @@ def _difference(found: dict[Any, Any], expected: dict[Any, Any]) -> Any:
     }
 
 
-def tag_of(row: Any) -> Tag:
+def tag_of(row: Any, customers: dict[int, Who]) -> Tag:
     """What tells a lot from others of its account, out of the text that the ledger keeps."""
     origin = json.loads(row["origin"] or "{}")
     was = tuple(sorted((code, datetime.fromisoformat(end)) for code, end in origin.pop("was", {}).items()))
-    day, giver = origin.pop("earned", None), origin.pop("giver", None)
+    day, giver, part = origin.pop("earned", None), origin.pop("giver", None), origin.pop("part", MAIN)
     assert not origin
-    return row["expires_at"] if row["expires_at"].year < 9999 else FOR_EVER, was, day, giver
+    return until(row), was, day, None if giver is None else customers[giver], part
+
+
+def until(row: Any) -> datetime:
+    """When a lot or a hold ends."""
+    ends: datetime = row["expires_at"]
+    return ends if ends.year < 9999 else FOR_EVER
 
 
 def compare_holds(model: Model, tables: Tables, customers: dict[int, Who]) -> None:
@@ -105,11 +116,81 @@ def compare_holds(model: Model, tables: Tables, customers: dict[int, Who]) -> No
     for row in tables["hold"]:
         status = "EXPIRED" if row["status"] == "HELD" and row["expires_at"] <= model.now else row["status"]
         who = customers[row["customer_id"]], row["currency"]
-        found[row["id"]] = (*who, row["amount"], row["captured"], row["expires_at"], status)
+        found[row["id"]] = (*who, row["amount"], row["shortfall"], row["captured"], until(row), status)
     assert found == {
-        number: (hold.who, hold.currency.code, hold.amount, hold.captured, hold.until, hold.status)
+        number: (hold.who, hold.currency.code, hold.amount, hold.shortfall, hold.captured, hold.until, hold.status)
         for number, hold in model.holds.items()
     }
+
+
+def compare_restrictions(model: Model, tables: Tables, customers: dict[int, Who]) -> None:
+    """What is owed and missing, and which accounts are marked for what."""
+    debts, marks = {}, {}
+    for account in tables["account"]:
+        if account["kind"] == AccountKind.DEBT and balance(account):
+            debts[customers[account["owner_id"]], account["currency"]] = -balance(account)
+        elif account["kind"] == AccountKind.CUSTOMER:
+            marks[customers[account["owner_id"]], account["currency"]] = account["marks"]
+    assert debts == {key: units for key, units in model.debts.items() if units}
+    assert marks == {key: marked(model, *key) for key in marks}
+    assert {customers[row["customer_id"]] for row in tables["customer_mark"] if row["marks"]} == {
+        who for who, code in model.frozen if code == ALL
+    }
+    missing = {code: [0, 0] for code in model.currencies}
+    currencies = {row["id"]: row["currency"] for row in tables["movement"]} if tables["missing"] else {}
+    for row in tables["missing"]:
+        both = missing[currencies[row["movement_id"]]]
+        both[0] += row["debt"]
+        both[1] += row["written_off"]
+    assert missing == model.missing
+
+
+def marked(model: Model, who: Who, code: str) -> int:
+    """What an account is to be marked with."""
+    found = 0
+    for mark, holds in (
+        (Mark.FROZEN, (who, code) in model.frozen),
+        (Mark.CUSTOMER_FROZEN, (who, ALL) in model.frozen),
+        (Mark.DEBT, model.debts.get((who, code), 0)),
+        (Mark.POOL, who in model.pools),
+    ):
+        found |= mark if holds else 0
+    return int(found)
+
+
+def compare_limits(model: Model, tables: Tables, codes: Codes, customers: dict[int, Who]) -> None:
+    """What was used of every limit by whom and when, and which issues were clipped."""
+    accounts = {row["id"]: (customers.get(row["owner_id"]), row["currency"]) for row in tables["account"]}
+    found = {}
+    for row in tables["limit_use"]:
+        limit, subject = model.limits[row["limit_id"]], row["subject_id"]
+        match limit.subject:
+            case "CUSTOMER":
+                whose: Any = customers[subject]
+            case "ACCOUNT":
+                whose = accounts[subject]
+            case "INSTITUTION":
+                whose = codes[subject]
+            case _:
+                whose = limit.currency
+        found[row["limit_id"], whose, row["period"]] = row["used"]
+    assert {key: units for key, units in found.items() if units} == {
+        key: units for key, units in model.used.items() if units
+    }
+    clipped = {row["movement_id"]: (row["version_id"], row["requested"]) for row in tables["clipping"]}
+    assert clipped == {number: act.clipped for number, act in model.acts.items() if act.clipped is not None}
+
+
+def compare_pools(model: Model, tables: Tables, customers: dict[int, Who]) -> None:
+    """Who is in which pool with which rights, and who has spent of them."""
+    found: dict[Who, dict[Who, frozenset[str]]] = {customers[row["id"]]: {} for row in tables["pool"]}
+    for row in sorted(tables["pool_member"], key=lambda row: row["id"]):
+        members, member = found[customers[row["pool_id"]]], customers[row["customer_id"]]
+        members.pop(member, None)
+        if row["rights"] is not None:
+            members[member] = frozenset(json.loads(row["rights"]))
+    assert found == {who: pool.rights for who, pool in model.pools.items()}
+    assert Counter(customers[row["customer_id"]] for row in tables["pool_use"]) == Counter(model.spenders)
 
 
 def compare_money(model: Model, tables: Tables, codes: Codes, windows: dict[int, int]) -> None:

@@ -26,6 +26,7 @@ STATE = (
     *("lot", "lot_entry", "hold", "binding", "identifier", "customer_link", "limit_entry", "limit_use", "clipping"),
     *("customer_profile", "pool", "pool_member", "pool_use"),
     *("exchange", "exchange_step", "partner_order", "exchange_evidence"),
+    *("missing", "restriction", "customer_mark", "issue_record", "cancellation", "clearing"),
 )
 _ORDER = {"leg": "movement_id, n", "lot_entry": "movement_id, n, place", "movement": "id"}
 
@@ -51,6 +52,7 @@ def check_tables(tables: Tables) -> None:
     check_accounts(accounts, tables["leg"])
     check_lots(accounts, tables)
     check_holds(accounts, tables)
+    check_limits(tables["limit_entry"], tables["limit_use"])
     check_positions(accounts, tables["leg"], tables["position"])
     check_nets(tables["window_net"], tables["position"])
     assert sum(row["status"] == "OPEN" for row in tables["settlement_window"]) == 1
@@ -77,6 +79,7 @@ def check_accounts(accounts: dict[int, Any], legs: Sequence[Any]) -> None:
             assert min(of) >= 0
             if side["kind"] == AccountKind.CUSTOMER:
                 assert leg[after] - of[2] >= 0, "overdrawn, what is held included"
+            assert side["kind"] != AccountKind.DEBT or leg[after] <= 0, "more repaid than was owed"
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for account in accounts.values():
         stored = [account[f"{side}_{phase}"] for phase in ("posted", "pending") for side in ("debits", "credits")]
@@ -115,7 +118,8 @@ def check_lots(accounts: dict[int, Any], tables: Tables) -> None:
         assert free[account["id"]] <= balance(account) - account["debits_pending"] or not aged[account["id"]]
 
 
-_ENDS = (MovementKind.CAPTURE, MovementKind.RELEASE, MovementKind.CONVERT, MovementKind.DECLINE)
+_ENDS = (MovementKind.CAPTURE, MovementKind.RELEASE, MovementKind.REMOVE, MovementKind.CONVERT, MovementKind.DECLINE)
+_NOTHING = (MovementKind.RELEASE, MovementKind.DECLINE)  # is taken by these
 
 
 def check_holds(accounts: dict[int, Any], tables: Tables) -> None:
@@ -131,11 +135,11 @@ def check_holds(accounts: dict[int, Any], tables: Tables) -> None:
         by = ended[hold["id"]]
         assert [end["id"] for end in by] == ([] if hold["resolved_by"] is None else [hold["resolved_by"]])
         assert (hold["status"] == HoldStatus.HELD.value) == (not by)
-        converted = any(
-            end["kind"] == MovementKind.CONVERT for end in by
-        )  # counts what was given, the hold what it took
-        captured = sum(end["amount"] for end in by if end["kind"] == MovementKind.CAPTURE)
-        assert hold["captured"] == (hold["amount"] if converted else captured)
+        if any(end["kind"] == MovementKind.CONVERT for end in by):  # it counts what was given, the hold what it took
+            assert hold["captured"] == hold["amount"]
+        else:
+            taken = sum(end["amount"] for end in by if end["kind"] not in _NOTHING)
+            assert hold["captured"] <= taken <= hold["captured"] + hold["shortfall"]
         if not by:
             opened.add(hold["id"])
             held[hold["customer_id"], hold["currency"]] += hold["amount"]
@@ -157,6 +161,16 @@ def check_holds(accounts: dict[int, Any], tables: Tables) -> None:
     assert {key: units for key, units in lots.items() if units} == {
         key: units for key, units in pinned.items() if units
     }
+
+
+def check_limits(entries: Sequence[Any], uses: Sequence[Any]) -> None:
+    """What was used of a limit is what was counted under it."""
+    counted: dict[tuple[int, int, str], int] = defaultdict(int)
+    for entry in entries:
+        counted[entry["limit_id"], entry["subject_id"], entry["period"]] += entry["amount"]
+    stored = {(use["limit_id"], use["subject_id"], use["period"]): use["used"] for use in uses}
+    assert min(stored.values(), default=0) >= 0
+    assert stored == counted
 
 
 def check_positions(accounts: dict[int, Any], legs: Sequence[Any], positions: Sequence[Any]) -> None:

@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from hub import holdings
+from hub.audit import audit
 from hub.errors import Fault
 from hub.institutions import Status
 from hub.ledger import commands, decide
@@ -21,13 +22,14 @@ from hub.reading import Reader
 from tests.conftest import Hub, driver_url
 from tests.properties import comparing, invariants
 from tests.properties.acting import Acting
-from tests.properties.drawing import START, Clock
 from tests.properties.invariants import Tables
-from tests.properties.purses import FOR_EVER
+from tests.properties.model.calendar import FOR_EVER
+from tests.properties.model.purses import MAIN
+from tests.properties.world import START, TOGETHER, Clock
 
-SEEDS = [int(seed) for seed in os.environ.get("LEDGER_SEEDS", "1,2,3").split(",")]
+SEEDS = [int(seed) for seed in os.environ.get("LEDGER_SEEDS", "1,2,3,4").split(",")]
 MET: Counter[str] = Counter()
-STEPS = int(os.environ.get("LEDGER_STEPS", "200"))
+STEPS = int(os.environ.get("LEDGER_STEPS", "150"))
 
 
 class Machine(Acting):
@@ -159,12 +161,23 @@ class Machine(Acting):
             found = [one for of in (await holdings.holdings(reader, owners)).values() for one in of]
             lots = await holdings.lots(reader, [one.account for one in found])
         for one in found:
-            purse = self.model.purses[owners[one.account.owner], one.account.currency]
-            assert (one.total, one.available, one.frozen, one.debt) == (purse.balance, purse.available, 0, 0)
-            mine = [(lot.part.amount, lot.part.end) for lot in purse.in_order()]
-            mine += [(purse.plain, FOR_EVER)] if purse.plain else []
-            told = [(lot.amount, lot.expires_at or FOR_EVER) for lot in lots.get(one.account.id, [])]
-            assert told == mine, (one, self.model.now)
+            who, code = owners[one.account.owner], one.account.currency
+            purse = self.model.purses[who, code]
+            mine = [hold for hold in self.model.holds.values() if (hold.who, hold.currency.code) == (who, code)]
+            held, frozen = (
+                sum(hold.amount for hold in mine if hold.status == "HELD" and hold.frozen == is_frozen)
+                for is_frozen in (False, True)
+            )
+            if self.model.is_frozen(who, code):
+                frozen = purse.balance - held
+            debt = self.model.debts[who, code]
+            assert (one.total, one.held, one.frozen, one.debt) == (purse.balance, held, frozen, debt)
+            all_lots = [(lot.part.amount, lot.held, lot.part.end, lot.part.part) for lot in purse.in_order()]
+            all_lots += [(purse.plain, purse.plain_held, FOR_EVER, MAIN)] if purse.plain else []
+            told = [
+                (lot.amount, lot.held, lot.expires_at or FOR_EVER, lot.part) for lot in lots.get(one.account.id, [])
+            ]
+            assert told == all_lots, (one, self.model.now)
         self.saw("reads")
 
 
@@ -179,25 +192,23 @@ async def test_the_hub_does_what_the_model_says(hub: Hub, seed: int) -> None:
         for _ in range(STEPS):
             await machine.step()
         await invariants.check(hub)
+        async with hub.database.snapshot() as connection:
+            assert (await audit(connection)).findings == ()
     finally:
         await eyes.close()
         for door in doors:
             await door.close()
-    for verdict in ("Issue", "Transfer", "Redeem", "RequestQuote", "Convert", "Reverse", "HoldPoints", "CaptureHold"):
-        assert machine.seen.get(verdict, 0) > 0, machine.seen
     MET.update(machine.seen)
+    MET.update(machine.model.met)
 
 
 def test_the_runs_met_what_they_are_for() -> None:
-    wanted = {"INSUFFICIENT_POINTS", "LIMIT_EXCEEDED", "INVALID_AMOUNT", "EXCEEDS_ORIGINAL", "EXCEEDS_HELD"}
-    wanted |= {
-        "HOLD_EXPIRED",
-        "HOLD_RESOLVED",
-        "POINTS_EXPIRED",
-        "ReleaseHold",
-        "replay",
-        "close",
-        "unchanged",
-        "reads",
-    }
+    wanted = {"Issue", "Transfer", "Redeem", "RequestQuote", "ExecuteQuote", "Convert", "Reverse"}
+    wanted |= {"HoldPoints", "CaptureHold", "ReleaseHold", "HOLD_EXPIRED", "HOLD_RESOLVED", "EXCEEDS_HELD"}
+    wanted |= {"FreezePoints", "ResolveFreeze", "FreezeAccount", "UnfreezeAccount", "WriteOffDebt", "FROZEN"}
+    wanted |= {"ContributeToPool", "JoinPool", "LeavePool", "NOT_A_MEMBER"}
+    wanted |= {"INSUFFICIENT_POINTS", "LIMIT_EXCEEDED", "INVALID_AMOUNT", "EXCEEDS_ORIGINAL"}
+    wanted |= {"replay", "close", "unchanged", "reads"}
     assert wanted <= MET.keys(), wanted - MET.keys()
+    missed = {what for what in TOGETHER if not MET[what]}
+    assert len(missed) < len(TOGETHER) // 3, missed  # a few hundred steps do not meet all; the simulator does

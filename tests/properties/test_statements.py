@@ -19,8 +19,8 @@ from hub.ledger.decide import Outcome
 from hub.ledger.records import AccountKind
 from tests.concurrency.world import found
 from tests.conftest import Hub, driver_url
-from tests.properties.drawing import START, Clock
 from tests.properties.test_ledger_machine import Machine
+from tests.properties.world import START, Clock
 
 TICK = timedelta(microseconds=1)
 NOTHING = (0, 0, 0)

@@ -21,7 +21,7 @@ from hub.ledger.store import Batch
 from hub.registry import credentials, institutions
 from hub.windows import first_window
 from tests.conftest import Hub
-from tests.properties.drawing import Clock
+from tests.properties.world import Clock
 from tests.simulation.memory import Memory, at_once
 
 

@@ -23,15 +23,15 @@ from hub.ledger.records import AccountKind, MovementKind
 from tests.conftest import Hub
 from tests.properties import comparing, invariants
 from tests.properties.acting import Acting
-from tests.properties.drawing import CURRENCIES, START, Clock
-from tests.properties.model import Model
+from tests.properties.model.model import Model
+from tests.properties.world import CURRENCIES, START, Clock
 from tests.simulation.doors import Death, Door, Killed, Sent, hub_at, set_up
 from tests.simulation.memory import Memory, at_once
 
 ROUNDS = 4
 PROCESSES = 2
 VARIANTS = 8  # worlds to begin in
-WARM = 25  # what has been asked there
+WARM = 20  # what has been asked there
 BATCH_MAX = 8
 
 
@@ -104,8 +104,11 @@ class History(Acting):
         self.database = world.database.copy()
         clock = Clock(world.clock.now)
         self.processes = [Door(self.database, clock) for _ in range(PROCESSES)]
+        for process in self.processes:  # they have been there since before it; who is killed reads it again
+            process.configuration = world.hub.engine.configuration
         super().__init__(hub_at(self.processes[0], world.hub.admin, world.hub.second), clock, seed)
         self.model = world.model_of_its_own()
+        self.model.met.clear()
         self.model.pass_time(clock.now)
         self.requests: list[Request] = []
         self.windows[1] = world.window
@@ -265,6 +268,7 @@ class History(Acting):
             row["subject_id"] if row["kind"] == MovementKind.CONVERT else row["id"]
             for row in self.database.rows["movement"].values()
         )
+        acts.update(row["id"] for name in ("restriction", "pool_member") for row in self.database.rows[name].values())
         for key, kept in self.kept.items():
             row = outcomes[key]
             assert (row["refusal"], row["subject_id"]) == (kept.reason, kept.number)
@@ -291,4 +295,4 @@ def run(seed: int) -> Counter[str]:
         history.run()
     except Exception as error:
         raise Found(seed, error) from error
-    return Counter(history.seen)
+    return Counter(history.seen) + history.model.met

@@ -16,7 +16,7 @@ from sqlalchemy.sql import elements, functions, operators, selectable
 from sqlalchemy.sql.visitors import iterate
 
 from hub import tables
-from hub.ledger import journal, load, lot_rows, people, pool_rows, profile_rows
+from hub.ledger import journal, limit_rows, load, lot_rows, people, pool_rows, profile_rows
 from hub.ledger.journal import JOURNAL_ID, Head
 from hub.ledger.store import Batch
 from hub.ledger.writes import WRITES, Write
@@ -184,11 +184,15 @@ class Memory:
             who = {"institution_id": home, "reference": reference, "customer_id": known["customer_id"]}
             columns = [account.get(name) for name in _ACCOUNT.split()]
             is_pool = None if account else (JOURNAL_ID, known["customer_id"]) in self.rows["pool"]
-            yield Row.of({}, [*who.values(), *columns, None, is_pool])
+            marked = self.rows["customer_mark"].get((JOURNAL_ID, known["customer_id"]))
+            yield Row.of({}, [*who.values(), *columns, marked and marked["marks"], is_pool])
 
     def accounts_of(self, owners: str) -> Iterator[Row]:
         wanted = set(numbers(owners))
-        return (picked(row, _ACCOUNT) for row in self.rows["account"].values() if row["owner_id"] in wanted)
+        yield from (picked(row, _ACCOUNT) for row in self.rows["account"].values() if row["owner_id"] in wanted)
+        for row in self.rows["customer_mark"].values():
+            if row["customer_id"] in wanted:
+                yield Row.of({}, [0, 0, row["customer_id"], "", 0, 0, 0, 0, 0, row["marks"]])
 
     def accounts_by_id(self, wanted: str) -> Iterator[Row]:
         found = (self.rows["account"].get((JOURNAL_ID, number)) for number in numbers(wanted))
@@ -212,6 +216,18 @@ class Memory:
                 later = sorted(row["expires_at"] for row in mine if row["expires_at"] > after)
                 last = later[: int(most)][-1] if later else after  # with all that end with it
                 yield from (picked(row, _LOT) for row in mine if after < row["expires_at"] <= last)
+
+    def limits_used(self, limits: list[int], subjects: list[int], periods: list[str]) -> Iterator[Row]:
+        for limit, subject, period in zip(limits, subjects, periods, strict=True):
+            row = self.rows["limit_use"].get((JOURNAL_ID, subject, limit, period))
+            if row is not None:
+                yield picked(row, "limit_id subject_id period used")
+
+    def limits_counted(self, movements: list[int]) -> Iterator[Row]:
+        wanted = set(movements)
+        found = [row for row in self.rows["limit_entry"].values() if row["movement_id"] in wanted]
+        for row in sorted(found, key=operator.itemgetter("movement_id", "n")):
+            yield picked(row, "movement_id n limit_id subject_id period amount")
 
     def profiles(self, customers: str) -> Iterator[Row]:
         wanted = set(numbers(customers))
@@ -273,6 +289,8 @@ _DOUBLES: dict[str, Callable[..., Iterable[Row]]] = {
     lot_rows._LOTS: Memory.lots,
     pool_rows._MEMBERS: Memory.members,
     profile_rows.LATEST: Memory.profiles,
+    limit_rows._USES: Memory.limits_used,
+    limit_rows._ENTRIES: Memory.limits_counted,
     lot_rows._LOTS_OF: Memory.lots_of,
     lot_rows._FREE: Memory.free,
     lot_rows._PEOPLE: Memory.people,
@@ -321,6 +339,8 @@ class Plan:
     def __init__(self, statement: Select[Any], parameters: list[Any]) -> None:
         self._places = {parameter.key: place for place, parameter in enumerate(parameters)}
         self._sets: set[int] = set()  # parameters of which only the elements count
+        self._parameters = parameters
+        self._inner: list[Plan] = []  # selects within this one, whose first columns are parameters after its own
         [self._source] = statement.get_final_froms()
         self._joins: list[tuple[Table, bool, list[str], list[Expression]]] = []
         self._base = self._unjoined(self._source)
@@ -343,6 +363,7 @@ class Plan:
     def run(self, rows: dict[str, dict[tuple[Any, ...], Stored]], values: list[Any]) -> Result:
         """The rows that there are now."""
         parameters: Any = [set(value) if n in self._sets else value for n, value in enumerate(values)]
+        parameters += [{row[0] for row in inner.run(rows, values)} for inner in self._inner]
         name = self._base.name
         stored: Iterable[Stored] = rows[name].values()
         if self._wanted is not None:
@@ -371,15 +392,15 @@ class Plan:
         names = [column.name for column in self._base.primary_key.columns]
         for part in where.clauses if getattr(where, "operator", None) is operators.and_ else [where]:
             if names == ["journal_id", "id"] and part.operator is operators.in_op and part.left is self._base.c.id:
-                return self._places[part.right.key]
+                return self._places.get(getattr(part.right, "key", None))
         return None
 
     def _column(self, column: Any) -> Callable[[list[Env]], Any]:
         if isinstance(column, functions.FunctionElement):
-            assert column.name == "sum"
+            over: Any = {"sum": sum, "max": max}[column.name]
             [inner] = column.clauses
-            summed = self.compiled(inner)
-            return lambda envs: sum(map(summed, envs))
+            value = self.compiled(inner)
+            return lambda envs: over(map(value, envs))
         value = self.compiled(column)
         return lambda envs: value(envs[0])
 
@@ -462,6 +483,12 @@ class Plan:
         if isinstance(right, elements.CollectionAggregate):  # = ANY (array)
             assert kind is operators.eq
             kind, right = operators.in_op, right.element
+        if isinstance(right, selectable.ScalarSelect | selectable.Select):
+            assert kind is operators.in_op
+            place: Any = len(self._parameters) + len(self._inner)
+            select: Any = right.element if isinstance(right, selectable.ScalarSelect) else right
+            self._inner.append(Plan(select, self._parameters))
+            return lambda env: left(env) in env[_PARAMETERS][place]
         value = self.compiled(right)
         if kind is operators.in_op:
             bound: Any = right.element if isinstance(right, elements.Grouping) else right

@@ -13,8 +13,8 @@ from hub.errors import Fault
 from hub.ledger.commands import Command
 from hub.ledger.engine import Answer, Engine
 from tests.conftest import Hub, driver_url
-from tests.properties.drawing import START, Clock
 from tests.properties.test_ledger_machine import Machine
+from tests.properties.world import START, Clock
 from tests.simulation.doors import Door
 from tests.simulation.memory import Memory
 

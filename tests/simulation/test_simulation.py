@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from hub.ledger import ageing, book, engine, holds, lapse, load, lot_rows, lots
+from hub.ledger import ageing, book, engine, holds, lapse, limiting, load, lot_rows, lots, parts, resolve
 from hub.ledger.book import Draft
 from hub.ledger.lots import Lot
 from hub.ledger.records import Phase, Piece
 from hub.points import share
+from tests.properties.world import TOGETHER
 from tests.simulation import history
 from tests.simulation.many import histories
 
@@ -30,6 +31,9 @@ WANTED = {
     *("killed Death.LOADED", "killed Death.DECIDED", "killed Death.COMMITTED"),
     *("INSUFFICIENT_POINTS", "LIMIT_EXCEEDED", "POINTS_EXPIRED", "HOLD_EXPIRED", "HOLD_RESOLVED", "EXCEEDS_HELD"),
     *("EXCEEDS_ORIGINAL", "ALREADY_REVERSED", "QUOTE_EXPIRED", "QUOTE_USED", "SUSPENDED", "TRANSFER_FORBIDDEN"),
+    *("FreezePoints", "ResolveFreeze", "FreezeAccount", "UnfreezeAccount", "WriteOffDebt", "FREEZE_RESOLVED", "FROZEN"),
+    *("ContributeToPool", "JoinPool", "SetPoolRights", "LeavePool", "NOT_A_MEMBER", "POOL_RIGHT_MISSING"),
+    *TOGETHER,
 }
 
 
@@ -94,6 +98,13 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     ),
     "held points whose lot ended go to anybody": lambda m: m.setattr(
         holds, "_usable", lambda book, held, of, pins, *, burned: (pins, held.amount)
+    ),
+    "headroom does not come back": lambda m: m.setattr(limiting, "give_back", lambda *_: None),
+    "nothing is clipped": lambda m: m.setattr(limiting, "clip", lambda *of: of[-1]),
+    "nothing repays a debt": lambda m: m.setattr(Draft, "_credited", lambda *_: None),
+    "points leave frozen accounts": lambda m: m.setattr(resolve, "unfrozen", lambda _: None),
+    "a pool forgets who gave": lambda m: m.setattr(
+        parts, "placed", lambda p, a, part, at, giver=None, of=parts.placed: of(p, a, part, at)
     ),
     "lots that spending may reach are not read": lambda m: m.setattr(lot_rows, "_spenders", lambda *_: {}),
 }

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from hub.audit import audit
@@ -14,6 +15,7 @@ from hub.limits import Act, Mode, Period, Subject, UseKey
 from tests.concurrency.world import convert, found, issue, redeem, transfer
 from tests.conftest import Hub, noon
 from tests.properties import invariants
+from tests.properties.world import Clock
 
 
 @pytest.fixture
@@ -104,3 +106,27 @@ async def test_counters_follow_the_calendar_of_a_zone_and_acts_that_are_reversed
     await invariants.check(hub)
     async with hub.database.snapshot() as connection:
         assert (await audit(connection)).findings == ()
+
+
+async def test_points_that_are_over_are_not_held_by_who_is_credited_though_no_sweep_ran(hub: Hub) -> None:
+    """90 that have ended leave room for 80 under 100, by an issue, by a gift, and by a conversion."""
+    await found(hub, 2)
+    clock = Clock(datetime.now(UTC))
+    door = hub.beside(clock=clock)
+    soon = clock.now + timedelta(days=1)
+    await hub.limit("hold", "100", period=Period.BALANCE)
+    for name in ("u2", "u3", "u4"):
+        ending = msgspec.structs.replace(issue(hub, f"ending {name}", name, "90"), expires_at=soon)
+        await door.do(ending)
+    try:
+        await door.limit("take", "100", act=Act.RECEIVE, period=Period.BALANCE)
+        clock.jump(timedelta(days=2))
+        assert (await door.do(issue(hub, "more", "u2", "80"))).amount == 80
+        await door.do(transfer(hub, "gift", 0, 3, 80))
+        assert (await door.try_(transfer(hub, "too much", 0, 4, 101))).refusal is not None
+        assert [await hub.balance("BP", "BANK", name) for name in ("u2", "u3")] == [80, 80]
+        await invariants.check(hub)
+        async with hub.database.snapshot() as connection:
+            assert (await audit(connection)).findings == ()
+    finally:
+        await door.close()

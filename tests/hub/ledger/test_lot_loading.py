@@ -13,7 +13,7 @@ from hub.ledger.commands import Party
 from hub.reading import Reader
 from tests.conftest import Hub
 from tests.properties import invariants
-from tests.properties.drawing import Clock
+from tests.properties.world import Clock
 
 DAY = timedelta(days=1)
 START = datetime(2031, 5, 1, tzinfo=UTC)

@@ -1,74 +1,38 @@
-"""Purses: one customer's points of one currency in the model, with its own calendar. Shares nothing with ``hub``."""
+"""Purses: one customer's points of one currency in the model. Shares nothing with ``hub``."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from datetime import datetime
 from itertools import count
-from zoneinfo import ZoneInfo
 
-FOR_EVER = datetime(9999, 12, 31, tzinfo=UTC)
+from tests.properties.model.calendar import FOR_EVER
+
+Who = tuple[str, str]  # institution and reference
 Was = tuple[tuple[str, datetime], ...]  # earlier currencies, and when the points would have ended there
-Tag = tuple[datetime, Was, str | None, int | None]
-
-
-# --- the calendar -----------------------------------------------------------------------------------------------------
-
-
-def local_day(at: datetime, zone: str) -> date:
-    """The calendar day that it is there."""
-    return at.astimezone(ZoneInfo(zone)).date()
-
-
-@lru_cache(maxsize=4096)
-def dawn(day: date, zone: str) -> datetime:
-    """The first instant of a day there, found by looking at the clock every quarter of an hour."""
-    at = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=15)
-    while local_day(at, zone) < day:
-        at += timedelta(minutes=15)
-    return at
-
-
-def end_of_life(kind: str, months: int | None, zone: str, earned: datetime) -> datetime:
-    """The first instant at which points earned then are gone."""
-    day = local_day(earned, zone)
-    years, month = divmod(day.month - 1 + (months or 0), 12)
-    year, month = day.year + years, month + 1
-    next_month = date(year + month // 12, month % 12 + 1, 1)
-    match kind:
-        case "NEVER":
-            return FOR_EVER
-        case "MONTHS_AFTER_EARNING":
-            last = next_month - timedelta(days=1)
-            return dawn(date(year, month, min(day.day, last.day)) + timedelta(days=1), zone)
-        case "END_OF_MONTH":
-            return dawn(next_month, zone)
-        case "END_OF_YEAR":
-            return dawn(date(year + 1, 1, 1), zone)
-    raise AssertionError(kind)
-
-
-# --- points -----------------------------------------------------------------------------------------------------------
+Tag = tuple[datetime, Was, str | None, Who | None, str]
+MAIN = ""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some points: those that never end and are of nowhere in particular are plain, and in no lot."""
+    """Some points: those that never end and are of nowhere in particular are plain, and in no lot. ``giver``: who put
+    them into a pool; ``part``: which of the customer's accounts they are in."""
 
     amount: int
     end: datetime = FOR_EVER
     earned: datetime = FOR_EVER
     was: Was = ()
     day: str | None = None
-    giver: int | None = None
+    giver: Who | None = None
+    part: str = MAIN
 
     @property
     def tag(self) -> Tag:
-        return self.end, self.was, self.day, self.giver
+        return self.end, self.was, self.day, self.giver, self.part
 
     @property
     def plain(self) -> bool:
-        return self.tag == (FOR_EVER, (), None, None)
+        return self.tag == (FOR_EVER, (), None, None, MAIN)
 
 
 def total(parts: Iterable[Part]) -> int:
@@ -96,6 +60,11 @@ def together(parts: Iterable[Part]) -> list[Part]:
         if part.amount:
             found[part.tag] = part
     return sorted(found.values(), key=lambda part: part.plain)
+
+
+def placed(parts: list[Part], now: datetime, part: str, giver: Who | None = None) -> list[Part]:
+    """Parts as they are in another purse. Plain ones that need a lot there count as earned now."""
+    return together(replace(one, part=part, giver=giver, earned=now if one.plain else one.earned) for one in parts)
 
 
 _made = count()
@@ -134,17 +103,27 @@ class Purse:
         """What may be spent, once what is over is gone."""
         return self.plain - self.plain_held + sum(lot.free for lot in self.lots.values())
 
+    def available_in(self, part: str | None) -> int:
+        """The same of one part of it; None: of all."""
+        if part is None:
+            return self.available
+        apart = {name: 0 for name in (lot.part.part for lot in self.lots.values()) if name != MAIN}
+        for lot in self.lots.values():
+            if lot.part.part != MAIN:
+                apart[lot.part.part] += lot.free
+        return self.available - sum(apart.values()) if part == MAIN else apart.get(part, 0)
+
     def in_order(self) -> list[Lot]:
         return sorted(self.lots.values(), key=Lot.order)
 
-    def choose(self, amount: int, now: datetime, but: Iterable[Part] = ()) -> list[Part]:
-        """What ``amount`` is spent from: what ends first, of that what was earned first, then what was made first;
-        plain points last. ``but``: what is taken already."""
-        left = {part.tag: part.amount for part in but}
+    def choose(self, amount: int, now: datetime, but: Iterable[Part] = (), part: str | None = None) -> list[Part]:
+        """What ``amount`` is spent from, out of one part of it if that is named: what ends first, of that what was
+        earned first, then what was made first; plain points last. ``but``: what is taken already."""
+        left = {one.tag: one.amount for one in but}
         found = []
         for lot in self.in_order():
             units = min(amount, lot.free - left.get(lot.part.tag, 0))
-            if units > 0 and lot.part.end > now:
+            if units > 0 and lot.part.end > now and part in (None, lot.part.part):
                 found.append(replace(lot.part, amount=units))
                 amount -= units
         return [*found, Part(amount)] if amount else found
