@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -79,12 +80,20 @@ def driver_url(url: str) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
-    """The test run's PostgreSQL. Its folder is one that every user may enter, which pytest's own are not: where root
-    may not have a namespace of its own, the server runs as nobody."""
+    """The PostgreSQL of one worker of the test run. Its folder is one that every user may enter, which pytest's own are
+    not: where root may not have a namespace of its own, the server runs as nobody.
+
+    It need not outlive the machine: it leaves its files to the kernel, which keeps them through every kill of a process.
+    Tests that start the hub itself have servers of their own, set up as for everybody.
+    """
     folder = Path(tempfile.mkdtemp(prefix="points-hub-tests-", dir="/tmp"))
     folder.chmod(0o755)
     try:
-        with postgres.lease(folder / "data") as server:
+        with ExitStack() as stack:
+            with pytest.MonkeyPatch.context() as patch:  # for the start alone
+                for name in ("fsync", "full_page_writes"):
+                    patch.setitem(postgres.SETTINGS, name, "off")
+                server = stack.enter_context(postgres.lease(folder / "data"))
             yield server
     finally:
         shutil.rmtree(folder)
@@ -92,14 +101,8 @@ def postgres_server() -> Iterator[postgres.Server]:
 
 @pytest.fixture(scope="session")
 async def superuser(postgres_server: postgres.Server) -> AsyncIterator["asyncpg.Connection[Any]"]:
-    """A connection that may do everything, to a database that no test uses.
-
-    The server need not outlive the machine: it leaves its files to the kernel, which keeps them through every kill of a
-    process. Tests that start the hub itself have servers of their own, set up as for everybody.
-    """
+    """A connection that may do everything, to a database that no test uses."""
     connection = await asyncpg.connect(driver_url(postgres_server.url(postgres.SUPERUSER, "postgres")))
-    await connection.execute("ALTER SYSTEM SET fsync = off")
-    await connection.execute("SELECT pg_reload_conf()")
     yield connection
     await connection.close()
 
