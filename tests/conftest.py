@@ -1,21 +1,17 @@
-"""What tests share: one real PostgreSQL for all, a fresh database for each that asks, and a hub set up in it.
+"""What tests share: one real PostgreSQL for each worker, a fresh database for each test that asks, a hub set up in it.
 
-The network is off: only Unix sockets and this machine's own addresses are reached. Warnings are errors, see
-pyproject.toml.
+Tests may run at the same time in several workers (``make test``), in any order, on a machine that has other work: each
+stands alone. The network is off. Warnings are errors, see pyproject.toml.
 """
 
-import ipaddress
 import itertools
 import os
 import shutil
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -37,40 +33,19 @@ from hub.limits import Act, Measure, Mode, Period, Subject
 from hub.migrate import migrate
 from hub.reading import Reading
 from hub.setup import set_up
+from tests import scratch
+from tests.offline import go_offline
 
 TEMPLATE = "points_hub_template"
 
-hypothesis.settings.register_profile("local", deadline=None)
-hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+_ANY_SPEED: Any = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("local", **_ANY_SPEED)
+hypothesis.settings.register_profile("ci", **_ANY_SPEED, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
-class NetworkIsOff(Exception):
-    """A test reached for another machine."""
-
-
-def _refuse_other_machines(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "socket.connect":
-        address = arguments[1]
-        host = address[0] if isinstance(address, tuple) else None
-    elif event == "socket.getaddrinfo":
-        host = arguments[0]
-    else:
-        return
-    if isinstance(host, bytes):
-        host = host.decode()
-    if host and host != "localhost" and not _is_here(host):
-        raise NetworkIsOff(host)
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return False
-
-
-sys.addaudithook(_refuse_other_machines)
+go_offline()
+scratch.choose()
 
 
 def driver_url(url: str) -> str:
@@ -80,14 +55,12 @@ def driver_url(url: str) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
-    """The PostgreSQL of one worker of the test run. Its folder is one that every user may enter, which pytest's own are
-    not: where root may not have a namespace of its own, the server runs as nobody.
+    """The PostgreSQL of one worker of the test run. Where root may not have a namespace of its own, it runs as nobody.
 
-    It need not outlive the machine: it leaves its files to the kernel, which keeps them through every kill of a process.
-    Tests that start the hub itself have servers of their own, set up as for everybody.
+    It need not outlive the machine: it leaves its files to the kernel, which keeps them through every kill of a
+    process. Tests that start the hub itself have servers of their own, set up as for everybody.
     """
-    folder = Path(tempfile.mkdtemp(prefix="points-hub-tests-", dir="/tmp"))
-    folder.chmod(0o755)
+    folder = scratch.open_to_all()
     try:
         with ExitStack() as stack:
             with pytest.MonkeyPatch.context() as patch:  # for the start alone

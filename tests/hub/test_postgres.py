@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,8 @@ from sqlalchemy.pool import NullPool
 
 from hub import postgres
 from hub.postgres import OWNER, SERVER, SUPERUSER, Server, lease
+from tests import scratch
+from tests.hub.programs import is_gone
 
 ROOT = Path(__file__).parents[2]
 HOLDER = """
@@ -60,9 +61,7 @@ def made_dir(pattern_dir: Path, data_dir: Path) -> Path:
 
 @pytest.fixture
 def open_dir() -> Iterator[Path]:
-    """A folder that every user may enter, which pytest's own are not."""
-    path = Path(tempfile.mkdtemp(prefix="points-hub-test-", dir="/tmp"))
-    path.chmod(0o755)
+    path = scratch.open_to_all()
     yield path
     end_what_is_left(path / "data")
     shutil.rmtree(path)
@@ -271,6 +270,14 @@ def test_pid_file_whose_number_a_stranger_has_is_not_believed(made_dir: Path) ->
             assert ask(server, "SELECT 1") == "1"
         assert stranger.poll() is None
         stranger.kill()
+
+
+def test_a_server_that_does_not_answer_yet_is_stopped_as_well(made_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with lease(made_dir):
+        started = pid_of_server(made_dir)
+        monkeypatch.setattr(postgres._Cluster, "_answer", lambda _: 2)  # what is said before it listens
+    assert is_gone(started)
+    assert not is_running(made_dir)
 
 
 def test_nothing_listens_on_tcp(made_dir: Path) -> None:
