@@ -7,12 +7,12 @@ stands alone. The network is off. Warnings are errors, see pyproject.toml.
 import itertools
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import hypothesis
@@ -25,7 +25,7 @@ from hub.currencies import HOSTED, ExpiryKind, RateConsent
 from hub.db import Addresses, Database
 from hub.errors import Fault
 from hub.institutions import OPERATOR_CODE, Kind
-from hub.ledger import commands
+from hub.ledger import commands, journal
 from hub.ledger.decide import Outcome
 from hub.ledger.engine import Answer, Engine
 from hub.ledger.journal import Clock, as_told
@@ -37,15 +37,20 @@ from tests import scratch
 from tests.offline import go_offline
 
 TEMPLATE = "points_hub_template"
+Pass: TypeAlias = Callable[[timedelta], None]
 
 _ANY_SPEED: Any = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
 hypothesis.settings.register_profile("local", **_ANY_SPEED)
 hypothesis.settings.register_profile("ci", **_ANY_SPEED, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-
 go_offline()
 scratch.choose()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin what takes long first, so that no worker is at it alone when the others are done."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def driver_url(url: str) -> str:
@@ -326,3 +331,29 @@ async def hub(addresses: Addresses) -> AsyncIterator[Hub]:
     made.second, _ = await made.key(OPERATOR_CODE, Role.OPERATOR_ADMIN, person="second")
     yield made
     await made.close()
+
+
+@contextmanager
+def passing() -> Iterator[Pass]:
+    """Let time pass for the journal, and so for all that is decided; the database's own clock goes on as it does."""
+    real = journal._head
+    passed = timedelta()
+
+    def head(row: Any, clock: Clock) -> Any:
+        found = real(row, clock)
+        return None if found is None else replace(found, at=max(found.at, row["now"] + passed))
+
+    def pass_(time: timedelta) -> None:
+        nonlocal passed
+        passed += time
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal, "_head", head)
+        yield pass_
+
+
+@pytest.fixture
+def pass_() -> Iterator[Pass]:
+    """See ``passing``."""
+    with passing() as pass_:
+        yield pass_

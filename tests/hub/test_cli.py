@@ -25,7 +25,7 @@ from hub.postgres import OWNER, SERVER, Server
 from hub.settings import settings
 from settlement.report import build
 from settlement.signing import CURRENT, SigningKey, ensure, jwks
-from tests.hub.programs import PROGRAM, Pattern, environment, is_gone, run, until
+from tests.hub.programs import PROGRAM, SOON_S_MAX, Pattern, environment, is_gone, run, until
 from tests.settlement.test_verify import BANK, BANK_LINES, JWKS, KEY
 
 WORDS = [
@@ -209,7 +209,7 @@ def test_asked_to_end_a_command_stops_the_database_on_its_way_out(tmp_path: Path
     database = int(pid_file.read_text().split()[0])
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 128 + signal.SIGTERM
-    assert until(lambda: is_gone(database), 5)
+    assert until(lambda: is_gone(database), SOON_S_MAX)
 
 
 def test_a_rotated_key_is_kept_for_verification(here: Here) -> None:

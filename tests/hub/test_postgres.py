@@ -250,8 +250,8 @@ def test_server_is_not_started_beside_a_backend_that_outlived_the_old_one(made_d
             os.kill(int(backend), signal.SIGSTOP)  # so that it does not notice
             os.kill(killed, signal.SIGKILL)
             late = Timer(1.0, os.kill, (int(backend), signal.SIGKILL))
-            late.start()
             began = time.monotonic()
+            late.start()
             with lease(made_dir):
                 assert time.monotonic() - began >= 1.0
                 assert pid_of_server(made_dir) != killed
@@ -351,7 +351,7 @@ def test_failed_start_quotes_the_log_and_a_lost_password_is_named(made_dir: Path
     began = time.monotonic()
     with pytest.raises(postgres.DidNotStart, match='"shared_bufers"'), lease(made_dir):
         pass
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < postgres.REMAINS_S_MAX  # it was not waited for
     configuration.write_text(good)
 
     server.socket_dir.symlink_to("/tmp")

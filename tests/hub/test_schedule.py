@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import pytest
 
 from hub.ledger import commands
 from hub.ledger.commands import Party
@@ -105,7 +106,7 @@ async def test_one_is_at_work_and_another_takes_over(hub: Hub, superuser: "async
         await hub.do(
             commands.Issue(
                 actor=hub.admin, key=name, currency="BP", to=Party("BANK", name), amount="7", earned_at=None,
-                expires_at=datetime.now(UTC) + timedelta(seconds=0.3), memo=None,
+                expires_at=datetime.now(UTC) + timedelta(seconds=1), memo=None,
             )
         )  # fmt: skip
 
@@ -155,6 +156,7 @@ async def test_it_can_be_turned_off(hub: Hub) -> None:
     await schedule.close()
 
 
+@pytest.mark.long
 def test_a_served_hub_settles_clears_and_gives_notice(pattern: Pattern, tmp_path: Path) -> None:
     folder = pattern.copy(tmp_path / "hub")
     with served(folder, pattern.secret, HUB_SWEEP_SECONDS="0") as server:
@@ -217,6 +219,7 @@ def stuck(folder: Path, reference: str) -> Iterator[Callable[[], bool]]:
             runner.run(connection.close())
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_in_the_middle_has_lost_nothing(pattern: Pattern, tmp_path: Path) -> None:
     """Of three transactions, of the accounts in their order, the second is killed before its end."""
     folder, first, count = pattern.copy(tmp_path / "hub"), LARGE.accounts, 2 * LARGE.accounts + 100

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.hub.programs import free_port
 from tests.journeys.client import Client
 from tests.journeys.network import Network
 
@@ -44,13 +44,6 @@ def environment_of(folder: Path) -> dict[str, str]:
     """An environment whose only hub is the one in ``folder``."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
     return environment | {"HUB_DATA_DIR": str(folder)}
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def start(environment: dict[str, str], port: int, *, workers: int = 2) -> subprocess.Popen[bytes]:

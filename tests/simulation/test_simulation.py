@@ -33,6 +33,7 @@ WANTED = {
 }
 
 
+@pytest.mark.long
 def test_no_course_of_events_breaks_the_ledger(
     request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
