@@ -223,8 +223,8 @@ def stuck(folder: Path, reference: str) -> Iterator[Callable[[], bool]]:
 def test_a_run_that_is_killed_in_the_middle_has_lost_nothing(pattern: Pattern, tmp_path: Path) -> None:
     """Of three transactions, of the accounts in their order, the second is killed before its end."""
     folder, first, count = pattern.copy(tmp_path / "hub"), LARGE.accounts, 2 * LARGE.accounts + 100
-    whole = {"HUB_SWEEP_SECONDS": "0", "HUB_BATCH_COMMANDS": str(count)}
-    with served(folder, pattern.secret, **whole) as server, lease(folder):
+    off = served(folder, pattern.secret, HUB_SWEEP_SECONDS="0", HUB_BATCH_COMMANDS=str(count))
+    with off as server, lease(folder):
         furnish(server)
         ends = issued_to_end(server, "lot", count, 3)
         server.ask(ISSUE, input=issues("ever", 100, 4, None))
