@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 MEMORY = Path("/dev/shm")
-ROOM_BYTES_MIN = 6 << 30  # several times what a run takes at once
+ROOM_BYTES_MIN = 3 << 30  # several times what a run takes at once
 
 
 def choose() -> None:

@@ -82,7 +82,7 @@ def test_the_demo_tells_its_story_to_the_end(tmp_path: Path) -> None:
         env=environment_of(tmp_path / "data"),
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
     assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-3000:]

@@ -55,7 +55,7 @@ def start(environment: dict[str, str], port: int, *, workers: int = 2) -> subpro
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while time.monotonic() < until:
         try:
             if httpx2.get(f"http://127.0.0.1:{port}/health/ready", timeout=2).status_code == 200:
@@ -63,7 +63,7 @@ def start(environment: dict[str, str], port: int, *, workers: int = 2) -> subpro
         except httpx2.TransportError:
             time.sleep(0.05)
         assert process.poll() is None, "the server ended while it started"
-    raise AssertionError("the server is not ready after a minute")
+    raise AssertionError("the server is not ready after two minutes")
 
 
 @pytest.fixture(scope="session")
