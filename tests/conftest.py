@@ -53,6 +53,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests have to tell (``record_property("told", ...)``), whichever worker ran them."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(str(value))
+
+
 def driver_url(url: str) -> str:
     """asyncpg's own form of an SQLAlchemy URL."""
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -81,6 +89,7 @@ def postgres_server() -> Iterator[postgres.Server]:
 async def superuser(postgres_server: postgres.Server) -> AsyncIterator["asyncpg.Connection[Any]"]:
     """A connection that may do everything, to a database that no test uses."""
     connection = await asyncpg.connect(driver_url(postgres_server.url(postgres.SUPERUSER, "postgres")))
+    assert await connection.fetchval("SHOW fsync") == "off"
     yield connection
     await connection.close()
 

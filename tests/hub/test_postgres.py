@@ -148,7 +148,8 @@ def test_first_lease_makes_roles_and_database_and_the_second_adopts_the_server(d
         assert ask(first, f"{rights} AND NOT rolsuper AND NOT rolcreatedb AND NOT rolcreaterole") == f"{SERVER},{OWNER}"
         assert "permission denied" in psql(first, SERVER, "CREATE TABLE mine ()").stderr
         assert ask(first, "SHOW server_encoding") == "UTF8"
-        assert ask(first, "SHOW data_checksums") == "on"
+        for promise in ("fsync", "synchronous_commit", "full_page_writes", "data_checksums"):
+            assert ask(first, f"SHOW {promise}") == "on"
         with lease(data_dir) as second:
             assert second == first
             assert pid_of_server(data_dir) == pid
