@@ -29,7 +29,9 @@ def open_to_all() -> Path:
 
 
 def _has_room() -> bool:
+    """Programs have to run from there too: where PostgreSQL runs as nobody, from a copy."""
     try:
-        return os.access(MEMORY, os.W_OK | os.X_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES_MIN
+        has_room = shutil.disk_usage(MEMORY).free >= ROOM_BYTES_MIN and os.access(MEMORY, os.W_OK | os.X_OK)
+        return has_room and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
     except OSError:
         return False
