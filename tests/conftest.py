@@ -1,21 +1,18 @@
-"""What tests share: one real PostgreSQL for all, a fresh database for each that asks, and a hub set up in it.
+"""What tests share: one real PostgreSQL for each worker, a fresh database for each test that asks, a hub set up in it.
 
-The network is off: only Unix sockets and this machine's own addresses are reached. Warnings are errors, see
-pyproject.toml.
+Tests may run at the same time in several workers (``make test``), in any order, on a machine that has other work: each
+stands alone. The network is off. Warnings are errors, see pyproject.toml.
 """
 
-import ipaddress
 import itertools
 import os
 import shutil
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import hypothesis
@@ -28,48 +25,41 @@ from hub.currencies import HOSTED, ExpiryKind, RateConsent
 from hub.db import Addresses, Database
 from hub.errors import Fault
 from hub.institutions import OPERATOR_CODE, Kind
-from hub.ledger import commands
+from hub.ledger import commands, journal
 from hub.ledger.decide import Outcome
 from hub.ledger.engine import Answer, Engine
 from hub.ledger.journal import Clock, as_told
 from hub.limits import Act, Measure, Mode, Period, Subject
 from hub.migrate import migrate
+from hub.postgres import cluster
 from hub.reading import Reading
 from hub.setup import set_up
+from tests import scratch
+from tests.offline import go_offline
 
 TEMPLATE = "points_hub_template"
+Pass: TypeAlias = Callable[[timedelta], None]
 
-hypothesis.settings.register_profile("local", deadline=None)
-hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+_ANY_SPEED: Any = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("local", **_ANY_SPEED)
+hypothesis.settings.register_profile("ci", **_ANY_SPEED, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-
-class NetworkIsOff(Exception):
-    """A test reached for another machine."""
-
-
-def _refuse_other_machines(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "socket.connect":
-        address = arguments[1]
-        host = address[0] if isinstance(address, tuple) else None
-    elif event == "socket.getaddrinfo":
-        host = arguments[0]
-    else:
-        return
-    if isinstance(host, bytes):
-        host = host.decode()
-    if host and host != "localhost" and not _is_here(host):
-        raise NetworkIsOff(host)
+go_offline()
+scratch.choose()
 
 
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return False
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin what takes long first, so that no worker is at it alone when the others are done."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
-sys.addaudithook(_refuse_other_machines)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests have to tell (``record_property("told", ...)``), whichever worker ran them."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(str(value))
 
 
 def driver_url(url: str) -> str:
@@ -79,12 +69,18 @@ def driver_url(url: str) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
-    """The test run's PostgreSQL. Its folder is one that every user may enter, which pytest's own are not: where root
-    may not have a namespace of its own, the server runs as nobody."""
-    folder = Path(tempfile.mkdtemp(prefix="points-hub-tests-", dir="/tmp"))
-    folder.chmod(0o755)
+    """The PostgreSQL of one worker of the test run. Where root may not have a namespace of its own, it runs as nobody.
+
+    It need not outlive the machine: it leaves its files to the kernel, which keeps them through every kill of a
+    process. Tests that start the hub itself have servers of their own, set up as for everybody.
+    """
+    folder = scratch.open_to_all()
     try:
-        with postgres.lease(folder / "data") as server:
+        with ExitStack() as stack:
+            with pytest.MonkeyPatch.context() as patch:  # for the start alone
+                for name in ("fsync", "full_page_writes"):
+                    patch.setitem(cluster.SETTINGS, name, "off")
+                server = stack.enter_context(postgres.lease(folder / "data"))
             yield server
     finally:
         shutil.rmtree(folder)
@@ -92,14 +88,9 @@ def postgres_server() -> Iterator[postgres.Server]:
 
 @pytest.fixture(scope="session")
 async def superuser(postgres_server: postgres.Server) -> AsyncIterator["asyncpg.Connection[Any]"]:
-    """A connection that may do everything, to a database that no test uses.
-
-    The server need not outlive the machine: it leaves its files to the kernel, which keeps them through every kill of a
-    process. Tests that start the hub itself have servers of their own, set up as for everybody.
-    """
+    """A connection that may do everything, to a database that no test uses."""
     connection = await asyncpg.connect(driver_url(postgres_server.url(postgres.SUPERUSER, "postgres")))
-    await connection.execute("ALTER SYSTEM SET fsync = off")
-    await connection.execute("SELECT pg_reload_conf()")
+    assert await connection.fetchval("SHOW fsync") == "off"
     yield connection
     await connection.close()
 
@@ -350,3 +341,29 @@ async def hub(addresses: Addresses) -> AsyncIterator[Hub]:
     made.second, _ = await made.key(OPERATOR_CODE, Role.OPERATOR_ADMIN, person="second")
     yield made
     await made.close()
+
+
+@contextmanager
+def passing() -> Iterator[Pass]:
+    """Let time pass for the journal, and so for all that is decided; the database's own clock goes on as it does."""
+    real = journal._head
+    passed = timedelta()
+
+    def head(row: Any, clock: Clock) -> Any:
+        found = real(row, clock)
+        return None if found is None else replace(found, at=max(found.at, row["now"] + passed))
+
+    def pass_(time: timedelta) -> None:
+        nonlocal passed
+        passed += time
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal, "_head", head)
+        yield pass_
+
+
+@pytest.fixture
+def pass_() -> Iterator[Pass]:
+    """See ``passing``."""
+    with passing() as pass_:
+        yield pass_

@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.hub.programs import free_port
 from tests.journeys.client import Client
-from tests.journeys.conftest import environment_of, free_port, start
+from tests.journeys.conftest import environment_of, start
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -31,6 +34,7 @@ def agrees(told: Any, answered: Any) -> bool:
     return bool(told == answered)
 
 
+@pytest.mark.long
 def test_the_tour_gives_the_answers_that_it_shows(tmp_path: Path) -> None:
     environment = environment_of(tmp_path / "data")
     made = subprocess.run(
@@ -71,13 +75,14 @@ def test_every_link_leads_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+@pytest.mark.long
 def test_the_demo_tells_its_story_to_the_end(tmp_path: Path) -> None:
     told = subprocess.run(
         [sys.executable, "-m", "hub", "demo"],
         env=environment_of(tmp_path / "data"),
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
     assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-3000:]

@@ -28,8 +28,8 @@ def rotate() -> None:
 
 @commands.command("reseal")
 def reseal_secrets() -> None:
-    """Seal the secrets of partners' configurations and of webhooks anew, with the first of the keys that HUB_SECRETS_KEY
-    or the file in the data folder holds; afterwards the others can be taken away. Runs beside `serve`.
+    """Seal the secrets of partners' configurations and of webhooks anew, with the first of the keys that
+    HUB_SECRETS_KEY or the file in the data folder holds; afterwards the others can be taken away. Runs beside `serve`.
     """
     chosen = chosen_settings()
     with progress_bar("Sealing"), database(chosen) as where:

@@ -130,9 +130,10 @@ class Cluster:
     def stop(self) -> None:
         """Stop the server if there is one: sessions are ended, the log is flushed, the socket goes.
 
-        Only a server that answers is stopped: the number in a dead one's pid file may be another process's by now.
+        Only a server that answers, or that is starting and does not answer yet, is stopped: the number in a dead one's
+        pid file may be another process's by now.
         """
-        if self._answer() in (_ACCEPTS, _STARTS_OR_STOPS):
+        if self._answer() in (_ACCEPTS, _STARTS_OR_STOPS) or self._is_alive():
             stopped = self._run(self.servers / "pg_ctl", "stop", "-s", "-m", "fast", "-t", str(STOP_S_MAX))
             if stopped.returncode != 0 and self._answer() in (_ACCEPTS, _STARTS_OR_STOPS):
                 raise DidNotStop(stopped.stderr.strip())
@@ -142,6 +143,15 @@ class Cluster:
     def _answer(self) -> int:
         """_ACCEPTS, _STARTS_OR_STOPS, or another number when nobody answers."""
         return self._run(self.clients / "pg_isready", *self._at, "-t", "5").returncode
+
+    def _is_alive(self) -> bool:
+        """Whether the process that the pid file names works in this cluster's folder, as its server does from the
+        first: somebody who is asked to end while he starts it meets one that nobody can connect to yet."""
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split()[0])
+            return Path(f"/proc/{pid}/cwd").resolve(strict=True) == self.data.resolve()
+        except (OSError, ValueError, IndexError):
+            return False
 
     def _passwords(self) -> dict[str, str]:
         path = self.folder / "postgres.json"

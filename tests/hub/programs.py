@@ -18,7 +18,9 @@ from typing import Any
 
 HOST = "127.0.0.1"
 PROGRAM = (sys.executable, "-m", "hub")
-READY_S_MAX = 30
+READY_S_MAX = 60
+COMMAND_S_MAX = 120
+SOON_S_MAX = 10  # for what comes at once, on a machine with other work; less than a server waits for its workers
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -30,7 +32,12 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 def run(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """A command run to its end."""
     return subprocess.run(
-        [*PROGRAM, *arguments], env=environment(folder, **more), capture_output=True, text=True, timeout=60, check=False
+        [*PROGRAM, *arguments],
+        env=environment(folder, **more),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 
@@ -58,10 +65,17 @@ def children(pid: int) -> set[int]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, and that for a minute nobody is given who does not ask for its number.
+
+    A connection has just ended on it: the kernel keeps such a port from those who take any, and lets a server have it.
+    """
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, 0))
+        listener.listen(1)
+        with socket.create_connection(listener.getsockname()):
+            listener.accept()[0].close()  # before the other end, so that it is this port that is kept
+        return int(listener.getsockname()[1])
 
 
 @dataclass
@@ -76,7 +90,7 @@ class Served:
 
     def connect(self) -> http.client.HTTPConnection:
         """A connection of one's own."""
-        return http.client.HTTPConnection(HOST, self.port, timeout=30)
+        return http.client.HTTPConnection(HOST, self.port, timeout=60)
 
     def get(self, path: str, secret: str | None = None) -> tuple[int, bytes]:
         """Status and body of a path."""
@@ -138,7 +152,7 @@ def served(folder: Path, secret: str, port: int | None = None, **more: str) -> I
         if process.poll() is None:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(20)
+                process.wait(40)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

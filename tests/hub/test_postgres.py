@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,8 @@ from sqlalchemy.pool import NullPool
 
 from hub import postgres
 from hub.postgres import OWNER, SERVER, SUPERUSER, Server, binaries, cluster, lease, namespace
+from tests import scratch
+from tests.hub.programs import is_gone
 
 ROOT = Path(__file__).parents[2]
 HOLDER = """
@@ -60,9 +61,7 @@ def made_dir(pattern_dir: Path, data_dir: Path) -> Path:
 
 @pytest.fixture
 def open_dir() -> Iterator[Path]:
-    """A folder that every user may enter, which pytest's own are not."""
-    path = Path(tempfile.mkdtemp(prefix="points-hub-test-", dir="/tmp"))
-    path.chmod(0o755)
+    path = scratch.open_to_all()
     yield path
     end_what_is_left(path / "data")
     shutil.rmtree(path)
@@ -149,7 +148,8 @@ def test_first_lease_makes_roles_and_database_and_the_second_adopts_the_server(d
         assert ask(first, f"{rights} AND NOT rolsuper AND NOT rolcreatedb AND NOT rolcreaterole") == f"{SERVER},{OWNER}"
         assert "permission denied" in psql(first, SERVER, "CREATE TABLE mine ()").stderr
         assert ask(first, "SHOW server_encoding") == "UTF8"
-        assert ask(first, "SHOW data_checksums") == "on"
+        for promise in ("fsync", "synchronous_commit", "full_page_writes", "data_checksums"):
+            assert ask(first, f"SHOW {promise}") == "on"
         with lease(data_dir) as second:
             assert second == first
             assert pid_of_server(data_dir) == pid
@@ -251,8 +251,8 @@ def test_server_is_not_started_beside_a_backend_that_outlived_the_old_one(made_d
             os.kill(int(backend), signal.SIGSTOP)  # so that it does not notice
             os.kill(killed, signal.SIGKILL)
             late = Timer(1.0, os.kill, (int(backend), signal.SIGKILL))
-            late.start()
             began = time.monotonic()
+            late.start()
             with lease(made_dir):
                 assert time.monotonic() - began >= 1.0
                 assert pid_of_server(made_dir) != killed
@@ -271,6 +271,14 @@ def test_pid_file_whose_number_a_stranger_has_is_not_believed(made_dir: Path) ->
             assert ask(server, "SELECT 1") == "1"
         assert stranger.poll() is None
         stranger.kill()
+
+
+def test_a_server_that_does_not_answer_yet_is_stopped_as_well(made_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with lease(made_dir):
+        started = pid_of_server(made_dir)
+        monkeypatch.setattr(postgres._Cluster, "_answer", lambda _: 2)  # what is said before it listens
+    assert is_gone(started)
+    assert not is_running(made_dir)
 
 
 def test_nothing_listens_on_tcp(made_dir: Path) -> None:
@@ -344,7 +352,7 @@ def test_failed_start_quotes_the_log_and_a_lost_password_is_named(made_dir: Path
     began = time.monotonic()
     with pytest.raises(postgres.DidNotStart, match='"shared_bufers"'), lease(made_dir):
         pass
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < postgres.REMAINS_S_MAX  # it was not waited for
     configuration.write_text(good)
 
     server.socket_dir.symlink_to("/tmp")

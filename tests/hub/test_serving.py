@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 
 from hub.serving import CannotListen, bind
-from tests.hub.programs import children, is_gone, until
+from tests.hub.programs import SOON_S_MAX, children, is_gone, until
 
 SERVER = """
 import asyncio, os, sys
@@ -126,7 +126,7 @@ def test_asked_to_end_it_answers_what_is_under_way_and_takes_no_more(two: Servin
     asking.start()
     time.sleep(0.3)
     two.process.terminate()
-    assert two.process.wait(10) == 0
+    assert two.process.wait(40) == 0
     asking.join()
     assert len(answered) == 1
     with pytest.raises(ConnectionRefusedError):
@@ -139,7 +139,7 @@ def test_a_signal_to_the_whole_group_is_the_parents_affair(two: Serving) -> None
     asking.start()
     time.sleep(0.3)
     os.killpg(two.process.pid, signal.SIGINT)
-    assert two.process.wait(10) == 0
+    assert two.process.wait(40) == 0
     asking.join()
     assert len(answered) == 1
 
@@ -148,18 +148,18 @@ def test_workers_end_with_their_parent(two: Serving) -> None:
     workers = two.workers()
     assert len(workers) == 2
     os.kill(two.process.pid, signal.SIGKILL)
-    assert until(lambda: all(map(is_gone, workers)), 2)
+    assert until(lambda: all(map(is_gone, workers)), SOON_S_MAX)
 
 
 def test_a_dead_worker_is_replaced_and_the_others_serve_meanwhile(two: Serving) -> None:
     workers = two.workers()
     victim = two.ask()
     os.kill(victim, signal.SIGKILL)
-    assert until(lambda: victim not in two.workers(), 2)
+    assert until(lambda: victim not in two.workers(), SOON_S_MAX)
     assert two.ask() in workers - {victim}
-    assert until(lambda: len(two.workers()) == 2, 3)
+    assert until(lambda: len(two.workers()) == 2, SOON_S_MAX)
     fresh = two.workers() - workers
-    assert until(lambda: two.ask() in fresh, 3)
+    assert until(lambda: two.ask() in fresh, SOON_S_MAX)
 
 
 def test_killed_as_a_group_it_can_be_started_again_at_once() -> None:

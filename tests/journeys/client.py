@@ -195,7 +195,7 @@ class Socket:
         """A message of the protocol."""
         self.connection.send(json.dumps(message))
 
-    def hear(self, seconds: float = 10) -> dict[str, Any]:
+    def hear(self, seconds: float = 60) -> dict[str, Any]:
         """The next message.
 
         Raises:

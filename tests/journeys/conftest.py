@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.hub.programs import free_port
 from tests.journeys.client import Client
 from tests.journeys.network import Network
 
@@ -46,13 +46,6 @@ def environment_of(folder: Path) -> dict[str, str]:
     return environment | {"HUB_DATA_DIR": str(folder)}
 
 
-def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def start(environment: dict[str, str], port: int, *, workers: int = 2) -> subprocess.Popen[bytes]:
     """A server in a session of its own, answering."""
     process = subprocess.Popen(
@@ -62,7 +55,7 @@ def start(environment: dict[str, str], port: int, *, workers: int = 2) -> subpro
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while time.monotonic() < until:
         try:
             if httpx2.get(f"http://127.0.0.1:{port}/health/ready", timeout=2).status_code == 200:
@@ -70,7 +63,7 @@ def start(environment: dict[str, str], port: int, *, workers: int = 2) -> subpro
         except httpx2.TransportError:
             time.sleep(0.05)
         assert process.poll() is None, "the server ended while it started"
-    raise AssertionError("the server is not ready after a minute")
+    raise AssertionError("the server is not ready after two minutes")
 
 
 @pytest.fixture(scope="session")

@@ -25,8 +25,9 @@ import pytest
 from hub import postgres
 from hub.ledger.records import MovementKind
 from tests.conftest import driver_url
+from tests.hub.programs import free_port
 from tests.journeys.client import Client, key
-from tests.journeys.conftest import environment_of, free_port, start
+from tests.journeys.conftest import environment_of, start
 from tests.journeys.network import Network
 from tests.properties import invariants
 
@@ -153,6 +154,7 @@ def workers_of(parent: int) -> list[int]:
     return [int(pid) for pid in listed.stdout.split()]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("whole", [True, False], ids=["the whole server", "its parent alone"])
 def test_what_was_answered_survives_a_kill(tmp_path: Path, whole: bool) -> None:
     environment = environment_of(tmp_path / "data")

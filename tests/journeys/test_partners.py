@@ -18,8 +18,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.hub.programs import free_port
 from tests.journeys.client import Client, key
-from tests.journeys.conftest import environment_of, free_port, start
+from tests.journeys.conftest import environment_of, start
 from tests.journeys.network import Network
 from tests.journeys.test_crash import workers_of
 

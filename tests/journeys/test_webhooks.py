@@ -16,10 +16,10 @@ import httpx2
 import pytest
 from standardwebhooks import Webhook
 
-from tests.hub.programs import until
+from tests.hub.programs import free_port, until
 from tests.hub.webhooks.receiver import Received, Receiver, receiving
 from tests.journeys.client import Client
-from tests.journeys.conftest import environment_of, free_port, start
+from tests.journeys.conftest import environment_of, start
 from tests.journeys.network import Network
 
 TOLD_S_MAX = 60

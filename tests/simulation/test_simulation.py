@@ -37,17 +37,17 @@ WANTED = {
 }
 
 
+@pytest.mark.long
 def test_no_course_of_events_breaks_the_ledger(
-    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
 ) -> None:
     seed = request.config.getoption("--seed", None) or os.environ.get("SIMULATION_SEED")
     if seed is not None:
         history.run(int(seed))
         return
     met, wrong = histories(0, SEEDS)
-    with capsys.disabled():
-        requests = met["sent"] + met["doubled"]
-        print(f"\n{SEEDS} histories, {requests} requests, {sum(met.values())} events: {len(wrong)} wrong")  # noqa: T201
+    requests = met["sent"] + met["doubled"]
+    record_property("told", f"{SEEDS} histories, {requests} requests, {sum(met.values())} events: {len(wrong)} wrong")
     assert not wrong, "\n\n".join(wrong[:5])
     assert met.keys() >= WANTED or SEEDS < 2000, WANTED - met.keys()
 

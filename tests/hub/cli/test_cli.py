@@ -19,7 +19,7 @@ from hub.cli import app
 from hub.migrate import newest
 from hub.postgres import OWNER, SERVER, Server
 from tests.hub.cli.here import Here, says_why
-from tests.hub.programs import PROGRAM, Pattern, environment, is_gone, run, until
+from tests.hub.programs import PROGRAM, SOON_S_MAX, Pattern, environment, is_gone, run, until
 
 WORDS = [
     [], ["init"], ["migrate"], ["serve"], ["demo"], ["audit"], ["verify"], ["expire"], ["clear"],
@@ -157,4 +157,4 @@ def test_asked_to_end_a_command_stops_the_database_on_its_way_out(tmp_path: Path
     database = int(pid_file.read_text().split()[0])
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 128 + signal.SIGTERM
-    assert until(lambda: is_gone(database), 5)
+    assert until(lambda: is_gone(database), SOON_S_MAX)

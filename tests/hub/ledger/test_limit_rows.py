@@ -1,7 +1,6 @@
 """What a batch asks of the database for limits, and that counters outlive it: over days, and over processes."""
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,10 +9,10 @@ import msgspec
 import pytest
 
 from hub.audit import audit
-from hub.ledger import commands, journal, limit_rows
+from hub.ledger import commands, limit_rows
 from hub.limits import Act, Mode, Period, Subject, UseKey
 from tests.concurrency.world import convert, found, issue, redeem, transfer
-from tests.conftest import Hub, noon
+from tests.conftest import Hub, Pass, noon
 from tests.properties import invariants
 from tests.properties.world import Clock
 
@@ -64,27 +63,7 @@ async def test_a_batch_asks_one_statement_for_all_that_it_may_count(hub: Hub, as
     }
 
 
-@pytest.fixture
-def pass_(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
-    """Let time pass for the journal."""
-    real = journal._head
-    passed = timedelta()
-
-    def head(row: Any, clock: journal.Clock) -> Any:
-        found = real(row, clock)
-        return None if found is None else replace(found, at=max(found.at, row["now"] + passed))
-
-    def pass_(time: timedelta) -> None:
-        nonlocal passed
-        passed += time
-
-    monkeypatch.setattr(journal, "_head", head)
-    return pass_
-
-
-async def test_counters_follow_the_calendar_of_a_zone_and_acts_that_are_reversed_later(
-    hub: Hub, pass_: Callable[[timedelta], None]
-) -> None:
+async def test_counters_follow_the_calendar_of_a_zone_and_acts_that_are_reversed_later(hub: Hub, pass_: Pass) -> None:
     """From noon in Tokyo on, in steps of a day: what is left is today's, and what is returned is that day's."""
     await found(hub, 0)
     start = datetime.now(UTC)

@@ -9,7 +9,7 @@ from hub.currencies import ExpiryKind
 from hub.errors import ExceedsHeld, HoldResolved, InsufficientPoints
 from hub.ledger import commands
 from hub.ledger.commands import Party
-from tests.conftest import Hub
+from tests.conftest import Hub, Pass
 
 DAY = timedelta(days=1)
 
@@ -150,12 +150,12 @@ async def test_a_hold_pins_lots_and_is_captured_in_part(bank: Hub) -> None:
     assert await lots(bank, "x") == [(300, 0, "2095-01-31"), (200, 0, "2095-06-30")]
 
 
-async def test_points_that_are_over_cannot_be_spent_and_go_to_breakage(bank: Hub) -> None:
-    soon = now() + timedelta(seconds=0.6)
+async def test_points_that_are_over_cannot_be_spent_and_go_to_breakage(bank: Hub, pass_: Pass) -> None:
+    soon = now() + timedelta(hours=1)
     await bank.do(issue(bank, "x", 300, expires_at=soon))
     await bank.do(issue(bank, "x", 100))
     held = (await bank.do(hold(bank, "x", 50, now() + 3 * DAY))).hold
-    await bank.sql("SELECT pg_sleep(0.7)")
+    pass_(timedelta(hours=1))
     with pytest.raises(InsufficientPoints) as refusal:
         await bank.do(transfer(bank, "x", "y", 101))
     assert refusal.value.details["available"] == "100"
@@ -187,8 +187,8 @@ async def test_a_quote_spends_what_ends_first(bank: Hub) -> None:
     assert await lots(bank, "x") == [(200, 0, "2095-06-30")]
 
 
-async def test_points_that_come_back_after_their_end_go_to_breakage(bank: Hub) -> None:
-    soon = now() + timedelta(seconds=0.6)
+async def test_points_that_come_back_after_their_end_go_to_breakage(bank: Hub, pass_: Pass) -> None:
+    soon = now() + timedelta(hours=1)
     await bank.do(issue(bank, "x", 300, expires_at=soon))
     gift = await bank.do(transfer(bank, "x", "y", 300))
     burned = await bank.do(
@@ -202,7 +202,7 @@ async def test_points_that_come_back_after_their_end_go_to_breakage(bank: Hub) -
             memo=None,
         )
     )
-    await bank.sql("SELECT pg_sleep(0.7)")
+    pass_(timedelta(hours=1))
     await bank.do(reverse(bank, burned.id))
     [breakage] = await bank.sql("SELECT credits_posted - debits_posted FROM account WHERE kind = 3")
     assert breakage[0] == 300  # the 100 that were left, and the 200 that came back

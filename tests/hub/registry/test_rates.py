@@ -23,7 +23,7 @@ from hub.errors import (
 from hub.ledger import commands
 from hub.ledger.commands import BonusTerms, MoneyText
 from hub.rates import Funding, RateStatus, Step
-from tests.conftest import Hub
+from tests.conftest import Hub, Pass
 
 CONSENT = RateConsent.ISSUER
 
@@ -144,15 +144,15 @@ async def test_rates_that_start_on_approval_in_one_batch_start_one_after_the_oth
     assert done.figures.target == 3  # 12 at 1:4, which was approved last
 
 
-async def test_the_past_is_refused_at_proposal_and_at_approval(hub: Hub) -> None:
+async def test_the_past_is_refused_at_proposal_and_at_approval(hub: Hub, pass_: Pass) -> None:
     await found(hub, RateConsent.OPERATOR)
     with pytest.raises(InvalidInput):
         await hub.do(hub.proposal("A", "B", starts=now() - timedelta(seconds=1)))
     with pytest.raises(InvalidInput):
         await hub.do(hub.proposal("A", "B", ends=now() - timedelta(seconds=1)))
-    soon = await hub.do(hub.proposal("A", "B", starts=now() + timedelta(seconds=0.2)))
-    short = await hub.do(hub.proposal("A", "B", ends=now() + timedelta(seconds=0.2)))
-    await asyncio.sleep(0.3)
+    soon = await hub.do(hub.proposal("A", "B", starts=now() + timedelta(hours=1)))
+    short = await hub.do(hub.proposal("A", "B", ends=now() + timedelta(hours=1)))
+    pass_(timedelta(hours=1))
     for late in (soon, short):
         with pytest.raises(InvalidInput):
             await hub.do(approve(hub.second, late))
