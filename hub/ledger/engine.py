@@ -1,8 +1,9 @@
 """The engine: group commit. Commands gather while the last batch commits; the next one takes what has gathered.
 
 One turn is one transaction: lock the journal's head, drain the queue, load, decide each command in order, store,
-commit, then answer. Of a long batch the database writes the first rows while the next commands are decided. Batches of
-all processes are serial because each begins with that lock. No timer: under low load a command commits at once.
+commit, then answer. Of a long batch the database writes the first rows while the next commands are decided, and the
+last ones while all of them are hashed. Batches of all processes are serial because each begins with that lock; what can
+be done before it is (``waiting``). No timer: under low load a command commits at once.
 """
 
 import asyncio
