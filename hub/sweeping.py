@@ -74,7 +74,7 @@ class Size:
     lots: int
 
 
-LARGE = Size(2_000, 10_000)  # as fast as it gets; a request waits for a few tenths of a second at most
+LARGE = Size(4_000, 10_000)  # as fast as it gets; a request waits for a few tenths of a second at most
 SMALL = Size(200, 1_000)  # beside requests
 
 

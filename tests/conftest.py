@@ -27,8 +27,9 @@ from hub.errors import Fault
 from hub.institutions import OPERATOR_CODE, Kind
 from hub.ledger import commands, journal
 from hub.ledger.decide import Outcome
-from hub.ledger.engine import Answer, Engine
+from hub.ledger.engine import Engine
 from hub.ledger.journal import Clock, as_told
+from hub.ledger.waiting import Answer
 from hub.limits import Act, Measure, Mode, Period, Subject
 from hub.migrate import migrate
 from hub.postgres import cluster

@@ -1,15 +1,16 @@
 """The engine: group commit. Commands gather while the last batch commits; the next one takes what has gathered.
 
 One turn is one transaction: lock the journal's head, drain the queue, load, decide each command in order, store,
-commit, then answer. Of a long batch the database writes the first rows while the next commands are decided. Batches of
-all processes are serial because each begins with that lock. No timer: under low load a command commits at once.
+commit, then answer. Of a long batch the database writes the first rows while the next commands are decided, and the
+last ones while all of them are hashed. Batches of all processes are serial because each begins with that lock; what can
+be done before it is (``waiting``). No timer: under low load a command commits at once.
 """
 
 import asyncio
 import time
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -22,13 +23,16 @@ from hub.configuration import Configuration
 from hub.db import Database, driver_of
 from hub.errors import Fault, InvalidAmount, InvalidInput, RetryLater, Unexpected
 from hub.ledger import journal, rows
-from hub.ledger.commands import Command, Keyed, malformed
+from hub.ledger.beside import beside
+from hub.ledger.commands import Command, malformed
 from hub.ledger.decide import Outcome, Outcomes, decide, remember
 from hub.ledger.lapse import ACCOUNTS_OF_DRAFT, lapses
 from hub.ledger.load import load
 from hub.ledger.memory import Memory
+from hub.ledger.needs import Needs
 from hub.ledger.records import Lapsed
 from hub.ledger.store import Batch
+from hub.ledger.waiting import Answer, Item, Ticket, Waiting
 
 log = structlog.get_logger()
 
@@ -41,8 +45,6 @@ STRETCH = 125  # commands that are decided while the database writes the rows of
 # collector walked them all while they were in use, and took half of a batch's time.
 COLLECTOR = (100_000, 50, 100)
 TRIES_MAX = 2  # of a batch that the database refuses, before it is halved
-
-Answer = Outcome | Fault
 
 
 class Observer(Protocol):
@@ -73,30 +75,6 @@ class _Unobserved:
     def lapsed(self, lots: int, holds: int) -> None: ...
 
 
-class _Ticket:
-    """One caller's commands, in order, and the answers so far."""
-
-    __slots__ = ("answers", "commands", "digests", "done", "left", "next")
-
-    def __init__(self, commands: Sequence[Command]) -> None:
-        self.commands = commands
-        # Here and not in the batch, because here nobody waits for the journal's lock.
-        self.digests = [command.digest() if isinstance(command, Keyed) else None for command in commands]
-        self.answers: list[Answer | None] = [None] * len(commands)
-        self.next = 0
-        self.left = len(commands)
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def answer(self, place: int, answer: Answer) -> None:
-        self.answers[place] = answer
-        self.left -= 1
-        if not self.left and not self.done.done():
-            self.done.set_result(None)
-
-
-_Item = tuple[_Ticket, int]
-
-
 class Engine:
     """One process's door to the ledger. ``clock``: a test's, to be at the end of a lot or a hold to the microsecond."""
 
@@ -112,20 +90,18 @@ class Engine:
         self._database = database
         self._clock = clock
         self._observer: Observer = observer or _Unobserved()
-        self._queue: deque[_Ticket] = deque()
-        self._waiting = 0
         self._queue_max = queue_max
-        self._batch_max = batch_max
         self._running: asyncio.Task[None] | None = None
         self._closed = False
         self._beside: set[asyncio.Task[None]] = set()
         self.configuration = Configuration()
         self.memory = Memory()
+        self._waiting = Waiting(batch_max, self.memory)
 
     @property
     def queue_depth(self) -> int:
         """Commands that wait."""
-        return self._waiting
+        return self._waiting.commands
 
     async def submit(self, commands: Sequence[Command]) -> list[Answer]:
         """The answers to ``commands``, in their order, each after its batch has committed.
@@ -143,13 +119,13 @@ class Engine:
         return [Outcome(refusal=wrong[place]) if place in wrong else next(rest) for place in range(len(commands))]
 
     async def _queued(self, commands: Sequence[Command]) -> list[Answer]:
-        if self._closed or self._waiting + len(commands) > self._queue_max:
+        if self._closed or self._waiting.commands + len(commands) > self._queue_max:
             self._observer.refused(RetryLater.code, len(commands))
             return [Outcome(refusal=RetryLater())] * len(commands)
-        ticket = _Ticket(commands)
-        self._queue.append(ticket)
-        self._waiting += len(commands)
-        self._observer.waiting(self._waiting)
+        ticket = Ticket(commands)
+        self._waiting.put(ticket)
+        self._waiting.foresee(self.configuration)
+        self._observer.waiting(self._waiting.commands)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         await ticket.done
@@ -165,7 +141,9 @@ class Engine:
                 raise NotSetUp
             current = await rows.refresh(connection, self.configuration, head.configuration_version)
             self.take(current)
-            book, known = await load(connection, await driver_of(connection), head, current, [command], self.memory)
+            needs = Needs(current, self.memory)
+            needs.add(command)
+            book, known = await load(connection, await driver_of(connection), head, [command], needs)
             for due in lapses(book):
                 book.apply(due)
             try:
@@ -187,24 +165,17 @@ class Engine:
 
     async def _run(self) -> None:
         try:
-            while self._queue:
+            while self._waiting.commands:
                 await self._turn()
         finally:
             self._running = None
-            if self._queue and not self._closed:
+            if self._waiting.commands and not self._closed:
                 self._running = asyncio.create_task(self._run())
 
-    def _drain(self, into: list[_Item]) -> None:
-        """Move up to a batch of commands from the queue into ``into``; a caller's commands keep their order."""
-        while self._queue and len(into) < self._batch_max:
-            ticket = self._queue[0]
-            end = min(len(ticket.commands), ticket.next + self._batch_max - len(into))
-            into.extend((ticket, place) for place in range(ticket.next, end))
-            self._waiting -= end - ticket.next
-            ticket.next = end
-            if end == len(ticket.commands):
-                self._queue.popleft()
-        self._observer.waiting(self._waiting)
+    def _drain(self, into: list[Item]) -> tuple[Needs, int]:
+        foreseen = self._waiting.drain(into)
+        self._observer.waiting(self._waiting.commands)
+        return foreseen
 
     def grown_to(self, batch: int) -> None:
         """Have the statistics refreshed beside the batches while the journal is young, each time that it has doubled.
@@ -220,7 +191,7 @@ class Engine:
         except Exception as error:
             log.warning("statistics not refreshed", error=repr(error))
 
-    def give(self, items: Sequence[_Item], answers: Sequence[Answer]) -> None:
+    def give(self, items: Sequence[Item], answers: Sequence[Answer]) -> None:
         """Give every caller its answers, and count the refusals among them."""
         refusals: Counter[str] = Counter()
         for (ticket, place), answer in zip(items, answers, strict=True):
@@ -231,7 +202,7 @@ class Engine:
             self._observer.refused(code, commands)
 
     async def _turn(self) -> None:
-        items: list[_Item] = []
+        items: list[Item] = []
         attempt = _Attempt(self, items)
         try:
             await attempt.run()
@@ -241,7 +212,7 @@ class Engine:
                 self._drain(items)
             await self._recover(items, attempt)
 
-    async def _recover(self, items: list[_Item], failed: "_Attempt") -> None:
+    async def _recover(self, items: list[Item], failed: "_Attempt") -> None:
         """Retry a failed batch whole, then in halves: only what fails alone is answered as a fault of the hub's.
 
         The failure may have hidden a commit, so the journal is asked first whether the batch is in it. While the
@@ -313,23 +284,11 @@ def decide_in(batch: Batch, known: Outcomes, command: Command, digest: bytes | N
     return outcome
 
 
-@asynccontextmanager
-async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Have ``work`` done while the block runs: it has begun when the block begins, and is over when the block ends."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.sleep(0)  # it runs until it waits
-        await asyncio.sleep(0)  # what it wrote is sent, at the end of the loop's turn
-        yield
-    finally:
-        await task
-
-
 async def _settle(batch: Batch, driver: Any) -> None:
     """Take in what time has done to the loaded accounts; much of it is written while the rest is decided."""
     due, host, full = lapses(batch.book), batch.book.configuration.host.id, False
     while True:
-        async with _beside(batch.write_ahead(driver)) if full else nullcontext():
+        async with beside(batch.write_ahead(driver)) if full else nullcontext():
             draft = next(due, None)
             if draft is not None:
                 batch.take(draft, host)
@@ -341,7 +300,7 @@ async def _settle(batch: Batch, driver: Any) -> None:
 class _Attempt:
     """One try at committing a batch."""
 
-    def __init__(self, engine: Engine, items: list[_Item], *, filled: bool = False) -> None:
+    def __init__(self, engine: Engine, items: list[Item], *, filled: bool = False) -> None:
         self._engine = engine
         self._items = items
         self._filled = filled
@@ -358,24 +317,28 @@ class _Attempt:
             Exception: whatever stopped it; ``has_committed`` says whether it is in the journal nevertheless.
         """
         engine = self._engine
+        engine._waiting.foresee(engine.configuration)  # here, because nobody waits for the lock yet
         async with engine._database.write() as connection:
             head = await journal.lock(connection, engine._clock)
             if head is None:
                 raise NotSetUp
             self._locked_s = time.perf_counter()
-            if not self._filled:
-                engine._drain(self._items)
+            needs, foreseen = (None, 0) if self._filled else engine._drain(self._items)
             await journal.make_room(connection, head.batch + 1)
             current = await rows.refresh(connection, engine.configuration, head.configuration_version)
             engine.take(current)
             driver = await driver_of(connection)
             commands = [ticket.commands[place] for ticket, place in self._items]
-            book, known = await load(connection, driver, head, current, commands, engine.memory)
+            if needs is None or needs.configuration is not current:
+                needs, foreseen = Needs(current, engine.memory), 0
+            for command in commands[foreseen:]:
+                needs.add(command)
+            book, known = await load(connection, driver, head, commands, needs)
             batch = Batch(book)
             self._batch, self._lapsed = book.batch, book.lapsed
             await _settle(batch, driver)
             for start in range(0, len(commands), STRETCH):
-                async with _beside(batch.write_ahead(driver)) if start else nullcontext():
+                async with beside(batch.write_ahead(driver)) if start else nullcontext():
                     for ticket, place in self._items[start : start + STRETCH]:
                         self._answers.append(decide_in(batch, known, ticket.commands[place], ticket.digests[place]))
             self._hash = await batch.save(driver, head)

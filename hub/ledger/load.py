@@ -1,5 +1,6 @@
 """Load: the book of a batch, read under the journal's lock, one statement per kind of row, however many commands."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -7,14 +8,12 @@ from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
-from hub.configuration import Configuration
 from hub.institutions import settlement_path
 from hub.ledger import commands, exchange_rows, limit_rows, lot_rows, people, pool_rows, profile_rows, rows
 from hub.ledger.book import UNPOSTED, Book, Original
 from hub.ledger.cancellations import ISSUES_MAX
 from hub.ledger.decide import Known, Outcomes, recalled
 from hub.ledger.journal import JOURNAL_ID, Head
-from hub.ledger.memory import Memory
 from hub.ledger.needs import Needs
 from hub.ledger.records import Account, AccountKind, Customer, Leg, Mark, MovementKind, Phase, Position, Purpose
 from hub.ledger.rows import whole_numbers
@@ -74,22 +73,19 @@ async def load(
     connection: AsyncConnection,
     driver: Any,
     head: Head,
-    configuration: Configuration,
-    batch: list[commands.Command],
-    memory: Memory,
+    batch: Sequence[commands.Command],
+    needs: Needs,
 ) -> tuple[Book, Outcomes]:
     """The book that the next batch's commands need, and what is known under their keys.
 
     ``connection`` holds the journal's lock; ``driver`` is its asyncpg connection, used for the hot statements.
-    ``configuration`` is current; ``memory`` is this process's.
+    ``needs`` are those of the ``batch``, by the configuration that is current.
     """
-    needs = Needs(configuration)
-    for command in batch:
-        needs.add(command)
+    configuration = needs.configuration
     book = Book(head.batch + 1, head.at, configuration)
     if needs.windowed:
         await _windows(connection, driver, book, needs)
-    pooled = await _parties(driver, book, needs, memory)
+    pooled = await _parties(driver, book, needs)
     needs.owners.update(book.customers[name].id for name in needs.owners_named if name in book.customers)
     if needs.whole:
         await _restrictions(connection, book, needs)
@@ -125,11 +121,11 @@ async def load(
     if more := await lot_rows.lots(connection, driver, book, needs):
         _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, whole_numbers(more)))
     await limit_rows.load(driver, book, batch)
-    known = await _known(connection, driver, needs, batch) if needs.keys else {}
+    known = await _known(connection, driver, needs) if needs.keys else {}
     return book, known
 
 
-async def _known(connection: AsyncConnection, driver: Any, needs: Needs, batch: list[commands.Command]) -> Outcomes:
+async def _known(connection: AsyncConnection, driver: Any, needs: Needs) -> Outcomes:
     """What stands under the batch's keys, with the records that it answers."""
     found = await driver.fetch(_OUTCOMES, whole_numbers(home for home, _ in needs.keys), [key for _, key in needs.keys])
     subjects = [row["subject_id"] for row in found if row["subject_id"] is not None]
@@ -162,14 +158,13 @@ def _window_ids(subjects: list[int]) -> Any:
     return tables.settlement_window.c.id.in_(subjects)
 
 
-async def _parties(driver: Any, book: Book, needs: Needs, memory: Memory) -> set[int]:
+async def _parties(driver: Any, book: Book, needs: Needs) -> set[int]:
     """Customers and their accounts: the remembered ones by the account's identifier, others by their reference. Answers
     the pools among those without an account."""
     pooled: set[int] = set()
     remembered: list[int] = []
     unknown: list[tuple[int, str, str]] = []
-    for party in needs.parties:
-        found = memory.recall(*party)
+    for party, found in needs.parties.items():
         if found is None:
             unknown.append(party)
         else:
@@ -186,7 +181,7 @@ async def _parties(driver: Any, book: Book, needs: Needs, memory: Memory) -> set
             book.customer_marks[number] = marks
         if id is not None:
             book.accounts[kind, owner, currency] = Account(id, kind, owner, currency, *counters)
-            memory.remember(customer, reference, currency, id)
+            needs.memory.remember(customer, reference, currency, id)
         elif is_pool:
             pooled.add(number)
     if nobodies := [party for party in unknown if party[:2] not in book.customers]:

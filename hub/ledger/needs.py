@@ -1,9 +1,15 @@
-"""Needs: what the commands of a batch touch, found beforehand, so that one statement loads it for all."""
+"""Needs: what the commands of a batch touch, found beforehand, so that one statement loads it for all.
+
+Nothing is read for it but the configuration and what the process remembers, so most of it is done before the journal's
+lock is held, while another batch commits. It holds for that configuration only.
+"""
 
 from hub.configuration import Configuration
 from hub.institutions import OPERATOR_CODE
 from hub.ledger import commands
+from hub.ledger.memory import Memory
 from hub.ledger.orders import exchange_of
+from hub.ledger.records import Customer
 
 # These post no money and configure nothing, so that no window concerns them.
 _LINKING = frozenset({commands.ProposeLink, commands.AcceptLink, commands.EndLink})
@@ -41,10 +47,12 @@ _TIMELESS = frozenset(
 class Needs:
     """Keys of rows to load. Institutions are identifiers; a code that names nothing needs nothing, and is refused."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, memory: Memory) -> None:
         self.configuration = configuration
+        self.memory = memory
         self.keys: set[tuple[int, str]] = set()
-        self.parties: set[tuple[int, str, str]] = set()  # institution, reference, currency
+        # Institution, reference and currency; with the customer and its account, if they are remembered.
+        self.parties: dict[tuple[int, str, str], tuple[Customer, int] | None] = {}
         self.spenders: set[tuple[int, str]] = set()  # customers whose quotes and bonus uses count, by reference
         self.people: set[int] = set()  # the same, by identifier
         self.institutions: set[int] = set()  # whose own accounts and positions
@@ -223,8 +231,11 @@ class Needs:
 
     def _party(self, party: commands.Party, currency: str) -> None:
         home = self.configuration.institution_codes.get(party.institution)
-        if home is not None:
-            self.parties.add((home, party.reference, currency))
+        if home is None:
+            return
+        key = (home, party.reference, currency)
+        if key not in self.parties:
+            self.parties[key] = self.memory.recall(*key)
 
     def _spend(self, party: commands.Party, currency: str, amount: str, channel: str | None) -> None:
         self._party(party, currency)

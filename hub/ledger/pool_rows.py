@@ -29,7 +29,7 @@ ORDER BY pool_id, customer_id, id DESC
 async def pools(connection: AsyncConnection, driver: Any, book: Book, needs: Needs, pooled: Collection[int]) -> None:
     """The pools among the batch's customers, ``pooled`` among them, and those of their members that it names
     or whose contributions it reverses."""
-    wanted = {account.owner for account in book.accounts.values() if account.marks & Mark.POOL}
+    wanted = {account.owner for account in book.accounts.values() if account.marks and account.marks & Mark.POOL}
     wanted.update(pooled)
     wanted.update(_untold(book, needs))
     if not wanted:

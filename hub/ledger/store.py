@@ -3,6 +3,7 @@ batch ahead with a few more.
 """
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 from hub.configuration import Noun, change
 from hub.ids import batch_of
 from hub.ledger import journal
+from hub.ledger.beside import beside
 from hub.ledger.book import Book, Draft
 from hub.ledger.commands import Command, Keyed
 from hub.ledger.decide import Outcome
@@ -33,6 +35,8 @@ from hub.ledger.records import (
 from hub.ledger.rows import figures_columns
 from hub.ledger.writes import WRITES, Tables, closing_statement, statement
 from hub.limits import UseKey
+
+LEGS_OF_LONG = 250  # from which on the database writes a batch's last rows while all of them are hashed
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,8 +287,12 @@ class Batch:
             ),
         )
 
-    def _finish(self) -> None:
-        """The rows whose values are those at the batch's end."""
+    def _is_long(self) -> bool:
+        """Whether it takes longer to hash than to ask the database once more."""
+        return len(self.rows.get("leg", ())) > LEGS_OF_LONG
+
+    def finish(self) -> None:
+        """Gather the rows whose values are those at the batch's end."""
         book = self.book
         for account in self._new_accounts.values():
             self._accounts.pop(account.id, None)
@@ -357,9 +365,8 @@ class Batch:
             self._row("lot end", lot.key)
 
     def closing(self, head: Head) -> Closing | None:
-        """Gather the rows that are final at the batch's end; answers the journal's entry over all of them. A batch that
-        appends nothing (only replays) is no entry: None."""
-        self._finish()
+        """The journal's entry over all rows, once they are final. A batch that appends nothing (only replays) is no
+        entry: None."""
         if not self.rows:
             return None
         content = journal.content_of(self._hashed_rows())
@@ -373,7 +380,9 @@ class Batch:
     async def save(self, driver: Any, head: Head) -> bytes | None:
         """Write the batch and its journal entry in the open transaction that holds ``head``'s lock; answers the entry's
         hash; None if there is nothing to write."""
-        entry = self.closing(head)
+        self.finish()
+        async with beside(self.write_ahead(driver)) if self._is_long() else nullcontext():
+            entry = self.closing(head)
         if entry is None:
             return None
         tables, arrays = self._unwritten()

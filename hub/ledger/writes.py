@@ -97,7 +97,7 @@ class Write:
         return {
             column: whole_numbers(values) if self.is_whole(column) else values
             for column, values in zip(self.columns, zip(*rows, strict=True), strict=True)
-            if self.updates or self.deletes or values.count(None) < len(values)
+            if not self.table.c[column].nullable or self.updates or values.count(None) < len(values)
         }
 
 

@@ -276,7 +276,7 @@ def test_pid_file_whose_number_a_stranger_has_is_not_believed(made_dir: Path) ->
 def test_a_server_that_does_not_answer_yet_is_stopped_as_well(made_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with lease(made_dir):
         started = pid_of_server(made_dir)
-        monkeypatch.setattr(postgres._Cluster, "_answer", lambda _: 2)  # what is said before it listens
+        monkeypatch.setattr(cluster.Cluster, "_answer", lambda _: 2)  # what is said before it listens
     assert is_gone(started)
     assert not is_running(made_dir)
 
@@ -352,7 +352,7 @@ def test_failed_start_quotes_the_log_and_a_lost_password_is_named(made_dir: Path
     began = time.monotonic()
     with pytest.raises(postgres.DidNotStart, match='"shared_bufers"'), lease(made_dir):
         pass
-    assert time.monotonic() - began < postgres.REMAINS_S_MAX  # it was not waited for
+    assert time.monotonic() - began < cluster.REMAINS_S_MAX  # it was not waited for
     configuration.write_text(good)
 
     server.socket_dir.symlink_to("/tmp")

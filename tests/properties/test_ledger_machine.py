@@ -16,8 +16,8 @@ from hub.audit import audit
 from hub.errors import Fault
 from hub.institutions import Status
 from hub.ledger import commands, decide
-from hub.ledger.engine import Answer
 from hub.ledger.records import AccountKind, MovementKind
+from hub.ledger.waiting import Answer
 from hub.reading import Reader
 from tests.conftest import Hub, driver_url
 from tests.properties import comparing, invariants

@@ -16,8 +16,9 @@ from hub.ledger import engine, lapse, load, rows
 from hub.ledger import memory as remembering
 from hub.ledger.book import Book, Draft
 from hub.ledger.commands import Command
-from hub.ledger.engine import Answer
+from hub.ledger.needs import Needs
 from hub.ledger.store import Batch
+from hub.ledger.waiting import Answer
 from hub.registry import credentials, institutions
 from hub.windows import first_window
 from tests.conftest import Hub
@@ -74,7 +75,10 @@ class Door:
         head = self.database.head(self.clock, datetime.max)
         current = at_once(rows.refresh(database, self.configuration, head.configuration_version))
         self.configuration = current
-        book, known = at_once(load.load(database, database, head, current, list(commands), self.memory))
+        needs = Needs(current, self.memory)
+        for command in commands:
+            needs.add(command)
+        book, known = at_once(load.load(database, database, head, commands, needs))
         if death is Death.LOADED:
             raise Killed(None)
         batch = Batch(book)

@@ -18,8 +18,8 @@ from hub.institutions import OPERATOR_CODE
 from hub.ledger import commands
 from hub.ledger.commands import Keyed
 from hub.ledger.decide import Outcome
-from hub.ledger.engine import Answer
 from hub.ledger.records import AccountKind, MovementKind
+from hub.ledger.waiting import Answer
 from tests.conftest import Hub
 from tests.properties import comparing, invariants
 from tests.properties.acting import Acting

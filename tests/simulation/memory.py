@@ -104,6 +104,7 @@ class Memory:
 
     def commit(self, batch: Batch, head: Head) -> None:
         """Write a batch's rows, its entry and the head, or nothing of it."""
+        batch.finish()
         closing = batch.closing(head)
         if closing is None:
             return

@@ -11,7 +11,8 @@ from hub import tables
 from hub.configuration import Configuration
 from hub.errors import Fault
 from hub.ledger.commands import Command
-from hub.ledger.engine import Answer, Engine
+from hub.ledger.engine import Engine
+from hub.ledger.waiting import Answer
 from tests.conftest import Hub, driver_url
 from tests.properties.test_ledger_machine import Machine
 from tests.properties.world import START, Clock

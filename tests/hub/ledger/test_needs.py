@@ -7,7 +7,7 @@ from hub.institutions import Kind
 from hub.ledger import commands
 from hub.ledger.commands import Party
 from hub.ledger.decide import Outcome
-from hub.ledger.engine import Answer
+from hub.ledger.waiting import Answer
 from tests.conftest import Hub
 
 
