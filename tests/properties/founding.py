@@ -81,8 +81,11 @@ class Founding(Drawing):
         await self.act(hub, clock, command, lambda: self.model.issue(code, to, amount, None, ends))
 
     async def indebt(self, hub: Hub, clock: Clock, code: str, who: Who) -> None:
-        """Take 500 points away of which 100 are there."""
-        await self.grant(hub, clock, code, who, "100")
+        """Spend 60 of 100 points that end soon, and take 500 away: 460 are owed, and what comes back repays them."""
+        await self.grant(hub, clock, code, who, "100", clock.now + timedelta(days=20))
+        spend: dict[str, Any] = {"customer": Party(*who), "merchant": "SHOP", "currency": code, "amount": "60"}
+        redeem = commands.Redeem(actor=hub.admin, key=self.key(), **spend, memo=None)
+        await self.act(hub, clock, redeem, lambda: self.model.redeem(code, who, "SHOP", "60"))
         freeze = commands.FreezePoints(
             actor=hub.admin, key=self.key(), currency=code, customer=Party(*who), amount="500", reason="return"
         )

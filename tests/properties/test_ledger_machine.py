@@ -29,7 +29,7 @@ from tests.properties.world import START, TOGETHER, Clock
 
 SEEDS = [int(seed) for seed in os.environ.get("LEDGER_SEEDS", "1,2,3,4").split(",")]
 MET: Counter[str] = Counter()
-STEPS = int(os.environ.get("LEDGER_STEPS", "150"))
+STEPS = int(os.environ.get("LEDGER_STEPS", "140"))
 
 
 class Machine(Acting):
