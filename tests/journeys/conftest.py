@@ -47,14 +47,15 @@ def environment_of(folder: Path) -> dict[str, str]:
 
 
 def start(environment: dict[str, str], port: int, *, workers: int = 2) -> subprocess.Popen[bytes]:
-    """A server in a session of its own, answering."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hub", "serve", "--port", str(port), "--workers", str(workers)],
-        env=environment,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    """A server in a session of its own, answering; what it says is kept beside its folder."""
+    with Path(environment["HUB_DATA_DIR"]).with_suffix(".log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hub", "serve", "--port", str(port), "--workers", str(workers)],
+            env=environment,
+            start_new_session=True,
+            stdout=log,
+            stderr=log,
+        )
     until = time.monotonic() + 120
     while time.monotonic() < until:
         try:
