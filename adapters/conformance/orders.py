@@ -46,7 +46,7 @@ async def _declares(trial: Trial) -> None:
         (not 1 <= declared.minimum <= declared.maximum <= AMOUNT_MAX, "minimum and maximum are out of order"),
         (declared.answers_within_s < 1 or declared.absent_after_s < 0, "a time is not positive"),
     ]
-    for operation in declared.operations & FOLLOWING:
+    for operation in sorted(declared.operations & FOLLOWING):
         wrong.append((not _NEEDS[operation] & declared.operations, f"{operation} follows nothing that it does"))
     found = [sentence for is_wrong, sentence in wrong if is_wrong]
     if found:

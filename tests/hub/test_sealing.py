@@ -80,7 +80,11 @@ def test_what_was_changed_is_not_opened() -> None:
             of_text(OLD).open(wrong)
 
 
-@pytest.mark.parametrize("text", ["", ",", "passw0rd", OLD[:-2], f"{OLD},passw0rd"])
+@pytest.mark.parametrize(
+    "text",
+    ["", ",", "passw0rd", OLD[:-2], f"{OLD},passw0rd"],
+    ids=["nothing", "two of nothing", "a word", "too short", "a good one and a word"],
+)
 def test_what_is_no_key_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(MalformedSecretsKey) as refused:
         of_text(text).seal("x")

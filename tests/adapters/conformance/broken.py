@@ -276,11 +276,11 @@ LIES = [
         Breach(
             Airline, f"does-{one.value.lower()}-in-part-or-refuses-it", "claimed", Programme(partial=FOLLOWING - {one})
         )
-        for one in FOLLOWING
+        for one in sorted(FOLLOWING)
     ),
     *(
         Breach(declaring(partial=FOLLOWING - {one}), f"does-{one.value.lower()}-in-part-or-refuses-it", "concealed")
-        for one in FOLLOWING
+        for one in sorted(FOLLOWING)
     ),
     Breach(declaring(operations=frozenset()), "declares-what-makes-sense", "nothing"),
     Breach(declaring(operations=frozenset({Operation.CAPTURE}), partial=frozenset()), "declares-what-makes-sense"),
