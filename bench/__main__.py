@@ -22,7 +22,7 @@ import msgspec
 from rich.console import Console
 from uvicorn.loops.uvloop import uvloop_loop_factory
 
-from bench import baseline, expiry, hub, profile, table
+from bench import baseline, expiry, hub, partners, profile, table
 from bench.client import drive
 from bench.cpu import Meter, title
 from bench.figures import Measurement, Summary, percentile, summarise
@@ -31,6 +31,7 @@ from bench.workloads import Workload, workloads
 from hub.postgres import lease
 
 NAMES = (baseline.NAME, "single", "batch", "convert", "convert-batch")
+ALONE = (expiry.NAME, partners.NAME)
 LIMIT_S = 660
 WARM_UP_S = 1
 TEXT_WIDTH = 120
@@ -127,8 +128,9 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--only",
         action="append",
-        choices=(*NAMES, expiry.NAME),
-        help=f"just this one; may be repeated. {expiry.NAME}: a million lots that are over, which runs alone",
+        choices=(*NAMES, *ALONE),
+        help=f"just this one; may be repeated. Alone run {expiry.NAME}, a million lots that are over, and "
+        f"{partners.NAME}, conversions over two partners",
     )
     parser.add_argument(
         "--profile", action="store_true", help="show processes, waits and a Python profile; this costs speed"
@@ -138,8 +140,8 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     names = parsed.only or NAMES
     if min(parsed.rounds, parsed.seconds, parsed.workers) < 1:
         parser.error("rounds, seconds and workers are at least 1")
-    if expiry.NAME in names and (len(names) > 1 or parsed.profile or parsed.json):
-        parser.error(f"{expiry.NAME} runs alone, and shows a table")
+    if any(name in ALONE for name in names) and (len(names) > 1 or parsed.profile or parsed.json):
+        parser.error(f"{names[-1]} runs alone, and shows a table")
     if parsed.rounds * parsed.seconds * len(names) > LIMIT_S:
         parser.error(f"that would take more than {LIMIT_S} s: fewer rounds or seconds")
     return parsed
@@ -178,11 +180,19 @@ def main(words: Sequence[str] | None = None) -> int:
             if arguments.only == [expiry.NAME]:
                 with lease(data_dir) as server:
                     return 0 if expiry.measure(console, data_dir, server) else 1
+            if arguments.only == [partners.NAME]:
+                return 0 if partners.measure(console, data_dir) else 1
             return _bench(console, data_dir, samples, names, arguments)
         except KeyboardInterrupt:
             console.print("ended early")
             return 2
-        except (hub.HubFailed, baseline.BaselineFailed, expiry.ExpiryFailed, TimeoutError) as failed:
+        except (
+            hub.HubFailed,
+            baseline.BaselineFailed,
+            expiry.ExpiryFailed,
+            partners.PartnersFailed,
+            TimeoutError,
+        ) as failed:
             console.print(f"[red]not measured:[/] {type(failed).__name__}", highlight=False)
             console.print(str(failed), markup=False, highlight=False)
             return 2

@@ -79,7 +79,8 @@ def command(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).with_name("points-hub")), *arguments]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -111,7 +112,7 @@ def running(data_dir: Path, workers: int, extra: dict[str, str]) -> Iterator[Run
         HubFailed: a command failed, or it was not ready in time; the message holds the end of its log.
     """
     operator = initialise(data_dir)
-    port, log = _free_port(), data_dir.with_name("serve.log")
+    port, log = free_port(), data_dir.with_name("serve.log")
     with log.open("wb") as output:
         process = subprocess.Popen(
             command("serve", "--host", HOST, "--port", str(port), "--workers", str(workers)),
@@ -175,6 +176,13 @@ class Api:
             f"mutation($value: {kind}) {{ {field}({name}: $value) "
             f"{{ __typename {selection} ... on Refused {{ reason message }} }} }}"
         )
+        result = self._send(field, document, value)
+        for row in result if isinstance(result, list) else [result]:
+            if row["__typename"] == "Refused":
+                raise HubFailed(f"{field} was refused: {row['reason']}: {row['message']}")
+        return result
+
+    def _send(self, field: str, document: str, value: object) -> Any:
         body = json.dumps({"query": document, "variables": {"value": value}})
         self._connection.request("POST", "/graphql", body, self._headers)
         response = self._connection.getresponse()
@@ -184,11 +192,13 @@ class Api:
         answer = json.loads(text)
         if answer.get("errors"):
             raise HubFailed(f"{field}: {answer['errors'][0]}")
-        result = answer["data"][field]
-        for row in result if isinstance(result, list) else [result]:
-            if row["__typename"] == "Refused":
-                raise HubFailed(f"{field} was refused: {row['reason']}: {row['message']}")
-        return result
+        return answer["data"][field]
+
+    def ask(self, field: str, argument: str, value: object, selection: str) -> Any:
+        """What a query finds by one ``argument`` (name and type, ``id: ID!``)."""
+        name, _, kind = argument.partition(": ")
+        document = f"query($value: {kind}) {{ {field}({name}: $value) {{ {selection} }} }}"
+        return self._send(field, document, value)
 
     def credential(self, institution: str, person: str, role: str) -> str:
         """The secret of a new credential."""

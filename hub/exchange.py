@@ -6,7 +6,7 @@ what became of it; the ledger's next batch writes down what is asked next. No tr
 nothing here is needed to go on after a crash: whoever comes first takes the call when its lease is over.
 
 - An order that was never sent is sent. One that may have been sent is asked for by our reference; it is sent again only
-  if the partner does a reference once.
+  if the partner does a reference once, and otherwise, if it was certainly not done, counts as refused.
 - Unknown is unknown: the conversion is in doubt, and the order is asked for with growing pauses, for ever.
 - What was certainly not done is tried again until it is ``give_up`` old; then it counts as refused. A refund is never
   given up.
@@ -15,6 +15,7 @@ nothing here is needed to go on after a crash: whoever comes first takes the cal
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -56,8 +57,9 @@ from hub.updates import Updates
 
 log = structlog.get_logger()
 
-CALLS_AT_ONCE = 32  # of one process
-ANSWER_S_MAX = 60  # that is waited for an answer, whatever an adapter says
+CALLS_AT_ONCE = 64  # of one process
+CALLS_OF_PARTNER = 16  # of these, before no more are taken of one partner: one that hangs holds up nobody else
+ANSWER_S_MAX = 40  # that is waited for an answer, whatever an adapter says; a lease lasts longer than two
 IDLE_S = 5  # a look at the database without having been woken
 FAILURES_MAX = 8  # of a partner in a row, before it is left alone
 FINAL = frozenset({Status.SUCCEEDED, Status.REFUSED})
@@ -210,12 +212,13 @@ class Exchange:
             await self._wait(IDLE_S)  # nobody keeps points anywhere else
             return
         paused = self._paused(configuration)
-        taken = await calls.take(self._database, clock.now(), self._patience.lease, room, paused)
+        most = min(room, CALLS_OF_PARTNER)
+        taken = await calls.take(self._database, clock.now(), self._patience.lease, most, paused)
         for call in taken:
             task = asyncio.create_task(self._attend(call))
             self._under_way[task] = call
             task.add_done_callback(self._done)
-        if len(taken) < room:
+        if len(taken) < most:
             due = await calls.next_due(self._database, paused) if not taken else None
             seconds = IDLE_S if due is None else (due - clock.now()).total_seconds()
             await self._wait(min(IDLE_S, seconds))
@@ -235,10 +238,12 @@ class Exchange:
         return self._engine.configuration
 
     def _paused(self, configuration: Configuration) -> list[str]:
-        """Currencies whose partners are left alone: halted ones, and those that fail."""
+        """Currencies whose partners are left alone: halted ones, those that fail, and those that are busy with us."""
         halted = [of.code for of in configuration.currencies.values() if of.partner is PartnerState.HALTED]
         until = time() - self._patience.rest.total_seconds()
-        return halted + [code for code, one in self._breakers.items() if (one.context.opened_at or until) > until]
+        failing = [code for code, one in self._breakers.items() if (one.context.opened_at or until) > until]
+        asked = Counter(call.currency for call in self._under_way.values())
+        return halted + failing + [code for code, many in asked.items() if many >= CALLS_OF_PARTNER]
 
     # --- one call -----------------------------------------------------------------------------------------------------
 
@@ -294,9 +299,12 @@ class Exchange:
                 return answer
             if clock.now() < call.sent_at + timedelta(seconds=capabilities.absent_after_s):
                 return Answer(status=Status.UNKNOWN, message="It does not know the order yet.")
-            if not capabilities.idempotent or self._is_given_up(call):
-                return answer
-            return await self._sent(call, order, partner, sent)
+            if capabilities.idempotent and not self._is_given_up(call):
+                return await self._sent(call, order, partner, sent)
+            if call.operation is Operation.REVERSE:
+                return Answer(status=Status.UNKNOWN, message="It was not done, and cannot be sent again.")
+            sent.is_over = True
+            return answer
         if not capabilities.idempotent:
             return Answer(status=Status.UNKNOWN, message="It can neither be asked for nor sent again.")
         answer = await self._sent(call, order, partner, sent)
@@ -347,7 +355,7 @@ class Exchange:
                 return
             pause = self._patience.retry_max  # a refund that is refused waits for a person
         elif status is Status.ABSENT:
-            if self._is_given_up(call) and await self._report(call, answer):
+            if (sent.is_over or self._is_given_up(call)) and await self._report(call, answer):
                 return
             sent.at = None
         else:
@@ -394,10 +402,11 @@ class Exchange:
 
 
 class _Sent:
-    """Since when an order may be known to its partner."""
+    """Since when an order may be known to its partner; and whether it was not done and is not sent any more."""
 
     def __init__(self, at: datetime | None) -> None:
         self.at = at
+        self.is_over = False
 
 
 def _order(call: Call, of: PointCurrency) -> Order:

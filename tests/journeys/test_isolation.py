@@ -389,6 +389,15 @@ CASES: dict[str, Case] = {
         lambda victim: {"reference": "alice", "institution": {"code": victim.bank}, "balances": []},
         AS_OPERATOR,
     ),
+    "Query.exchange": Case(
+        "query($id: ID!) { exchange(conversionId: $id) { state } }",
+        lambda victim: {"id": victim.conversion},
+        None,
+        AS_OPERATOR,
+    ),
+    "Query.exchangesInDoubt": Case(
+        "{ exchangesInDoubt { edges { node { state } } } }", _nothing, "FORBIDDEN", AS_OPERATOR
+    ),
     "Query.conversion": _finds("conversion", "conversion", "id source { amount } settlement { amount }"),
     "Query.conversions": Case(
         "query($v: String!) { conversions(institution: $v) { edges { node { id } } pageInfo { hasNextPage } } }",
@@ -617,6 +626,26 @@ CASES: dict[str, Case] = {
     "Mutation.setAdapterConfig": Case(
         f"mutation($c: String!) {{ setAdapterConfig(currency: $c, adapterConfig: {{}}) {{ __typename {REFUSED} }} }}",
         lambda victim: {"c": victim.a},
+        "FORBIDDEN",
+        "FORBIDDEN",
+    ),
+    "Mutation.setPartnerState": Case(
+        f'mutation($c: String!) {{ setPartnerState(currency: $c, state: LEAVING, reason: "r")'
+        f" {{ __typename {REFUSED} }} }}",
+        lambda victim: {"c": victim.a},
+        "FORBIDDEN",
+        "FORBIDDEN",
+    ),
+    "Mutation.addExchangeEvidence": Case(
+        f'mutation($id: ID!) {{ addExchangeEvidence(conversionId: $id, text: "t") {{ __typename {REFUSED} }} }}',
+        lambda victim: {"id": victim.conversion},
+        "FORBIDDEN",
+        "FORBIDDEN",
+    ),
+    "Mutation.approveExchangeEvidence": Case(
+        f'mutation($id: ID!) {{ approveExchangeEvidence(conversionId: $id, evidenceId: "ev_1")'
+        f" {{ __typename {REFUSED} }} }}",
+        lambda victim: {"id": victim.conversion},
         "FORBIDDEN",
         "FORBIDDEN",
     ),
