@@ -23,6 +23,7 @@ from schema.hubs import HubQuery
 from schema.institutions import InstitutionMutation, InstitutionQuery
 from schema.issues import IssueMutation, IssueQuery
 from schema.links import LinkMutation, LinkQuery
+from schema.members import MemberQuery
 from schema.movements import MovementQuery
 from schema.nodes import NodeQuery
 from schema.notices import NoticeQuery
@@ -51,6 +52,7 @@ class Query(
     InstitutionQuery,
     CurrencyQuery,
     AdapterQuery,
+    MemberQuery,
     RateQuery,
     LimitQuery,
     QuoteQuery,

@@ -38,6 +38,7 @@ from hub.ledger.records import (
     homes_of,
 )
 from hub.limits import Clipping
+from hub.partners import Partner
 from hub.pools import Contributions
 from hub.reading import Reader, Reading, sees
 from hub.settings import Settings
@@ -95,6 +96,9 @@ class Adapters(Protocol):
 
     async def check(self, name: str, configuration: object, /) -> CheckedAdapter:
         """A configuration of the adapter ``name``, checked and sealed. Refused as ``InvalidInput``."""
+
+    async def partner(self, currency: str, name: str, sealed: str, /) -> Partner:
+        """The partner that keeps a currency, connected."""
 
 
 class Deliveries(Protocol):

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import strawberry
 
-from hub import access, ids, institutions
+from hub import access, ids, institutions, members
 from hub import currencies as core
 from hub.configuration import Configuration
 from hub.ledger.records import Exposure
@@ -19,7 +19,7 @@ from schema.context import Info
 from schema.enums import publish
 from schema.fields import field
 from schema.node import Node
-from schema.scalars import Decimal
+from schema.scalars import JSON, Decimal
 
 publish(
     institutions.Kind,
@@ -223,6 +223,11 @@ class PointCurrency(Node):
     adapter: str = strawberry.field(description='"hosted" where the hub keeps the balances, or the partner adapter.')
     partner_state: core.PartnerState = strawberry.field(description="How things stand with the partner, if it has one.")
     time_zone: str = strawberry.field(description="The time zone of the programme's calendar, as IANA names it.")
+
+    @field("The JSON Schema of the fields by which its partner finds a member, with labels; null if it finds nobody.")
+    async def member_lookup(self, info: Info) -> JSON | None:
+        found = await members.form(info.context.adapters, self.record)
+        return None if found is None else JSON(found)
 
     @field("Who owes the points.")
     def issuer(self, info: Info) -> Institution:

@@ -389,6 +389,12 @@ CASES: dict[str, Case] = {
         lambda victim: {"reference": "alice", "institution": {"code": victim.bank}, "balances": []},
         AS_OPERATOR,
     ),
+    "Query.partnerMember": Case(  # the hub itself keeps the victim's points, and is no partner
+        f"query($a: String!) {{ partnerMember(currency: $a, fields: {{}}) {{ __typename {REFUSED} }} }}",
+        lambda victim: {"a": victim.a},
+        "INVALID_INPUT",
+        "FORBIDDEN",
+    ),
     "Query.exchange": Case(
         "query($id: ID!) { exchange(conversionId: $id) { state } }",
         lambda victim: {"id": victim.conversion},

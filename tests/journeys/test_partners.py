@@ -41,7 +41,9 @@ class Partner:
     http: httpx2.Client
 
     def enroll(self, member: str, available: int) -> None:
-        self.http.post("/sandbox/members", json={"member": member, "available": str(available)}).raise_for_status()
+        self.http.post(
+            "/sandbox/members", json={"member": member, "familyName": "Li", "available": str(available)}
+        ).raise_for_status()
 
     def script(self, behaviour: str, **more: Any) -> None:
         self.http.post("/sandbox/script", json={"behaviour": behaviour, **more}).raise_for_status()
@@ -188,6 +190,25 @@ def test_a_conversion_over_two_partners_completes_and_its_money_is_in_the_open_w
     done = story.until(made["id"], "COMPLETED")
     assert done["window"] == {"number": 1}
     assert (story.airline.available("M0"), story.hotel.available("M0")) == (START - 100, 150)
+
+
+def test_a_member_is_found_by_what_its_partner_asks_for(story: Story) -> None:
+    asked = story.operator.ask('{ pointCurrency(code: "MILE") { memberLookup } }')["pointCurrency"]["memberLookup"]
+    assert asked["required"] == ["membershipNumber"]
+    assert asked["properties"]["familyName"]["x-labels"] == {"en": "Family name", "zh-CN": "姓"}
+    find = """query($f: JSON!) { partnerMember(currency: "MILE", fields: $f) {
+      __typename ... on PartnerMember { reference available maySpend } ... on Refused { reason details { key value } }
+    } }"""
+    found = {"__typename": "PartnerMember", "reference": "M7", "available": f"{START}.00", "maySpend": True}
+    assert story.operator.ask(find, f={"membershipNumber": "M7", "familyName": "Li"})["partnerMember"] == found
+    stranger = story.network.person(story.codes["HOTEL"], "INSTITUTION_TRADER")
+    assert stranger.ask(find, f={"membershipNumber": "M7", "familyName": "Li"})["partnerMember"] == found | {
+        "available": None
+    }
+    assert story.operator.ask(find, f={"membershipNumber": "nobody", "familyName": "Li"})["partnerMember"] is None
+    for fields, name in (({}, "membershipNumber"), ({"membershipNumber": "M7", "iban": "x"}, "iban")):
+        refused = story.operator.ask(find, f=fields)["partnerMember"]
+        assert (refused["reason"], refused["details"]) == ("INVALID_INPUT", [{"key": "field", "value": name}])
 
 
 def test_a_refusal_says_why_in_the_caller_s_language(story: Story) -> None:
