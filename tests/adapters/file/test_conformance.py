@@ -1,0 +1,49 @@
+"""The adapter passes the suite, over a folder and a partner that is a process of its own."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from adapters.conformance.checks import CHECKS
+from adapters.conformance.suite import PartnerConformance
+from adapters.conformance.trial import Harness, Seeded, Upstream
+from hub.partners import Partner
+from hub.points import parse, render
+from tests.adapters.file.conftest import Exchanged
+
+NO_LINE = "There is no line to break but a folder; test_kills.py and test_results.py break that."
+
+
+class FolderHarness:
+    """The harness of a folder."""
+
+    upstream: Upstream | None = None
+    exceptions: Mapping[str, str] = {one.name: NO_LINE for one in CHECKS if one.name.startswith("survives-")}
+
+    def __init__(self, exchanged: Exchanged) -> None:
+        self.exchanged = exchanged
+        self.hub = exchanged.connect()
+        self.members = 0
+
+    async def connect(self, port: int | None) -> Partner:
+        return self.exchanged.connect()
+
+    async def member(self, available: int) -> Seeded:
+        self.members += 1
+        async with self.exchanged.lock:
+            self.exchanged.enroll(f"T-{self.members}", render(available, 2))
+        return Seeded(f"T-{self.members}")
+
+    async def available(self, partner: Partner, member: Seeded) -> int | None:
+        return parse(self.exchanged.available(member.reference), 2)
+
+    async def settle(self) -> None:
+        async with self.exchanged.lock:
+            if await self.hub.compose() is not None:
+                await self.exchanged.night()
+
+
+class TestFile(PartnerConformance):
+    @pytest.fixture
+    def harness(self, exchanged: Exchanged) -> Harness:
+        return FolderHarness(exchanged)
