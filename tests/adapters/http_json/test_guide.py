@@ -18,7 +18,7 @@ GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "connect-a-partner.md"
 
 
 def example() -> dict[str, Any]:
-    [text] = re.findall(r"```json\n(.*?)```", GUIDE.read_text(), re.S)
+    [text, *_] = re.findall(r"```json\n(.*?)```", GUIDE.read_text(), re.S)
     found: dict[str, Any] = msgspec.json.decode(text)
     return found
 
