@@ -98,6 +98,7 @@ def configuration(partner: Partner) -> dict[str, Any]:
     return {
         "baseUrl": partner.root,
         "allowPlainHttp": True,
+        "absentAfterS": 0,  # it knows an order as soon as it has come
         "unit": partner.programme.code,
         "scale": partner.programme.scale,
         "settling": partner.programme.settling,
