@@ -45,10 +45,8 @@ async def exchange(stage: Stage) -> None:
         "Both are played by `points-hub simulator`, each a program of its own; the hub reaches them by configuration.",
     )
     callbacks = [f"{stage.root}/partners/{stage.code(each.code)}/answers" for each in KEPT_ELSEWHERE]
-    # In a thread, because a program takes a second to start; the stack stops them when the story ends.
-    airline, hotel = await asyncio.to_thread(
-        stage.stack.enter_context, partners(KEPT_ELSEWHERE, callbacks, stage.environment)
-    )
+    # Nothing else goes on while they start; the stack stops them when the story ends, however it does.
+    airline, hotel = stage.stack.enter_context(partners(KEPT_ELSEWHERE, callbacks, stage.environment))
     going = Exchanging(airline, hotel, [])
     await _register(stage, going)
     await _to_miles(stage, going)
