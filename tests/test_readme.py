@@ -87,3 +87,10 @@ def test_the_demo_tells_its_story_to_the_end(tmp_path: Path) -> None:
     )
     assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-3000:]
     assert "SETTLED" in told.stdout
+    for part in (
+        "IN_DOUBT",
+        "(in doubt) → COMPLETED",
+        "CREDITING → REFUNDING → REVERSED",
+        "Partner + transit = issuance",
+    ):
+        assert part in told.stdout

@@ -1,4 +1,4 @@
-"""The demo on real terms: fourteen institutions, ten thousand acts, netting, a signed report and an audit.
+"""The demo on real terms: sixteen institutions, ten thousand acts, two partners' own systems, netting, an audit.
 
 `main` starts a hub of its own, tells the story to it and leaves nothing behind but the report's files; `run` tells it
 to any hub. The demo is a client: it knows the hub by its GraphQL API and its commands only, and it stops with one

@@ -6,6 +6,7 @@ idempotency key, which cannot do it twice. This is the demo's only file that kno
 """
 
 import asyncio
+import json
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -145,12 +146,23 @@ class Connection:
             raise DemoFailed(f"The file {address} could not be fetched: {error}") from error
 
 
-def wait_until_ready(root: str, alive: Callable[[], bool], seconds_max: float) -> bool:
-    """Whether the server at ``root`` says that it is ready, before time runs out or ``alive`` turns false."""
+async def sandbox(url: str, body: Row | None = None, method: str = "POST") -> Any:
+    """What a simulated partner answers to whom tries it out, which is no part of what the hub asks of it."""
+    content = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, content, {"Content-Type": "application/json"}, method=method)
+    try:
+        answer = await asyncio.to_thread(_body, request, ANSWER_SECONDS_MAX)
+    except OSError as error:
+        raise DemoFailed(f"The partner did not answer at {url}: {error}") from error
+    return json.loads(answer) if answer else None
+
+
+def wait_until_ready(url: str, alive: Callable[[], bool], seconds_max: float) -> bool:
+    """Whether what is at ``url`` can be fetched, before time runs out or ``alive`` turns false."""
     until = time.monotonic() + seconds_max
     while alive() and time.monotonic() < until:
         try:
-            _body(urllib.request.Request(urljoin(root, "/health/ready")), PROBE_SECONDS_MAX)
+            _body(urllib.request.Request(url), PROBE_SECONDS_MAX)
         except OSError:  # not listening yet, or listening and not ready
             time.sleep(0.1)
         else:

@@ -1,4 +1,4 @@
-"""Chapters 5 and 7: the window closes, what everybody owes is netted, and the nets are paid and confirmed."""
+"""Chapters 6 and 8: the window closes, what everybody owes is netted, and the nets are paid and confirmed."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from hub.demo import documents
 from hub.demo.client import Row
 from hub.demo.failure import expect
-from hub.demo.network import INSTITUTIONS, OPERATOR
+from hub.demo.network import EVERYBODY, OPERATOR
 from hub.demo.stage import Stage, cash, columns, figure
 
 # A net is rounded to the cent, some up and some down so that they still sum to zero.
@@ -14,9 +14,9 @@ ROUNDING_MAX = Decimal("0.01")
 
 
 async def close(stage: Stage) -> Row:
-    """Chapter 5: close the open window and show its nets; returns the window."""
+    """Chapter 6: close the open window and show its nets; returns the window."""
     stage.chapter(
-        5,
+        6,
         "The window closes",
         "Every act was also a debt: who sends points away owes their price to whom has to honour them.",
         "Instead of paying each debt, the window is closed: all that an institution owes and is owed is netted, "
@@ -38,10 +38,10 @@ async def close(stage: Stage) -> Row:
 
 
 async def settle(stage: Stage, window: Row) -> None:
-    """Chapter 7: the operator confirms each net as the settlement bank reports it."""
+    """Chapter 8: the operator confirms each net as the settlement bank reports it."""
     open_nets = [net for net in window["nets"] if Decimal(net["net"]) and not net["confirmed"]]
     stage.chapter(
-        7,
+        8,
         "The nets are paid",
         f"The settlement bank moves {len(open_nets)} amounts; the operator confirms each. "
         "Only a confirmed payment frees what an institution owes.",
@@ -110,5 +110,5 @@ def _show_saving(stage: Stage, nets: list[dict[str, Any]]) -> None:
 
 def _title(stage: Stage, code: str) -> str:
     name = stage.name(code)
-    known = {institution.code: institution.name for institution in INSTITUTIONS}
+    known = {institution.code: institution.name for institution in EVERYBODY}
     return "the operator" if name == OPERATOR else known.get(name or "", code)

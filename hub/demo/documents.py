@@ -115,6 +115,20 @@ mutation ConvertBatch($input: [ConvertInput!]!) {{
 }}
 {_REFUSED}"""
 
+
+EXCHANGE = f"""
+query Exchange($id: ID!) {{
+  exchange(conversionId: $id) {{
+    state inDoubt
+    conversion {{
+      id status source {{ {_POINTS} }} target {{ {_POINTS} }} fee {{ {_POINTS} }} settlement {{ {_POINTS} }}
+      refusal {{ message details {{ key value }} }}
+    }}
+    orders {{ reference operation points {{ {_POINTS} }} status }}
+    steps {{ state inDoubt reference status reason }}
+  }}
+}}"""
+
 TRANSFER_POINTS = f"""
 mutation TransferPoints($input: TransferPointsInput!) {{
   transferPoints(input: $input) {{ __typename ... on Transfer {{ id points {{ {_POINTS} }} replayed }} ...R }}
@@ -176,6 +190,22 @@ mutation FreezePoints($input: FreezePointsInput!) {{
 RESOLVE_FREEZE = f"""
 mutation ResolveFreeze($input: ResolveFreezeInput!) {{
   resolveFreeze(input: $input) {{ __typename ... on Freeze {{ id status }} ...R }}
+}}
+{_REFUSED}"""
+
+CREATE_POOL = f"""
+mutation CreatePool($input: CreatePoolInput!) {{
+  createPool(input: $input) {{ __typename ... on Pool {{ id kind }} ...R }}
+}}
+{_REFUSED}"""
+
+JOIN_POOL = f"""
+mutation JoinPool($input: JoinPoolInput!) {{ joinPool(input: $input) {{ __typename ... on Pool {{ id }} ...R }} }}
+{_REFUSED}"""
+
+BIND_IDENTIFIER = f"""
+mutation BindIdentifier($input: BindIdentifierInput!) {{
+  bindIdentifier(input: $input) {{ __typename ... on Binding {{ id identifier }} ...R }}
 }}
 {_REFUSED}"""
 

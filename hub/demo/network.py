@@ -23,7 +23,8 @@ class Institution:
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """A point currency. ``unit_value`` is what one point is worth in ``money`` when members settle."""
+    """A point currency. ``unit_value`` is what one point is worth in ``money`` when members settle. ``settling``: when
+    the issuer's own system does what it is asked; None: the hub keeps the points."""
 
     code: str
     name: str
@@ -35,6 +36,7 @@ class Programme:
     expiry_months: int | None = None
     transferable: bool = True
     consent: str = "ISSUER"
+    settling: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,22 @@ TERMS = (
 ARBITRAGE = Terms("BASK", "NORTH", 26, 5, "one coin for 5.2 points", "50", step="50")
 ARBITRAGE_CYCLE = ("NORTH", "LUMEN", "BASK")
 
-_BY_CODE = {institution.code: institution for institution in INSTITUTIONS}
-_PROGRAMMES_BY_CODE = {programme.code: programme for programme in PROGRAMMES}
+# Who joins later, with points that stay in systems of their own.
+AIRLINE = Institution("CRANEAIR", "Crane Air", "AIRLINE", "Fu Lan")
+HOTEL = Institution("LAKESIDE", "Lakeside Inns", "MERCHANT", "Ana Reis")
+JOINING = (AIRLINE, HOTEL)
+EVERYBODY = (*INSTITUTIONS, *JOINING)
+
+MILES = Programme("CRANE", "Crane Miles", "CRANEAIR", "0.05", "CNY", settling="REAL_TIME")
+STARS = Programme("LAKE", "Lakeside Stars", "LAKESIDE", "0.03", "CNY", settling="NIGHTLY")
+KEPT_ELSEWHERE = (MILES, STARS)
+
+TO_MILES = Terms("NORTH", "CRANE", 1, 25, "a bank's 25:1 for miles", "1000", step="1000", fee_percent="1")
+TO_STARS = Terms("CRANE", "LAKE", 3, 2, "miles for hotel points, 2:3", "100", step="2")
+TERMS_ELSEWHERE = (TO_MILES, TO_STARS)
+
+_BY_CODE = {institution.code: institution for institution in EVERYBODY}
+_PROGRAMMES_BY_CODE = {programme.code: programme for programme in (*PROGRAMMES, *KEPT_ELSEWHERE)}
 
 
 def programme(code: str) -> Programme:

@@ -1,5 +1,6 @@
 """Chapters 1 and 2: the network is registered, persons get keys, and rates are proposed, accepted and approved."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.markup import escape
@@ -39,14 +40,18 @@ async def register(stage: Stage) -> None:
         "Each institution answers for its own points. From here on everybody speaks GraphQL over HTTP with that key.",
     )
     for institution in INSTITUTIONS:
-        await stage.operator.must(documents.CREATE_INSTITUTION, input=_institution(stage, institution))
-        roles = ["INSTITUTION_ADMIN", "INSTITUTION_TRADER"]
-        stage.secrets[institution.code] = await _key(stage, institution.code, institution.person, roles)
-    for institution in INSTITUTIONS:
-        stage.people[institution.code] = await stage.connect(stage.secrets[institution.code])
+        await join(stage, institution)
     for each in PROGRAMMES:
-        await stage.operator.must(documents.REGISTER_POINT_CURRENCY, input=_programme(stage, each))
+        await stage.operator.must(documents.REGISTER_POINT_CURRENCY, input=as_input(stage, each))
     stage.show(_tree(stage))
+
+
+async def join(stage: Stage, institution: Institution) -> None:
+    """Enter an institution, and connect the person who acts for it."""
+    await stage.operator.must(documents.CREATE_INSTITUTION, input=_institution(stage, institution))
+    roles = ["INSTITUTION_ADMIN", "INSTITUTION_TRADER"]
+    stage.secrets[institution.code] = await _key(stage, institution.code, institution.person, roles)
+    stage.people[institution.code] = await stage.connect(stage.secrets[institution.code])
 
 
 async def agree_rates(stage: Stage) -> None:
@@ -59,18 +64,25 @@ async def agree_rates(stage: Stage) -> None:
         "The terms are of the kind that real programmes publish.",
     )
     second = await stage.connect(await _key(stage, OPERATOR, SECOND_OPERATOR, ["OPERATOR_ADMIN"]))
+    stage.people[SECOND_OPERATOR] = second
     for terms in TERMS[:-1]:
-        await _agree(stage, second, terms)
+        await agree(stage, terms)
     await _refuse_arbitrage(stage, second)
-    await _agree(stage, second, TERMS[-1])
-    table = columns("from", "to", "terms", "as in")
-    for terms in TERMS:
-        table.add_row(terms.source, terms.target, _words(terms), terms.after)
-    stage.show(table)
+    await agree(stage, TERMS[-1])
+    show_rates(stage, TERMS)
     stage.good(f"{len(TERMS)} rates are in force, each approved by {SECOND_OPERATOR}, who proposed none of them.")
 
 
-async def _agree(stage: Stage, second: Connection, terms: Terms) -> None:
+def show_rates(stage: Stage, agreed: Sequence[Terms]) -> None:
+    """Rates as one would say them."""
+    table = columns("from", "to", "terms", "as in")
+    for terms in agreed:
+        table.add_row(terms.source, terms.target, _words(terms), terms.after)
+    stage.show(table)
+
+
+async def agree(stage: Stage, terms: Terms) -> None:
+    """A rate from its proposal to its approval, by another person of the operator's."""
     rate = await _propose(stage, terms)
     if "TARGET_ISSUER" in rate["awaiting"]:
         rate = await stage.people[issuer(terms.target)].must(documents.ACCEPT_RATE, id=rate["id"])
@@ -78,7 +90,7 @@ async def _agree(stage: Stage, second: Connection, terms: Terms) -> None:
         rate["awaiting"] == ["OPERATOR"],
         f"The rate {terms.source} to {terms.target} should await the operator only, but awaits {rate['awaiting']}.",
     )
-    rate = await second.must(documents.APPROVE_RATE, id=rate["id"])
+    rate = await stage.people[SECOND_OPERATOR].must(documents.APPROVE_RATE, id=rate["id"])
     expect(
         rate["status"] == "APPROVED", f"The rate {terms.source} to {terms.target} is {rate['status']} after approval."
     )
@@ -129,7 +141,8 @@ def _institution(stage: Stage, institution: Institution) -> dict[str, Any]:
     return entry
 
 
-def _programme(stage: Stage, each: Programme) -> dict[str, Any]:
+def as_input(stage: Stage, each: Programme) -> dict[str, Any]:
+    """A programme as the API's input."""
     expiry: dict[str, Any] = {"kind": each.expiry}
     if each.expiry_months is not None:
         expiry["months"] = each.expiry_months

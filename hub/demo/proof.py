@@ -1,4 +1,4 @@
-"""Chapters 6 and 8: a signed report is verified without the hub, a forged line is found, and the books are audited."""
+"""Chapters 7 and 9: a signed report is verified without the hub, a forged line is found, and the books are audited."""
 
 import json
 import re
@@ -18,9 +18,9 @@ FACT_LENGTH_MAX = 80
 
 
 async def verify_report(stage: Stage, window: Row) -> None:
-    """Chapter 6: North Bank fetches its report, its lines and the public keys, and checks them by itself."""
+    """Chapter 7: North Bank fetches its report, its lines and the public keys, and checks them by itself."""
     stage.chapter(
-        6,
+        7,
         "A report that proves itself",
         "Each institution gets a signed report. Whoever has it, its lines and the hub's public keys can recompute "
         "everything, without asking the hub.",
@@ -50,9 +50,9 @@ async def verify_report(stage: Stage, window: Row) -> None:
 
 
 async def audit(stage: Stage) -> None:
-    """Chapter 8: the operator's audit rebuilds everything from the journal."""
+    """Chapter 9: the operator's audit rebuilds everything from the journal."""
     stage.chapter(
-        8,
+        9,
         "The audit",
         "The books are rebuilt from the rows alone: every balance, every hash of the chain, every sum.",
     )

@@ -5,8 +5,6 @@ It takes no setting from the caller's environment, so that the demo can never sp
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,13 +16,11 @@ from typing import Any
 
 from hub.demo.client import wait_until_ready
 from hub.demo.failure import DemoFailed
+from hub.demo.process import HOST, free_port, program, tail
 
-HOST = "127.0.0.1"
 WORKERS = 2
 INIT_SECONDS_MAX = 60
 START_SECONDS_MAX = 60
-STOP_SECONDS_MAX = 20
-LOG_LINES_SHOWN = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +47,13 @@ def serving(parent: Path | None) -> Iterator[Server]:
         environment["HUB_DATA_DIR"] = data
         key = _initialise(environment)
         log = Path(data) / "demo-server.log"
-        port = _free_port()
-        process = _start(port, environment, log)
-        try:
+        port = free_port()
+        words = ["serve", "--host", HOST, "--port", str(port), "--workers", str(WORKERS)]
+        with program(words, environment, log) as process:
             root = f"http://{HOST}:{port}"
-            if not wait_until_ready(root, lambda: process.poll() is None, START_SECONDS_MAX):
-                raise DemoFailed(f"The server did not become ready:\n{_tail(log.read_text(errors='replace'))}")
+            if not wait_until_ready(f"{root}/health/ready", lambda: process.poll() is None, START_SECONDS_MAX):
+                raise DemoFailed(f"The server did not become ready:\n{tail(log.read_text(errors='replace'))}")
             yield Server(root, key, environment)
-        finally:
-            _stop(process)
 
 
 def _initialise(environment: dict[str, str]) -> str:
@@ -72,7 +66,7 @@ def _initialise(environment: dict[str, str]) -> str:
     except subprocess.TimeoutExpired:
         raise DemoFailed(f"Setting up the data folder took more than {INIT_SECONDS_MAX} s.") from None
     if done.returncode != 0:
-        raise DemoFailed(f"The data folder could not be set up:\n{_tail(done.stderr or done.stdout)}")
+        raise DemoFailed(f"The data folder could not be set up:\n{tail(done.stderr or done.stdout)}")
     try:
         told: Any = json.loads(done.stdout)
     except json.JSONDecodeError:
@@ -81,35 +75,3 @@ def _initialise(environment: dict[str, str]) -> str:
     if not isinstance(key, str):
         raise DemoFailed("Setting up the data folder showed no key.")
     return key
-
-
-def _start(port: int, environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    arguments = ["serve", "--host", HOST, "--port", str(port), "--workers", str(WORKERS)]
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "hub", *arguments],
-            env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask the server to finish; end it if it does not."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(STOP_SECONDS_MAX)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _free_port() -> int:
-    """A port that was free a moment ago; whoever takes it in between makes the start fail, loudly."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _tail(output: str) -> str:
-    return "\n".join(output.rstrip().splitlines()[-LOG_LINES_SHOWN:])

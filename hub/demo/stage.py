@@ -18,7 +18,7 @@ from rich.tree import Tree
 
 from hub.demo.book import Book
 from hub.demo.client import Connection
-from hub.demo.network import INSTITUTIONS, OPERATOR
+from hub.demo.network import EVERYBODY, OPERATOR
 
 OUTPUT_LINES_MAX = 24
 
@@ -28,7 +28,8 @@ class Stage:
     """One run of the story.
 
     ``suffix`` is appended to every code, so that the story can be told again to a hub that has heard it. ``folder``
-    receives the report's files. ``environment`` is what commands of the hub are started with.
+    receives the report's files. ``environment`` is what commands of the hub are started with. ``people`` act for the
+    institution under whose name they stand; the operator's second person stands under a name of its own.
     """
 
     root: str
@@ -52,7 +53,7 @@ class Stage:
         if code == self.operator_code:
             return OPERATOR
         plain = code.removesuffix(self.suffix) if self.suffix else code
-        known = any(institution.code == plain for institution in INSTITUTIONS)
+        known = any(institution.code == plain for institution in EVERYBODY)
         return plain if known and code == plain + self.suffix else None
 
     async def connect(self, secret: str, language: str = "en") -> Connection:

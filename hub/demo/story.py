@@ -1,4 +1,4 @@
-"""The story in order: eight chapters, told to one hub by its operator and the persons of its institutions."""
+"""The story in order: nine chapters, told to one hub by its operator and the persons of its institutions."""
 
 import time
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ from rich.markup import escape
 from hub.demo import documents
 from hub.demo.client import Connection
 from hub.demo.closing import close, settle
+from hub.demo.exchanging import exchange
+from hub.demo.family import collect
 from hub.demo.journey import show_terms, travel
 from hub.demo.keeping import keep
 from hub.demo.opening import agree_rates, register
@@ -60,7 +62,9 @@ async def run(
         await show_terms(stage)
         await travel(stage)
         await keep(stage)
+        await collect(stage)
         await trade(stage)
+        await exchange(stage)
         window = await close(stage)
         await verify_report(stage, window)
         await settle(stage, window)

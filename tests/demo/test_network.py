@@ -8,9 +8,13 @@ from hub.demo.crowd import HOMES, PEOPLE, WRONG_SHARE, as_row, crowds
 from hub.demo.network import (
     ARBITRAGE,
     ARBITRAGE_CYCLE,
+    EVERYBODY,
     INSTITUTIONS,
+    JOINING,
+    KEPT_ELSEWHERE,
     PROGRAMMES,
     TERMS,
+    TERMS_ELSEWHERE,
     Terms,
     issuer,
     level,
@@ -77,6 +81,18 @@ def test_around_no_cycle_of_the_rates_points_multiply() -> None:
     found = dict(cycles(TERMS))
     assert len(found) > 5
     assert max(found.values()) <= 1
+
+
+def test_nor_with_the_rates_of_those_who_join_later() -> None:
+    assert max(dict(cycles([*TERMS, *TERMS_ELSEWHERE])).values()) <= 1
+
+
+def test_who_joins_later_is_known_by_codes_of_its_own_and_keeps_points_itself() -> None:
+    codes = [each.code for each in EVERYBODY]
+    assert len(set(codes)) == len(codes) == len(INSTITUTIONS) + 2
+    assert [each.issuer for each in KEPT_ELSEWHERE] == [each.code for each in JOINING]
+    assert [each.settling for each in KEPT_ELSEWHERE] == ["REAL_TIME", "NIGHTLY"]
+    assert not {each.code for each in KEPT_ELSEWHERE} & {each.code for each in PROGRAMMES}
 
 
 def test_the_bonuses_count_in_the_best_yield() -> None:
