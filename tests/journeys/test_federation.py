@@ -145,6 +145,8 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]
         assert registered["__typename"] == "PointCurrency", registered
         stay = first.network.currency("STAY", hotel)
         first.network.rate("JADE", stay, 3, 2)
+        for number in range(MEMBERS):
+            first.operator.do("enrollCustomer", institution=hotel, reference=f"M{number}")
         yield Federation(first, second, air, hotel, stay, home, gem)
 
 
@@ -154,6 +156,7 @@ def test_what_the_other_hub_refuses_is_refused_in_our_words(federation: Federati
     assert details["because"] == "INSUFFICIENT_POINTS"
 
 
+@pytest.mark.long
 def test_a_hub_that_is_killed_in_the_middle_loses_and_doubles_nothing(federation: Federation) -> None:
     """30 conversions of 2 GEM into 3 STAY, the second half of them while the other hub is dead: 60 GEM are in the
     reserve, and 90 STAY were credited."""
