@@ -49,6 +49,22 @@ async def test_members_are_known_under_a_prefix_of_their_own(other: Other, conne
     assert [entry.member for entry in listed if entry.reference == asked.reference] == [member]
 
 
+async def test_whom_a_card_names_is_found_under_the_prefix_alone(other: Other, connected: Connect) -> None:
+    """The card is GOLD/C there; whose it is there is no member of ours if the reference has not the prefix."""
+    gold, plain = other.member(1, "GOLD/"), other.member(1)
+    for number, owner in ((1, f"GOLD/{gold}"), (2, plain)):
+        bound = other.operator.do(
+            "bindIdentifier", idempotencyKey=key(), institution="AIR", identifier=f"GOLD/C{number}",
+            customer={"institution": "AIR", "reference": owner},
+        )  # fmt: skip
+        assert bound["__typename"] == "Binding", bound
+    async with connected(memberPrefix="GOLD/") as partner:
+        found = await partner.lookup({"reference": "C1"})
+        assert found is not None
+        assert found.reference == gold
+        assert await partner.lookup({"reference": "C2"}) is None
+
+
 async def test_a_member_whose_account_is_frozen_is_blocked(other: Other, partner: HubPartner) -> None:
     member = other.member(10_000)
     customer = {"institution": "AIR", "reference": member}
