@@ -12,7 +12,7 @@ from adapters.http_json.answers import is_listed, understood, unread, word
 from adapters.http_json.configuration import Call, Configuration, EntryForm, JournalCall, LookupCall
 from adapters.http_json.proofs import prove
 from adapters.http_json.templates import Unsendable, Value
-from adapters.http_json.wire import Broken, Heard, NotSent, Wire
+from adapters.http_json.wire import Broken, Heard, Line, NotSent, Wire
 from hub.partners import (
     Answer,
     Capabilities,
@@ -38,7 +38,7 @@ class HttpJsonPartner:
         self._configuration = configuration
         self._capabilities = _capabilities(configuration)
         self._calls = {operation: order.call for order in configuration.orders for operation in order.operations}
-        self._wire = Wire(configuration)
+        self._wire = Wire(_line(configuration))
 
     @property
     def capabilities(self) -> Capabilities:
@@ -207,6 +207,21 @@ class HttpJsonPartner:
 
     def _read(self, amount: object, form: AmountForm) -> int:
         return form.read(amount, self._configuration.scale)
+
+
+def _line(configuration: Configuration) -> Line:
+    return Line(
+        base_url=configuration.base_url,
+        auth=configuration.auth,
+        tls=configuration.tls,
+        connect_s=configuration.connect_s,
+        answers_within_s=configuration.answers_within_s,
+        answer_bytes_max=configuration.answer_bytes_max,
+        connections_max=configuration.connections_max,
+        headers=configuration.headers,
+        secret_headers=configuration.secret_headers,
+        verify_answers=configuration.verify_answers,
+    )
 
 
 def _capabilities(configuration: Configuration) -> Capabilities:

@@ -7,18 +7,21 @@ that is too long, compressed or no JSON is not read.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import httpx2
 import msgspec
+from pydantic import SecretStr
 
 from adapters.http_json import templates
 from adapters.http_json.amounts import decode
-from adapters.http_json.configuration import Call, Configuration
-from adapters.http_json.credentials import TokenRefused, signer
+from adapters.http_json.configuration import Call
+from adapters.http_json.credentials import Auth, TokenRefused, signer
+from adapters.http_json.proofs import Verification
 from adapters.http_json.templates import Value
+from adapters.http_json.tls import Tls
 from hub.partners import NotProven
 
 KEEP_ALIVE_S: Final = 30
@@ -47,22 +50,39 @@ class Heard:
     fault: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What the connections to a partner are made by. ``base_url``: what all paths follow. ``verify_answers``: only
+    answers that it proves are believed."""
+
+    base_url: str
+    auth: Auth
+    tls: Tls
+    connect_s: int
+    answers_within_s: int
+    answer_bytes_max: int
+    connections_max: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    secret_headers: Mapping[str, SecretStr] = field(default_factory=dict)
+    verify_answers: Verification | None = None
+
+
 class Wire:
     """The connections to one partner."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        self._configuration = configuration
-        self._signer = signer(configuration.auth)
-        secret = {name: value.get_secret_value() for name, value in configuration.secret_headers.items()}
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._signer = signer(line.auth)
+        secret = {name: value.get_secret_value() for name, value in line.secret_headers.items()}
         self._headers = httpx2.Headers(_JSON)
-        self._headers.update(configuration.headers)
+        self._headers.update(line.headers)
         self._headers.update(secret)
         self._client = httpx2.AsyncClient(
-            verify=configuration.tls.context(),
-            timeout=httpx2.Timeout(configuration.answers_within_s, connect=configuration.connect_s),
+            verify=line.tls.context(),
+            timeout=httpx2.Timeout(line.answers_within_s, connect=line.connect_s),
             limits=httpx2.Limits(
-                max_connections=configuration.connections_max,
-                max_keepalive_connections=configuration.connections_max,
+                max_connections=line.connections_max,
+                max_keepalive_connections=line.connections_max,
                 keepalive_expiry=KEEP_ALIVE_S,
             ),
             follow_redirects=False,
@@ -79,7 +99,7 @@ class Wire:
         """
         left = _Left()
         try:
-            async with asyncio.timeout(self._configuration.answers_within_s):
+            async with asyncio.timeout(self._line.answers_within_s):
                 heard = await self._once(call, values, left)
                 if heard.http == 401 and self._signer.renew():
                     heard = await self._once(call, values, left)  # it was not looked at
@@ -106,10 +126,10 @@ class Wire:
         request.extensions["trace"] = left.watch
         response = await self._client.send(request, stream=True)
         try:
-            body, fault = await _read(response, self._configuration.answer_bytes_max)
+            body, fault = await _read(response, self._line.answer_bytes_max)
         finally:
             await response.aclose()
-        verification = self._configuration.verify_answers
+        verification = self._line.verify_answers
         if verification is not None:
             try:
                 verification.verify(response, body, datetime.now(UTC), {"@status"})
@@ -130,7 +150,7 @@ class Wire:
         if call.body is not None:
             content = msgspec.json.encode(templates.body(call.body, values))
             headers["content-type"] = "application/json"
-        url = f"{self._configuration.base_url}{templates.path(call.path, values)}"
+        url = f"{self._line.base_url}{templates.path(call.path, values)}"
         query = templates.query(call.query, values)
         return self._client.build_request(call.method, url, params=query or None, headers=headers, content=content)
 
