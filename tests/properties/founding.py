@@ -14,10 +14,12 @@ from hub.points import render
 from hub.rates import Funding, Life
 from tests.conftest import Hub
 from tests.properties.drawing import Drawing
+from tests.properties.model.moves import PLAIN
 from tests.properties.model.pools import RIGHTS
 from tests.properties.model.purses import Who
 from tests.properties.model.records import Way
 from tests.properties.model.terms import Limit, Rate, Version
+from tests.properties.trading import spent
 from tests.properties.world import CURRENCIES, HOMES_OF_POOLS, PARENTS, POOLS, RATES, Clock, decimal, money
 
 Asked = Callable[[], tuple[set[str], Any]]  # what the model makes of a command
@@ -80,12 +82,12 @@ class Founding(Drawing):
         command = commands.Issue(actor=hub.admin, key=self.key(), currency=code, to=Party(*to), amount=amount, **told)
         await self.act(hub, clock, command, lambda: self.model.issue(code, to, amount, None, ends))
 
-    async def indebt(self, hub: Hub, clock: Clock, code: str, who: Who) -> None:
+    async def indebt(self, hub: Hub, clock: Clock, code: str, who: Who, way: Way = PLAIN) -> None:
         """Spend 60 of 100 points that end soon, and take 500 away: 460 are owed, and what comes back repays them."""
         await self.grant(hub, clock, code, who, "100", clock.now + timedelta(days=20))
         spend: dict[str, Any] = {"customer": Party(*who), "merchant": "SHOP", "currency": code, "amount": "60"}
-        redeem = commands.Redeem(actor=hub.admin, key=self.key(), **spend, memo=None)
-        await self.act(hub, clock, redeem, lambda: self.model.redeem(code, who, "SHOP", "60"))
+        redeem = commands.Redeem(actor=hub.admin, key=self.key(), **spend, memo=None, **spent(way))
+        await self.act(hub, clock, redeem, lambda: self.model.redeem(code, who, "SHOP", "60", way))
         freeze = commands.FreezePoints(
             actor=hub.admin, key=self.key(), currency=code, customer=Party(*who), amount="500", reason="return"
         )
@@ -97,21 +99,31 @@ class Founding(Drawing):
         await self.act(hub, clock, remove, lambda: self.model.resolve(number, removes=True))
 
     async def share(self, hub: Hub, clock: Clock, pool: Who) -> None:
-        """A pool with two members who have put something in, of which some is spent."""
+        """A pool with two members. One has put something in twice, and what ends first is spent; what the other has
+        put in repaid a debt for the most part."""
         first, second = ((home, "c0") for home in HOMES_OF_POOLS[pool[0]])
         of, owner, member = Party(*pool), Party(*first), Party(*second)
         create = commands.CreatePool(actor=hub.admin, key=self.key(), pool=of, kind=PoolKind.FAMILY, owner=owner)
         await self.act(hub, clock, create, lambda: self.model.create_pool(pool, first))
         join = commands.JoinPool(actor=hub.admin, pool=of, member=member, rights=tuple(PoolRight), by=owner)
         await self.act(hub, clock, join, lambda: self.model.join(pool, second, RIGHTS, first))
+        await self.grant(hub, clock, "MI", second, "200", clock.now + timedelta(days=1))
+        await self.put(hub, clock, "MI", pool, second, "200")
         await self.grant(hub, clock, "MI", second, "900")
-        put: dict[str, Any] = {"pool": of, "member": member, "currency": "MI", "amount": "800"}
-        contribute = commands.ContributeToPool(actor=hub.admin, key=self.key(), **put, memo=None, channel=None)
-        await self.act(hub, clock, contribute, lambda: self.model.contribute("MI", pool, second, "800", None))
-        spend: dict[str, Any] = {"customer": of, "merchant": "SHOP", "currency": "MI", "amount": "500", "by": owner}
-        redeem = commands.Redeem(actor=hub.admin, key=self.key(), **spend, memo=None)
+        await self.put(hub, clock, "MI", pool, second, "800")
+        spend: dict[str, Any] = {"customer": of, "merchant": "SHOP", "currency": "MI", "amount": "600"}
         way = Way(by=first)
-        await self.act(hub, clock, redeem, lambda: self.model.redeem("MI", pool, "SHOP", "500", way))
+        redeem = commands.Redeem(actor=hub.admin, key=self.key(), **spend, memo=None, **spent(way))
+        await self.act(hub, clock, redeem, lambda: self.model.redeem("MI", pool, "SHOP", "600", way))
+        await self.indebt(hub, clock, "NT", pool, way)
+        await self.put(hub, clock, "NT", pool, first, "600")
+
+    async def put(self, hub: Hub, clock: Clock, code: str, pool: Who, member: Who, amount: str) -> None:
+        told: dict[str, Any] = {"currency": code, "amount": amount, "memo": None, "channel": None}
+        command = commands.ContributeToPool(
+            actor=hub.admin, key=self.key(), pool=Party(*pool), member=Party(*member), **told
+        )
+        await self.act(hub, clock, command, lambda: self.model.contribute(code, pool, member, amount, None))
 
     async def limit(self, hub: Hub, code: str) -> None:
         """A limit of some kind."""

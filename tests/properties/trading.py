@@ -129,10 +129,13 @@ class Trading(Picking):
         return command, lambda: self.model.convert(source, target, giver, taker, text, least, way)
 
     def telling(self) -> list[int]:
-        """Acts of a pool, or of who owes by now: what comes back of these meets something."""
+        """Acts of a pool, what went into one, or acts of who owes by now: what comes back of these meets something."""
         acts, model = self.model.acts.items(), self.model
-        if self.dice.random() < 0.5:
-            return [number for number, act in acts if act.giver in POOLS]
+        match self.dice.randrange(5):
+            case 0 | 1:
+                return [number for number, act in acts if act.giver in POOLS]
+            case 2:
+                return [number for number, act in acts if act.kind == "contribute" and act.reversed < act.total]
         return [number for number, act in acts if act.giver and model.debts[act.giver, act.given[0].code]]
 
     def reverse(self) -> Drawn:

@@ -59,6 +59,9 @@ TOGETHER = {
     "points are over that were frozen",
     "a member takes points along",
     "points of a member who has left come back to the pool",
+    "a contribution comes back after some of it was spent",
+    "who has left is to get a contribution back",
+    "what a contribution repaid is owed again",
 }
 _TICK = timedelta(microseconds=1)  # as little as two batches are apart
 

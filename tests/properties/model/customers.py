@@ -90,6 +90,11 @@ class Customers(Owing):
             self._meet(f"a debt is repaid by {by}")
         return repaid
 
+    def _not_in(self, pool: Who, member: Who | None) -> set[str]:
+        if pool not in self.pools:
+            return {"NOT_FOUND"}
+        return set() if member in self.pools[pool].rights else {"NOT_A_MEMBER"}
+
     # --- spending --------------------------------------------------------------------------------------------------
 
     def is_frozen(self, who: Who, code: str) -> bool:

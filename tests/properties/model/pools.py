@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tests.properties.model.limits import Side
 from tests.properties.model.purses import MAIN, Lot, Who, placed
-from tests.properties.model.records import Pool, Refused, Way, cut
+from tests.properties.model.records import Act, Pool, Refused, Way, cut
 from tests.properties.model.reversals import Reversals
 
 RIGHTS = frozenset({"CONTRIBUTE", "SPEND", "MANAGE"})
@@ -59,7 +59,9 @@ class Pools(Reversals):
             del self.pools[pool].rights[member]
         return reasons, None
 
-    def contribute(self, code: str, pool: Who, member: Who, text: str, channel: str | None) -> tuple[set[str], None]:
+    def contribute(
+        self, code: str, pool: Who, member: Who, text: str, channel: str | None
+    ) -> tuple[set[str], Act | None]:
         """The points remember who gave them."""
         if code not in self.currencies:
             return {"UNKNOWN_CURRENCY"}, None
@@ -76,16 +78,11 @@ class Pools(Reversals):
             counted = self._count(Side("TRANSFER", of, member, units))
         except Refused:
             return {"LIMIT_EXCEEDED"}, None
-        for key, used in counted:
-            self.used[key] += used
         spent = self._spend(member, code, units, way)
-        self._give(pool, code, placed(spent, self.now, self._part(code, channel), giver=member), "a contribution")
-        return set(), None
-
-    def _not_in(self, pool: Who, member: Who | None) -> set[str]:
-        if pool not in self.pools:
-            return {"NOT_FOUND"}
-        return set() if member in self.pools[pool].rights else {"NOT_A_MEMBER"}
+        made = placed(spent, self.now, self._part(code, channel), giver=member)
+        act = Act("contribute", units, of, member, pool, (of, units), [], {member[0], pool[0]}, spent, made)
+        act.repaid, act.counted = self._give(pool, code, made, "a contribution"), counted
+        return set(), self._use(act)
 
     def _not_managed(self, pool: Who, by: Who | None) -> set[str]:
         reasons = self.standing(pool[0]) | self._not_in(pool, by)

@@ -113,17 +113,29 @@ class Purse:
                 apart[lot.part.part] += lot.free
         return self.available - sum(apart.values()) if part == MAIN else apart.get(part, 0)
 
+    def available_of(self, giver: Who) -> int:
+        """What somebody put in, and may be spent."""
+        return sum(lot.free for lot in self.lots.values() if lot.part.giver == giver)
+
     def in_order(self) -> list[Lot]:
         return sorted(self.lots.values(), key=Lot.order)
 
-    def choose(self, amount: int, now: datetime, but: Iterable[Part] = (), part: str | None = None) -> list[Part]:
-        """What ``amount`` is spent from, out of one part of it if that is named: what ends first, of that what was
-        earned first, then what was made first; plain points last. ``but``: what is taken already."""
+    def choose(
+        self,
+        amount: int,
+        now: datetime,
+        but: Iterable[Part] = (),
+        part: str | None = None,
+        giver: Who | None = None,
+    ) -> list[Part]:
+        """What ``amount`` is spent from, out of one part of it, or of what one giver put in, if these are named: what
+        ends first, of that what was earned first, then what was made first; plain points last. ``but``: what is taken
+        already."""
         left = {one.tag: one.amount for one in but}
         found = []
         for lot in self.in_order():
             units = min(amount, lot.free - left.get(lot.part.tag, 0))
-            if units > 0 and lot.part.end > now and part in (None, lot.part.part):
+            if units > 0 and lot.part.end > now and part in (None, lot.part.part) and giver in (None, lot.part.giver):
                 found.append(replace(lot.part, amount=units))
                 amount -= units
         return [*found, Part(amount)] if amount else found

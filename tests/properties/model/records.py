@@ -73,6 +73,11 @@ class Act:
     eligible: tuple[int, ...] = ()
     reversed: int = 0
 
+    @property
+    def only_of(self) -> Who | None:
+        """Whose points alone can be taken back from the taker; None: any. Out of a pool only the giver's own can."""
+        return self.giver if self.kind == "contribute" else None
+
 
 @dataclass
 class Promise:

@@ -37,8 +37,11 @@ class Reversals(Conversions):
         def part(whole: int, more: int) -> int:
             return whole * (act.reversed + more) // act.total - whole * act.reversed // act.total
 
+        if act.only_of is not None and act.taker is not None:
+            reasons |= self._not_in(act.taker, act.only_of)
+            self._meet("who has left is to get a contribution back", "NOT_A_MEMBER" in reasons)
         if units and act.taker is not None and shortfall == REFUSE:
-            there = self.purses[act.taker, act.currency.code].available
+            there = self._takable(act, act.taker)
             reasons |= {"INSUFFICIENT_POINTS"} if there + part(act.repaid, units) < units else set()
             reasons |= {"FROZEN"} if self.is_frozen(act.taker, act.currency.code) else set()
         if reasons or units is None:
@@ -65,9 +68,9 @@ class Reversals(Conversions):
     def _take_back(self, act: Act, taker: Who, units: int, owed: int, *, owes: bool) -> None:
         """What went into a debt is owed again, and pays for as much. The rest comes from the lots that the act made,
         the last first; what these do not hold any more comes from the others, as if it were spent; and what is not
-        there at all is missing."""
+        there at all is missing. Out of a pool only what the giver put in is there."""
         purse, code = self.purses[taker, act.currency.code], act.currency.code
-        wanted = min(units - owed, purse.available)
+        wanted = min(units - owed, self._takable(act, taker))
         self.debts[taker, code] += owed
         self._meet("a repaid debt is owed again", owed)
         self._lack(taker, code, units - owed - wanted, owes=owes)
@@ -84,7 +87,14 @@ class Reversals(Conversions):
             there = min(there, part.amount)
             lacking += part.amount - there
             parts += [replace(part, amount=there)] if there else []
-        purse.take(together([*parts, *purse.choose(lacking, self.now, but=parts)]))
+        self._meet("a contribution comes back after some of it was spent", act.only_of and lacking)
+        self._meet("what a contribution repaid is owed again", act.only_of and owed)
+        purse.take(together([*parts, *purse.choose(lacking, self.now, but=parts, giver=act.only_of)]))
+
+    def _takable(self, act: Act, taker: Who) -> int:
+        """What there is that the act can take back."""
+        purse = self.purses[taker, act.currency.code]
+        return purse.available if act.only_of is None else purse.available_of(act.only_of)
 
     def _give_back(self, act: Act, giver: Who, units: int) -> None:
         """To the lots that they were, the last used first; what has ended meanwhile gets the days of grace, or goes."""
