@@ -335,8 +335,9 @@ class History:
         books, _ = self._books_of(reference)
         kept, can = books.kept.get(reference), books.capabilities
         never = reference in books.muted or (not can.status and not can.idempotent)
-        refused = kept is not None and kept.outcome is Status.REFUSED and row["state"] == "REFUNDING"
-        return bool(row["in_doubt"]) and (never or refused)
+        lost = kept is None and not can.idempotent  # and so is not sent again
+        undone = lost or (kept is not None and kept.outcome is Status.REFUSED)
+        return bool(row["in_doubt"]) and (never or (undone and row["state"] == "REFUNDING"))
 
     async def _decide(self) -> None:
         """Two persons look at the partner's books, and say what they found."""
