@@ -29,14 +29,14 @@ LEFT JOIN customer_reference r ON r.journal_id = {JOURNAL_ID} AND r.customer_id 
 """
 _TAKE = f"""
 WITH due AS (
-    SELECT reference, sent_at FROM partner_call
+    SELECT reference, greatest(sent_at, leased_until) AS sent_at FROM partner_call
     WHERE journal_id = {JOURNAL_ID} AND due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1)
       AND currency <> ALL($4::text[])
     ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
 ), taken AS (
-    UPDATE partner_call c SET attempts = c.attempts + 1, leased_until = $2, sent_at = coalesce(c.sent_at, $1)
+    UPDATE partner_call c SET attempts = c.attempts + 1, leased_until = $2, sent_at = coalesce(due.sent_at, $1)
     FROM due WHERE c.journal_id = {JOURNAL_ID} AND c.reference = due.reference
-    RETURNING c.reference, c.attempts, c.status, due.sent_at
+    RETURNING c.reference, c.attempts, c.status, c.leased_until, due.sent_at
 )
 SELECT {_ORDERED}
 FROM taken t {_JOINED}
@@ -44,15 +44,19 @@ FROM taken t {_JOINED}
 _LOOK = f"""
 SELECT {_ORDERED}
 FROM (
-    SELECT reference, attempts, status, sent_at FROM partner_call WHERE journal_id = {JOURNAL_ID} AND reference = $1
+    SELECT reference, attempts, status, leased_until, sent_at FROM partner_call
+    WHERE journal_id = {JOURNAL_ID} AND reference = $1
 ) t
 {_JOINED}
 """
 _PUT_BACK = f"""
 UPDATE partner_call SET leased_until = NULL, due_at = $2, sent_at = $3, status = $4, code = $5, message = $6
-WHERE journal_id = {JOURNAL_ID} AND reference = $1
+WHERE journal_id = {JOURNAL_ID} AND reference = $1 AND attempts = $7
 """
-_LET_GO = f"UPDATE partner_call SET leased_until = NULL WHERE journal_id = {JOURNAL_ID} AND reference = ANY($1::text[])"
+_LET_GO = f"""
+UPDATE partner_call SET leased_until = NULL, sent_at = $3
+WHERE journal_id = {JOURNAL_ID} AND reference = $1 AND attempts = $2
+"""
 _NEXT = f"""
 SELECT min(greatest(due_at, coalesce(leased_until, due_at))) FROM partner_call
 WHERE journal_id = {JOURNAL_ID} AND currency <> ALL($1::text[])
@@ -66,12 +70,14 @@ ON CONFLICT DO NOTHING
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """An order that somebody is at. ``sent_at``: when it was first sent, as far as is known; None: it never was.
-    ``attempt``: which one this is. ``member`` is None once the customer's reference was erased."""
+    Whoever did not put it back may have sent it until its lease ended. ``attempt``: which one this is, and so whose it
+    is; ``leased_until``: for how long. ``member`` is None once the customer's reference was erased."""
 
     reference: str
     attempt: int
     status: Status | None
     sent_at: datetime | None
+    leased_until: datetime | None
     exchange: int
     operation: Operation
     currency: str
@@ -109,6 +115,7 @@ def _call(row: Any) -> Call:
         attempt=row["attempts"],
         status=None if row["status"] is None else Status(row["status"]),
         sent_at=row["sent_at"],
+        leased_until=row["leased_until"],
         exchange=row["exchange_id"],
         operation=Operation(row["operation"]),
         currency=row["currency"],
@@ -132,18 +139,19 @@ async def put_back(
     code: str | None,
     message: str | None,
 ) -> None:
-    """Have a call taken again at ``due_at``, by whoever comes first."""
+    """Have a call taken again at ``due_at``, by whoever comes first; nothing, if somebody took it meanwhile."""
     words = (None if text is None else text[:TEXT_MAX].replace("\x00", " ") for text in (code, message))
     async with database.beside() as connection:
         driver = await driver_of(connection)
-        await driver.execute(_PUT_BACK, call.reference, due_at, sent_at, status.value, *words)
+        await driver.execute(_PUT_BACK, call.reference, due_at, sent_at, status.value, *words, call.attempt)
 
 
-async def let_go(database: Database, calls: Sequence[Call]) -> None:
-    """End leases: nobody is at these calls any more."""
+async def let_go(database: Database, calls: Sequence[Call], at: datetime) -> None:
+    """End leases: nobody is at these calls any more. Each may have been sent until ``at``."""
     async with database.beside() as connection:
         driver = await driver_of(connection)
-        await driver.execute(_LET_GO, [call.reference for call in calls])
+        for call in calls:
+            await driver.execute(_LET_GO, call.reference, call.attempt, at)
 
 
 async def hurry(database: Database, reference: str, at: datetime) -> None:

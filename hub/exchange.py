@@ -108,6 +108,10 @@ class _Unwell(Exception):
     """A call failed in a way that speaks against the partner, not against the order."""
 
 
+class _LeaseOver(Exception):
+    """The call is another's by now: nothing may be sent."""
+
+
 class Exchange:
     """One process's part in the exchange; it begins with ``start`` and lasts until ``close``."""
 
@@ -153,7 +157,7 @@ class Exchange:
         await asyncio.gather(*under_way, return_exceptions=True)
         if under_way:
             with suppress(Exception):
-                await calls.let_go(self._database, list(under_way.values()))
+                await calls.let_go(self._database, list(under_way.values()), clock.now())
 
     async def heard(self, of: PointCurrency, message: Message) -> None:
         """Take in what a partner tells without having been asked. What is final counts, whether it comes once, twice or
@@ -277,10 +281,16 @@ class Exchange:
                     raise _Unwell
         except _Unwell:
             pass
+        except _LeaseOver:
+            log.warning("call taken over", reference=call.reference)
+            return
         except OpenedState:  # others have failed since this one was taken
             answer = Answer(status=Status.ABSENT if call.sent_at is None else Status.UNKNOWN)
         except PartnerUnavailable as error:
             answer = Answer(status=Status.ABSENT if call.sent_at is None else Status.UNKNOWN, message=str(error))
+        if answer.status not in FINAL and _left(call) <= 0:
+            log.warning("call taken over", reference=call.reference)
+            return  # what is not final was true then; whoever has it now knows better
         self._observer.called(answer.status)
         await self._take_in(call, answer, sent, nightly=nightly)
         if answer.halts:
@@ -313,6 +323,8 @@ class Exchange:
         return answer
 
     async def _sent(self, call: Call, order: Order, partner: Partner, sent: "_Sent") -> Answer:
+        if _left(call) <= 0:
+            raise _LeaseOver
         sent.at = clock.now()
         return await self._asked(call, order, partner.perform(order), partner.capabilities)
 
@@ -321,7 +333,7 @@ class Exchange:
     ) -> Answer:
         """A partner's answer as far as it is believed."""
         try:
-            async with asyncio.timeout(min(capabilities.answers_within_s, ANSWER_S_MAX)):
+            async with asyncio.timeout(min(capabilities.answers_within_s, ANSWER_S_MAX, _left(call))):
                 answer = await answering
         except TimeoutError:
             return Answer(status=Status.UNKNOWN, message="It did not answer in time.")
@@ -407,6 +419,11 @@ class _Sent:
     def __init__(self, at: datetime | None) -> None:
         self.at = at
         self.is_over = False
+
+
+def _left(call: Call) -> float:
+    """Seconds for which a call is still its taker's."""
+    return ANSWER_S_MAX if call.leased_until is None else (call.leased_until - clock.now()).total_seconds()
 
 
 def _order(call: Call, of: PointCurrency) -> Order:

@@ -3,7 +3,7 @@ points the hub keeps. What is conserved is counted over all three."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -58,11 +58,20 @@ class Quick:
     """The guide's adapter, of an airline that knows an order as soon as it has come."""
 
     configuration = Configuration
+    answers_within_s = 10
 
     def connect(self, configuration: Configuration) -> Airline:
         made = Airline(configuration)
-        made.capabilities = msgspec.structs.replace(made.capabilities, absent_after_s=0)
+        made.capabilities = msgspec.structs.replace(
+            made.capabilities, absent_after_s=0, answers_within_s=self.answers_within_s
+        )
         return made
+
+
+@asynccontextmanager
+async def directly(url: str) -> AsyncIterator[str]:
+    """A partner with nothing between it and the hub."""
+    yield url
 
 
 @dataclass
@@ -148,20 +157,26 @@ async def connect(hub: Hub, registry: Registry, code: str, issuer: str, url: str
 
 
 @asynccontextmanager
-async def world(hub: Hub, patience: Patience = AT_ONCE) -> AsyncIterator[World]:
-    """25 BP = 1 MILE, 2 MILE = 3 STAY, 1 MILE = 20 BP; the members have 100,000 MILE and no STAY, alice 100,000 BP."""
+async def world(
+    hub: Hub,
+    patience: Patience = AT_ONCE,
+    kind: Quick | None = None,
+    line: Callable[[str], AbstractAsyncContextManager[str]] = directly,
+) -> AsyncIterator[World]:
+    """25 BP = 1 MILE, 2 MILE = 3 STAY, 1 MILE = 20 BP; the members have 100,000 MILE and no STAY, alice 100,000 BP.
+    ``line``: where the hub reaches the airline and the hotel, in this order."""
     async with AsyncExitStack() as stack:
         airline = await stack.enter_async_context(playing())
         hotel = await stack.enter_async_context(playing())
         await airline.enroll(MEMBER, "100000")
         await hotel.enroll(MEMBER, "0")
-        registry = registry_of()
+        registry = registry_of(**({} if kind is None else {"example": kind}))
         stack.push_async_callback(registry.close)
         for code in ("BANK", "AIR", "HOTEL"):
             await hub.institution(code)
         await hub.currency("BP", "BANK")
-        await connect(hub, registry, "MILE", "AIR", airline.url)
-        await connect(hub, registry, "STAY", "HOTEL", hotel.url)
+        for code, issuer, at in (("MILE", "AIR", airline), ("STAY", "HOTEL", hotel)):
+            await connect(hub, registry, code, issuer, await stack.enter_async_context(line(at.url)))
         await hub.issue("BP", "BANK", "alice", "100000")
         await hub.rate("BP", "MILE", "1:25")
         await hub.rate("MILE", "STAY", "3:2")

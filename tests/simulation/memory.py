@@ -438,9 +438,8 @@ class Plan:
             stored = rows[right.name]
             for env in found:
                 one = stored.get(tuple(value(env) for value in order))
-                if one is not None:
-                    yield {**env, right.name: one}
-            assert not outer
+                if one is not None or outer:
+                    yield {**env, right.name: one or dict.fromkeys(right.columns.keys())}
             return
         index: dict[Any, list[Stored]] = defaultdict(list)
         for row in rows[right.name].values():
@@ -499,7 +498,7 @@ class Plan:
             return lambda env: left(env) is value(env)
         if isinstance(kind, operators.custom_op):
             assert kind.opstring == ">>"
-            return lambda env: left(env) >> value(env)
+            return lambda env: None if left(env) is None else left(env) >> value(env)
         compare = _COMPARISONS[kind]
 
         def holds(env: Env) -> bool:

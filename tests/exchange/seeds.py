@@ -1,0 +1,457 @@
+"""Seeds: one seed is one course of exchanges, which no clock and no scheduler of the machine can change.
+
+The exchange's own loop runs over the ledger's own code, on a database in memory and in time that is the seed's. Several
+processes take calls; each may pause or die wherever it waits. Partners do whatever the port allows (``played.py``). At
+last there is peace: everything works, halts are ended, and what nobody will ever know is decided by two persons, or
+left. Then every conversion has ended or is in doubt, and the hub's books say what the partners' books say.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import structlog
+from purgatory.domain import model as breaking
+
+from hub import clock, exchange
+from hub.access import Role
+from hub.currencies import PartnerState
+from hub.errors import SameApprover
+from hub.exchange import Exchange, Patience
+from hub.institutions import OPERATOR_CODE
+from hub.ledger import commands, rows
+from hub.ledger.commands import Party
+from hub.ledger.records import AccountKind
+from hub.ledger.waiting import Answer
+from hub.limits import Act
+from hub.partners import Message, NotProven, Operation, Order, PartnerUnavailable, Status
+from tests.conftest import Hub
+from tests.exchange.doubles import Calls
+from tests.exchange.played import MEMBERS, Books, Line
+from tests.exchange.virtual import Loop, Time
+from tests.exchange.virtual import run as run_on
+from tests.hub.ledger.test_exchanges import conversion, network
+from tests.properties import invariants
+from tests.properties.world import START, Clock
+from tests.simulation.doors import Door, hub_at, set_up
+from tests.simulation.memory import Memory, at_once
+
+PATIENCE = Patience(
+    retry=timedelta(milliseconds=200),
+    retry_max=timedelta(seconds=8),
+    nightly=timedelta(seconds=10),
+    lease=timedelta(seconds=15),
+    give_up=timedelta(seconds=50),
+    rest=timedelta(seconds=3),
+)
+CHAOS_S = 60  # in which new conversions begin
+PEACE_S = 3_000  # in which everything has to end
+PROCESSES = 2
+ENDED = ("COMPLETED", "REFUSED", "REVERSED")
+
+
+class Found(Exception):
+    """A seed went wrong; it repeats it."""
+
+    def __init__(self, seed: int, error: BaseException) -> None:
+        super().__init__(f"seed {seed}: {error!r:.2000}\n(python -m tests.exchange {seed} repeats it)")
+        self.seed = seed
+
+
+@dataclass(frozen=True)
+class World:
+    """Where seeds begin."""
+
+    database: Memory
+    hub: Hub
+
+
+async def found(hub: Hub) -> None:
+    """A bank that the hub keeps the points of, and two partners; with a cap and a limit that are sometimes reached."""
+    await network(hub)
+    for member in MEMBERS:
+        await hub.issue("BP", "BANK", member, "20000")
+    await hub.cap("AIR", "400")
+    await hub.limit("MILES-OUT", "1500", currency="MILE", act=Act.CONVERT)
+
+
+@cache
+def founded() -> World:
+    """The world, made once."""
+    hub = set_up(Clock(START))
+    door: Any = hub.engine
+    at_once(_founded(hub))
+    return World(door.database, hub)
+
+
+async def _founded(hub: Hub) -> None:
+    hub.second, _ = await hub.key(OPERATOR_CODE, Role.OPERATOR_ADMIN, person="second")
+    await found(hub)
+
+
+class Process:
+    """One process of the hub: its exchange, and its door to the ledger. It is everything that the exchange is given."""
+
+    def __init__(self, history: "History", calls: Calls) -> None:
+        self.history = history
+        self.is_dead = False
+        self.is_ending = False
+        self.door = history.door()
+        self.calls = calls
+        self._woken: list[asyncio.Event] = []
+        calls.point = self.point  # type: ignore[method-assign]
+        everything: Any = self
+        dice = random.Random(history.dice.random())
+        self.exchange = Exchange(calls, everything, everything, everything, everything, everything, PATIENCE, dice)  # type: ignore[arg-type]
+        self.exchange.start()
+
+    async def point(self, name: str) -> None:
+        """A process may stop here for a while, or for ever."""
+        history = self.history
+        if not (self.is_dead or self.is_ending or history.peace):
+            draw, at = history.dice.random(), "reading" not in name and history.deadliness
+            if draw < at:
+                history.saw(f"killed {name}")
+                self.is_dead = True
+                history.begin_later()
+            elif draw < 2 * at:
+                history.saw(f"stopped {name}")
+                await asyncio.sleep(history.dice.choice([0.1, 3, 20, 40]))
+        while self.is_dead:
+            await asyncio.get_running_loop().create_future()
+
+    # --- the engine ---------------------------------------------------------------------------------------------------
+
+    @property
+    def configuration(self) -> Any:
+        return self.door.configuration
+
+    async def submit(self, batch: Sequence[commands.Command]) -> list[Answer]:
+        await self.point("before reporting")
+        answers = self.door.turn(batch)
+        self.history.committed()
+        await self.point("after reporting")
+        return answers
+
+    # --- reading, updates, counting, connections ----------------------------------------------------------------------
+
+    async def refresh(self) -> None:
+        await self.point("before reading")
+        self.door.configuration = self.history.configuration(self.door)
+
+    @asynccontextmanager
+    async def subscribe(self) -> AsyncIterator[AsyncIterator[int]]:
+        woken = asyncio.Event()
+        self._woken.append(woken)
+
+        async def told() -> AsyncIterator[int]:
+            while True:
+                await woken.wait()
+                woken.clear()
+                yield 0
+
+        yield told()
+
+    def wake(self) -> None:
+        for woken in self._woken:
+            woken.set()
+
+    def called(self, status: Status) -> None:
+        self.history.saw(f"called {status}")
+
+    async def partner(self, currency: str, name: str, sealed: str, /) -> Line:
+        await self.point("before connecting")
+        books = self.history.books[currency]
+        if books.down_until is not None and books.time.now() < books.down_until and not books.peace:
+            raise PartnerUnavailable("down")
+        return Line(books, self.point)
+
+
+class History:
+    """One seed's course of events."""
+
+    def __init__(self, seed: int, loop: Loop, memory: Memory, hub: Hub, time: Time) -> None:
+        self.dice = random.Random(seed)
+        self.memory, self.time, self._hub = memory, time, hub
+        self.seen: Counter[str] = Counter()
+        self.saw: Callable[[str], None] = lambda what: self.seen.update([what])
+        self.peace = False
+        self.deadliness = self.dice.choice([0, 0.005, 0.03])
+        self.books = {code: Books.drawn(code, self.dice, time, self.saw, self.told) for code in ("MILE", "STAY")}
+        self.processes: list[Process] = []
+        self.beside: list[asyncio.Task[None]] = []
+        self.operator = hub_at(self.door(), hub.admin, hub.second)
+        self.keys = 0
+
+    # --- what it runs on ----------------------------------------------------------------------------------------------
+
+    def door(self) -> Door:
+        door = Door(self.memory, self.time)  # type: ignore[arg-type]
+        door.configuration = self._hub.engine.configuration
+        return door
+
+    def calls(self) -> Calls:
+        return Calls(self.memory)
+
+    def configuration(self, door: Door) -> Any:
+        [head] = self.memory.rows["journal_head"].values()
+        database: Any = self.memory
+        return at_once(rows.refresh(database, door.configuration, head["configuration_version"]))
+
+    def committed(self) -> None:
+        for process in self.processes:
+            process.wake()
+
+    def begin(self) -> None:
+        self.processes.append(Process(self, self.calls()))
+
+    def begin_later(self) -> None:
+        asyncio.get_running_loop().call_later(self.dice.uniform(0, 20), self.begin)
+
+    def alive(self) -> list[Process]:
+        return [process for process in self.processes if not process.is_dead]
+
+    # --- what happens -------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """All of it."""
+        for _ in range(self.dice.randint(1, PROCESSES)):
+            self.begin()
+        for at in sorted(self.dice.uniform(0, CHAOS_S) for _ in range(self.dice.randint(4, 14))):
+            await asyncio.sleep(max(0, at - asyncio.get_running_loop().time()))
+            await self._something()
+        await asyncio.sleep(self.dice.choice([0, 5, 60]))
+        await self._make_peace()
+        for _ in range(3):  # what two persons decide may ask for more
+            await self._until_quiet()
+            self.check()
+            await self._decide()
+        await self._until_quiet()
+        self.check_end()
+        for process in self.alive():
+            await process.exchange.close()
+
+    async def _something(self) -> None:
+        dice = self.dice
+        match dice.randrange(10):
+            case 0:
+                books = self.books[dice.choice(["MILE", "STAY"])]
+                books.down_until = self.time.now() + timedelta(seconds=dice.choice([2, 20, 80]))
+                self.saw("down")
+            case 1:
+                await self._close_window()
+            case 2 if alive := self.alive():
+                ending = dice.choice(alive)
+                ending.is_ending = True
+                await ending.exchange.close()
+                ending.is_dead = True
+                self.saw("ended")
+                self.begin_later()
+            case 3:
+                code = dice.choice(["MILE", "STAY"])
+                await self._set(code, dice.choice([*PartnerState, PartnerState.ACTIVE, PartnerState.ACTIVE]))
+            case _:
+                for _ in range(dice.randint(1, 3)):
+                    await self._convert()
+
+    async def _convert(self) -> None:
+        pair = self.dice.choice(["MILE>STAY", "MILE>STAY", "BP>MILE", "MILE>BP"])
+        member = {"BP": "BANK", "MILE": "AIR", "STAY": "HOTEL"}
+        source, target = (Party(member[code], self.dice.choice(MEMBERS)) for code in pair.split(">"))
+        hosted = pair.startswith("BP")
+        amount = 25 * self.dice.randint(1, 80) if hosted else 2 * self.dice.randint(1, 400)
+        self.keys += 1
+        asked = conversion(self._hub, source, target, pair, str(amount), key=f"c{self.keys}")
+        outcome = await self.operator.try_(asked)
+        self.saw(f"asked {pair}" if outcome.refusal is None else outcome.refusal.code)
+        self.committed()
+
+    async def _close_window(self) -> None:
+        [window] = [one["id"] for one in self.memory.rows["settlement_window"].values() if one["status"] == "OPEN"]
+        self.keys += 1
+        await self.operator.do(commands.CloseWindow(actor=self._hub.admin, key=f"w{self.keys}", window=window))
+        self.saw("window closed")
+        self.committed()
+
+    async def _set(self, code: str, state: PartnerState) -> None:
+        change = commands.SetPartnerState(actor=self._hub.admin, currency=code, state=state, reason="so")
+        await self.operator.do(change)
+        self.saw(f"partner {state}")
+        self.committed()
+
+    def told(self, books: Books, message: Message) -> None:
+        """A partner calls the hub: some process of it, or nobody if there is none."""
+        if alive := self.alive():
+            process = self.dice.choice(alive)
+            if self.dice.random() < 0.05:
+                message = Message("POST", "/", (), message.body)
+            self.beside.append(asyncio.create_task(self._heard(process, books, message)))
+
+    async def _heard(self, process: Process, books: Books, message: Message) -> None:
+        of = process.configuration.currency(books.code)
+        if of is None:
+            return
+        with suppress(NotProven, PartnerUnavailable):
+            await process.exchange.heard(of, message)
+            self.saw("heard")
+
+    # --- peace --------------------------------------------------------------------------------------------------------
+
+    async def _make_peace(self) -> None:
+        self.peace = True
+        for code, books in self.books.items():
+            books.peace = True
+            await self._set(code, PartnerState.ACTIVE)
+        self.begin()
+
+    async def _until_quiet(self) -> None:
+        """Until nothing is under way but what nobody will ever know."""
+        async with asyncio.timeout(PEACE_S):
+            while not all(self._waits_for_persons(row) for row in self._open()):  # noqa: ASYNC110 - time is not real
+                await asyncio.sleep(5)
+        await asyncio.sleep(30)  # what is at a call puts it back
+        for task in self.beside:
+            if task.done():
+                task.result()
+
+    def _open(self) -> list[Any]:
+        return [row for row in self.memory.rows["exchange"].values() if row["order_reference"] is not None]
+
+    def _books_of(self, reference: str) -> tuple[Books, Any]:
+        [order] = [one for one in self.memory.rows["partner_order"].values() if one["reference"] == reference]
+        return self.books[order["currency"]], order
+
+    def _waits_for_persons(self, row: Any) -> bool:
+        """Whether the partner never tells, can neither be asked nor be told again, or will not give points back."""
+        reference = row["order_reference"]
+        books, _ = self._books_of(reference)
+        kept, can = books.kept.get(reference), books.capabilities
+        never = reference in books.muted or (not can.status and not can.idempotent)
+        lost = kept is None and not can.idempotent  # and so is not sent again
+        undone = lost or (kept is not None and kept.outcome is Status.REFUSED)
+        return bool(row["in_doubt"]) and (never or (undone and row["state"] == "REFUNDING"))
+
+    async def _decide(self) -> None:
+        """Two persons look at the partner's books, and say what they found."""
+        for row in self._open():
+            if self.dice.random() < 0.2:
+                self.saw("left in doubt")
+                continue
+            books, order = self._books_of(row["order_reference"])
+            if row["state"] == "REFUNDING":
+                books.by_hand(_asked(order))
+            actor, second = self._hub.admin, self._hub.second
+            done = books.done[order["reference"]] > 0
+            said = commands.AddEvidence(actor=actor, exchange=row["id"], done=done, text="Seen in its books.")
+            await self.operator.do(said)
+            proposal = max(one["id"] for one in self.memory.rows["exchange_evidence"].values())
+            alone = commands.ApproveEvidence(actor=actor, exchange=row["id"], proposal=proposal)
+            refused = await self.operator.try_(alone)
+            assert isinstance(refused.refusal, SameApprover)
+            await self.operator.do(commands.ApproveEvidence(actor=second, exchange=row["id"], proposal=proposal))
+            self.saw(f"decided {row['state']} {done}")
+            self.committed()
+
+    # --- checks -------------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """The tables agree with themselves, and with the partners' books but for what is under way."""
+        tables = self.memory.state()
+        invariants.check_tables(tables)
+        twice = [(one, times) for books in self.books.values() for one, times in books.done.items() if times > 1]
+        assert not twice, f"done twice: {twice}"
+        told: Counter[str] = Counter()
+        on_its_way: Counter[str] = Counter()
+        conversions = {row["id"]: row for row in tables["conversion"]}
+        for row in tables["exchange"]:
+            status, reference = conversions[row["id"]]["status"], row["order_reference"]
+            assert status == (row["state"] if reference is None else "IN_DOUBT" if row["in_doubt"] else "PENDING")
+            if reference is None:
+                continue
+            books, order = self._books_of(reference)
+            told[books.code] += books.done[reference] * _moved(order)
+            if row["taken"] is not None:
+                [taken] = [one for one in tables["partner_order"] if one["reference"] == row["taken"]]
+                on_its_way[taken["currency"]] += taken["amount"]
+        of = {(row["kind"], row["currency"]): invariants.balance(row) for row in tables["account"]}
+        for code, books in self.books.items():
+            assert of.get((AccountKind.PARTNER, code), 0) + told[code] == books.net, f"{code} is not conserved"
+            assert of.get((AccountKind.TRANSIT, code), 0) == on_its_way[code], f"{code} in transit"
+
+    def check_end(self) -> None:
+        """Every conversion has ended, or is in doubt because nobody knows."""
+        self.check()
+        for row in self.memory.rows["exchange"].values():
+            if row["order_reference"] is None:
+                assert row["state"] in ENDED
+                self.saw(row["state"])
+            else:
+                assert self._waits_for_persons(row)
+                self.saw("IN_DOUBT")
+        waiting = {key[1] for key in self.memory.rows["partner_call"]}
+        assert waiting == {row["order_reference"] for row in self._open()}
+        [head] = self.memory.rows["journal_head"].values()
+        invariants.check_chain(list(self.memory.rows["journal_entry"].values()), head)
+
+
+def _moved(order: Any) -> int:
+    return -order["amount"] if order["operation"] == Operation.DEBIT else int(order["amount"])
+
+
+def _asked(row: Any) -> Order:
+    """An order's row, as far as people at a partner need it."""
+    member = MEMBERS[0]  # whoever it is: the sum counts
+    operation = Operation(row["operation"])
+    return Order(
+        reference=row["reference"],
+        operation=operation,
+        member=member,
+        amount=row["amount"],
+        currency=row["currency"],
+        scale=0,
+        asked_at=START,
+    )
+
+
+@contextmanager
+def timed(time: Time) -> Iterator[None]:
+    """The seed's time, wherever the exchange and its breakers ask for it; and nobody is told of what went wrong."""
+
+    def seconds() -> float:
+        return time.now().timestamp()
+
+    with pytest.MonkeyPatch.context() as patch, structlog.testing.capture_logs():
+        patch.setattr(clock, "now", time.now)
+        patch.setattr(exchange, "time", seconds)
+        patch.setattr(breaking, "time", SimpleNamespace(time=seconds))
+        yield
+
+
+def play(seed: int) -> History:
+    """One seed's course, to its end."""
+    world, loop = founded(), Loop()
+    time = Time(loop, START + timedelta(days=1))
+    history = History(seed, loop, world.database.copy(), world.hub, time)
+    with timed(time):
+        run_on(loop, history.run())
+    return history
+
+
+def run(seed: int) -> Counter[str]:
+    """One seed; answers what it met.
+
+    Raises:
+        Found: with the seed and what was wrong.
+    """
+    try:
+        return play(seed).seen
+    except Exception as error:
+        raise Found(seed, error) from error

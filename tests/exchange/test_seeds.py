@@ -1,0 +1,83 @@
+"""Exchanges in hundreds of courses of events; see ``tests/exchange/seeds.py``.
+
+EXCHANGE_SEEDS says how many there are; ``python -m tests.exchange SEED`` repeats one.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hub.exchange import Exchange
+from hub.ledger import commands, exchanges
+from hub.ledger.book import Draft
+from hub.ledger.orders import ExchangeState
+from tests.exchange import seeds
+
+SEEDS = int(os.environ.get("EXCHANGE_SEEDS", "200"))
+MUTANT_SEEDS = 100  # in which a planted bug is to be found
+
+# What the seeds are for, and what they must have met therefore.
+WANTED = {
+    *("COMPLETED", "REFUSED", "REVERSED", "IN_DOUBT", "asked MILE>STAY", "asked BP>MILE", "asked MILE>BP"),
+    *("pending", "busy", "absent", "error, not done", "answer lost", "answer late", "arrives late", "adapter fails"),
+    *("wrong amount", "wrong unit", "wrong reference", "wrong reason", "wrong time", "halts", "down", "mute"),
+    *("absent, though it has it", "sent again, done once", "heard", "window closed", "ended", "LIMIT_EXCEEDED"),
+    *("left in doubt", "decided DEBITING True", "decided DEBITING False", "decided CREDITING True"),
+    *("killed after the database", "killed before connecting", "stopped before connecting", "killed before reporting"),
+}
+
+
+@pytest.mark.long
+def test_no_course_of_events_loses_or_doubles_points(record_property: Callable[[str, object], None]) -> None:
+    met: Counter[str] = Counter()
+    for seed in range(SEEDS):
+        met.update(seeds.run(seed))
+    record_property("told", f"{SEEDS} courses of exchanges, {sum(met.values())} events")
+    assert met.keys() >= WANTED or SEEDS < 200, WANTED - met.keys()
+
+
+def test_a_seed_repeats_itself() -> None:
+    first, second = seeds.play(3), seeds.play(3)
+    assert first.memory.state() == second.memory.state()
+    assert first.seen == second.seen
+
+
+# --- planted bugs, each to be found -----------------------------------------------------------------------------------
+
+
+def ended_by_a_guess(draft: Draft, at: Any, said: commands.ReportOrder, *, in_doubt: bool) -> None:
+    """Takes what nobody knows for refused."""
+    exchanges._refused(draft, at, said)
+
+
+def given_back_without_asking(draft: Draft, at: Any, said: commands.ReportOrder, of: Any = exchanges._refused) -> None:
+    """Takes a refund that is refused for done."""
+    (exchanges._succeeded if at.state is ExchangeState.REFUNDING else of)(draft, at, said)
+
+
+async def never_told(*_: Any) -> bool:
+    """Loses what is reported."""
+    return True
+
+
+MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "unknown counts as refused": lambda m: m.setattr(exchanges, "_doubt", ended_by_a_guess),
+    "a refused refund counts as done": lambda m: m.setattr(exchanges, "_refused", given_back_without_asking),
+    "reports are lost": lambda m: m.setattr(Exchange, "_report", never_told),
+}
+
+
+def run_all(count: int) -> None:
+    for seed in range(count):
+        seeds.run(seed)
+
+
+@pytest.mark.parametrize("bug", MUTANTS)
+def test_a_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds.founded()  # before there is a bug
+    MUTANTS[bug](monkeypatch)
+    with pytest.raises(seeds.Found, match=r"tests.exchange \d+"):  # which repeats it
+        run_all(MUTANT_SEEDS)
