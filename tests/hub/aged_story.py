@@ -172,7 +172,7 @@ TAMPERED = {
     "a leg's phase that there is not": ("UPDATE leg SET phase = 4 WHERE phase = 2", {"ENTRY_CONTENT", "LEG_PHASE"}),
     "money that is pending": (
         f"UPDATE leg SET phase = 2 WHERE movement_id = {MONEY} AND purpose = 2",
-        {"ENTRY_CONTENT", "LEG_PHASE", "ACT_LEGS"},
+        {"ENTRY_CONTENT", "LEG_PURPOSE", "ACT_LEGS"},  # it names a window, in which nothing is that is pending
     ),
     "what is pending on an account": (
         "UPDATE account SET debits_pending = debits_pending + 1"

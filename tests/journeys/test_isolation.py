@@ -1,5 +1,6 @@
 """Tenants tried from outside, on every root field: what is another's does not exist, and nothing of it moves."""
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -81,6 +82,7 @@ class Victim:
             v=self.bank,
         )["settlementReport"]
         self._webhook()
+        self._doubt()
         later = {"currency": self.a, "scope": "ALL", "at": "2999-01-01T00:00:00Z", "reason": "year-end"}
         self.clearing = operator.do("clearPoints", _keyed(**later))["id"]
         soon = (datetime.now(UTC) + timedelta(days=5)).isoformat()
@@ -117,6 +119,29 @@ class Victim:
             for mine, other in (("alice", "alice2"), ("bob", "bob2"))
         )
         assert clerk.link("acceptCustomerLink", self.link)["status"] == "ACTIVE"
+
+    def _doubt(self) -> None:
+        """A conversion whose points a partner is to give that hears everything and answers nothing."""
+        operator = self.network.operator
+        self.silent = socket.create_server(("127.0.0.1", 0))
+        answer = {"status": "s", "statuses": {"OK": "SUCCEEDED"}, "reference": "r", "amount": "a"}
+        call = {"path": "/orders", "body": {"r": "{reference}", "a": "{amount}"}}
+        kept = {
+            "baseUrl": f"http://127.0.0.1:{self.silent.getsockname()[1]}",
+            "allowPlainHttp": True,
+            "unit": "R",
+            "answersWithinS": 1,
+            "orders": [{"operations": ["DEBIT", "CREDIT"], "call": call}],
+            "answer": answer,
+        }
+        remote = self.network.currency("0R", self.bank, adapter="http_json", adapterConfig=kept)
+        self.network.rate(self.a, remote, 1, 1)
+        deal: dict[str, Any] = {"source": self._party("alice"), "target": self._party("alice"), "sourceAmount": "3"}
+        deal |= {"idempotencyKey": key(), "sourceCurrency": self.a, "targetCurrency": remote}
+        self.doubtful = self._do("convert", deal)
+        status = "query($id: ID!) { conversion(id: $id) { status } }"
+        while operator.ask(status, id=self.doubtful)["conversion"]["status"] != "IN_DOUBT":
+            pass
 
     def _webhook(self) -> None:
         """An endpoint that was told of an issue, and from then on of nothing that these tests do."""
@@ -396,13 +421,13 @@ CASES: dict[str, Case] = {
         "FORBIDDEN",
     ),
     "Query.exchange": Case(
-        "query($id: ID!) { exchange(conversionId: $id) { state } }",
-        lambda victim: {"id": victim.conversion},
+        "query($id: ID!) { exchange(conversionId: $id) { state orders { reference } } }",
+        lambda victim: {"id": victim.doubtful},
         None,
-        AS_OPERATOR,
+        None,
     ),
     "Query.exchangesInDoubt": Case(
-        "{ exchangesInDoubt { edges { node { state } } } }", _nothing, "FORBIDDEN", AS_OPERATOR
+        "{ exchangesInDoubt { edges { node { state } } } }", _nothing, "FORBIDDEN", "FORBIDDEN"
     ),
     "Query.conversion": _finds("conversion", "conversion", "id source { amount } settlement { amount }"),
     "Query.conversions": Case(
