@@ -19,8 +19,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup
 	$(BIN)/points-hub demo
 
-# In three processes, because much of a test is waiting, each with a PostgreSQL of its own; who is done first takes over from the other. ARGS come last: -n 0
-# is one process, a path or -k some tests.
+# In three processes, because much of a test is waiting, each with a PostgreSQL of its own; who is done first takes over
+# from the others. ARGS come last: -n 0 is one process, a path or -k some tests.
 test: setup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 

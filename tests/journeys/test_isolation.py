@@ -1,7 +1,7 @@
 """Tenants tried from outside, on every root field: what is another's does not exist, and nothing of it moves."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -226,9 +226,11 @@ class Victim:
 
 
 @pytest.fixture(scope="module")
-def victim(network: Network, running: Running) -> Victim:
+def victim(network: Network, running: Running) -> Iterator[Victim]:
     """One victim for all of these tests: nothing of it may move, so they can share it."""
-    return Victim(network, running)
+    made = Victim(network, running)
+    with made.silent:
+        yield made
 
 
 @dataclass(frozen=True)
