@@ -36,10 +36,10 @@ from adapters.registry import Registry, installed
 from hub import ids, lookups, partners, statements
 from hub.currencies import HOSTED
 from hub.db import Database
-from hub.errors import Fault, Unauthenticated
+from hub.errors import Fault, NotSetUp, Unauthenticated
 from hub.exchange import Exchange, Patience
 from hub.ledger import journal
-from hub.ledger.engine import Engine, NotSetUp, is_outage
+from hub.ledger.engine import Engine, is_outage
 from hub.metrics import CONTENT_TYPE, Board, Row
 from hub.reading import Reading
 from hub.schedule import Schedule

@@ -8,7 +8,12 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from hub import postgres
+from hub.errors import Failure
 from hub.settings import Settings
+
+
+class UnfitDatabase(Failure):
+    """The database is of no use to this program."""
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub import logs, postgres, sealing, serving
-from hub.errors import Fault, Refusal
-from hub.host import UnfitDatabase
-from hub.ledger.engine import NotSetUp
-from hub.setup import AlreadySetUp
-from hub.sweeping import NotYet
-from settlement import signing
-from settlement.publish import NetsMismatch, NotClosed
+from hub.errors import Failure
 
 FINDINGS = 1
 FAILED = 3
@@ -28,22 +21,6 @@ EXIT_CODES = (
 )
 
 _ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_SAID = (
-    AlreadySetUp,
-    Fault,
-    NetsMismatch,
-    NotClosed,
-    NotSetUp,
-    NotYet,
-    Refusal,
-    UnfitDatabase,
-    logs.UnknownLevel,
-    postgres.PostgresError,
-    serving.CannotListen,
-    serving.WorkersFailed,
-    sealing.SealingError,
-    signing.SigningError,
-)
 _SECRET = {"database_url", "database_owner_url", "signing_key", "secrets_key"}
 
 
@@ -77,7 +54,7 @@ def sentence_of(error: Exception) -> str:
         cause = getattr(error, "orig", None) or error
         detail = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
         return f"The database cannot be used: {detail.rstrip('.')}."
-    if isinstance(error, _SAID):
+    if isinstance(error, Failure):
         return str(error)
     return f"Something unexpected happened ({type(error).__name__}: {error}); HUB_LOG_LEVEL=DEBUG shows where."
 

@@ -1,7 +1,8 @@
-"""Refusals and faults: everything the hub says no with.
+"""Refusals, faults and failures: everything the hub says no with.
 
 A ``Refusal`` is a business answer: it is stored under the request's idempotency key and shown as data. A ``Fault`` is
-none: the request was never an act (no key, no right), so nothing is stored and the caller gets an error.
+none: the request was never an act (no key, no right), so nothing is stored and the caller gets an error. Any other
+``Failure`` is of the program as a whole, and is told to the person who runs it.
 A class is one noun, its ``code`` is stable for ever (it stands in the database), its docstring is its sentence and its
 details are its data. How a code is shown, and in which language, is the edge's affair.
 """
@@ -10,7 +11,19 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 
-class Refusal(Exception):
+class Failure(Exception):
+    """It cannot be done."""
+
+    def __init__(self, sentence: str | None = None) -> None:
+        """``sentence`` is fit for people and holds no secret; None: the docstring."""
+        super().__init__(sentence or self.__doc__)
+
+
+class NotSetUp(Failure):
+    """The hub is not set up: run 'points-hub init' first."""
+
+
+class Refusal(Failure):
     """The act is refused."""
 
     code: ClassVar[str]
@@ -322,7 +335,7 @@ def stored(code: str, details: Mapping[str, str]) -> Refusal:
     return REFUSALS[code](**details)
 
 
-class Fault(Exception):
+class Fault(Failure):
     """The request cannot be looked at."""
 
     def __init__(self, **details: object) -> None:

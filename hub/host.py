@@ -20,10 +20,11 @@ from adapters.registry import resealed
 from hub import clearings, ids, notices, postgres, sweeping, tables
 from hub.audit import Audit, Progress
 from hub.configuration import Configuration
-from hub.db import Database
+from hub.db import Database, UnfitDatabase
+from hub.errors import NotSetUp
 from hub.ledger import journal, rows
 from hub.ledger.commands import ClearPoints, CloseWindow, Connection, ResealWebhookSecrets, SetAdapterConfig
-from hub.ledger.engine import COLLECTOR, Engine, NotSetUp
+from hub.ledger.engine import COLLECTOR, Engine
 from hub.ledger.records import Clearing, ClearingScope, Net, Window, WindowStatus
 from hub.migrate import newest
 from hub.reading import Reading
@@ -33,10 +34,6 @@ from settlement.audit import audit as audit_all
 from settlement.publish import Keys, Reports
 
 CONNECT_S_MAX = 15
-
-
-class UnfitDatabase(Exception):
-    """The database is of no use to this program."""
 
 
 async def check(url: str, *, empty: bool = False) -> None:

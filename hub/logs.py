@@ -12,10 +12,12 @@ import sys
 import structlog
 from structlog.typing import Processor
 
+from hub.errors import Failure
+
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
-class UnknownLevel(ValueError):
+class UnknownLevel(Failure):
     """There is no such level of logging."""
 
     def __init__(self, level: str) -> None:

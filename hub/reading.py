@@ -16,10 +16,10 @@ from hub.access import Credential, hash_secret
 from hub.clock import now
 from hub.configuration import Configuration
 from hub.db import Database
-from hub.errors import NotPast, Unauthenticated
+from hub.errors import NotPast, NotSetUp, Unauthenticated
 from hub.institutions import is_below
 from hub.ledger import journal, rows
-from hub.ledger.engine import Engine, NotSetUp
+from hub.ledger.engine import Engine
 
 
 @dataclass(frozen=True)

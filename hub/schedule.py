@@ -19,8 +19,8 @@ from sqlalchemy import make_url
 
 from hub import clearings, notices, sweeping
 from hub.db import Database
-from hub.errors import Fault, Refusal
-from hub.ledger.engine import Engine, NotSetUp
+from hub.errors import Fault, NotSetUp, Refusal
+from hub.ledger.engine import Engine
 from hub.reading import Reading
 from hub.webhooks.following import Follower
 

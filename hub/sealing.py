@@ -13,12 +13,13 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 
 from hub import keyfiles
+from hub.errors import Failure
 from hub.settings import Settings
 
 CURRENT: Final = "current.keys"
 
 
-class SealingError(Exception):
+class SealingError(Failure):
     """Secrets cannot be sealed or opened."""
 
     code = "SEALING"

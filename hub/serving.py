@@ -31,6 +31,7 @@ from types import FrameType
 import structlog
 from starlette.types import ASGIApp
 
+from hub.errors import Failure
 from hub.metrics import Board, Row
 from hub.worker import work
 
@@ -44,7 +45,7 @@ _LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 log = structlog.get_logger()
 
 
-class CannotListen(Exception):
+class CannotListen(Failure):
     """The server cannot listen there."""
 
     def __init__(self, where: str, error: Exception) -> None:
@@ -54,11 +55,8 @@ class CannotListen(Exception):
         super().__init__(f"The server cannot listen on {where}{hint}")
 
 
-class WorkersFailed(Exception):
+class WorkersFailed(Failure):
     """A worker process ended while it was starting; what it said stands above."""
-
-    def __init__(self) -> None:
-        super().__init__(self.__doc__)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from hub.access import hash_secret, new_secret
 from hub.configuration import Configuration
 from hub.db import Addresses, driver_of
+from hub.errors import Failure
 from hub.institutions import OPERATOR_CODE
 from hub.ledger import journal
 from hub.ledger.book import Book, Draft
@@ -14,11 +15,8 @@ from hub.registry import credentials, institutions
 from hub.windows import first_window
 
 
-class AlreadySetUp(Exception):
+class AlreadySetUp(Failure):
     """The hub is set up already; its first key was shown then. Make further keys with createCredential."""
-
-    def __init__(self) -> None:
-        super().__init__(self.__doc__)
 
 
 async def set_up(where: Addresses, name: str, person: str) -> tuple[str, int, str]:

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.db import Database, driver_of
-from hub.errors import Fault
+from hub.errors import Failure, Fault
 from hub.ledger.commands import Command, Lapse
 from hub.ledger.engine import Engine
 from hub.ledger.journal import JOURNAL_ID
@@ -59,11 +59,8 @@ SELECT (SELECT count(*) FROM lot WHERE journal_id = {JOURNAL_ID} AND amount > he
 """
 
 
-class NotYet(Exception):
+class NotYet(Failure):
     """That instant is still to come: what ends in the future cannot be settled now."""
-
-    def __init__(self) -> None:
-        super().__init__(self.__doc__)
 
 
 @dataclass(frozen=True, slots=True)

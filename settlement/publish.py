@@ -21,8 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import ids, tables
 from hub.configuration import Configuration
 from hub.db import Database
+from hub.errors import Failure, NotSetUp
 from hub.ledger import journal, rows
-from hub.ledger.engine import NotSetUp
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import Net, Window, WindowStatus
 from hub.reading import Reader
@@ -38,14 +38,14 @@ _window = tables.settlement_window
 _NAMESPACE: Final = "points_hub_reports"  # of the advisory lock that is held while a window's reports are built
 
 
-class NotClosed(Exception):
+class NotClosed(Failure):
     """Reports are of closed windows only."""
 
     def __init__(self, window_id: int) -> None:
         super().__init__(f"{self.__doc__} ({ids.text(ids.WINDOW, window_id)})")
 
 
-class NetsMismatch(Exception):
+class NetsMismatch(Failure):
     """The window's money legs do not give the nets with which it was closed, so nothing is reported of it."""
 
     def __init__(self, number: int, differing: Sequence[NetLine]) -> None:

@@ -21,6 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from hub import keyfiles
+from hub.errors import Failure
 from settlement.report import PAYLOAD_BYTES_MAX
 
 ALGORITHM: Final = "Ed25519"
@@ -29,7 +30,7 @@ CURRENT: Final = "current.pem"
 _PUBLIC_SUFFIX: Final = ".jwk.json"
 
 
-class SigningError(Exception):
+class SigningError(Failure):
     """The signing key cannot be used."""
 
     code = "SIGNING"

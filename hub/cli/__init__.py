@@ -3,36 +3,53 @@ of it: results on stdout, everything else on stderr, a failure in one sentence.
 
 It decides no business: commands act through the same doors as the server, beside it if it runs. A signal that asks to
 end makes an ordinary exit, so that whoever leaves last stops the embedded database. Each command is in the module of
-its name.
+its name, which is imported when it is called: half of them need neither the API nor the adapters.
 """
 
 import traceback
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 import hub
 from hub import logs
-from hub.cli import adapters, audit, clear, demo, expire, init, keys, migrate, serve, simulator, verify, window
 from hub.cli.shared import OPTIONS
 from hub.ending import EXIT_CODES, FAILED, leave_when_asked, sentence_of
 
-app = typer.Typer(**OPTIONS, epilog=EXIT_CODES)
-for command in (
-    init.init,
-    migrate.migrate,
-    serve.serve,
-    demo.demo,
-    audit.audit,
-    verify.verify,
-    expire.expire,
-    clear.clear,
-    simulator.simulator,
-):
-    app.command()(command)
-app.add_typer(window.commands, name="window")
-app.add_typer(keys.commands, name="keys")
-app.add_typer(adapters.commands, name="adapters")
+COMMANDS = (
+    "init",
+    "migrate",
+    "serve",
+    "demo",
+    "audit",
+    "verify",
+    "expire",
+    "clear",
+    "simulator",
+    "window",
+    "keys",
+    "adapters",
+)
+
+
+class _OnDemand(TyperGroup):
+    """Knows the commands by name, and imports each when it is wanted. Typer's types of commands are its own."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        command = get_command(import_module(f"hub.cli.{cmd_name}").commands)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(**OPTIONS, cls=_OnDemand, epilog=EXIT_CODES)
 
 
 def main() -> int:

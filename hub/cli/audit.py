@@ -4,12 +4,15 @@ import asyncio
 
 import typer
 
-from hub.cli.shared import chosen_settings, counted, database, progress_bar
+from hub.cli.shared import OPTIONS, chosen_settings, counted, database, progress_bar
 from hub.ending import FINDINGS
 from hub.host import audit as audit_all
 from hub.host import check
 
+commands = typer.Typer(**OPTIONS)
 
+
+@commands.command()
 def audit() -> None:
     """Recompute everything from the rows alone: every balance, every hash of the journal, every report's figures.
 

@@ -8,14 +8,17 @@ from typing import Annotated
 import typer
 
 from hub import ids
-from hub.cli.shared import Json, chosen_settings, counted, database, instant_of, progress_bar, set_total
+from hub.cli.shared import OPTIONS, Json, chosen_settings, counted, database, instant_of, progress_bar, set_total
 from hub.configuration import Configuration
 from hub.host import check
 from hub.host import clear as clear_points
 from hub.ledger.records import Clearing, ClearingScope
 from hub.points import render
 
+commands = typer.Typer(**OPTIONS)
 
+
+@commands.command()
 def clear(
     currency: Annotated[str, typer.Argument(help="The point currency's code.")],
     earned_before: Annotated[

@@ -6,8 +6,12 @@ from typing import Annotated
 import typer
 
 from hub import demo as story
+from hub.cli.shared import OPTIONS
+
+commands = typer.Typer(**OPTIONS)
 
 
+@commands.command()
 def demo(
     folder: Annotated[
         Path | None, typer.Option(file_okay=False, help="Where the report's files stay; default: nothing stays.")

@@ -9,12 +9,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hub.cli.shared import Json, chosen_settings, counted, database, instant_of, progress_bar, set_total
+from hub.cli.shared import OPTIONS, Json, chosen_settings, counted, database, instant_of, progress_bar, set_total
 from hub.host import Expired, check
 from hub.host import expire as expire_all
 from hub.points import render
 
+commands = typer.Typer(**OPTIONS)
 
+
+@commands.command()
 def expire(
     as_of: Annotated[
         str, typer.Option(metavar="INSTANT", help="Until when, such as 2026-01-01T00:00+08:00; default: now.")

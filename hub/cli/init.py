@@ -8,13 +8,16 @@ from typing import Annotated
 import typer
 
 from hub import ids, postgres
-from hub.cli.shared import Json, chosen_settings, database, progress_bar
+from hub.cli.shared import OPTIONS, Json, chosen_settings, database, progress_bar
 from hub.migrate import migrate
 from hub.registry import checks
 from hub.setup import set_up
 from settlement.publish import Keys
 
+commands = typer.Typer(**OPTIONS)
 
+
+@commands.command()
 def init(
     person: Annotated[str, typer.Option(help="Who gets the first key; default: who runs this.")] = "",
     name: Annotated[str, typer.Option(help="The operator's name; default: HUB_NAME.")] = "",

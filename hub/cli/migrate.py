@@ -5,9 +5,12 @@ import asyncio
 import typer
 
 from hub import migrate as migrating
-from hub.cli.shared import chosen_settings, database
+from hub.cli.shared import OPTIONS, chosen_settings, database
+
+commands = typer.Typer(**OPTIONS)
 
 
+@commands.command()
 def migrate() -> None:
     """Bring the database's schema up to this program; nothing changes if it is there.
 

@@ -11,17 +11,20 @@ import typer
 from uvicorn.importer import import_from_string
 
 from hub import logs, postgres, serving
-from hub.cli.shared import chosen_settings, database
+from hub.cli.shared import OPTIONS, chosen_settings, database
 from hub.ending import be_deaf
 from hub.host import check
 from hub.migrate import migrate
 from settlement.publish import Keys
+
+commands = typer.Typer(**OPTIONS)
 
 log = structlog.get_logger()
 
 WORKERS_MAX = 64
 
 
+@commands.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0: every one.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="The port; 0: any that is free.")] = 8000,

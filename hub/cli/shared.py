@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from hub import logs, postgres
-from hub.db import Addresses, addresses
-from hub.host import UnfitDatabase
-from hub.ledger.engine import NotSetUp
+from hub.db import Addresses, UnfitDatabase, addresses
+from hub.errors import NotSetUp
 from hub.settings import Settings, settings
 
 OPTIONS: dict[str, Any] = {

@@ -17,11 +17,15 @@ from adapters.simulator.rules import Programme
 from adapters.simulator.serving import running
 from adapters.simulator.store import Store, next_night
 from hub import serving
+from hub.cli.shared import OPTIONS
 from hub.clock import now
 from hub.partners import FOLLOWING, Operation
 from hub.points import SCALE_MAX
 
+commands = typer.Typer(**OPTIONS)
 
+
+@commands.command()
 def simulator(
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0: every one.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="The port; 0: any that is free.")] = 9000,

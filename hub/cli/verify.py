@@ -8,12 +8,15 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from hub.cli.shared import File, counted, progress_bar
+from hub.cli.shared import OPTIONS, File, counted, progress_bar
 from hub.ending import FINDINGS
 from settlement.verify import Verdict
 from settlement.verify import verify as verify_report
 
+commands = typer.Typer(**OPTIONS)
 
+
+@commands.command()
 def verify(
     report: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The report: a JWS.")],
     lines: Annotated[Path, File(help="Its lines, one JSON object each (NDJSON), in their order.")],

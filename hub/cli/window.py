@@ -13,7 +13,12 @@ from hub.cli.shared import OPTIONS, Json, chosen_settings, database, progress_ba
 from hub.host import ClosedWindow, check, close_window
 from hub.money import format_millionths
 
-commands = typer.Typer(**OPTIONS, help="Settlement windows.")
+commands = typer.Typer(**OPTIONS)
+
+
+@commands.callback()
+def _root() -> None:
+    """Settlement windows."""
 
 
 @commands.command("close")

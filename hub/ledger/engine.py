@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeout
 
 from hub.configuration import Configuration
 from hub.db import Database, driver_of
-from hub.errors import Fault, InvalidAmount, InvalidInput, RetryLater, Unexpected
+from hub.errors import Fault, InvalidAmount, InvalidInput, NotSetUp, RetryLater, Unexpected
 from hub.ledger import journal, rows
 from hub.ledger.beside import beside
 from hub.ledger.commands import Command, malformed
@@ -364,10 +364,3 @@ class _Attempt:
             lots, holds = sum(one.lots for one in self._lapsed), sum(one.holds for one in self._lapsed)
             self._engine._observer.lapsed(lots, holds)
         self._engine.give(self._items, self._answers)
-
-
-class NotSetUp(Exception):
-    """The hub is not set up: run 'points-hub init' first."""
-
-    def __init__(self) -> None:
-        super().__init__(self.__doc__)

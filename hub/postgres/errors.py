@@ -1,7 +1,9 @@
 """Why the hub's own PostgreSQL cannot be used."""
 
+from hub.errors import Failure
 
-class PostgresError(Exception):
+
+class PostgresError(Failure):
     """The hub's own PostgreSQL cannot be used."""
 
     def __init__(self, detail: str) -> None:

@@ -21,10 +21,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import tables
 from hub.configuration import Change, Configuration, decode
 from hub.db import Database, driver_of
+from hub.errors import NotSetUp
 from hub.ids import batch_of, first_of
 from hub.institutions import ancestry
 from hub.ledger import journal, rows
-from hub.ledger.engine import Engine, NotSetUp
+from hub.ledger.engine import Engine
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import Conversion, ConversionStatus, MovementKind, Window, WindowStatus
 from hub.rates import Rate
