@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check serve bench lock format clean
+.PHONY: setup demo test simulate check serve bench lock format clean
 
 setup: $(STAMP)
 
@@ -23,6 +23,10 @@ demo: setup
 # from the others. ARGS come last: -n 0 is one process, a path or -k some tests.
 test: setup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+# Thousands of courses of events, by seeds that `make test` leaves out: what it does not meet is met here.
+simulate: setup
+	$(BIN)/python -m tests.simulation --seeds 2000 $(ARGS)
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -9,11 +9,13 @@ import time
 
 from tests.simulation import history
 from tests.simulation.many import histories
-from tests.simulation.test_simulation import SEEDS
+from tests.simulation.test_simulation import SEEDS, WANTED
+
+THOUSANDS = 2000
 
 
 def main() -> int:
-    """0 if nothing was found."""
+    """0 if nothing was found, and if what thousands of histories are for was met."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=10_000, help="how many histories (10000)")
     parser.add_argument("--from", type=int, default=SEEDS, dest="first", help=f"the first seed ({SEEDS})")
@@ -30,7 +32,10 @@ def main() -> int:
     for found in wrong:
         sys.stdout.write(f"{found}\n")
     sys.stdout.write(f"{asked.seeds} histories in {time.perf_counter() - begun:.0f} s, {len(wrong)} found wrong\n")
-    return 1 if wrong else 0
+    missed = WANTED - met.keys() if asked.seeds >= THOUSANDS else set()
+    if missed:
+        sys.stdout.write(f"never met: {', '.join(sorted(missed))}\n")
+    return 1 if wrong or missed else 0
 
 
 if __name__ == "__main__":
