@@ -176,7 +176,7 @@ async def test_no_answer_is_a_failure() -> None:
 
     async with await asyncio.start_server(serve, HOST, 0) as listener:
         port = listener.sockets[0].getsockname()[1]
-        found = await drive(a_load(connections=2), HOST, port, 0.05, grace_s=0.05)
+        found = await drive(a_load(connections=2), HOST, port, 1.0, grace_s=0.05)  # time to connect
     assert (found.rows, found.failures) == (0, {"no answer in time": 2})
 
 
