@@ -188,7 +188,7 @@ class Exchanges:
     def _ask(self, way: Way, state: ExchangeState, asked: Operation | None, name: str) -> None:
         """Compare what is asked of a partner next with what the conversion says."""
         way.proposed = way.approved = None
-        way.order = None if asked is None else reference_of(way.row["id"], asked)
+        way.order = None if asked is None else reference_of(way.row["id"], state)
         if asked is None or way.order is None:
             return
         row, source = self._orders.pop(way.order, None), asked is not Operation.CREDIT
@@ -202,7 +202,7 @@ class Exchanges:
         }
         if row is None or any(row[column] != value for column, value in due.items()):
             self._findings.add("PARTNER_ORDER", f"{name} comes to {state.value} without asking for what it has to.")
-        elif row["undoes"] != (reference_of(way.row["id"], Operation.DEBIT) if asked is Operation.REVERSE else None):
+        elif row["undoes"] != (reference_of(way.row["id"], _S.DEBITING) if asked is Operation.REVERSE else None):
             self._findings.add("PARTNER_ORDER", f"{name} asks to undo what it did not ask for.")
 
     def _said_by(self, row: Any, way: Way, configuration: Configuration, name: str) -> None:

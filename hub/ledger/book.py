@@ -13,7 +13,7 @@ from hub.configuration import Configuration, Noun, with_changes
 from hub.errors import CustomerClosed, InvalidAmount, LimitExceeded
 from hub.institutions import Status, settlement_path, status_of
 from hub.ledger.lots import MAIN, Lot, LotKey, part_of, take, total
-from hub.ledger.orders import Evidence, EvidenceKind, Exchange, PlacedOrder
+from hub.ledger.orders import Deal, Evidence, EvidenceKind, Exchange, PlacedOrder
 from hub.ledger.orders import Step as ExchangeStep
 from hub.ledger.records import (
     Account,
@@ -81,6 +81,7 @@ class Draft:
         "conversions",
         "customer_marks",
         "customers",
+        "deals",
         "evidence",
         "exchange_steps",
         "exchanges",
@@ -143,6 +144,7 @@ class Draft:
         self.quotes: list[Quote] = []
         self.conversions: list[Conversion] = []
         self.exchanges: list[Exchange] = []
+        self.deals: list[Deal] = []  # of exchanges that begin
         self.exchange_steps: list[ExchangeStep] = []
         self.orders: list[PlacedOrder] = []
         self.evidence: list[Evidence] = []
@@ -383,6 +385,8 @@ class Book:
         self.settled_windows: dict[int, Window] = {}
         self.positions: dict[PositionKey, Position] = {}
         self.exchanges: dict[int, Exchange] = {}
+        self.deals: dict[int, Deal] = {}  # what the exchanges are about
+        self.done: dict[str, str | None] = {}  # orders that may be undone, with their partners' own references
         self.proposals: dict[int, Evidence] = {}  # the last one on an exchange's order that is under way
         self.nets: dict[int, list[Net]] = {}
         self.confirmed: set[PositionKey] = set()
@@ -582,6 +586,7 @@ class Book:
             if before is not None and before.order != exchange.order:
                 self.proposals.pop(exchange.id, None)
             self.exchanges[exchange.id] = exchange
+        self.deals.update((one.id, one) for one in draft.deals)
         self.conversions.update((one.id, one) for one in draft.conversions)
         for said in draft.evidence:
             if said.kind is EvidenceKind.PROPOSAL:

@@ -220,7 +220,7 @@ def _convert(
             key = (rate.id, index, giver.id)
             draft.bonus_uses[key] = book.bonus_used.get(key, 0) + counted
     if with_partner:
-        exchanges.accept(draft, conversion, command.channel, command.by)
+        exchanges.accept_conversion(draft, conversion, command.channel, command.by)
         return conversion
     part = parts.spent_part(source, command.channel)
     debited = resolve.spendable(draft, giver, source, amounts.source, part, command.by)

@@ -13,6 +13,7 @@ from hub import tables
 from hub.currencies import HOSTED
 from hub.ledger import rows
 from hub.ledger.book import Book
+from hub.ledger.exchanges.deals import of_conversion
 from hub.ledger.journal import JOURNAL_ID, batch_of
 from hub.ledger.needs import Needs
 from hub.ledger.orders import Evidence, EvidenceKind, Exchange, ExchangeState, PlacedOrder, Step
@@ -79,27 +80,39 @@ def _ordered(row: Any) -> PlacedOrder:
 
 
 async def load(connection: AsyncConnection, book: Book, needs: Needs) -> None:
-    """The exchanges that the batch goes on with, their conversions, and whose accounts and windows that takes."""
+    """The exchanges that the batch goes on with, their conversions, and the last proposals on what is in doubt."""
     book.exchanges = await exchanges(connection, tables.exchange.c.id.in_(needs.exchanges))
     book.conversions = await rows.conversions(connection, tables.conversion.c.id.in_(book.exchanges))
-    if strange := {made.window for made in book.conversions.values()} - book.windows.keys():
-        book.settled_windows.update(await rows.windows(connection, tables.settlement_window.c.id.in_(strange)))
-    configuration = book.configuration
-    for made in book.conversions.values():
-        rate = configuration.rates[made.rate]
-        source, target = configuration.currencies[rate.source], configuration.currencies[rate.target]
-        needs.institutions.update((source.issuer, target.issuer))
-        needs.people.add(made.source.id)
-        if target.adapter == HOSTED:
-            needs.owners.add(made.target.id)
-        if source.adapter == HOSTED:
-            needs.holds.add(made.id)
     under_way = {
         one.order.reference: one.id for one in book.exchanges.values() if one.order is not None and one.in_doubt
     }
     for said in (await evidence(connection, _evidence.c.order_reference.in_(under_way))).values():
         if said.kind is EvidenceKind.PROPOSAL:
             book.proposals[said.exchange] = said
+
+
+async def load_deals(connection: AsyncConnection, book: Book, needs: Needs) -> None:
+    """What these exchanges are about, and whose accounts and windows that takes."""
+    configuration = book.configuration
+    for made in book.conversions.values():
+        book.deals[made.id] = of_conversion(configuration, made)
+    if strange := {deal.window for deal in book.deals.values()} - book.windows.keys():
+        book.settled_windows.update(await rows.windows(connection, tables.settlement_window.c.id.in_(strange)))
+    for deal in book.deals.values():
+        for end in (deal.gives, deal.takes):
+            of = None if end is None else configuration.currency(end.currency)
+            if end is None or of is None:
+                continue
+            needs.institutions.add(of.issuer)
+            if end is deal.gives:
+                needs.people.add(end.customer.id)
+            if of.adapter == HOSTED:
+                if end is deal.gives:
+                    needs.holds.add(deal.id)
+                else:
+                    needs.owners.add(end.customer.id)
+        for one in deal.payments:
+            needs.institutions.update((one.payer, one.payee))
 
 
 async def steps(connection: AsyncConnection, of: Collection[int]) -> dict[int, list[Step]]:

@@ -93,10 +93,12 @@ async def load(
         await _records(driver, book, needs)
     if needs.quotes or needs.quotes_of_rates:
         await _quotes(connection, book, needs)
+    if needs.exchanges:
+        await exchange_rows.load(connection, book, needs)
     if needs.originals:
         await _originals(connection, driver, book, needs)
     if needs.exchanges:
-        await exchange_rows.load(connection, book, needs)
+        await exchange_rows.load_deals(connection, book, needs)
     if needs.accounts:
         _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, whole_numbers(needs.accounts)))
     if needs.clearings:
@@ -376,10 +378,10 @@ async def _positions(driver: Any, book: Book, needs: Needs) -> None:
         for window in book.windows.values():
             for institution in needs.institutions & institutions.keys():
                 nodes.update(settlement_path(institutions, institution, window.number))
-        for made in book.conversions.values():  # by the path on which its money became pending
-            number = (book.windows.get(made.window) or book.settled_windows[made.window]).number
-            issuer = book.configuration.currencies[book.configuration.rates[made.rate].source].issuer
-            nodes.update(settlement_path(institutions, issuer, number))
+        for deal in book.deals.values():  # by the path on which its money became pending
+            number = (book.windows.get(deal.window) or book.settled_windows[deal.window]).number
+            for one in deal.payments:
+                nodes.update(settlement_path(institutions, one.payer, number))
     for row in await driver.fetch(_POSITIONS, [*book.windows, UNPOSTED], None if nodes is None else list(nodes)):
         window_id, institution_id, currency, debits, credits, subtree = row
         book.positions[window_id, institution_id, currency] = Position(debits, credits, subtree)

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from hub.exchange import Exchange
-from hub.ledger import commands, exchanges
+from hub.ledger import commands
 from hub.ledger.book import Draft
+from hub.ledger.exchanges import answers
 from hub.ledger.orders import ExchangeState
 from tests.exchange import seeds
 
@@ -50,12 +51,12 @@ def test_a_seed_repeats_itself() -> None:
 
 def ended_by_a_guess(draft: Draft, at: Any, said: commands.ReportOrder, *, in_doubt: bool) -> None:
     """Takes what nobody knows for refused."""
-    exchanges._refused(draft, at, said)
+    answers._refused(draft, at, said)
 
 
-def given_back_without_asking(draft: Draft, at: Any, said: commands.ReportOrder, of: Any = exchanges._refused) -> None:
+def given_back_without_asking(draft: Draft, at: Any, said: commands.ReportOrder, of: Any = answers._refused) -> None:
     """Takes a refund that is refused for done."""
-    (exchanges._succeeded if at.state is ExchangeState.REFUNDING else of)(draft, at, said)
+    (answers._succeeded if at.state is ExchangeState.REFUNDING else of)(draft, at, said)
 
 
 async def never_told(*_: Any) -> bool:
@@ -64,8 +65,8 @@ async def never_told(*_: Any) -> bool:
 
 
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "unknown counts as refused": lambda m: m.setattr(exchanges, "_doubt", ended_by_a_guess),
-    "a refused refund counts as done": lambda m: m.setattr(exchanges, "_refused", given_back_without_asking),
+    "unknown counts as refused": lambda m: m.setattr(answers, "_doubt", ended_by_a_guess),
+    "a refused refund counts as done": lambda m: m.setattr(answers, "_refused", given_back_without_asking),
     "reports are lost": lambda m: m.setattr(Exchange, "_report", never_told),
 }
 
