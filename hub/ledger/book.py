@@ -55,15 +55,19 @@ UNPOSTED = 0  # in a window's place: money that is pending, and not in any windo
 
 
 class Original:
-    """An act that may be reversed: its movement, legs, and how much of it was reversed before."""
+    """An act that may be reversed: its movement, legs, and how much of it was reversed before. ``counted``: the
+    movement that counted it under limits, which is another one than its own if it was accepted first."""
 
-    __slots__ = ("conversion", "legs", "movement", "reversed")
+    __slots__ = ("conversion", "counted", "legs", "movement", "reversed")
 
-    def __init__(self, movement: Movement, legs: list[Leg], conversion: Conversion | None, already: int) -> None:
+    def __init__(
+        self, movement: Movement, legs: list[Leg], conversion: Conversion | None, already: int, counted: int = 0
+    ) -> None:
         self.movement = movement
         self.legs = legs
         self.conversion = conversion
         self.reversed = already
+        self.counted = counted or movement.id
 
 
 class Draft:
@@ -183,6 +187,13 @@ class Draft:
         customer = Customer(self.new_id(), institution, reference)
         self.customers.append(customer)
         return customer
+
+    def enrolled(self, institution: int, reference: str) -> Customer | None:
+        """The customer that this draft itself enrolls under a reference."""
+        for one in self.customers:
+            if (one.institution, one.reference) == (institution, reference):
+                return one
+        return None
 
     def points(
         self,
@@ -579,6 +590,11 @@ class Book:
             original = self.originals.get(conversion.id)
             if original is not None:
                 original.conversion = conversion
+
+    def is_being_reversed(self, act: int) -> bool:
+        """Whether partners are asked to take back an act, or a part of it."""
+        reversals = [one.id for one in self.deals.values() if one.reverses == act]
+        return any(self.exchanges[one].is_under_way for one in reversals)
 
     def _take_exchanges(self, draft: Draft) -> None:
         for exchange in draft.exchanges:

@@ -56,7 +56,7 @@ class _Deal:
         self.giver = (
             resolve.known_customer(book, command.source, home)
             if self.source.adapter == HOSTED
-            else resolve.credited_customer(self.draft, command.source, home)
+            else resolve.remote_spender(self.draft, command.source, home, self.source, None)
         )
         self.taker = resolve.credited_customer(self.draft, command.target, away)
         _check_policies(book, self.source, self.target, self.rate, self.giver, self.taker)

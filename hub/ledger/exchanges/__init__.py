@@ -19,9 +19,21 @@ way for an act: what differs between acts is how a deal is made (``deals.py``) a
 posting (``completing.py``).
 """
 
-from hub.ledger.exchanges.accepting import accept, accept_conversion
+from hub.ledger.exchanges.accepting import accept, accept_act, accept_conversion
 from hub.ledger.exchanges.answers import report
-from hub.ledger.exchanges.deals import is_exchange
+from hub.ledger.exchanges.deals import is_exchange, of_reversal
 from hub.ledger.exchanges.evidence import add_evidence, approve_evidence
+from hub.ledger.exchanges.reversing import check_reversal, needs_partners
 
-__all__ = ["accept", "accept_conversion", "add_evidence", "approve_evidence", "is_exchange", "report"]
+__all__ = [
+    "accept",
+    "accept_act",
+    "accept_conversion",
+    "add_evidence",
+    "approve_evidence",
+    "check_reversal",
+    "is_exchange",
+    "needs_partners",
+    "of_reversal",
+    "report",
+]

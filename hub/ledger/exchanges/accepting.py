@@ -1,7 +1,7 @@
 """Accepting: what an exchange will post becomes pending, and its first order is written down. Pure."""
 
 from hub.currencies import HOSTED
-from hub.errors import InvalidInput
+from hub.errors import CustomerClosed, InvalidInput
 from hub.expiry import NEVER
 from hub.ledger import commands, limiting, parts, resolve
 from hub.ledger.book import Draft
@@ -29,9 +29,11 @@ def accept(draft: Draft, deal: Deal, movement: Movement, held: Held | None = Non
 
     Raises:
         LimitExceeded: a cap is in the way.
-        PartnerUnavailable: the partner does not do what is to be asked first.
+        CustomerClosed: whose points come has left.
     """
     book = draft.book
+    if deal.takes is not None and deals.has_left(book, deal.takes.customer, deals.currency(book, deal.takes)):
+        raise CustomerClosed
     draft.movements.append(movement)
     if held is not None and deal.gives is not None:
         _hold(draft, deal, deal.gives.amount, held)
@@ -68,6 +70,17 @@ def _hold(draft: Draft, deal: Deal, amount: int, held: Held) -> None:
             expires_at=NEVER,
         )
     )
+
+
+def accept_act(draft: Draft, movement: Movement) -> None:
+    """Begin a redemption, a transfer or an issue of points that a partner keeps, by the movement that accepts it.
+
+    Raises:
+        LimitExceeded: a cap is in the way.
+        CustomerClosed: whose points come has left.
+    """
+    book = draft.book
+    accept(draft, deals.of_act(book.configuration, movement, book.open_window.id), movement)
 
 
 def accept_conversion(draft: Draft, conversion: Conversion, channel: str | None, by: commands.Party | None) -> None:

@@ -5,7 +5,7 @@ import msgspec
 from hub.access import Right
 from hub.currencies import PointCurrency
 from hub.errors import CustomerClosed, PartnerRefused, PartnerUnavailable, Refusal
-from hub.ledger import commands, lapse, limiting, resolve
+from hub.ledger import bonuses, commands, lapse, limiting, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.exchanges import completing, deals, steps
 from hub.ledger.orders import Deal, Exchange, ExchangeState, exchange_of
@@ -136,13 +136,6 @@ def _given(book: Book, deal: Deal) -> PointCurrency:
 
 def _give_back(draft: Draft, deal: Deal, moved: Movement) -> None:
     """Give back what the act counted under limits and bonus caps when it was accepted."""
-    book = draft.book
     limiting.take_back(draft, deal.id, moved.id)
-    conversion = book.conversions.get(deal.id)
-    if conversion is None:
-        return
-    rate = book.configuration.rates[conversion.rate]
-    for index, counted in enumerate(conversion.figures.eligible):
-        if counted and rate.bonuses[index].cap is not None:
-            key = (rate.id, index, conversion.source.id)
-            draft.bonus_uses[key] = book.bonus_used.get(key, 0) - counted
+    if (conversion := draft.book.conversions.get(deal.id)) is not None:
+        bonuses.give_back(draft, conversion, 0, conversion.figures.target)

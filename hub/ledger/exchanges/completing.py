@@ -3,11 +3,21 @@
 import msgspec
 
 from hub.currencies import HOSTED
-from hub.ledger import ageing, parts
+from hub.ledger import ageing, bonuses, lapse, limiting, lots, parts
 from hub.ledger.book import Draft
 from hub.ledger.exchanges import deals
 from hub.ledger.orders import Deal, End, Exchange, ExchangeState
-from hub.ledger.records import AccountKind, HoldStatus, Movement, MovementKind, Phase, Piece
+from hub.ledger.records import (
+    Account,
+    AccountKind,
+    ConversionStatus,
+    HoldStatus,
+    Movement,
+    MovementKind,
+    Phase,
+    Piece,
+)
+from hub.points import share
 
 
 def complete(draft: Draft, exchange: Exchange) -> Exchange:
@@ -22,6 +32,8 @@ def complete(draft: Draft, exchange: Exchange) -> Exchange:
     for one in deal.payments:
         draft.money(movement.id, one.payer, one.payee, deal.money or "", one.amount, one.purpose)
     draft.movements.append(movement)
+    if deal.reverses is not None:
+        _reversed(draft, deal, deal.reverses, movement)
     window = draft.book.open_window.id
     return msgspec.structs.replace(exchange, state=ExchangeState.COMPLETED, order=None, in_doubt=False, window=window)
 
@@ -60,7 +72,8 @@ def _give(draft: Draft, deal: Deal, end: End, movement: Movement, taken: tuple[P
         draft.points(movement.id, issued, partner, end.amount)
         return
     taker = draft.account(AccountKind.CUSTOMER, end.customer.id, of.code)
-    draft.points(movement.id, issued, taker, end.amount, given=_converted(draft, deal, end, taken))
+    given = _converted(draft, deal, end, taken) if deal.reverses is None else _returned(draft, deal, taker, movement)
+    draft.points(movement.id, issued, taker, end.amount, given=given)
 
 
 def _converted(draft: Draft, deal: Deal, end: End, taken: tuple[Piece, ...]) -> tuple[Piece, ...]:
@@ -71,3 +84,30 @@ def _converted(draft: Draft, deal: Deal, end: End, taken: tuple[Piece, ...]) -> 
     source, figures = book.configuration.currencies[rate.source], conversion.figures
     made = ageing.converted(taken, figures.source, figures.target, source, of, rate.life, book.at)
     return parts.placed(made, end.amount, parts.credited_part(book, of, end.customer, None), book.at)
+
+
+def _returned(draft: Draft, deal: Deal, taker: Account, movement: Movement) -> tuple[Piece, ...]:
+    """The lots that reversed points come back into: those that they came out of, the last one first."""
+    original = draft.book.originals[deal.reverses or 0]
+    total, of = original.movement.amount, draft.book.configuration.currency(taker.currency)
+    for leg in original.legs:
+        if leg.phase is Phase.POSTED and leg.debit is taker and of is not None:
+            was, now = (share(units, total, leg.amount) for units in (deal.before, deal.before + movement.amount))
+            pieces = lots.middle(leg.taken, leg.amount, was, now, backwards=True)
+            return ageing.returned(pieces, of, draft.book.at)
+    return ()
+
+
+def _reversed(draft: Draft, deal: Deal, act: int, movement: Movement) -> None:
+    """What was counted for an act is given back, in the share that is reversed by now."""
+    original, after = draft.book.originals[act], deal.before + movement.amount
+    limiting.give_back(draft, original, movement.id, deal.before, after)
+    draft.reversed[act] = after
+    for leg in original.legs:
+        if leg.phase is Phase.POSTED and leg.taken and leg.debit.kind != AccountKind.DEBT:
+            lapse.expire(draft, leg.debit)
+    if (conversion := original.conversion) is None:
+        return
+    bonuses.give_back(draft, conversion, deal.before, after)
+    if after == original.movement.amount:
+        draft.conversions.append(msgspec.structs.replace(conversion, status=ConversionStatus.REVERSED))

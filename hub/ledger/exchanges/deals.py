@@ -3,8 +3,20 @@
 from hub.configuration import Configuration
 from hub.currencies import HOSTED, PointCurrency
 from hub.ledger.book import Book, Draft
-from hub.ledger.orders import Deal, End, Payment
-from hub.ledger.records import Account, AccountKind, Conversion, Customer, Mark, Movement, MovementKind, Phase, Purpose
+from hub.ledger.orders import Deal, End, ExchangeState, Payment, reference_of
+from hub.ledger.records import (
+    ACCEPTED,
+    Account,
+    AccountKind,
+    Conversion,
+    Customer,
+    Mark,
+    Movement,
+    MovementKind,
+    Phase,
+    Purpose,
+)
+from hub.points import share
 
 
 def is_exchange(source: PointCurrency, target: PointCurrency) -> bool:
@@ -33,6 +45,99 @@ def of_conversion(configuration: Configuration, conversion: Conversion) -> Deal:
             Payment(source.issuer, target.issuer, figures.settlement, Purpose.SETTLEMENT),
             Payment(source.issuer, configuration.operator.id, figures.fee, Purpose.FEE),
         ),
+    )
+
+
+def of_act(configuration: Configuration, accepted: Movement, window: int) -> Deal:
+    """Of a redemption, a transfer or an issue, by the movement that accepts it in ``window``. For a redemption the
+    issuer pays the merchant; the others cost nothing."""
+    issuer = configuration.currencies[configuration.currency_codes[accepted.currency]].issuer
+    ends = [
+        None if one is None else End(currency=accepted.currency, customer=one, amount=accepted.amount)
+        for one in (accepted.source, accepted.target)
+    ]
+    paid = accepted.merchant is not None and accepted.value is not None
+    return Deal(
+        id=accepted.id,
+        kind=ACCEPTED[accepted.kind],
+        credential=accepted.credential,
+        for_institution=accepted.for_institution,
+        window=window,
+        source=accepted.source,
+        target=accepted.target,
+        gives=ends[0],
+        takes=ends[1],
+        money=accepted.money,
+        value=accepted.value,
+        fee=accepted.fee,
+        payments=(Payment(issuer, accepted.merchant or 0, accepted.value or 0, Purpose.SETTLEMENT),) if paid else (),
+        merchant=accepted.merchant,
+    )
+
+
+def of_reversal(book: Book, accepted: Movement, window: int) -> Deal:
+    """Of the reversal of what is left of an act, or of the part of it that was accepted in ``window``: what was
+    credited is given, what was debited comes back, and whoever was paid pays back, each in the same share. There is one
+    at a time, so that what was reversed before it is what is reversed by now."""
+    subject = accepted.subject or 0
+    original = book.originals[subject]
+    done, before, after = original.movement, original.reversed, original.reversed + accepted.amount
+    credited = None
+    if done.kind is not MovementKind.REDEEM and done.target is not None:
+        reference = reference_of(subject, ExchangeState.CREDITING)
+        credited = _undone(book, reference, done.currency, done.target, done.amount, before, after, done.amount)
+    debited = None
+    if done.source is not None:
+        code, units = done.currency, done.amount
+        if original.conversion is not None:
+            rate = book.configuration.rates[original.conversion.rate]
+            code, units = book.configuration.currencies[rate.source].code, original.conversion.figures.source
+        reference = reference_of(subject, ExchangeState.DEBITING)
+        debited = _undone(book, reference, code, done.source, units, before, after, done.amount)
+    return Deal(
+        id=accepted.id,
+        kind=MovementKind.REVERSE,
+        credential=accepted.credential,
+        for_institution=accepted.for_institution,
+        window=window,
+        source=accepted.source,
+        target=accepted.target,
+        gives=credited,
+        takes=debited,
+        money=accepted.money,
+        value=accepted.value,
+        fee=accepted.fee,
+        payments=tuple(
+            Payment(
+                leg.credit.owner,
+                leg.debit.owner,
+                share(after, done.amount, leg.amount) - share(before, done.amount, leg.amount),
+                leg.purpose,
+            )
+            for leg in original.legs
+            if leg.phase is Phase.POSTED and leg.purpose is not Purpose.POINTS
+        ),
+        merchant=accepted.merchant,
+        reverses=subject,
+        before=before,
+    )
+
+
+def _undone(
+    book: Book, reference: str, currency: str, customer: Customer, units: int, before: int, after: int, total: int
+) -> End | None:
+    """The end at which ``units`` came or went by the order ``reference``, of which those are undone that fall to
+    ``before`` to ``after`` of ``total`` credited points; None: no unit does."""
+    part = share(after, total, units) - share(before, total, units)
+    if not part:
+        return None
+    return End(
+        currency=currency,
+        customer=customer,
+        amount=part,
+        undoes=reference if reference in book.done else None,
+        partner_undoes=book.done.get(reference),
+        is_whole=part == units,
     )
 
 

@@ -3,12 +3,13 @@
 import msgspec
 
 from hub.currencies import PointCurrency
+from hub.errors import PartnerRefused
 from hub.ledger import commands
 from hub.ledger.book import Draft
 from hub.ledger.exchanges import deals
 from hub.ledger.orders import Deal, End, Exchange, ExchangeState, PlacedOrder, Step, reference_of
 from hub.ledger.records import ConversionStatus
-from hub.partners import Operation
+from hub.partners import Operation, Reason
 
 
 def begin(draft: Draft, deal: Deal, began: Exchange) -> None:
@@ -82,7 +83,34 @@ def order(draft: Draft, deal: Deal, state: ExchangeState, after: Exchange | None
 def _asked(
     of: PointCurrency, end: End, state: ExchangeState, after: Exchange | None
 ) -> tuple[Operation, str | None, str | None]:
-    """By which operation: what was done before is undone, and otherwise its opposite is done."""
-    if state is ExchangeState.REFUNDING and after is not None:
-        return Operation.REVERSE, after.taken, after.partner_taken
+    """By which operation, and of which earlier order: one that is undone is reversed where the partner does so, and
+    otherwise its opposite is done."""
+    if state is ExchangeState.REFUNDING:
+        return _refunding(of, end, after)
+    if end.undoes is not None and _reverses(of, whole=end.is_whole):
+        return Operation.REVERSE, end.undoes, end.partner_undoes
     return (Operation.CREDIT if state is ExchangeState.CREDITING else Operation.DEBIT), None, None
+
+
+def _refunding(of: PointCurrency, end: End, after: Exchange | None) -> tuple[Operation, str | None, str | None]:
+    """Giving back what was taken: a debit is reversed; what was taken by a reversal is given again."""
+    was_reversal = end.undoes is not None and _reverses(of, whole=end.is_whole)
+    if after is None or was_reversal or not _reverses(of, whole=True):
+        return Operation.CREDIT, None, None
+    return Operation.REVERSE, after.taken, after.partner_taken
+
+
+def _reverses(of: PointCurrency, *, whole: bool) -> bool:
+    """Whether the partner reverses orders, or a part of one."""
+    return Operation.REVERSE in of.operations and (whole or Operation.REVERSE in of.partial)
+
+
+def check(of: PointCurrency, end: End, state: ExchangeState) -> None:
+    """Pass if the partner does what it would be asked for.
+
+    Raises:
+        PartnerRefused: it does not.
+    """
+    operation, _, _ = _asked(of, end, state, None)
+    if operation not in of.operations:
+        raise PartnerRefused(currency=of.code, because=Reason.NOT_SUPPORTED.value, operation=operation.value)
