@@ -312,7 +312,7 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
     ),
     "REVERSAL_PENDING": (
         Sentence("A reversal of this is under way. Please try again once it has ended."),
-        Sentence("该笔业务的撤销正在处理中，请待其结束后再试。"),
+        Sentence("该笔业务的冲正正在处理中，请待其结束后再试。"),
     ),
     "RETRY_LATER": (
         Sentence("The hub is busy. Please send the same request again, with the same key."),
