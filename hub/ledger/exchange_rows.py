@@ -140,10 +140,11 @@ def _need(book: Book, needs: Needs, deal: Deal) -> None:
             continue
         of = deals.currency(book, end)
         needs.institutions.add(of.issuer)
-        needs.people.add(end.customer.id)
+        if end is deal.gives:
+            needs.people.add(end.customer.id)
         if of.adapter == HOSTED and end is deal.gives:
             needs.holds.add(deal.id)
-        elif of.adapter == HOSTED or deal.kind is not MovementKind.CONVERT:
+        elif of.adapter == HOSTED:
             needs.owners.add(end.customer.id)
     for one in deal.payments:
         needs.institutions.update((one.payer, one.payee))

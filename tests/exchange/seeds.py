@@ -420,6 +420,7 @@ class History:
         invariants.check_tables(tables)
         twice = [(one, times) for books in self.books.values() for one, times in books.done.items() if times > 1]
         assert not twice, f"done twice: {twice}"
+        self._check_orders(tables)
         told: Counter[str] = Counter()
         on_its_way: Counter[str] = Counter()
         conversions = {row["id"]: row for row in tables["conversion"]}
@@ -427,8 +428,9 @@ class History:
         for row in tables["exchange"]:
             reference = row["order_reference"]
             under_way = "IN_DOUBT" if row["in_doubt"] else "PENDING"
-            if (made := conversions.get(row["id"])) is not None and row["id"] not in reversed_ones:
-                assert made["status"] == (row["state"] if reference is None else under_way)
+            if (made := conversions.get(row["id"])) is not None:
+                stands = "REVERSED" if row["id"] in reversed_ones else row["state"]
+                assert made["status"] == (stands if reference is None else under_way)
             if reference is None:
                 continue
             books, order = self._books_of(reference)
@@ -440,6 +442,15 @@ class History:
         for code, books in self.books.items():
             assert of.get((AccountKind.PARTNER, code), 0) + told[code] == books.net, f"{code} is not conserved"
             assert of.get((AccountKind.TRANSIT, code), 0) == on_its_way[code], f"{code} in transit"
+
+    def _check_orders(self, tables: Any) -> None:
+        """Partners are asked for nothing that they do not declare."""
+        orders = {row["reference"]: row for row in tables["partner_order"]}
+        for row in orders.values():
+            can = self.books[row["currency"]].capabilities
+            assert row["operation"] in can.operations
+            if row["operation"] == Operation.REVERSE and Operation.REVERSE not in can.partial:
+                assert row["amount"] == orders[row["undoes"]]["amount"], "a part"
 
     def _reversed(self, tables: Any) -> set[int]:
         """The acts that were taken back as a whole; none was taken back further."""

@@ -1,6 +1,8 @@
 """The exchange over a real wire: whatever the partners' systems do, points are there once, here or there."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from hub.errors import PartnerUnavailable
 from hub.ledger import commands
 from hub.partners import Status
 from tests.conftest import Hub
-from tests.exchange.world import AL, ALICE, HAN, World, eventually, exchanging, world
+from tests.exchange.world import AL, ALICE, AT_ONCE, HAN, World, eventually, exchanging, world
 from tests.hub.ledger.test_exchange_acts import redemption
 from tests.hub.ledger.test_exchange_reversals import reversal
 from tests.properties import invariants
@@ -177,6 +179,20 @@ async def test_a_conversion_is_taken_back_from_one_partner_and_given_back_by_the
     assert await two.ended(back) == "COMPLETED"
     assert await two.points() == ("100000.00", "0.00", 100_000)
     assert await two.status(made) == "REVERSED"
+
+
+async def test_a_reversal_that_a_partner_does_not_begin_is_given_up_and_can_be_asked_again(hub: Hub) -> None:
+    async with world(hub, replace(AT_ONCE, give_up=timedelta(milliseconds=300))) as two:
+        made = await two.convert(AL, HAN, "MILE>STAY", "200")
+        assert await two.settled(made) == "COMPLETED"
+        await two.hotel.script("BUSY", operation="REVERSE", next=10_000)
+        back = await hub.do(reversal(hub, made))
+        assert await two.ended(back) == "REFUSED"
+        assert (await two.refusal(back))["refusal"] == "PARTNER_UNAVAILABLE"
+        await two.hotel.http.delete("/sandbox/script")
+        again = await hub.do(reversal(hub, made, key="again"))
+        assert await two.ended(again) == "COMPLETED"
+        assert await two.points() == ("100000.00", "0.00", 100_000)
 
 
 async def test_what_the_target_has_spent_is_not_taken_back(two: World) -> None:
