@@ -320,6 +320,13 @@ class PartnerUnavailable(Refusal):
     retryable = True
 
 
+class CurrencyMoving(Refusal):
+    """The currency's balances are on their way to another keeper; nothing new is begun until they have arrived."""
+
+    code = "CURRENCY_MOVING"
+    retryable = True
+
+
 class RetryLater(Refusal):
     """The hub is too busy: the request was not looked at, and can be sent again under the same key."""
 

@@ -39,6 +39,9 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "ARRIVE": ("Taken by the partner", "合作方已扣减"),
     "DECLINE": ("Conversion refused", "兑换被拒"),
     "REFUND": ("Given back by the partner", "合作方已退回"),
+    "RELOCATE": ("Moved to another keeper", "余额迁移"),
+    "RECOGNISE": ("Recognised at the partner", "合作方余额确认"),
+    "DERECOGNISE": ("Not found at the partner", "合作方余额核减"),
     "CLOSE": ("Window closing", "清算窗口关闭"),
     "SETTLE": ("Settlement", "结算"),
     # directions

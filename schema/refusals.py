@@ -61,6 +61,7 @@ class RefusalReason(StrEnum):
     WINDOW_ORDER = "WINDOW_ORDER"
     PARTNER_REFUSED = "PARTNER_REFUSED"
     PARTNER_UNAVAILABLE = "PARTNER_UNAVAILABLE"
+    CURRENCY_MOVING = "CURRENCY_MOVING"
     RETRY_LATER = "RETRY_LATER"
 
 
@@ -110,6 +111,7 @@ REASONS: dict[type[errors.Refusal], RefusalReason] = {
     errors.WindowOrder: RefusalReason.WINDOW_ORDER,
     errors.PartnerRefused: RefusalReason.PARTNER_REFUSED,
     errors.PartnerUnavailable: RefusalReason.PARTNER_UNAVAILABLE,
+    errors.CurrencyMoving: RefusalReason.CURRENCY_MOVING,
     errors.RetryLater: RefusalReason.RETRY_LATER,
 }
 

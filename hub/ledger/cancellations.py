@@ -23,6 +23,7 @@ def cancel(book: Book, command: commands.CancelRecord) -> Draft:
     """
     of = resolve.currency(book, command.currency)
     acting = resolve.guard(book, command.actor, of)
+    resolve.hosted(of)
     resolve.reason(command.reason)
     found = book.records.get((of.code, resolve.record(command.record)), [])
     if not found:

@@ -51,6 +51,9 @@ class MovementKind(IntEnum):
     ARRIVE = 31  # the source's partner has taken the points
     DECLINE = 32  # a partner refused, and nothing was changed
     REFUND = 33  # a partner refused, and the source's has given the points back
+    RELOCATE = 40  # a customer's points go to the partner who keeps them from now on, or come back from it
+    RECOGNISE = 41  # points that a partner has and the hub did not know of
+    DERECOGNISE = 42  # points that the hub knew of and a partner does not have
 
 
 class Purpose(IntEnum):

@@ -22,7 +22,7 @@ from hub.errors import (
     NotAMember,
     NotFound,
 )
-from hub.ledger import ageing, commands, lapse, limiting, lots, resolve
+from hub.ledger import ageing, commands, halting, lapse, limiting, lots, resolve
 from hub.ledger.book import Book, Draft, Original
 from hub.ledger.commands import ReversalShortfall
 from hub.ledger.lots import Lot, LotKey
@@ -56,12 +56,14 @@ def reverse(book: Book, command: commands.Reverse) -> Draft:
         InsufficientPoints: the points have been spent.
         NotAMember: who contributed has left the pool, and what comes back there is the pool's.
         InvalidInput: only what an issuer issued can be taken back with a shortfall.
+        PartnerUnavailable: the points have moved to another keeper since.
     """
     original = book.originals.get(command.id or 0)
     if original is None:
         raise NotFound
     acting = _allow(book, command.actor, original)
     done = original.movement
+    halting.still_kept(book, original)
     of = resolve.currency(book, done.currency)
     if command.shortfall is not ReversalShortfall.REFUSE:
         if done.kind is not MovementKind.ISSUE:

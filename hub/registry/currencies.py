@@ -42,7 +42,7 @@ def register(book: Book, command: commands.RegisterPointCurrency) -> Draft:
         raise Duplicate(currency=command.code)
     if not 0 <= command.scale <= SCALE_MAX:
         raise InvalidInput(scale=command.scale)
-    connection = _connection(command.adapter, command.connection, command.scale)
+    connection = sealed_connection(command.adapter, command.connection, command.scale)
     if not is_zone(command.time_zone):
         raise InvalidInput(timeZone=command.time_zone)
     resolve.money(command.unit_value.currency)
@@ -121,14 +121,18 @@ def set_connection(book: Book, command: commands.SetAdapterConfig) -> Draft:
     if command.instead_of not in (None, hashlib.sha256(of.connection.encode()).hexdigest()):
         raise InvalidInput(currency=of.code)
     draft = Draft(book)
-    changed = replace(of, connection=_connection(of.adapter, command.connection, of.scale))
+    changed = replace(of, connection=sealed_connection(of.adapter, command.connection, of.scale))
     draft.nouns.append(changed)
     draft.result = changed
     return draft
 
 
-def _connection(adapter: str, told: commands.Connection | None, scale: int) -> str:
-    """What is kept of a connection; a partner whose points have fewer decimals could not be told every amount."""
+def sealed_connection(adapter: str, told: commands.Connection | None, scale: int) -> str:
+    """What is kept of a connection; a partner whose points have fewer decimals could not be told every amount.
+
+    Raises:
+        InvalidInput: that, or there is a connection to the hub itself, or none to a partner.
+    """
     if (told is None) != (adapter == HOSTED):
         raise InvalidInput(adapter=adapter[:60])
     if told is None:
