@@ -6,6 +6,7 @@ twice. The partner's balances are read over its adapter or out of a file; no tra
 is done with them is decided in the batch (``hub.ledger.relocating``).
 """
 
+import asyncio
 from collections.abc import Callable
 
 from sqlalchemy import and_
@@ -25,7 +26,7 @@ from hub.ledger.opening import Holder, OpeningBalance, OpeningLot, Relocation, R
 from hub.ledger.records import AccountKind, Customer
 from hub.opening_files import Named
 from hub.reading import Reader
-from hub.sweeping import ask
+from hub.sweeping import Rest, ask
 
 _relocation = tables.relocation
 _S = RelocationStatus
@@ -127,16 +128,25 @@ async def compare(
 
 
 async def work_off(
-    database: Database, engine: Engine, run: Relocation, *, size: int = CHUNK, told: Progress = lambda _: None
+    database: Database,
+    engine: Engine,
+    run: Relocation,
+    *,
+    size: int = CHUNK,
+    told: Progress = lambda _: None,
+    rest: Rest | None = None,
 ) -> Relocation:
-    """Move the customers of a relocation whose completion has begun, from where that stands to its end; answers it as
-    it then is. If somebody else is at work on it, both go on where it stands.
+    """Move the points of a relocation whose completion has begun, from where that stands to its end unless ``rest``
+    stops it; answers it as it then is. ``told`` how many more are moved. If somebody else is at work on it, both go on
+    where it stands.
 
     Raises:
         Refusal: the engine is full or closing; what was done stays done.
         Fault: the host's credential was not let through, or a chunk failed for a reason of the hub's own.
     """
+    loop = asyncio.get_running_loop()
     while run.status is _S.MOVING:
+        began = loop.time()
         async with database.snapshot() as connection:
             driver = await driver_of(connection)
             found = [row["customer_id"] for row in await driver.fetch(_NEXT, run.id, run.round, run.reached, size + 1)]
@@ -152,8 +162,8 @@ async def work_off(
         told(run.moved - before.moved)
         if run == before:
             run = await by_id(database, run.id) or run
-            if run == before:
-                break
+        if run == before or (rest is not None and not await rest(loop.time() - began)):
+            break
     return run
 
 

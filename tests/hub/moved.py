@@ -146,6 +146,10 @@ class Moving:
     async def left(self, home: str, who: str) -> int:
         return await self.hub.balance("BP", home, who)
 
+    def lots(self, units: int) -> tuple[OpeningLot, ...]:
+        """A part that ends in a year and the rest, of which the partner says nothing."""
+        return OpeningLot(units - 10, NEXT_YEAR), OpeningLot(10)
+
     async def contra(self, kind: int) -> int:
         """The balance of BP's account of a kind: 2 issuance, 9 the partner's."""
         [row] = await self.hub.sql(
