@@ -123,7 +123,7 @@ class Victim:
 
     def _relocation(self) -> str:
         """A relocation that is proposed, of points that a partner keeps."""
-        partner = {"baseUrl": "http://127.0.0.1:9", "unit": "P", "scale": 2, "auth": {"scheme": "none"}}
+        partner = {"baseUrl": "https://partner.example", "unit": "P", "scale": 2, "auth": {"scheme": "none"}}
         call = {"path": "/orders", "body": {"r": "{reference}"}}
         answer = {"status": "s", "statuses": {"OK": "SUCCEEDED"}, "reference": "r"}
         kept = {**partner, "orders": [{"operations": ["DEBIT", "CREDIT"], "call": call}], "answer": answer}
