@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 
 import pytest
 
-from hub import keepers, opening_files, relocations
+from hub import keepers, opening_files, relocations, statements
 from hub.currencies import HOSTED
 from hub.errors import InvalidInput, NotAccepted, PartnerUnavailable, SameApprover
 from hub.ledger import commands
 from hub.ledger.opening import Holder, OpeningLot, RelocationStatus
+from hub.ledger.records import MovementKind
 from tests.conftest import Hub
 from tests.hub.moved import NEXT_YEAR, Moving, One, Played
 
@@ -68,6 +70,30 @@ async def test_it_comes_back_with_what_the_partner_did_meanwhile(bank: Moving) -
     assert (of.adapter, of.connection) == (HOSTED, "")
     await bank.issue("BANK", "alice", "1", None)
     assert await bank.left("BANK", "alice") == 321
+
+
+async def test_the_past_stays_and_statements_add_up(bank: Moving) -> None:
+    """alice had 300 before the move, has 0 while the partner keeps them, and 320 once they are back."""
+    hub = bank.hub
+    [row] = await hub.sql("SELECT customer_id AS id FROM customer_reference WHERE reference = 'alice'")
+
+    async def instant() -> datetime:
+        return (await hub.sql("SELECT at FROM journal_head"))[0]["at"]  # type: ignore[no-any-return]
+
+    before = await instant()
+    await bank.complete(await bank.compare(await bank.fixed()))
+    between = await instant()
+    bank.partner.units["alice"] = 32_000
+    await bank.complete(await bank.compare(await bank.fixed(HOSTED), control=570))
+    after = await instant()
+    async with hub.database.snapshot() as connection:
+        account = await statements.account(connection, row["id"], "BP")
+        told = [(await statements.balance(connection, account, at)).total for at in (before, between, after)]
+        assert told == [300, 0, 320]
+        of = await statements.statement(connection, account, before, after + timedelta(seconds=1))
+        totals = await statements.totals(connection, account, of.span)
+    assert [(one.kind, one.credits, one.debits) for one in totals] == [(MovementKind.RELOCATE, 320, 300)]
+    assert (of.opening, of.closing) == (300, 300 - 300 + 320)
 
 
 async def test_a_file_brings_the_partners_lots_and_new_customers(away: Moving) -> None:

@@ -1,14 +1,18 @@
 """Relocations over the API: proposed with a partner that answers, approved, fixed, compared, completed."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+from graphql import parse, validate
 
 from adapters.registry import Checked
 from hub import ids, keepers, relocations
 from hub.access import Role
 from hub.partners import Capabilities, Operation
+from schema.api import api
 from tests.hub.moved import Moving, One, Played
 from tests.schema.acting import REFUSED, act
 from tests.schema.conftest import Caller, Client
@@ -66,6 +70,8 @@ async def test_a_currency_moves_from_proposal_to_completion(desk: Desk) -> None:
     assert desk.bank.partner.asked == [keepers.NOBODY]
     approved = await desk.do(desk.root, "approveRelocation", made["id"])
     assert (approved["status"], approved["proposedBy"], approved["approvedBy"]) == ("APPROVED", "Lin", "root")
+    halts = await desk.issuer.ask('{ pointCurrency(code: "BP") { haltsAt } }')
+    assert halts["haltsAt"] >= approved["startsAt"]
     refused = await act(
         desk.client.caller(desk.client.hub.admin, "zh"), "issuePoints", "IssuePointsInput", "... on Issue { id }",
         idempotencyKey="k", currency="BP", amount="1", to={"institution": "BANK", "reference": "alice"},
@@ -134,3 +140,11 @@ async def test_what_a_relocation_waits_for_is_told(desk: Desk) -> None:
     assert refused["message"] == "The balances of BP cannot be fixed yet: something is still under way (quotes 1)."
     cancelled = await desk.do(desk.issuer, "cancelRelocation", made["id"], ', reason: "not now"')
     assert (cancelled["status"], cancelled["waitsFor"]) == ("CANCELLED", [])
+
+
+def test_what_the_guide_asks_is_what_the_api_answers() -> None:
+    guide = Path("docs/guides/move-a-currency.md").read_text(encoding="utf-8")
+    documents = re.findall(r"```graphql\n(.*?)```", guide, re.S)
+    assert len(documents) == 6
+    for document in documents:
+        assert validate(api._schema, parse(document)) == [], document
