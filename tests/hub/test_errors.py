@@ -97,6 +97,7 @@ def test_what_cannot_change_by_waiting_is_not_retryable() -> None:
         "SUSPENDED",
         "WINDOW_ORDER",
         "PARTNER_UNAVAILABLE",
+        "CURRENCY_MOVING",
         "RETRY_LATER",
     }
 
