@@ -21,8 +21,9 @@ from adapters.registry import Registry, installed, resealed
 from hub import clearings, ids, keepers, notices, opening_files, postgres, relocations, sweeping, tables
 from hub.audit import Audit, Progress
 from hub.configuration import Configuration
+from hub.currencies import HOSTED
 from hub.db import Database, UnfitDatabase
-from hub.errors import NotFound, NotSetUp
+from hub.errors import InvalidInput, NotFound, NotSetUp
 from hub.ledger import journal, rows
 from hub.ledger.commands import ClearPoints, CloseWindow, Connection, ResealWebhookSecrets, SetAdapterConfig
 from hub.ledger.engine import COLLECTOR, Engine
@@ -243,13 +244,17 @@ async def reseal(url: str, key: SecretsKey) -> list[str]:
     not needed any more; answers the codes of the currencies, and of the institutions with a webhook.
 
     Raises:
-        InvalidInput: a configuration was changed meanwhile; those before it are done.
+        InvalidInput: a configuration was changed meanwhile, and those before it are done; or a currency is on its way
+            to a partner, with a configuration that is sealed until then.
         SealingError: a secret cannot be opened, or not sealed.
         Fault: the host's credential was not let through.
         NotSetUp: there is no hub.
     """
     async with _engine(url) as (_, engine):
         reached = [of for of in engine.configuration.currencies.values() if of.connection]
+        for of in engine.configuration.currencies.values():
+            if of.relocation is not None and of.adapter == HOSTED:
+                raise InvalidInput(currency=of.code, relocation="It is on its way to a partner; complete or cancel it.")
         for of in reached:
             told = SetAdapterConfig(
                 actor=engine.configuration.host.id,

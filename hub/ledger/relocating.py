@@ -165,7 +165,9 @@ def _send(draft: Draft, run: Relocation, of: PointCurrency, partner: Account, on
     account = draft.account(AccountKind.CUSTOMER, one.customer, of.code)
     if account.balance != one.ours:
         raise AssertionError("a balance changed that was fixed")
-    pieces = tuple(lot.piece(lot.amount) for lot in in_order(draft.lots_of(account).values()) if lot.amount)
+    pieces = tuple(
+        lot.piece(lot.amount) for lot in in_order(draft.book.lots.get(account.id, {}).values()) if lot.amount
+    )
     movement = _movement(draft, run, of, MovementKind.RELOCATE, one.ours, source=draft.book.holders[one.customer])
     draft.points(movement.id, account, partner, one.ours, pieces)
 

@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from hub import keepers, opening_files, relocations, statements
+from hub import host, keepers, opening_files, relocations, statements
 from hub.currencies import HOSTED
 from hub.errors import InvalidInput, NotAccepted, PartnerUnavailable, SameApprover
 from hub.ledger import commands
 from hub.ledger.opening import Holder, OpeningLot, RelocationStatus
 from hub.ledger.records import MovementKind
+from hub.sealing import SecretsKey
+from hub.settings import Settings
 from tests.conftest import Hub
 from tests.hub.moved import NEXT_YEAR, Moving, One, Played
 
@@ -243,6 +246,15 @@ async def test_nobody_is_left_out_of_a_comparison(bank: Moving) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await hub.do(command)
     assert refusal.value.details == {"total": "550", "found": "350"}
+
+
+async def test_secrets_are_not_resealed_while_some_are_on_their_way(bank: Moving, tmp_path: Path) -> None:
+    key = SecretsKey.of(Settings(data_dir=tmp_path))
+    run = await bank.propose()
+    with pytest.raises(InvalidInput):
+        await host.reseal(bank.hub.addresses.server, key)
+    await bank.hub.do(commands.CancelRelocation(actor=bank.hub.admin, id=run.id, reason="r"))
+    assert await host.reseal(bank.hub.addresses.server, key) == []
 
 
 async def test_a_partner_has_to_answer_before_anything_is_proposed(bank: Moving) -> None:
