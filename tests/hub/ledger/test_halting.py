@@ -95,6 +95,21 @@ async def test_it_halts_at_its_time_and_not_before(bank: Moving, pass_: Pass) ->
     await hub.do(commands.CancelRelocation(actor=hub.admin, id=run.id, reason="no"))
 
 
+async def test_what_the_same_batch_began_is_not_overlooked(bank: Moving) -> None:
+    """What is under way was counted before the batch's own quote, so nothing is fixed in the batch that halts."""
+    run = await bank.propose()
+    hub = bank.hub
+    batch = [
+        acts(hub, "1")["quote"],
+        commands.ApproveRelocation(actor=hub.second, id=run.id),
+        commands.FixBalances(actor=hub.admin, id=run.id),
+        acts(hub, "2")["quote"],
+    ]
+    answers = [answer.refusal and answer.refusal.code for answer in await hub.batch(batch)]  # type: ignore[union-attr]
+    assert answers == [None, None, "CURRENCY_MOVING", "CURRENCY_MOVING"]
+    assert await waits(bank) == {"quotes": 1}
+
+
 async def test_what_is_under_way_ends_and_is_waited_for(bank: Moving) -> None:
     """A hold is captured and a quote executed although the currency is halted; only then the balances are fixed."""
     hub = bank.hub
