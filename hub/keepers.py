@@ -19,6 +19,7 @@ from hub.ledger.engine import Engine
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.opening import Holder, OpeningLot, Relocation
 from hub.ledger.records import AccountKind, Mark
+from hub.ledger.relocations import connection_of
 from hub.opening_files import Named, Told
 from hub.partners import Operation, Partner
 from hub.partners import PartnerUnavailable as NotReached
@@ -235,7 +236,8 @@ async def by_lookup(
         InvalidInput: it finds nobody by one field that takes the hub's reference; then a file is needed.
     """
     of = configuration.currencies[configuration.currency_codes[run.currency]]
-    adapter, sealed = (of.adapter, of.connection) if run.comes_home else (run.adapter, run.connection)
+    told = connection_of(run)
+    adapter, sealed = (of.adapter, of.connection) if told is None else (run.adapter, told.sealed)
     try:
         partner = await connections.partner(of.code, adapter, sealed)
     except NotReached:

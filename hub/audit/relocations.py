@@ -18,6 +18,7 @@ from hub.audit.findings import Findings
 from hub.configuration import Configuration
 from hub.currencies import HOSTED, PointCurrency, Relocating
 from hub.expiry import NEVER, end_of
+from hub.ledger.commands import Connection
 from hub.ledger.opening import ENDED, OpeningLot, RelocationAct, RelocationStatus
 from hub.ledger.records import AccountKind, MovementKind, Purpose
 
@@ -243,7 +244,7 @@ class Relocations:
         """Take a change of a currency: its keeper, and whether it is on its way to another."""
         ended = self._kept.get(after.code)
         finished = ended is not None and ended.status is _S.DONE
-        keeper = (ended.row["adapter"], ended.row["connection"]) if finished and ended is not None else None
+        keeper = _keeper(ended.row) if finished and ended is not None else None
         if before is not None and before.adapter != after.adapter and keeper != (after.adapter, after.connection):
             self._findings.add("RELOCATION_KEEPER", f"{after.code} changed its keeper without a relocation.")
         ways = [one for one in self.ways.values() if one.row["currency"] == after.code and one.status not in ENDED]
@@ -278,6 +279,15 @@ def _fits(act: Act, row: Any) -> bool:
         given[ends] = given.get(ends, 0) + units
     given[NEVER] = given.get(NEVER, 0) + act.moved["amount"] - sum(given.values())
     return {ends: units for ends, units in due.items() if units} == {ends: n for ends, n in given.items() if n}
+
+
+def _keeper(row: Any) -> tuple[str, str] | None:
+    """Who is to keep the balances, and the configuration by which it is reached."""
+    try:
+        told = msgspec.json.decode(row["connection"], type=Connection) if row["connection"] else None
+    except msgspec.MsgspecError:
+        return None
+    return row["adapter"], "" if told is None else told.sealed
 
 
 def _are_two(credentials: list[int], configuration: Configuration) -> bool:

@@ -29,6 +29,7 @@ ENDED = frozenset({RelocationStatus.DONE, RelocationStatus.CANCELLED})
 
 class Relocation(msgspec.Struct, frozen=True, kw_only=True):
     """A currency's way to another keeper of its balances. ``leaves`` and ``adapter``: who keeps them before and after.
+    ``connection``: how the adapter reaches the partner, as JSON (``hub.ledger.commands.Connection``).
 
     ``round``: how often the partner's balances were read from the beginning; the last round counts. ``reached``: the
     last customer who was read in it, or moved. Of its ``customers`` the hub has ``ours`` and the partner ``theirs``;

@@ -22,8 +22,9 @@ from hub.ledger.book import Book, Draft
 from hub.ledger.lots import in_order, merged
 from hub.ledger.opening import Holder, OpeningBalance, OpeningLot, Relocation, RelocationAct, RelocationStatus
 from hub.ledger.records import Account, AccountKind, Customer, Mark, Movement, MovementKind
-from hub.ledger.relocations import step
+from hub.ledger.relocations import connection_of, step
 from hub.points import AMOUNT_MAX, render
+from hub.registry.currencies import connected
 
 _S = RelocationStatus
 
@@ -144,9 +145,7 @@ def relocate(book: Book, command: commands.Relocate) -> Draft:
     home = run.comes_home
     draft.nouns.append(
         replace(
-            of,
-            adapter=run.adapter,
-            connection=run.connection,
+            connected(of, run.adapter, connection_of(run)),
             partner=PartnerState.ACTIVE,
             partner_reason="",
             relocation=None,

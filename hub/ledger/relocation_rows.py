@@ -34,8 +34,10 @@ WAITS = f"""
 SELECT {_held(HoldKind.HOLD)} AS holds, {_held(HoldKind.FREEZE)} AS freezes,
   (SELECT count(*) FROM quote WHERE journal_id = {JOURNAL_ID} AND rate_id = ANY($2::bigint[])
       AND expires_at > $3 AND used_by IS NULL AND NOT cancelled) AS quotes,
-  (SELECT count(*) FROM exchange x WHERE x.journal_id = {JOURNAL_ID} AND x.state IN ({_UNDER_WAY}) AND (
-      EXISTS (SELECT FROM conversion c WHERE c.journal_id = x.journal_id AND c.id = x.id
+  (SELECT count(*) FROM exchange x LEFT JOIN movement m ON m.journal_id = x.journal_id AND m.id = x.id
+      WHERE x.journal_id = {JOURNAL_ID} AND x.state IN ({_UNDER_WAY}) AND (
+      m.currency = $1
+      OR EXISTS (SELECT FROM conversion c WHERE c.journal_id = x.journal_id AND c.id IN (x.id, m.subject_id)
           AND c.rate_id = ANY($2::bigint[]))
       OR EXISTS (SELECT FROM partner_order o WHERE o.journal_id = x.journal_id AND o.exchange_id = x.id
           AND o.currency = $1))) AS exchanges,

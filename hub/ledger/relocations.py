@@ -42,7 +42,7 @@ def propose(book: Book, command: commands.ProposeRelocation) -> Draft:
         raise Duplicate(currency=of.code)
     if HOSTED not in (of.adapter, command.adapter) or of.adapter == command.adapter:
         raise InvalidInput(adapter=command.adapter[:60], now=of.adapter)
-    connection = sealed_connection(command.adapter, command.connection, of.scale)
+    sealed_connection(command.adapter, command.connection, of.scale)
     if command.adapter != HOSTED:
         check_no_accounts(book, of)
     starts = command.starts_at or book.at
@@ -57,7 +57,7 @@ def propose(book: Book, command: commands.ProposeRelocation) -> Draft:
         currency=of.code,
         leaves=of.adapter,
         adapter=command.adapter,
-        connection=connection,
+        connection="" if command.connection is None else msgspec.json.encode(command.connection).decode(),
         starts_at=starts,
         reason=command.reason,
     )
@@ -191,6 +191,11 @@ def _check_waits(book: Book, of: PointCurrency) -> None:
     if waits:
         told = ", ".join(f"{what} {count}" for what, count in sorted(waits.items()))
         raise CurrencyMoving(currency=of.code, waits=told)
+
+
+def connection_of(run: Relocation) -> commands.Connection | None:
+    """How the partner is reached that a currency is to go to; None: it is to go to the hub."""
+    return msgspec.json.decode(run.connection, type=commands.Connection) if run.connection else None
 
 
 def step(draft: Draft, changed: Relocation, act: RelocationAct | None, credential: int) -> Draft:

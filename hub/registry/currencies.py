@@ -121,10 +121,19 @@ def set_connection(book: Book, command: commands.SetAdapterConfig) -> Draft:
     if command.instead_of not in (None, hashlib.sha256(of.connection.encode()).hexdigest()):
         raise InvalidInput(currency=of.code)
     draft = Draft(book)
-    changed = replace(of, connection=sealed_connection(of.adapter, command.connection, of.scale))
+    changed = connected(of, of.adapter, command.connection)
     draft.nouns.append(changed)
     draft.result = changed
     return draft
+
+
+def connected(of: PointCurrency, adapter: str, told: commands.Connection | None) -> PointCurrency:
+    """The currency with its balances kept by ``adapter``, reached as ``told``.
+
+    Raises:
+        InvalidInput: see ``sealed_connection``.
+    """
+    return replace(of, adapter=adapter, connection=sealed_connection(adapter, told, of.scale))
 
 
 def sealed_connection(adapter: str, told: commands.Connection | None, scale: int) -> str:

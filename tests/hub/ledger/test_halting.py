@@ -148,6 +148,26 @@ async def test_exchanges_under_way_are_waited_for(hub: Hub) -> None:
     await away.is_in_order()
 
 
+@pytest.mark.parametrize("what", ["an order", "the conversion that it takes back"])
+async def test_an_exchange_of_any_act_with_the_currency_is_waited_for(hub: Hub, what: str) -> None:
+    """An exchange is found by what it is about, whichever act it is of: by a partner's order of the currency, or by the
+    conversion that its movement is about, one end of which the currency is."""
+    away = await Moving(hub, Played()).open("played")
+    made = await hub.do(acts(hub, "1")["convert"])
+    assert await waits(away) == {"exchanges": 1}
+    superuser = ["ALTER TABLE {0} DISABLE TRIGGER ALL", "{1}", "ALTER TABLE {0} ENABLE TRIGGER ALL"]
+    of_order = [("partner_order", "UPDATE partner_order SET currency = 'OTHER'")] if what != "an order" else []
+    for table, statement in [
+        *of_order,
+        ("movement", f"UPDATE movement SET currency = 'OTHER', subject_id = {made.id} + 1 WHERE id = {made.id}"),
+        ("conversion", f"UPDATE conversion SET id = id + 1 WHERE id = {made.id}"),
+        *([("conversion", "DELETE FROM conversion")] if what == "an order" else []),
+    ]:
+        for line in superuser:
+            await hub.sql(line.format(table, statement))
+    assert await waits(away) == {"exchanges": 1}
+
+
 async def test_pools_debts_frozen_accounts_and_clearings_are_waited_for(bank: Moving) -> None:
     hub = bank.hub
     pool = Party("BANK", "pool")
