@@ -210,7 +210,7 @@ async def compare_balances(
             else:
                 control = None if total is None else parse(total, of.scale)
                 keeper = await keepers.by_lookup(database, connections, configuration, run, field, control)
-            return await relocations.compare(database, engine, run, keeper, told=told), engine.configuration
+            return await relocations.compare(engine, run, keeper, told=told), engine.configuration
         finally:
             await connections.close()
 

@@ -5,7 +5,7 @@ No transaction is open while a partner is asked. What is done with what it says 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 from hub.configuration import Configuration
@@ -67,7 +67,7 @@ class Keeper(Protocol):
     control: int | None
     digest: str | None
 
-    def chunk(self, after: int, /) -> "AsyncIterator[list[Holder]]":
+    def chunk(self, after: int, /) -> AsyncGenerator[list[Holder], None]:
         """Chunks of customers after one, in their order, each whole."""
 
 
@@ -147,7 +147,7 @@ class ByFile:
                     home = self._configuration.institutions[row["home"]].code
                     self._known[home, row["reference"]] = row["id"]
 
-    async def chunk(self, after: int) -> AsyncIterator[list[Holder]]:
+    async def chunk(self, after: int) -> AsyncGenerator[list[Holder], None]:
         """See ``Keeper.chunk``: the customers of the file, and those with points in the hub who are not in it."""
         mine = set() if self._run.comes_home else {row["id"] async for row in _all_holders(self._database, self._run)}
         for some in _chunks(sorted(one for one in mine | self._by_id.keys() if one > after)):
@@ -180,7 +180,7 @@ class ByLookup:
         self.control = control
         self.digest: str | None = None
 
-    async def chunk(self, after: int) -> AsyncIterator[list[Holder]]:
+    async def chunk(self, after: int) -> AsyncGenerator[list[Holder], None]:
         """See ``Keeper.chunk``."""
         while True:
             async with self._database.snapshot() as connection:
@@ -191,7 +191,7 @@ class ByLookup:
                     people = await driver.fetch(HOLDERS, after, self._run.currency, CHUNK)
             if not people:
                 return
-            yield list(await asyncio.gather(*(self._ask(row["id"], row["reference"] or "") for row in people)))
+            yield await self._all([(row["id"], row["reference"] or "") for row in people])
             after = people[-1]["id"]
 
     def _homes(self) -> list[int]:
@@ -202,6 +202,16 @@ class ByLookup:
     @property
     def _of(self) -> PointCurrency:
         return self._configuration.currencies[self._configuration.currency_codes[self._run.currency]]
+
+    async def _all(self, people: list[tuple[int, str]]) -> list[Holder]:
+        """What the partner has of these; if one cannot be asked, no more are."""
+        asked = [asyncio.create_task(self._ask(*one)) for one in people]
+        try:
+            return list(await asyncio.gather(*asked))
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
 
     async def _ask(self, customer: int, reference: str) -> Holder:
         capabilities, of = self._partner.capabilities, self._of

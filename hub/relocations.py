@@ -8,6 +8,7 @@ is done with them is decided in the batch (``hub.ledger.relocating``).
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 
 from sqlalchemy import and_
 
@@ -90,38 +91,39 @@ async def opening_list(database: Database, configuration: Configuration, run: Re
 # --- comparing --------------------------------------------------------------------------------------------------------
 
 
-async def compare(
-    database: Database, engine: Engine, run: Relocation, keeper: Keeper, *, told: Progress = lambda _: None
-) -> Relocation:
-    """Put the partner's balances on record, from where that stands; one that was compared is compared anew. Answers the
-    relocation as it then is.
+async def compare(engine: Engine, run: Relocation, keeper: Keeper, *, told: Progress = lambda _: None) -> Relocation:
+    """Put the partner's balances on record, from where that stands; one that was compared, or is read out of something
+    else now, is compared anew. Answers the relocation as it then is.
 
     Raises:
+        InvalidInput: its balances are not fixed, or not any more.
         Refusal: see ``hub.ledger.relocating.record``; or the partner does not answer. What was done stays done.
         Fault: the host's credential was not let through.
     """
-    anew = run.status is _S.COMPARED or not run.round
+    if run.status not in (_S.FIXED, _S.COMPARED):
+        raise InvalidInput(status=run.status.value)
+    anew = run.status is _S.COMPARED or not run.round or run.digest != keeper.digest
     round_, after = (run.round + 1, 0) if anew else (run.round, run.reached)
-    chunks = keeper.chunk(after)
-    chunk: list[Holder] = await anext(chunks, [])
-    while True:
-        following = await anext(chunks, []) if chunk else []
-        command = RecordBalances(
-            actor=engine.configuration.host.id,
-            relocation=run.id,
-            round=round_,
-            after=after,
-            through=chunk[-1].customer if chunk else after,
-            holders=tuple(chunk),
-            last=not following,
-            control=keeper.control if not following else None,
-            digest=keeper.digest if not following else None,
-        )
-        before, run = run, await ask(engine, command)
-        told(run.customers - (before.customers if before.round == run.round else 0))
-        if not following or run == before:
-            return run
-        after, chunk = command.through, following
+    async with aclosing(keeper.chunk(after)) as chunks:
+        chunk: list[Holder] = await anext(chunks, [])
+        while True:
+            following = await anext(chunks, []) if chunk else []
+            command = RecordBalances(
+                actor=engine.configuration.host.id,
+                relocation=run.id,
+                round=round_,
+                after=after,
+                through=chunk[-1].customer if chunk else after,
+                holders=tuple(chunk),
+                last=not following,
+                control=keeper.control if not following else None,
+                digest=keeper.digest,
+            )
+            before, run = run, await ask(engine, command)
+            told(run.customers - (before.customers if before.round == run.round else 0))
+            if not following or run == before:
+                return run
+            after, chunk = command.through, following
 
 
 # --- moving -----------------------------------------------------------------------------------------------------------

@@ -29,13 +29,14 @@ _CUSTOMER = int(AccountKind.CUSTOMER)
 _STEPS = {
     _A.APPROVE: ({_S.PROPOSED}, _S.APPROVED),
     _A.FIX: ({_S.APPROVED}, _S.FIXED),
+    _A.READ: ({_S.FIXED, _S.COMPARED}, _S.FIXED),
     _A.COMPARE: ({_S.FIXED}, _S.COMPARED),
     _A.ACCEPT: ({_S.COMPARED}, _S.COMPARED),
     _A.COMPLETE: ({_S.COMPARED}, _S.MOVING),
     _A.FINISH: ({_S.MOVING}, _S.DONE),
     _A.CANCEL: ({_S.PROPOSED, _S.APPROVED, _S.FIXED, _S.COMPARED}, _S.CANCELLED),
 }
-_FIGURES = ("customers", "ours", "theirs", "differing")
+_FIGURES = ("round", "customers", "ours", "theirs", "differing", "digest")
 _LOTS = msgspec.json.Decoder(tuple[OpeningLot, ...])
 
 
@@ -65,8 +66,6 @@ class Way:
         self.customers = self.ours = self.theirs = self.differing = self.more = self.less = 0
         self.digest: str | None = None
         self.accepted: list[int] = []
-        if self.status is _S.COMPARED:
-            self.status = _S.FIXED
 
     @property
     def comes_home(self) -> bool:
@@ -159,13 +158,11 @@ class Relocations:
     def balance(self, row: Any) -> None:
         """Take what was put on record of a customer."""
         way = self.ways.get(row["relocation_id"])
-        if way is None or not way.is_fixed or way.status is _S.MOVING or row["round"] not in (way.round, way.round + 1):
+        if way is None or way.status is not _S.FIXED or row["round"] != way.round:
             self._findings.add(
                 "OPENING_BALANCE", f"A balance is on record of {_name(row['relocation_id'])} out of turn."
             )
             return
-        if row["round"] > way.round:
-            way.begin(row["round"])
         account = self._accounts.by_id.get(self._accounts.find(_CUSTOMER, row["customer_id"], way.row["currency"]))
         held = 0 if account is None else account.credits - account.debits
         if row["ours"] != held:
@@ -188,12 +185,13 @@ class Relocations:
         if way is None or act is None:
             self._findings.add("RELOCATION_STEP", f"{name} takes a step that there is not.")
             return
-        if act is _A.COMPARE and row["round"] == way.round + 1 and way.is_fixed:
-            way.begin(row["round"])  # of which nobody had anything
+        if act is _A.READ:
+            way.begin(way.round + 1)
+            way.digest = row["digest"]
         before, after = ({None}, _S.PROPOSED) if act is _A.PROPOSE else _STEPS[act]
         if way.status not in before or not self._may(way, act, row, configuration):
             self._findings.add("RELOCATION_STEP", f"{name} comes to {row['act']} in a way that there is not.")
-        if tuple(row[figure] for figure in _FIGURES) != tuple(getattr(way, figure) for figure in _FIGURES):
+        if any(row[figure] != getattr(way, figure) for figure in _FIGURES):
             self._findings.add("RELOCATION_STEP", f"{name} says at {row['act']} other figures than are on record.")
         way.status = after
         self._take(way, act, row, batch)
@@ -229,8 +227,6 @@ class Relocations:
                 way.halts_at = batch.at and max(way.row["starts_at"], batch.at)
             case _A.FIX:
                 self._fixed[currency] = way
-            case _A.COMPARE:
-                way.digest = row["digest"]
             case _A.ACCEPT:
                 way.accepted.append(row["credential_id"])
             case _:

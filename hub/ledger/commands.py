@@ -311,8 +311,8 @@ class FixBalances(Command, frozen=True, kw_only=True):
 
 class RecordBalances(Command, frozen=True, kw_only=True):
     """What the partner has of the points of all customers after ``after`` up to ``through``, of whom these have some,
-    in the hub or there; asked by the hub itself. ``last``: there are no more; then ``control`` is the partner's own
-    total, if it told one, and ``digest`` that of its file."""
+    in the hub or there; asked by the hub itself. ``digest``: of the partner's file, if it is one. ``last``: there are
+    no more; then ``control`` is the partner's own total, if it told one."""
 
     relocation: int
     round: int

@@ -34,8 +34,8 @@ class Relocation(msgspec.Struct, frozen=True, kw_only=True):
     ``round``: how often the partner's balances were read from the beginning; the last round counts. ``reached``: the
     last customer who was read in it, or moved. Of its ``customers`` the hub has ``ours`` and the partner ``theirs``;
     those of ``differing`` ones differ, the partner has ``more`` of some and ``less`` of others. ``digest``: SHA-256 of
-    the file that was compared, in hexadecimal, if it was one. ``accepted_by``: the first person to accept differences;
-    ``accepted``: a second one did too. ``moved``: how many points are.
+    the file that is read in this round, in hexadecimal, if it is one. ``accepted_by``: the first person to accept
+    differences; ``accepted``: a second one did too. ``moved``: how many points are.
     """
 
     id: int
@@ -76,6 +76,7 @@ class RelocationAct(StrEnum):
     PROPOSE = "PROPOSE"
     APPROVE = "APPROVE"
     FIX = "FIX"
+    READ = "READ"  # the partner's balances from the beginning, out of one file or asked member by member
     COMPARE = "COMPARE"
     ACCEPT = "ACCEPT"  # the differences, by one of two persons
     COMPLETE = "COMPLETE"

@@ -31,7 +31,7 @@ _S = RelocationStatus
 
 def record(book: Book, command: commands.RecordBalances) -> Draft:
     """Put the partner's balances of some customers beside the hub's; answers the relocation as it is now. From the
-    beginning again it is a new round, and what was accepted is not any more.
+    beginning again it is a new round, and what was accepted is not any more; a round is of one file, or of none.
 
     Raises:
         InvalidInput: the partner's own total is another one; the hub has more customers than were read; or an amount,
@@ -50,11 +50,12 @@ def record(book: Book, command: commands.RecordBalances) -> Draft:
             round=command.round,
             reached=0,
             **dict.fromkeys(("customers", "ours", "theirs", "differing", "more", "less"), 0),
-            digest=None,
+            digest=command.digest,
             accepted_by=None,
             accepted=False,
         )
-    elif run.status is not _S.FIXED or (run.round, run.reached) != (command.round, command.after):
+        step(draft, run, RelocationAct.READ, command.actor)
+    elif run.status is not _S.FIXED or _place(run) != (command.round, command.after, command.digest):
         return draft
     of = resolve.currency(book, run.currency)
     found = [_opening(draft, run, of, one) for one in command.holders]
@@ -73,8 +74,12 @@ def record(book: Book, command: commands.RecordBalances) -> Draft:
     if not command.last:
         return step(draft, run, None, command.actor)
     _check_totals(book, of, run, command.control)
-    run = msgspec.structs.replace(run, status=_S.COMPARED, digest=command.digest)
+    run = msgspec.structs.replace(run, status=_S.COMPARED)
     return step(draft, run, RelocationAct.COMPARE, command.actor)
+
+
+def _place(run: Relocation) -> tuple[int, int, str | None]:
+    return run.round, run.reached, run.digest
 
 
 def _opening(draft: Draft, run: Relocation, of: PointCurrency, one: Holder) -> OpeningBalance:

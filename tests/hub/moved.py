@@ -125,14 +125,22 @@ class Moving:
     async def compare(self, run: Relocation, control: int | None = None) -> Relocation:
         hub = self.hub
         keeper = await keepers.by_lookup(hub.database, One(self.partner), hub.engine.configuration, run, None, control)
-        return await relocations.compare(hub.database, hub.engine, run, keeper)
+        return await relocations.compare(hub.engine, run, keeper)
+
+    def file(self, run: Relocation, units: dict[str, int]) -> keepers.ByFile:
+        """A file of these customers, each without lots."""
+        homes = {"carol": "SHOP"}
+        rows = {(homes.get(who, "BANK"), who): [OpeningLot(amount)] for who, amount in units.items()}
+        said = opening_files.told(opening_files.written(rows.items(), 0), 0)
+        hub = self.hub
+        return keepers.ByFile(hub.database, hub.engine.configuration, run, said)
 
     async def compare_file(self, run: Relocation, rows: dict[Named, list[OpeningLot]]) -> Relocation:
         hub = self.hub
         said = opening_files.told(opening_files.written(rows.items(), 0), 0)
         keeper = keepers.ByFile(hub.database, hub.engine.configuration, run, said)
         await keeper.prepare(hub.engine)
-        return await relocations.compare(hub.database, hub.engine, run, keeper)
+        return await relocations.compare(hub.engine, run, keeper)
 
     async def accept(self, run: Relocation, actor: int) -> Relocation:
         named: dict[str, Any] = {"differing": run.differing, "more": str(run.more), "less": str(run.less)}

@@ -54,6 +54,12 @@ TAMPERED = {
         f"UPDATE relocation_step SET ours = ours + 1 WHERE act = 'COMPLETE' AND relocation_id = {DONE}",
         "RELOCATION_STEP",
     ),
+    "a round of another file": (
+        "UPDATE relocation_step SET digest = 'x' WHERE act = 'READ' AND digest IS NOT NULL", "RELOCATION_STEP",
+    ),
+    "a round that nobody began": (
+        f"DELETE FROM relocation_step WHERE act = 'READ' AND relocation_id = {DONE}", "OPENING_BALANCE",
+    ),
     "a step that there is not": ("UPDATE relocation_step SET act = 'GO' WHERE act = 'FIX'", "RELOCATION_STEP"),
     "a step of nothing": ("UPDATE relocation_step SET relocation_id = 7 WHERE act = 'FIX'", "RELOCATION_STEP"),
     "a balance that the hub did not have": (

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hub import host, keepers, opening_files, relocations, statements
@@ -210,6 +211,31 @@ async def test_reading_that_was_cut_off_goes_on_where_it_stood(bank: Moving, mon
     bank.partner.fails_at, bank.partner.asked = None, []
     run = await bank.compare(stands)
     assert (run.round, run.customers, bank.partner.asked) == (1, 3, ["bob", "carol"])
+
+
+async def test_a_round_is_of_one_source(bank: Moving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read of a file that was cut off is not gone on with out of another one, nor by asking."""
+    monkeypatch.setattr(keepers, "CHUNK", 1)
+    hub, run = bank.hub, await bank.approve(await bank.propose())
+    with pytest.raises(InvalidInput):
+        await bank.compare(run)
+    run = await bank.fix(run)
+    wrong = bank.file(run, {"alice": 1, "bob": 200, "carol": 50})
+    await wrong.prepare(hub.engine)
+    chunks = wrong.chunk(0)
+    [alice] = await anext(chunks)
+    await chunks.aclose()
+    first = commands.RecordBalances(
+        actor=hub.engine.configuration.host.id, relocation=run.id, round=1, after=0, through=alice.customer,
+        holders=(alice,), last=False, digest=wrong.digest,
+    )  # fmt: skip
+    cut_off = await hub.do(first)
+    assert (cut_off.customers, cut_off.differing, cut_off.digest) == (1, 1, wrong.digest)
+    await bank.is_in_order()
+    other = msgspec.structs.replace(first, after=alice.customer, through=alice.customer + 1, holders=(), digest=None)
+    assert await hub.do(other) == cut_off
+    run = await bank.compare(cut_off)
+    assert (run.round, run.customers, run.differing, run.digest) == (2, 3, 0, None)
 
 
 async def test_moving_that_was_cut_off_or_runs_twice_moves_everybody_once(bank: Moving) -> None:
