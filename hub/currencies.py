@@ -5,6 +5,7 @@ holds both must not confuse them.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from hub.points import MONEY_SCALE, PRICE_SCALE, half_up
@@ -89,10 +90,20 @@ class PartnerState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Relocating:
+    """A relocation of a currency's balances that has not ended. ``halts_at``: from then on nothing new is begun; None:
+    it is not approved yet. ``fixed``: no balance changes any more until it has ended."""
+
+    id: int
+    halts_at: datetime | None = None
+    fixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PointCurrency:
     """One point currency. ``unit_value`` is in 10^-12 of ``money`` (ISO 4217) per whole point; ``time_zone`` (IANA) is
-    that of the programme's calendar. ``adapter`` keeps the balances and never changes; ``connection`` is its
-    configuration with the secrets sealed (``adapters/registry.py``), empty where the hub keeps them itself.
+    that of the programme's calendar. ``adapter`` keeps the balances, and changes by a relocation alone; ``connection``
+    is its configuration with the secrets sealed (``adapters/registry.py``), empty where the hub keeps them itself.
     ``operations`` and ``partial``: what the partner declared when it was connected that it does, and of which of these
     it does a part (``hub.partners.Operation``)."""
 
@@ -115,6 +126,13 @@ class PointCurrency:
     partner_reason: str = ""  # of a state other than ACTIVE
     operations: tuple[str, ...] = ("CREDIT", "DEBIT", "REVERSE")
     partial: tuple[str, ...] = ()
+    relocation: Relocating | None = None
+
+
+def halts(of: PointCurrency, at: datetime) -> bool:
+    """Whether nothing new is begun with a currency at ``at``, because its balances are moving to another keeper."""
+    moving = of.relocation
+    return moving is not None and moving.halts_at is not None and moving.halts_at <= at
 
 
 def worth(of: PointCurrency, units: int) -> int:

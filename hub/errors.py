@@ -330,6 +330,12 @@ class ReversalPending(Refusal):
     """A reversal of the act is under way, and has to end first."""
 
     code = "REVERSAL_PENDING"
+
+
+class CurrencyMoving(Refusal):
+    """The currency's balances are on their way to another keeper; nothing new is begun until they have arrived."""
+
+    code = "CURRENCY_MOVING"
     retryable = True
 
 

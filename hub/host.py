@@ -13,20 +13,24 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+import rfc8785
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from adapters.registry import resealed
-from hub import clearings, ids, notices, postgres, sweeping, tables
+from adapters.registry import Registry, installed, resealed
+from hub import clearings, ids, keepers, notices, opening_files, postgres, relocations, sweeping, tables
 from hub.audit import Audit, Progress
 from hub.configuration import Configuration
+from hub.currencies import HOSTED
 from hub.db import Database, UnfitDatabase
-from hub.errors import NotSetUp
+from hub.errors import InvalidInput, NotFound, NotSetUp
 from hub.ledger import journal, rows
 from hub.ledger.commands import ClearPoints, CloseWindow, Connection, ResealWebhookSecrets, SetAdapterConfig
 from hub.ledger.engine import COLLECTOR, Engine
+from hub.ledger.opening import Relocation
 from hub.ledger.records import Clearing, ClearingScope, Net, Window, WindowStatus
 from hub.migrate import newest
+from hub.points import parse
 from hub.reading import Reading
 from hub.sealing import SecretsKey
 from hub.settings import Settings
@@ -34,6 +38,8 @@ from settlement.audit import audit as audit_all
 from settlement.publish import Keys, Reports
 
 CONNECT_S_MAX = 15
+OPENING_TYPE = "points-hub/opening-balances"
+OPENING_TYP = "points-hub-opening+jws"
 
 
 async def check(url: str, *, empty: bool = False) -> None:
@@ -152,18 +158,103 @@ async def clear(
         return await clearings.work_off(database, engine, run, told=told), engine.configuration
 
 
+async def list_balances(settings: Settings, url: str, relocation: int) -> tuple[bytes, str]:
+    """The balances of a relocation as a file for the partner, and the signature of its digest.
+
+    Raises:
+        NotFound: there is no such relocation.
+        InvalidInput: its balances are not fixed, or not any more.
+        NotSetUp: there is no hub.
+        SigningError: there is no key to sign with.
+    """
+    async with _engine(url) as (database, engine):
+        run = await _relocation(database, relocation)
+        raw = await relocations.opening_list(database, engine.configuration, run)
+    digest = {
+        "type": OPENING_TYPE,
+        "hub": settings.name,
+        "relocation": ids.text(ids.RELOCATION, run.id),
+        "currency": run.currency,
+        "sha256": hashlib.sha256(raw).hexdigest(),
+    }
+    return raw, Keys.of(settings).current().sign(rfc8785.dumps(digest), OPENING_TYP)
+
+
+async def compare_balances(
+    settings: Settings,
+    url: str,
+    relocation: int,
+    file: bytes | None,
+    field: str | None,
+    total: str | None,
+    told: Callable[[int], None],
+) -> tuple[Relocation, Configuration]:
+    """Put the partner's balances on record, out of its file or asked by ``field``; ``total`` is its own. ``told`` how
+    many more customers are done.
+
+    Raises:
+        Malformed: the file is not whole, or not of the agreed form.
+        Refusal: see ``hub.keepers`` and ``hub.ledger.relocating.record``; what was done stays done.
+        Fault: the host's credential was not let through.
+        NotSetUp: there is no hub.
+    """
+    connections = Registry(installed(), SecretsKey.of(settings))
+    async with _engine(url) as (database, engine):
+        run, configuration = await _relocation(database, relocation), engine.configuration
+        of = configuration.currencies[configuration.currency_codes[run.currency]]
+        try:
+            keeper: keepers.Keeper
+            if file is not None:
+                keeper = by_file = keepers.ByFile(database, configuration, run, opening_files.told(file, of.scale))
+                await by_file.prepare(engine)
+            else:
+                control = None if total is None else parse(total, of.scale)
+                keeper = await keepers.by_lookup(database, connections, configuration, run, field, control)
+            return await relocations.compare(engine, run, keeper, told=told), engine.configuration
+        finally:
+            await connections.close()
+
+
+async def move_balances(
+    url: str, relocation: int, begun: Callable[[int], None], told: Callable[[int], None]
+) -> tuple[Relocation, Configuration]:
+    """Move the points of a relocation whose completion has begun. ``begun`` is told how many there are to move,
+    ``told`` how many more are.
+
+    Raises:
+        Refusal: see ``hub.relocations.work_off``.
+        Fault: the host's credential was not let through.
+        NotSetUp: there is no hub.
+    """
+    async with _engine(url) as (database, engine):
+        run = await _relocation(database, relocation)
+        begun((run.theirs if run.comes_home else run.ours) - run.moved)
+        return await relocations.work_off(database, engine, run, told=told), engine.configuration
+
+
+async def _relocation(database: Database, id: int) -> Relocation:
+    found = await relocations.by_id(database, id)
+    if found is None:
+        raise NotFound(relocation=ids.text(ids.RELOCATION, id))
+    return found
+
+
 async def reseal(url: str, key: SecretsKey) -> list[str]:
     """Seal the secrets of every partner and of every webhook anew with the first of the keys, so that the others are
     not needed any more; answers the codes of the currencies, and of the institutions with a webhook.
 
     Raises:
-        InvalidInput: a configuration was changed meanwhile; those before it are done.
+        InvalidInput: a configuration was changed meanwhile, and those before it are done; or a currency is on its way
+            to a partner, with a configuration that is sealed until then.
         SealingError: a secret cannot be opened, or not sealed.
         Fault: the host's credential was not let through.
         NotSetUp: there is no hub.
     """
     async with _engine(url) as (_, engine):
         reached = [of for of in engine.configuration.currencies.values() if of.connection]
+        for of in engine.configuration.currencies.values():
+            if of.relocation is not None and of.adapter == HOSTED:
+                raise InvalidInput(currency=of.code, relocation="It is on its way to a partner; complete or cancel it.")
         for of in reached:
             told = SetAdapterConfig(
                 actor=engine.configuration.host.id,

@@ -1,5 +1,5 @@
-"""The hub's own schedule: a worker that settles what time has done, works clearings off, makes notices and follows the
-journal for webhooks.
+"""The hub's own schedule: a worker that settles what time has done, works clearings and relocations off, makes notices
+and follows the journal for webhooks.
 
 Each worker process has one, and one of all is at work: whoever holds a lock of the database's, which goes with its
 connection, so that another takes over when it dies. That is for economy only; two at once would do everything once.
@@ -17,7 +17,7 @@ import asyncpg
 import structlog
 from sqlalchemy import make_url
 
-from hub import clearings, notices, sweeping
+from hub import clearings, notices, relocations, sweeping
 from hub.db import Database
 from hub.errors import Fault, NotSetUp, Refusal
 from hub.ledger.engine import Engine
@@ -124,13 +124,18 @@ class Schedule:
         try:
             await self._reading.refresh()
             at = await sweeping.instant(self._database, None)
-            paces = [_Pace(self._ending) for _ in range(2)]
+            paces = [_Pace(self._ending) for _ in range(3)]
             tally = await sweeping.sweep(self._database, self._engine, at, size=sweeping.SMALL, rest=paces[0])
             for code, swept in tally.by_currency.items():
                 log.info("expired", currency=code, lots=swept.lots, units=swept.units, holds=swept.holds)
             for run in await clearings.begun(self._database):
                 after = await clearings.work_off(self._database, self._engine, run, size=sweeping.SMALL, rest=paces[1])
                 log.info("cleared", currency=run.currency, status=after.status.value, units=after.cleared)
+            for moving in await relocations.moving(self._database):
+                moved = await relocations.work_off(
+                    self._database, self._engine, moving, size=sweeping.SMALL.accounts, rest=paces[2]
+                )
+                log.info("relocated", currency=moving.currency, status=moved.status.value, units=moved.moved)
             await self._notify(at, _Pace(self._ending, None))
         except (Refusal, Fault) as error:  # the queue is full, or the hub is closing
             log.warning("schedule interrupted", error=repr(error))

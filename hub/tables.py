@@ -690,6 +690,75 @@ partner_incident = Table(
     PrimaryKeyConstraint("journal_id", "reference", "attempt"),
 )
 
+# A currency's balances on their way to another keeper. ``digest`` is of the file that was compared, if it was one.
+relocation = Table(
+    "relocation",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("credential_id"),
+    _id("for_institution_id"),
+    _text("currency"),
+    _text("leaves"),
+    _text("adapter"),
+    _text("connection"),
+    _time("starts_at"),
+    _text("reason"),
+    _text("status"),
+    _id("approved_by", nullable=True),
+    Column("round", Integer, nullable=False),
+    _id("reached"),
+    _id("customers"),
+    _id("ours"),
+    _id("theirs"),
+    _id("differing"),
+    _id("more"),
+    _id("less"),
+    _text("digest", nullable=True),
+    _id("accepted_by", nullable=True),
+    Column("accepted", Boolean, nullable=False),
+    _id("moved"),
+    _time("ended_at", nullable=True),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("relocation_currency", "currency", "id"),
+    postgresql_with={"fillfactor": 70},
+)
+
+relocation_step = Table(
+    "relocation_step",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("relocation_id"),
+    _text("act"),
+    _id("credential_id"),
+    Column("round", Integer, nullable=False),
+    _id("customers"),
+    _id("ours"),
+    _id("theirs"),
+    _id("differing"),
+    _text("digest", nullable=True),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("relocation_step_relocation", "relocation_id", "id"),
+)
+
+# What the hub and the partner had of each customer's points. ``lots``: of the partner's, as JSON, if it told them.
+opening_balance = Table(
+    "opening_balance",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("relocation_id"),
+    Column("round", Integer, nullable=False),
+    _id("customer_id"),
+    _id("ours"),
+    _id("theirs"),
+    _text("lots", nullable=True),
+    PrimaryKeyConstraint("journal_id", "id"),
+    UniqueConstraint("journal_id", "relocation_id", "round", "customer_id", name="opening_balance_customer"),
+    CheckConstraint("ours >= 0 AND theirs >= 0", name="opening_balance_not_negative"),
+)
+
 # --- settlement -------------------------------------------------------------------------------------------------------
 
 settlement_window = Table(
@@ -834,6 +903,8 @@ APPEND_ONLY = (
     partner_order,
     exchange_evidence,
     partner_incident,
+    relocation_step,
+    opening_balance,
     window_net,
     confirmation,
     settlement_report,
@@ -849,6 +920,7 @@ UPDATABLE = (
     quote,
     conversion,
     exchange,
+    relocation,
     bonus_use,
     limit_use,
     settlement_window,

@@ -31,6 +31,7 @@ from schema.pools import PoolMutation, PoolQuery
 from schema.proposals import RateMutation, RateQuery
 from schema.quotes import QuoteMutation, QuoteQuery
 from schema.redemptions import RedemptionMutation
+from schema.relocations import RelocationMutation, RelocationQuery
 from schema.reports import ReportQuery
 from schema.restrictions import RestrictionMutation, RestrictionQuery
 from schema.reversals import ReversalMutation
@@ -67,6 +68,7 @@ class Query(
     StatementQuery,
     NoticeQuery,
     ClearingQuery,
+    RelocationQuery,
     FreezeQuery,
     RestrictionQuery,
     IssueQuery,
@@ -94,6 +96,7 @@ class Mutation(
     TransferMutation,
     HoldMutation,
     ClearingMutation,
+    RelocationMutation,
     FreezeMutation,
     RestrictionMutation,
     DebtMutation,

@@ -222,6 +222,10 @@ class PointCurrency(Node):
     )
     adapter: str = strawberry.field(description='"hosted" where the hub keeps the balances, or the partner adapter.')
     partner_state: core.PartnerState = strawberry.field(description="How things stand with the partner, if it has one.")
+    halts_at: datetime | None = strawberry.field(
+        description="From when on nothing new is begun with its points, because their balances move to another keeper; "
+        "null where none is on its way."
+    )
     time_zone: str = strawberry.field(description="The time zone of the programme's calendar, as IANA names it.")
 
     @field("The JSON Schema of the fields by which its partner finds a member, with labels; null if it finds nobody.")
@@ -316,5 +320,6 @@ def to_currency(of: core.PointCurrency) -> PointCurrency:
         rate_consent=of.rate_consent,
         adapter=of.adapter,
         partner_state=of.partner,
+        halts_at=None if of.relocation is None else of.relocation.halts_at,
         time_zone=of.time_zone,
     )

@@ -314,6 +314,18 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence("A reversal of this is under way. Please try again once it has ended."),
         Sentence("该笔业务的冲正正在处理中，请待其结束后再试。"),
     ),
+    "CURRENCY_MOVING": (
+        Sentence(
+            "The currency's balances are being moved to another keeper. Please try again once that is done.",
+            "The balances of {currency} are being moved to another keeper. Please try again once that is done.",
+            "The balances of {currency} cannot be fixed yet: something is still under way ({waits}).",
+        ),
+        Sentence(
+            "该积分的余额正在迁移，请在迁移完成后再试。",
+            "{currency} 的余额正在迁移，请在迁移完成后再试。",
+            "{currency} 仍有未完结的业务（{waits}），暂不能锁定余额。",
+        ),
+    ),
     "RETRY_LATER": (
         Sentence("The hub is busy. Please send the same request again, with the same key."),
         Sentence("系统繁忙，请稍后使用同一幂等键重试。"),

@@ -30,7 +30,7 @@ Code = Annotated[str, strawberry.argument(description="The point currency's code
 class Movement(Node):
     kind: str = strawberry.field(
         description="The act behind it: ISSUE, TRANSFER, REDEEM, CONVERT, REVERSE, CAPTURE, REMOVE, EXPIRE, CLEAR, "
-        "CONTRIBUTE or WITHDRAW. A debt is repaid by the act that credits."
+        "CONTRIBUTE, WITHDRAW or RELOCATE. A debt is repaid by the act that credits."
     )
     points: Points = strawberry.field(description="What was moved.")
     direction: str = strawberry.field(description="CREDIT: to the customer. DEBIT: from the customer.")

@@ -26,6 +26,7 @@ from schema.pools import contribution_by_id, pool_by_id
 from schema.proposals import is_visible
 from schema.quotes import quote_by_id
 from schema.rates import to_rate
+from schema.relocations import relocation_by_id
 from schema.reports import parse_report_id, report_of
 from schema.restrictions import restriction_by_id
 from schema.reversals import to_act
@@ -119,6 +120,7 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.REVERSAL: _act(MovementKind.REVERSE),
     ids.HOLD: hold_by_id,
     ids.CLEARING: clearing_by_id,
+    ids.RELOCATION: relocation_by_id,
     ids.TAKEN: cleared_by_id,
     ids.FREEZE: freeze_by_id,
     ids.RESTRICTION: restriction_by_id,

@@ -63,6 +63,7 @@ class RefusalReason(StrEnum):
     PARTNER_UNAVAILABLE = "PARTNER_UNAVAILABLE"
     NOT_HOSTED = "NOT_HOSTED"
     REVERSAL_PENDING = "REVERSAL_PENDING"
+    CURRENCY_MOVING = "CURRENCY_MOVING"
     RETRY_LATER = "RETRY_LATER"
 
 
@@ -114,6 +115,7 @@ REASONS: dict[type[errors.Refusal], RefusalReason] = {
     errors.PartnerUnavailable: RefusalReason.PARTNER_UNAVAILABLE,
     errors.NotHosted: RefusalReason.NOT_HOSTED,
     errors.ReversalPending: RefusalReason.REVERSAL_PENDING,
+    errors.CurrencyMoving: RefusalReason.CURRENCY_MOVING,
     errors.RetryLater: RefusalReason.RETRY_LATER,
 }
 

@@ -11,11 +11,13 @@ from typing import Any
 import msgspec
 
 from hub import ids
+from hub.audit import relocations
 from hub.audit.accounts import Accounts, Key, host_of, operator_of
 from hub.audit.act import Act
 from hub.audit.entries import Batch
 from hub.audit.exchanges import Exchanges
 from hub.audit.findings import Findings
+from hub.audit.relocations import Relocations
 from hub.configuration import Configuration
 from hub.currencies import PointCurrency
 from hub.ledger.records import ACCEPTED, AccountKind, MovementKind, Phase, Purpose
@@ -51,10 +53,11 @@ _BY_TIME = frozenset({MovementKind.RELEASE, MovementKind.EXPIRE})  # nobody asks
 class Acts:
     """Acts in the order of the ledger. ``bonus_used``: what counts under bonus caps, by rate, bonus and customer."""
 
-    def __init__(self, findings: Findings, accounts: Accounts, exchanges: Exchanges) -> None:
+    def __init__(self, findings: Findings, accounts: Accounts, exchanges: Exchanges, relocations: Relocations) -> None:
         self._findings = findings
         self._accounts = accounts
         self._exchanges = exchanges
+        self._relocations = relocations
         self._converted: set[int] = set()
         self._answered: set[int] = set()  # movements of the batch that convert what an earlier one accepted
         self.bonus_used: Counter[tuple[int, int, int]] = Counter()
@@ -72,6 +75,9 @@ class Acts:
             expected = self._reversal(act)
         elif kind == MovementKind.CONVERT:
             expected = self._conversion(act)
+        elif kind in relocations.KINDS:
+            of = act.configuration.currency(moved["currency"])
+            expected = None if of is None else self._relocations.expected(act, of)
         else:
             of = act.configuration.currency(moved["currency"])
             posts = _POSTS.get(kind)
@@ -222,8 +228,8 @@ class Acts:
                 continue
             if moved["kind"] in _BY_PARTNERS or moved["id"] in answered:
                 continue
-            if moved["kind"] == MovementKind.CLEAR:
-                continue  # nobody asked for it but whoever ordered the clearing; see the relations
+            if moved["kind"] == MovementKind.CLEAR or moved["kind"] in relocations.KINDS:
+                continue  # nobody asked for it but whoever ordered the whole; see the relations, and the relocations
             subject = moved["id"] if moved["kind"] in _NAMED_BY_MOVEMENT else moved["subject_id"]
             subject = cancelled.get(moved["id"], subject)
             if subject not in windows:

@@ -41,7 +41,7 @@ _IN_ORDER = frozenset(
 # Of these, those that may be of one part of the account, which the rows do not name: in its order then.
 _OF_A_PART = _IN_ORDER - {MovementKind.FREEZE, MovementKind.CLEAR}
 # These may use points that are over; what a capture may is the holds' business, and frozen points wait for a decision.
-_OVER_TOO = frozenset({MovementKind.EXPIRE, MovementKind.CAPTURE, MovementKind.REMOVE})
+_OVER_TOO = frozenset({MovementKind.EXPIRE, MovementKind.CAPTURE, MovementKind.REMOVE, MovementKind.RELOCATE})
 
 
 class Lot:

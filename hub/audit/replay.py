@@ -25,8 +25,10 @@ from hub.audit.lots import Lots
 from hub.audit.originals import Original, is_reversal, originals
 from hub.audit.people import People
 from hub.audit.positions import Positions
+from hub.audit.relocations import Relocations
 from hub.audit.restrictions import Restrictions
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
+from hub.currencies import PointCurrency
 from hub.institutions import Institution
 from hub.ledger.records import ACCEPTED, MovementKind, Phase, Purpose
 
@@ -47,7 +49,8 @@ class Replay:
         self.lots = Lots(findings)
         self.holds = Holds(findings)
         self.exchanges = Exchanges(findings, self.accounts)
-        self.acts = Acts(findings, self.accounts, self.exchanges)
+        self.relocations = Relocations(findings, self.accounts)
+        self.acts = Acts(findings, self.accounts, self.exchanges, self.relocations)
         self.limits = Limits(findings, self.accounts)
         self.positions = Positions(findings, self.accounts)
         self.people = People(findings)
@@ -69,6 +72,7 @@ class Replay:
         self.restrictions.begin(batch)
         self.debts.begin(batch)
         self.exchanges.begin(batch)
+        self.relocations.begin(batch)
         self._entries = {}
         for entry in rows.get("lot_entry", ()):
             self._entries.setdefault(entry[0], {}).setdefault(entry[1], []).append(entry)
@@ -77,7 +81,10 @@ class Replay:
         events: list[tuple[int, _Take, Any]] = [(row["id"], self._act, row) for row in rows.get("movement", ())]
         restrictions, steps = rows.get("restriction", []), rows.get("exchange_step", [])
         evidence = rows.get("exchange_evidence", [])
-        if changes or windows or restrictions or steps or evidence:
+        moves, opening = rows.get("relocation_step", []), rows.get("opening_balance", [])
+        if changes or windows or restrictions or steps or evidence or moves or opening:
+            events += [(row["id"], self._move, row) for row in moves]
+            events += [(row["id"], self._opening, row) for row in opening]
             events += [(row["id"], self._step, row) for row in steps]
             events += [(row["id"], self._evidence, row) for row in evidence]
             events += [(row["id"], self._restrict, row) for row in restrictions]
@@ -132,9 +139,20 @@ class Replay:
         self._configure()
         self.exchanges.evidence(row, self.configuration)
 
+    def _move(self, row: Any, _legs: list[Any], batch: Batch) -> None:
+        self._configure()
+        self.relocations.step(row, batch, self.configuration)
+
+    def _opening(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
+        self.relocations.balance(row)
+
     def _change(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
         try:
-            self._changes.append(decode(Change(*row)))
+            noun = decode(Change(*row))
+            if isinstance(noun, PointCurrency):
+                self._configure()
+                self.relocations.configured(self.configuration.currencies.get(noun.id), noun)
+            self._changes.append(noun)
         except (msgspec.DecodeError, KeyError):
             self._findings.add(
                 "CONFIGURATION", f"The configuration's change {row['version']:x} is no {ascii(row['noun'])[:40]}."
@@ -172,6 +190,7 @@ class Replay:
                 self.limits.check(act)
                 self.debts.check(act)
                 self.restrictions.check(act)
+                self.relocations.check(act)
                 if of_exchange:
                     way, promised = self.exchanges.way(moved), moved["kind"] not in ACCEPTED
                     if way is not None and not way.window:

@@ -29,6 +29,11 @@ _WINDOWS = f"""
 SELECT id, number, status, opened_at, closed_at, settled_at, closed_in, changed_in FROM settlement_window
 WHERE journal_id = {JOURNAL_ID} ORDER BY number
 """
+_RELOCATIONS = f"""
+SELECT id, status, approved_by, round, customers, ours, theirs, differing, more, less, digest, accepted_by, accepted,
+    moved, ended_at
+FROM relocation WHERE journal_id = {JOURNAL_ID}
+"""
 _PAGE_ROWS = 5_000
 
 
@@ -38,6 +43,7 @@ async def compare(connection: AsyncConnection, replay: Replay, findings: Finding
     await _accounts(driver, replay, findings, progress)
     await _lots(driver, replay, findings)
     await replay.restrictions.compare(driver, replay.debts)
+    replay.relocations.compare(await driver.fetch(_RELOCATIONS))
     await _positions(driver, replay, findings)
     await _bonus_uses(driver, replay, findings)
     await _limit_uses(driver, replay, findings)

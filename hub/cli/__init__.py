@@ -32,6 +32,7 @@ COMMANDS = (
     "window",
     "keys",
     "adapters",
+    "relocation",
 )
 
 

@@ -10,9 +10,11 @@ from datetime import datetime
 
 from hub import ids
 from hub.configuration import Configuration, Noun, with_changes
+from hub.currencies import halts
 from hub.errors import CustomerClosed, InvalidAmount, LimitExceeded
 from hub.institutions import Status, settlement_path, status_of
 from hub.ledger.lots import MAIN, Lot, LotKey, part_of, take, total
+from hub.ledger.opening import OpeningBalance, Relocation, RelocationStep
 from hub.ledger.orders import Deal, Evidence, EvidenceKind, Exchange, PlacedOrder
 from hub.ledger.orders import Step as ExchangeStep
 from hub.ledger.records import (
@@ -104,6 +106,7 @@ class Draft:
         "nets",
         "next_id",
         "nouns",
+        "opening",
         "orders",
         "owed",
         "pins",
@@ -112,6 +115,8 @@ class Draft:
         "profiles",
         "quotes",
         "records",
+        "relocation_steps",
+        "relocations",
         "restrictions",
         "result",
         "reversed",
@@ -152,6 +157,9 @@ class Draft:
         self.exchange_steps: list[ExchangeStep] = []
         self.orders: list[PlacedOrder] = []
         self.evidence: list[Evidence] = []
+        self.relocations: list[Relocation] = []
+        self.relocation_steps: list[RelocationStep] = []
+        self.opening: list[OpeningBalance] = []
         self.bonus_uses: dict[tuple[int, int, int], int] = {}
         self.limit_entries: list[LimitEntry] = []
         self.clippings: list[Clipping] = []
@@ -399,6 +407,11 @@ class Book:
         self.deals: dict[int, Deal] = {}  # what the exchanges are about
         self.done: dict[str, str | None] = {}  # orders that may be undone, with their partners' own references
         self.proposals: dict[int, Evidence] = {}  # the last one on an exchange's order that is under way
+        self.relocations: dict[int, Relocation] = {}
+        self.opening: dict[int, OpeningBalance] = {}  # by customer, of those who are relocated now
+        self.holders: dict[int, Customer] = {}  # by identifier, whose balances are recorded or relocated now
+        self.opening_totals: dict[str, tuple[int, int]] = {}  # customers with points of a currency, and these
+        self.waits: dict[str, dict[str, int]] = {}  # by currency, what is under way, as it was when the batch began
         self.nets: dict[int, list[Net]] = {}
         self.confirmed: set[PositionKey] = set()
         self._open_window: Window | None = None
@@ -408,6 +421,7 @@ class Book:
         self.links_of: dict[int, dict[int, Link]] = {}  # by customer
         self._paths: dict[tuple[int, int], list[int]] = {}
         self._statuses: dict[int, Status] = {}
+        self._halted: frozenset[str] | None = None
 
     def new_id(self) -> int:
         """The batch's next identifier, for rows that no draft numbers."""
@@ -437,6 +451,14 @@ class Book:
         if found is None:
             found = self._statuses[institution] = status_of(self.configuration.institutions, institution)
         return found
+
+    @property
+    def halted(self) -> frozenset[str]:
+        """The currencies of which nothing new is begun, because their balances are moving to another keeper."""
+        if self._halted is None:
+            moving = [one for one in self.configuration.currencies.values() if one.relocation is not None]
+            self._halted = frozenset(one.code for one in moving if halts(one, self.at))
+        return self._halted
 
     def debt(self, account: Account) -> int:
         """What the owner of a customer's account owes of its currency."""
@@ -516,6 +538,8 @@ class Book:
         self.lapsed.extend(draft.lapsed)
         for clearing in draft.clearings:
             self.clearings[clearing.id] = clearing
+        for relocation in draft.relocations:
+            self.relocations[relocation.id] = relocation
         if draft.profiles:
             self.profiles.update((profile.customer, profile) for profile in draft.profiles)
         if draft.memberships:
@@ -544,6 +568,7 @@ class Book:
             self.configuration = with_changes(self.configuration, self.configuration.version, draft.nouns)
             self._paths.clear()
             self._statuses.clear()
+            self._halted = None
         return posted
 
     def take_binding(self, binding: Binding) -> None:

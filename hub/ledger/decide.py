@@ -19,11 +19,14 @@ from hub.ledger import (
     debts,
     exchanges,
     freezes,
+    halting,
     holds,
     lapse,
     links,
     pools,
     profiles,
+    relocating,
+    relocations,
     resolve,
     restrictions,
     reversals,
@@ -43,6 +46,14 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.SetPointsPolicy: currencies.set_policy,
     commands.SetAdapterConfig: currencies.set_connection,
     commands.SetPartnerState: currencies.set_partner_state,
+    commands.ProposeRelocation: relocations.propose,
+    commands.ApproveRelocation: relocations.approve,
+    commands.CancelRelocation: relocations.cancel,
+    commands.FixBalances: relocations.fix,
+    commands.RecordBalances: relocating.record,
+    commands.AcceptDifferences: relocations.accept,
+    commands.CompleteRelocation: relocations.complete,
+    commands.Relocate: relocating.relocate,
     commands.ProposeRate: rates.propose,
     commands.AcceptRate: rates.accept,
     commands.ApproveRate: rates.approve,
@@ -152,6 +163,8 @@ def decide(book: Book, known: Outcomes, command: commands.Command, digest: bytes
                 return Outcome(refusal=IdempotencyConflict(key=command.key))
             return Outcome(before.result, before.refusal, replayed=True)
     try:
+        if book.halted:
+            halting.let_through(book, command)
         draft = HANDLERS[type(command)](book, command)
     except Refusal as refusal:
         return Outcome(refusal=refusal, home=home, digest=digest)

@@ -127,6 +127,17 @@ HASHED: tuple[Hashed, ...] = (
         "id",
     ),
     _hashed(tables.exchange_evidence, "id exchange_id order_reference kind done credential_id", "id"),
+    _hashed(
+        tables.relocation,
+        "id credential_id for_institution_id currency leaves adapter connection starts_at reason",
+        "id",
+    ),
+    _hashed(
+        tables.relocation_step,
+        "id relocation_id act credential_id round customers ours theirs differing digest",
+        "id",
+    ),
+    _hashed(tables.opening_balance, "id relocation_id round customer_id ours theirs lots", "id"),
     _hashed(tables.settlement_window, "id model number opened_at", "id"),
     _hashed(
         tables.window_net,

@@ -42,7 +42,9 @@ def lapses(book: Book) -> Iterator[Draft]:
     accounts = {account.id: account for account in book.accounts.values()}
     host = book.configuration.host.id
     due_lots = (
-        (accounts[number], over) for number, lots in sorted(book.lots.items()) if (over := _over(book, lots.values()))
+        (accounts[number], over)
+        for number, lots in sorted(book.lots.items())
+        if (over := _over(book, lots.values())) and not _is_fixed(book, accounts[number])
     )
     while some := list(islice(due_lots, ACCOUNTS_OF_DRAFT)):
         draft = Draft(book)
@@ -97,6 +99,13 @@ def _over(book: Book, lots: Iterable[Lot]) -> list[Lot]:
     """Lots that have ended and of which no hold pins all."""
     at = book.at
     return [lot for lot in lots if lot.expires_at <= at and lot.amount > lot.held]
+
+
+def _is_fixed(book: Book, account: Account) -> bool:
+    """Whether the account's balance is on its way to another keeper as it is, with what is over: whoever keeps it then
+    settles that."""
+    of = book.configuration.currency(account.currency)
+    return of is not None and of.relocation is not None and of.relocation.fixed
 
 
 def _expire(draft: Draft, account: Account, over: list[Lot], host: int) -> None:

@@ -9,7 +9,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
 from hub.institutions import settlement_path
-from hub.ledger import commands, exchange_rows, limit_rows, lot_rows, people, pool_rows, profile_rows, rows
+from hub.ledger import (
+    commands,
+    exchange_rows,
+    limit_rows,
+    lot_rows,
+    people,
+    pool_rows,
+    profile_rows,
+    relocation_rows,
+    rows,
+)
 from hub.ledger.book import UNPOSTED, Book, Original
 from hub.ledger.cancellations import ISSUES_MAX
 from hub.ledger.decide import Known, Outcomes, recalled
@@ -118,6 +128,8 @@ async def load(
         book.clearings = await rows.clearings(connection, tables.clearing.c.id.in_(needs.clearings))
         for clearing in book.clearings.values():
             needs.issuer(clearing.currency)
+    if needs.relocations:
+        pooled |= await relocation_rows.load(connection, driver, book, needs)
     await lot_rows.holds(connection, book, needs)
     if needs.linked_named or needs.linked or needs.links:
         await people.load_links(connection, book, needs)

@@ -40,6 +40,14 @@ _TIMELESS = frozenset(
         commands.ClearPoints,
         commands.CancelClearing,
         commands.Clear,
+        commands.ProposeRelocation,
+        commands.ApproveRelocation,
+        commands.CancelRelocation,
+        commands.FixBalances,
+        commands.RecordBalances,
+        commands.AcceptDifferences,
+        commands.CompleteRelocation,
+        commands.Relocate,
     }
     | _LINKING
 )
@@ -66,6 +74,10 @@ class Needs:
         self.accounts: set[int] = set()  # customers' accounts by identifier
         self.emptied: set[int] = set()  # of these, those of which everything may go
         self.clearings: set[int] = set()
+        self.relocations: set[int] = set()
+        self.waiting: set[int] = set()  # of these, those that need to know what is under way
+        self.holders: dict[int, set[int]] = {}  # by relocation, customers whose balances are recorded
+        self.relocating: dict[int, tuple[int, int]] = {}  # by relocation, after and up to which customer it moves
         self.takers: set[tuple[int, str]] = set()  # to whom holds may be captured, by reference
         self.spends: list[tuple[commands.Party, str, str]] = []  # who spends how much of which currency
         self.apart: list[tuple[commands.Party, str]] = []  # who may spend of one part of it
@@ -155,6 +167,22 @@ class Needs:
                 self.clearings.add(command.clearing)
                 self.accounts.update(command.accounts)
                 self.emptied.update(command.accounts)
+            case (
+                commands.ApproveRelocation()
+                | commands.CancelRelocation()
+                | commands.AcceptDifferences()
+                | commands.FixBalances()
+                | commands.CompleteRelocation()
+            ):
+                self._id(self.relocations, command.id)
+                if isinstance(command, commands.FixBalances | commands.CompleteRelocation):
+                    self._id(self.waiting, command.id)
+            case commands.RecordBalances():
+                self.relocations.add(command.relocation)
+                self.holders.setdefault(command.relocation, set()).update(one.customer for one in command.holders)
+            case commands.Relocate():
+                self.relocations.add(command.relocation)
+                self.relocating[command.relocation] = (command.after, command.through)
             case commands.Redeem():
                 self._spend(command.customer, command.currency, command.amount, command.channel)
                 self.issuer(command.currency)

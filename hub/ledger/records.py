@@ -57,6 +57,9 @@ class MovementKind(IntEnum):
     ACCEPT_REVERSE = 35  # of a reversal
     ACCEPT_TRANSFER = 36  # of a transfer
     ACCEPT_ISSUE = 37  # of an issue
+    RELOCATE = 40  # a customer's points go to the partner who keeps them from now on, or come back from it
+    RECOGNISE = 41  # points that a partner has and the hub did not know of
+    DERECOGNISE = 42  # points that the hub knew of and a partner does not have
 
 
 # What begins over partners, and the act that it is once they have done their part.

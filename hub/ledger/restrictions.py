@@ -24,6 +24,7 @@ from hub.ledger.records import (
 from hub.points import render
 
 ALL = ""  # in place of a currency: all of a customer's accounts
+_WHY = {HoldKind.HOLD: "held", HoldKind.FREEZE: "frozen", HoldKind.EXCHANGE: "converting"}
 CLEARED_ON_EXIT = "CLEARED_ON_EXIT"
 
 
@@ -107,8 +108,7 @@ def _check_leaving(book: Book, actor: int, customer: Customer, account: Account)
     resolve.unfrozen(account)
     for held in book.holds.values():
         if (held.customer.id, held.currency) == (customer.id, of.code) and held.status is HoldStatus.HELD:
-            what = "held" if held.kind is HoldKind.HOLD else "frozen"
-            raise PointsUnresolved(currency=of.code, **{what: render(held.amount, of.scale)})
+            raise PointsUnresolved(currency=of.code, **{_WHY[held.kind]: render(held.amount, of.scale)})
     if account.marks & Mark.DEBT:
         raise PointsUnresolved(currency=of.code, debt=render(book.debt(account), of.scale))
     is_ours = is_below(book.configuration.institutions, customer.institution, of.issuer)

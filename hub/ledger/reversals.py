@@ -28,7 +28,7 @@ from hub.errors import (
     NotHosted,
     ReversalPending,
 )
-from hub.ledger import ageing, bonuses, commands, exchanges, lapse, limiting, lots, resolve
+from hub.ledger import ageing, bonuses, commands, exchanges, halting, lapse, limiting, lots, resolve
 from hub.ledger.book import Book, Draft, Original
 from hub.ledger.commands import ReversalShortfall
 from hub.ledger.lots import Lot, LotKey
@@ -61,6 +61,7 @@ def reverse(book: Book, command: commands.Reverse) -> Draft:
         InsufficientPoints: the points have been spent.
         NotAMember: who contributed has left the pool, and what comes back there is the pool's.
         InvalidInput: only what an issuer issued can be taken back with a shortfall.
+        PartnerRefused: the points have moved to another keeper since.
         Refusal: partners have to be asked for it, see ``_accept``.
     """
     original = book.originals.get(command.id or 0)
@@ -68,6 +69,7 @@ def reverse(book: Book, command: commands.Reverse) -> Draft:
         raise NotFound
     acting = _allow(book, command.actor, original)
     done = original.movement
+    halting.still_kept(book, original)
     of = resolve.currency(book, done.currency)
     if command.shortfall is not ReversalShortfall.REFUSE:
         if done.kind is not MovementKind.ISSUE:

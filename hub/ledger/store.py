@@ -18,6 +18,7 @@ from hub.ledger.commands import Command, Keyed
 from hub.ledger.decide import Outcome
 from hub.ledger.journal import Head, Row
 from hub.ledger.lots import Lot, LotKey
+from hub.ledger.opening import Relocation
 from hub.ledger.orders import Exchange
 from hub.ledger.records import (
     Account,
@@ -60,6 +61,7 @@ class Batch:
         self._lots: dict[LotKey, Lot] = {}
         self._holds: dict[int, Hold] = {}
         self._clearings: dict[int, Clearing] = {}
+        self._relocations: dict[int, Relocation] = {}
         self._customer_marks: dict[int, int] = {}
         self._quotes: dict[int, Quote] = {}
         self._conversions: dict[int, Conversion] = {}
@@ -105,6 +107,8 @@ class Batch:
             self._holds.update((held.id, held) for held in draft.holds)
         if draft.clearings:
             self._clearings.update((made.id, made) for made in draft.clearings)
+        if draft.relocations:
+            self._relocate(draft)
         for profile in draft.profiles:
             groups = msgspec.json.encode(profile.groups).decode()
             who = (profile.id, profile.customer, profile.type)
@@ -207,6 +211,16 @@ class Batch:
         for said in draft.evidence:
             about = (said.id, said.exchange, said.order, said.kind.value, said.done, said.credential)
             self._row("exchange_evidence", about)
+
+    def _relocate(self, draft: Draft) -> None:
+        self._relocations.update((one.id, one) for one in draft.relocations)
+        for step in draft.relocation_steps:
+            of = step.relocation
+            figures = (of.round, of.customers, of.ours, of.theirs, of.differing, of.digest)
+            self._row("relocation_step", (step.id, of.id, step.act.value, step.credential, *figures))
+        for one in draft.opening:
+            lots = msgspec.json.encode(one.lots).decode() if one.lots else None
+            self._row("opening_balance", (one.id, one.relocation, one.round, one.customer, one.ours, one.theirs, lots))
 
     def _closings(self, draft: Draft) -> None:
         self._windows.update((window.id, window) for window in draft.windows)
@@ -318,6 +332,14 @@ class Batch:
                 continue
             ordered = (run.id, run.credential, run.for_institution, run.currency, run.scope.value)
             self._row("clearing", (*ordered, run.earned_before, run.starts_at, run.reason, *progress))
+        for moving in self._relocations.values():
+            came_to = _came_to(moving)
+            if batch_of(moving.id) != book.batch:
+                self._row("relocation progress", (moving.id, *came_to))
+                continue
+            asked = (moving.id, moving.credential, moving.for_institution, moving.currency, moving.leaves)
+            terms = (moving.adapter, moving.connection, moving.starts_at, moving.reason)
+            self._row("relocation", (*asked, *terms, *came_to))
         for offer in self._quotes.values():
             if batch_of(offer.id) != book.batch:
                 self._row("quote use", (offer.id, offer.used_by, offer.cancelled))
@@ -429,10 +451,16 @@ class Batch:
                 continue
             width = len(part.columns)
             hashed[part.table.name] = found if len(found[0]) == width else [row[:width] for row in found]
-        for name in ("account", "hold", "clearing", "quote", "conversion", "settlement_window"):
+        for name in ("account", "hold", "clearing", "relocation", "quote", "conversion", "settlement_window"):
             if name in hashed:
                 hashed[name].sort(key=lambda row: row[0])
         return hashed
+
+
+def _came_to(run: Relocation) -> Row:
+    counts = (run.customers, run.ours, run.theirs, run.differing, run.more, run.less)
+    ends = (run.digest, run.accepted_by, run.accepted, run.moved, run.ended_at)
+    return (run.status.value, run.approved_by, run.round, run.reached, *counts, *ends)
 
 
 def _counters(account: Account) -> tuple[int, ...]:

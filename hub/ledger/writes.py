@@ -112,6 +112,10 @@ _STANDING = (
     *("state", "order_reference", "in_doubt", "taken", "partner_taken", "window_id", "refusal", "details"),
     "changed_in",
 )
+_RELOCATED = (
+    *("status", "approved_by", "round", "reached", "customers", "ours", "theirs", "differing", "more", "less"),
+    *("digest", "accepted_by", "accepted", "moved", "ended_at"),
+)
 _BY_NAME = {hashed.table.name: hashed for hashed in journal.HASHED}
 WRITES: dict[str, Write] = {
     write.name: write
@@ -175,6 +179,10 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["exchange_evidence"]),
         Write("partner_call", tables.partner_call, ("reference", "currency", "due_at", "attempts")),
         Write("partner_call end", tables.partner_call, ("reference",), keys=("reference",), deletes=True),
+        _inserts(_BY_NAME["relocation"], *_RELOCATED),
+        Write("relocation progress", tables.relocation, ("id", *_RELOCATED), _RELOCATED),
+        _inserts(_BY_NAME["relocation_step"]),
+        _inserts(_BY_NAME["opening_balance"]),
         Write("bonus_use", tables.bonus_use, ("rate_id", "bonus", "customer_id", "used"), ("used",), upsert=True),
         _inserts(_BY_NAME["limit_entry"]),
         Write("limit_use", tables.limit_use, ("limit_id", "subject_id", "period", "used"), ("used",), upsert=True),

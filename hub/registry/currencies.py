@@ -42,7 +42,6 @@ def register(book: Book, command: commands.RegisterPointCurrency) -> Draft:
         raise Duplicate(currency=command.code)
     if not 0 <= command.scale <= SCALE_MAX:
         raise InvalidInput(scale=command.scale)
-    connection = _connection(command.adapter, command.connection, command.scale)
     if not is_zone(command.time_zone):
         raise InvalidInput(timeZone=command.time_zone)
     resolve.money(command.unit_value.currency)
@@ -62,13 +61,11 @@ def register(book: Book, command: commands.RegisterPointCurrency) -> Draft:
         transferable=command.transferable,
         cashable=command.cashable,
         rate_consent=command.rate_consent,
-        adapter=command.adapter,
+        adapter=HOSTED,
         time_zone=command.time_zone,
         policy=_policy(Policy(), command.policy),
-        connection=connection,
     )
-    if command.connection is not None:
-        of = replace(of, operations=command.connection.operations, partial=command.connection.partial)
+    of = connected(of, command.adapter, command.connection)
     draft.nouns.append(of)
     draft.account(AccountKind.ISSUANCE, issuer.id, of.code)
     draft.result = of
@@ -123,16 +120,28 @@ def set_connection(book: Book, command: commands.SetAdapterConfig) -> Draft:
     if command.instead_of not in (None, hashlib.sha256(of.connection.encode()).hexdigest()):
         raise InvalidInput(currency=of.code)
     draft = Draft(book)
-    told = command.connection
-    connection = _connection(of.adapter, told, of.scale)
-    changed = replace(of, connection=connection, operations=told.operations, partial=told.partial)
+    changed = connected(of, of.adapter, command.connection)
     draft.nouns.append(changed)
     draft.result = changed
     return draft
 
 
-def _connection(adapter: str, told: commands.Connection | None, scale: int) -> str:
-    """What is kept of a connection; a partner whose points have fewer decimals could not be told every amount."""
+def connected(of: PointCurrency, adapter: str, told: commands.Connection | None) -> PointCurrency:
+    """The currency with its balances kept by ``adapter``, reached as ``told``.
+
+    Raises:
+        InvalidInput: see ``sealed_connection``.
+    """
+    changed = replace(of, adapter=adapter, connection=sealed_connection(adapter, told, of.scale))
+    return changed if told is None else replace(changed, operations=told.operations, partial=told.partial)
+
+
+def sealed_connection(adapter: str, told: commands.Connection | None, scale: int) -> str:
+    """What is kept of a connection; a partner whose points have fewer decimals could not be told every amount.
+
+    Raises:
+        InvalidInput: that, or there is a connection to the hub itself, or none to a partner.
+    """
     if (told is None) != (adapter == HOSTED):
         raise InvalidInput(adapter=adapter[:60])
     if told is None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hub.access import Right
-from hub.currencies import PointCurrency
+from hub.currencies import HOSTED, PointCurrency
 from hub.errors import Duplicate, InvalidAmount, InvalidInput, NotFound
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book, Draft
@@ -26,7 +26,8 @@ def set_limit(book: Book, command: commands.SetLimit) -> Draft:
     """A new limit, or another version of one.
 
     Raises:
-        InvalidInput: the terms do not fit together; the start is past, or before the notice is over.
+        InvalidInput: the terms do not fit together; the start is past, or before the notice is over; or it bounds what
+            is in accounts that a partner keeps.
         InvalidAmount: the amount is malformed, below zero or too large.
         Duplicate: the code is taken; or a version of the limit starts at the same instant.
         NotFound: there is no limit with this code to give a version to.
@@ -39,6 +40,7 @@ def set_limit(book: Book, command: commands.SetLimit) -> Draft:
     if command.terms is None:
         if not known:
             raise NotFound(limit=command.code[:60])
+        _check_keeper(of, known[0].period, known[0].subject)
         resolve.allow(book, command.actor, Right.CONFIGURE, known[0].owner)
         return _version(book, command.actor, known, _amount(command.amount, of, known[0].measure), command.starts)
     if known:
@@ -76,6 +78,7 @@ def _first(book: Book, command: commands.SetLimit, terms: commands.LimitTerms, o
     checks.code("code", command.code)
     checks.name("name", terms.name)
     _check(terms)
+    _check_keeper(of, terms.period, terms.subject)
     target = None if terms.target is None else resolve.currency(book, terms.target)
     if target is not None and target.id == of.id:
         raise InvalidInput(target=target.code)
@@ -125,6 +128,27 @@ def _check(terms: commands.LimitTerms) -> None:
         raise InvalidInput(timeZone=terms.zone[:60])
     if not 0 <= terms.notice_days <= NOTICE_DAYS_MAX:
         raise InvalidInput(noticeDays=terms.notice_days)
+
+
+def _check_keeper(of: PointCurrency, period: Period, subject: Subject) -> None:
+    """Pass if the hub sees what is counted: accounts, and what they hold, are the keeper's of the balances."""
+    if of.adapter != HOSTED and (period is Period.BALANCE or subject is Subject.ACCOUNT):
+        raise InvalidInput(adapter=of.adapter, period=period.value, subject=subject.value)
+
+
+def check_no_accounts(book: Book, of: PointCurrency) -> None:
+    """Pass if nothing bounds what is in accounts of a currency now or later, so that a partner may keep them.
+
+    Raises:
+        InvalidInput: a limit does; it has to be lifted first.
+    """
+    for act in Act:
+        for versions in book.configuration.limits_on(act, of.id):
+            of_accounts = versions[0].period is Period.BALANCE or versions[0].subject is Subject.ACCOUNT
+            now = in_force(versions, book.at)
+            later = [one for one in versions if one.starts > book.at]
+            if of_accounts and any(one.amount is not None for one in (*later, *([] if now is None else [now]))):
+                raise InvalidInput(limit=versions[0].code, period=versions[0].period.value)
 
 
 def _amount(text: str, of: PointCurrency, measure: Measure) -> int:

@@ -53,6 +53,7 @@ CODES = [
     "WINDOW_ORDER",
     "PARTNER_REFUSED",
     "PARTNER_UNAVAILABLE",
+    "CURRENCY_MOVING",
     "RETRY_LATER",
 ]
 
@@ -96,6 +97,7 @@ def test_what_cannot_change_by_waiting_is_not_retryable() -> None:
         "SUSPENDED",
         "WINDOW_ORDER",
         "PARTNER_UNAVAILABLE",
+        "CURRENCY_MOVING",
         "RETRY_LATER",
     }
 

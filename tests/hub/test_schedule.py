@@ -22,6 +22,7 @@ from hub.postgres import OWNER, SUPERUSER, lease
 from hub.schedule import LOCK, Schedule
 from hub.sweeping import LARGE
 from tests.conftest import Hub, driver_url
+from tests.hub.moved import Moving, Played
 from tests.hub.programs import PROGRAM, Pattern, Served, environment, run, served, until
 from tests.hub.test_app import furnish, sample
 
@@ -147,6 +148,15 @@ async def test_one_is_at_work_and_another_takes_over(hub: Hub, superuser: "async
             await one.close()
     assert await leaders() == []
     assert (await hub.sql("SELECT count(*), sum(amount)::bigint FROM movement WHERE kind = 11"))[0] == (3, 21)
+
+
+async def test_it_moves_what_goes_to_another_keeper(hub: Hub) -> None:
+    bank = await Moving(hub, Played({"alice": 30_000, "bob": 20_000, "carol": 5_000})).open()
+    run = await bank.compare(await bank.fixed())
+    await hub.do(commands.CompleteRelocation(actor=hub.admin, id=run.id))
+    schedule = Schedule(hub.addresses.server, hub.database, hub.engine, hub.reading, Board(1).rows[0], 0.1)
+    assert not await schedule._turn()  # nothing is left for another one
+    assert (await hub.sql("SELECT status, moved FROM relocation"))[0] == ("DONE", 550)
 
 
 async def test_it_can_be_turned_off(hub: Hub) -> None:

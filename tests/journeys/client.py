@@ -69,6 +69,7 @@ ANSWERS = {
     ),
     "reverse": ("input", "ReverseInput!", "... on Reversal { id replayed points { amount currency } }"),
     "clearPoints": ("input", "ClearPointsInput!", "... on PointsClearing { id status earnedBefore replayed }"),
+    "proposeRelocation": ("input", "ProposeRelocationInput!", "... on Relocation { id status }"),
     "closeSettlementWindow": (
         "input",
         "CloseWindowInput!",

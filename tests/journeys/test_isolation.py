@@ -85,6 +85,7 @@ class Victim:
         self._doubt()
         later = {"currency": self.a, "scope": "ALL", "at": "2999-01-01T00:00:00Z", "reason": "year-end"}
         self.clearing = operator.do("clearPoints", _keyed(**later))["id"]
+        self.relocation = self._relocation()
         soon = (datetime.now(UTC) + timedelta(days=5)).isoformat()
         self._do("issuePoints", currency=self.a, amount="7", to=self._party("carol"), expiresAt=soon)
         assert running.hub("expire").returncode == 0  # and the notice of that is made
@@ -119,6 +120,19 @@ class Victim:
             for mine, other in (("alice", "alice2"), ("bob", "bob2"))
         )
         assert clerk.link("acceptCustomerLink", self.link)["status"] == "ACTIVE"
+
+    def _relocation(self) -> str:
+        """A relocation that is proposed, of points that a partner keeps."""
+        partner = {"baseUrl": "https://partner.example", "unit": "P", "scale": 2, "auth": {"scheme": "none"}}
+        call = {"path": "/orders", "body": {"r": "{reference}"}}
+        answer = {"status": "s", "statuses": {"OK": "SUCCEEDED"}, "reference": "r"}
+        kept = {**partner, "orders": [{"operations": ["DEBIT", "CREDIT"], "call": call}], "answer": answer}
+        away = self.network.currency("AWAY", self.bank, adapter="http_json", adapterConfig=kept)
+        proposed = self.network.operator.do(
+            "proposeRelocation", {"currency": away, "adapter": "hosted", "reason": "home"}
+        )  # nobody approves it, so nothing is halted
+        self.away = away
+        return str(proposed["id"])
 
     def _doubt(self) -> None:
         """A conversion whose points a partner is to give that hears everything and answers nothing."""
@@ -195,7 +209,7 @@ class Victim:
     def state(self) -> Any:
         """All of the victim's that could be moved, as the operator sees it."""
         query = """
-        query($v: String!, $a: String!, $b: String!, $w: ID!) {
+        query($v: String!, $a: String!, $b: String!, $r: String!, $w: ID!) {
           institution(code: $v) {
             status parent { code } children { code status } credentials { id revokedAt } pointCurrencies { code }
             positions { currency own subtree exposure debitCap }
@@ -216,13 +230,14 @@ class Victim:
           limits(currency: $a) { edges { node { code amount versions { amount } } } }
           conversions(institution: $v) { edges { node { id status } } }
           pointsClearings(currency: $a) { edges { node { id status } } }
+          relocations(currency: $r) { edges { node { id status round accepted } } }
           settlementWindow(id: $w) { status nets { institution { code } net confirmed } }
           webhook(institution: $v) { id url types status previousSecretUntil }
           webhookDeliveries(institution: $v) { edges { node { id type payload } } }
           hub { window { id } }
         }
         """
-        return self.network.operator.ask(query, v=self.bank, a=self.a, b=self.b, w=self.window)
+        return self.network.operator.ask(query, v=self.bank, a=self.a, b=self.b, r=self.away, w=self.window)
 
 
 @pytest.fixture(scope="module")
@@ -292,6 +307,13 @@ def _of_webhook(field: str) -> Case:
     """A mutation of an institution's endpoint."""
     document = f"mutation($v: String!) {{ {field}(institution: $v) {{ __typename {REFUSED} }} }}"
     return Case(document, lambda victim: {"v": victim.bank}, "FORBIDDEN", "FORBIDDEN")
+
+
+def _of_relocation(field: str) -> Case:
+    """A step that only the operator takes."""
+    document = f"mutation($id: ID!) {{ {field}(id: $id) {{ __typename {REFUSED} }} }}"
+    absent = {"id": f"rl_{ABSENT}"}
+    return Case(document, lambda victim: {"id": victim.relocation}, "FORBIDDEN", "FORBIDDEN", absent=absent)
 
 
 def _finds(field: str, attribute: str, selection: str = "id") -> Case:
@@ -498,6 +520,20 @@ CASES: dict[str, Case] = {
     "Query.pointsClearings": Case(
         "query($a: String!) { pointsClearings(currency: $a) { edges { node { id } } pageInfo { hasNextPage } } }",
         lambda victim: {"a": victim.a},
+        {"edges": [], "pageInfo": {"hasNextPage": False}},
+        AS_OPERATOR,
+        absent={"a": "NONE"},
+    ),
+    "Query.relocation": Case(
+        "query($id: ID!) { relocation(id: $id) { id status memo } }",
+        lambda victim: {"id": victim.relocation},
+        None,
+        AS_OPERATOR,
+        absent={"id": f"rl_{ABSENT}"},
+    ),
+    "Query.relocations": Case(
+        "query($a: String!) { relocations(currency: $a) { edges { node { id } } pageInfo { hasNextPage } } }",
+        lambda victim: {"a": victim.away},
         {"edges": [], "pageInfo": {"hasNextPage": False}},
         AS_OPERATOR,
         absent={"a": "NONE"},
@@ -846,6 +882,27 @@ CASES: dict[str, Case] = {
         "FORBIDDEN",
         absent={"id": f"cl_{ABSENT}"},
     ),
+    "Mutation.proposeRelocation": _acts(
+        "proposeRelocation",
+        "ProposeRelocationInput!",
+        lambda victim: {"currency": victim.a, "adapter": "http_json", "adapterConfig": {}, "reason": "r"},
+    ),
+    "Mutation.approveRelocation": _of_relocation("approveRelocation"),
+    "Mutation.fixBalances": _of_relocation("fixBalances"),
+    "Mutation.acceptDifferences": _acts(
+        "acceptDifferences",
+        "AcceptDifferencesInput!",
+        lambda victim: {"relocationId": victim.relocation, "differing": 0, "more": "0", "less": "0"},
+        absent={"relocationId": f"rl_{ABSENT}"},
+    ),
+    "Mutation.completeRelocation": _of_relocation("completeRelocation"),
+    "Mutation.cancelRelocation": Case(
+        f'mutation($id: ID!) {{ cancelRelocation(id: $id, reason: "r") {{ __typename {REFUSED} }} }}',
+        lambda victim: {"id": victim.relocation},
+        "NOT_FOUND",
+        "FORBIDDEN",
+        absent={"id": f"rl_{ABSENT}"},
+    ),
     "Mutation.freezePoints": _acts(
         "freezePoints",
         "FreezePointsInput!",
@@ -1003,6 +1060,7 @@ KINDS = {  # attribute: (prefix, whether it is open to all members)
     "reversal": ("rv", False),
     "movement": ("mv", False),
     "clearing": ("cl", False),
+    "relocation": ("rl", False),
     "report": ("sr", False),
     "freeze": ("fz", False),
     "restriction": ("rs", False),

@@ -127,6 +127,18 @@ def limit(currency: str, code: str | None = None, **more: Any) -> dict[str, Any]
     return {"currency": currency, "code": code or unique("l"), "amount": "1000000", "terms": terms} | more
 
 
+def relocation(tree: Tree) -> dict[str, Any]:
+    """Points of a new currency, which a partner keeps, are to come home."""
+    call = {"path": "/orders", "body": {"r": "{reference}"}}
+    kept = {
+        "baseUrl": "https://partner.example", "unit": "P", "scale": 0, "auth": {"scheme": "none"},
+        "orders": [{"operations": ["DEBIT", "CREDIT"], "call": call}],
+        "answer": {"status": "s", "statuses": {"OK": "SUCCEEDED"}, "reference": "r"},
+    }  # fmt: skip
+    away = tree.network.currency("AWAY", tree.bank, adapter="http_json", adapterConfig=kept)
+    return {"currency": away, "adapter": "hosted", "reason": "home"}
+
+
 def credential(institution: str, *roles: str) -> dict[str, Any]:
     """A new key."""
     return {"institution": institution, "person": "new", "label": "new", "roles": list(roles)}
@@ -146,6 +158,7 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         "registerPointCurrency": lambda: currency(tree.bank),
         "createCredential": lambda: credential(tree.bank, AUDITOR),
         "setLimit": lambda: limit(tree.points),
+        "proposeRelocation": lambda: relocation(tree),
         "createInstitution": lambda: {"code": unique("I"), "name": "new", "kind": "BRANCH", "parent": tree.bank},
         "setDebitCap": lambda: {"institution": tree.bank, "currency": "CNY", "amount": "1000"},
     }
@@ -156,14 +169,17 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         "OPERATOR_AUDITOR": tree.network.person("HUB", "OPERATOR_AUDITOR"),
         "OPERATOR_ADMIN": tree.operator,
     }
-    trades, configures = ["Issue", "Transfer", "Customer", "Binding"], ["PointCurrency", "NewCredential", "Limit"]
+    trades, configures = (
+        ["Issue", "Transfer", "Customer", "Binding"],
+        ["PointCurrency", "NewCredential", "Limit", "Relocation"],
+    )
     vouches, operates, no = ["CustomerLink"], ["Position"], "FORBIDDEN"
     found = {role: [outcome(person, name, make()) for name, make in work.items()] for role, person in persons.items()}
     assert found == {
-        TRADER: [*trades, *vouches, no, no, no, no, no],
+        TRADER: [*trades, *vouches, no, no, no, no, no, no],
         ADMIN: [no, no, no, no, *vouches, *configures, no, no],
-        AUDITOR: [no] * 10,
-        "OPERATOR_AUDITOR": [no] * 10,
+        AUDITOR: [no] * 11,
+        "OPERATOR_AUDITOR": [no] * 11,
         "OPERATOR_ADMIN": [*trades, *vouches, *configures, "Institution", *operates],
     }
 

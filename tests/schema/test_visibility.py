@@ -43,6 +43,8 @@ ANONYMOUS_MAY_NOT = [
     '{ customerLinks(customer: {institution: "HUB", reference: "a"}) { edges { cursor } } }',
     '{ pointsClearing(id: "cl_1") { id } }',
     '{ pointsClearings(currency: "A") { edges { cursor } } }',
+    '{ relocation(id: "rl_1") { id } }',
+    '{ relocations(currency: "A") { edges { cursor } } }',
     '{ expiryNotices(currency: "A") { edges { cursor } } }',
     '{ freeze(id: "fz_1") { id } }',
     '{ freezes(customer: {institution: "HUB", reference: "a"}) { edges { cursor } } }',

@@ -1,14 +1,13 @@
 """Reversing: when partners have to be asked for an act's opposite, and whether they can be. Pure."""
 
 from hub.currencies import HOSTED, PartnerState
-from hub.errors import PartnerRefused, PartnerUnavailable
+from hub.errors import PartnerUnavailable
 from hub.ledger.book import Book, Original
 from hub.ledger.exchanges import deals, steps
 from hub.ledger.orders import Deal, ExchangeState
 from hub.ledger.records import AccountKind, Phase
 
 _OVER_PARTNERS = frozenset({AccountKind.PARTNER, AccountKind.TRANSIT})
-MOVED = "MOVED"  # in the place of a partner's reason: it did not keep the points then, or does not keep them now
 
 
 def needs_partners(book: Book, original: Original) -> bool:
@@ -24,7 +23,7 @@ def check_reversal(book: Book, deal: Deal) -> None:
 
     Raises:
         PartnerUnavailable: one is halted.
-        PartnerRefused: one does not do what it would be asked for, or the points have moved to or from it since.
+        PartnerRefused: one does not do what it would be asked for.
     """
     for end, state in ((deal.gives, ExchangeState.DEBITING), (deal.takes, ExchangeState.CREDITING)):
         if end is None:
@@ -32,7 +31,5 @@ def check_reversal(book: Book, deal: Deal) -> None:
         of = deals.currency(book, end)
         if of.partner is PartnerState.HALTED:
             raise PartnerUnavailable(currency=of.code, state=of.partner.value)
-        if (of.adapter != HOSTED) != (end.undoes is not None):
-            raise PartnerRefused(currency=of.code, because=MOVED)
         if of.adapter != HOSTED:
             steps.check(of, end, state)

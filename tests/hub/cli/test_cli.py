@@ -22,9 +22,10 @@ from tests.hub.cli.here import Here, says_why
 from tests.hub.programs import PROGRAM, SOON_S_MAX, Pattern, environment, is_gone, run, until
 
 WORDS = [
-    [], ["init"], ["migrate"], ["serve"], ["demo"], ["audit"], ["verify"], ["expire"], ["clear"],
+    [], ["init"], ["migrate"], ["serve"], ["demo"], ["audit"], ["verify"], ["expire"], ["clear"], ["relocation"],
     ["window"], ["window", "close"], ["keys"], ["keys", "rotate"], ["keys", "reseal"],
     ["simulator"], ["adapters"], ["adapters", "check"], ["adapters", "list"],
+    ["relocation", "list"], ["relocation", "compare"], ["relocation", "move"],
 ]  # fmt: skip
 
 
