@@ -28,7 +28,8 @@ class Adapters(One):
         return []
 
     async def check(self, name: str, configuration: object, /) -> Checked:
-        return Checked("{}", self.played.capabilities.scale)
+        can = self.played.capabilities
+        return Checked("{}", can.scale, tuple(one.value for one in can.operations), ())
 
 
 @dataclass
