@@ -11,12 +11,13 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from adapters.registry import resealed
+from adapters.registry import Registry, installed, resealed
 from hub import clearings, ids, notices, postgres, sweeping, tables
 from hub.audit import Audit, Progress
 from hub.configuration import Configuration
@@ -28,6 +29,9 @@ from hub.ledger.engine import COLLECTOR, Engine
 from hub.ledger.records import Clearing, ClearingScope, Net, Window, WindowStatus
 from hub.migrate import newest
 from hub.reading import Reading
+from hub.reconciliation import reconciling
+from hub.reconciliation.breaks import Run
+from hub.reconciliation.reconciling import Shelf
 from hub.sealing import SecretsKey
 from hub.settings import Settings
 from settlement.audit import audit as audit_all
@@ -184,6 +188,29 @@ async def reseal(url: str, key: SecretsKey) -> list[str]:
             )
             await sweeping.ask(engine, renewed)
         return [of.code for of in reached] + list(told_to)
+
+
+async def reconcile(
+    settings: Settings, url: str, currency: str, day: date, file: Path | None, told: Callable[[str], None]
+) -> Run:
+    """Compare a day of a currency that a partner keeps, with the file that is given or the one that is on the shelf;
+    one that is given is put there. ``told`` which stage begins.
+
+    Raises:
+        Refusal, FileRefused: see ``hub.reconciliation.reconciling.reconcile``.
+        Fault: the host's credential was not let through.
+        NotSetUp: there is no hub.
+    """
+    shelf, registry = Shelf.of(settings.data_dir), Registry(installed(), SecretsKey.of(settings))
+    async with _engine(url) as (database, engine):
+        try:
+            given = shelf.files(currency, day, file)
+            run = await reconciling.reconcile(database, engine, registry, currency, day, given, told=told)
+        finally:
+            await registry.close()
+    if file is not None:
+        shelf.keep(currency, day, file)
+    return run
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,9 @@ BINDING = "bd"
 LINK = "lk"
 EXCHANGE = "ex"
 EVIDENCE = "ev"
+RECONCILIATION = "rc"
+BREAK = "br"
+BREAK_STEP = "bs"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

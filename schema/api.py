@@ -30,6 +30,7 @@ from schema.notices import NoticeQuery
 from schema.pools import PoolMutation, PoolQuery
 from schema.proposals import RateMutation, RateQuery
 from schema.quotes import QuoteMutation, QuoteQuery
+from schema.reconciliations import ReconciliationMutation, ReconciliationQuery
 from schema.redemptions import RedemptionMutation
 from schema.reports import ReportQuery
 from schema.restrictions import RestrictionMutation, RestrictionQuery
@@ -61,6 +62,7 @@ class Query(
     LinkQuery,
     ConversionQuery,
     ExchangeQuery,
+    ReconciliationQuery,
     MovementQuery,
     HoldQuery,
     PoolQuery,
@@ -101,6 +103,7 @@ class Mutation(
     QuoteMutation,
     ConversionMutation,
     ExchangeMutation,
+    ReconciliationMutation,
     RedemptionMutation,
     ReversalMutation,
     CancellationMutation,

@@ -13,6 +13,7 @@ import msgspec
 from hub import ids
 from hub.audit.accounts import Accounts, Key, host_of, operator_of
 from hub.audit.act import Act
+from hub.audit.breaks import Breaks
 from hub.audit.entries import Batch
 from hub.audit.exchanges import Exchanges
 from hub.audit.findings import Findings
@@ -50,8 +51,9 @@ _BY_TIME = frozenset({MovementKind.RELEASE, MovementKind.EXPIRE})  # nobody asks
 class Acts:
     """Acts in the order of the ledger. ``bonus_used``: what counts under bonus caps, by rate, bonus and customer."""
 
-    def __init__(self, findings: Findings, accounts: Accounts, exchanges: Exchanges) -> None:
+    def __init__(self, findings: Findings, accounts: Accounts, exchanges: Exchanges, breaks: Breaks) -> None:
         self._findings = findings
+        self._breaks = breaks
         self._accounts = accounts
         self._exchanges = exchanges
         self._converted: set[int] = set()
@@ -69,6 +71,8 @@ class Acts:
             expected = self._reversal(act)
         elif self._exchanges.is_of(moved):
             expected = self._exchange(act)
+        elif self._breaks.is_of(moved):
+            expected = self._breaks.expected(act)
         elif kind == MovementKind.CONVERT:
             expected = self._conversion(act)
         else:
@@ -220,6 +224,8 @@ class Acts:
                 continue
             if moved["kind"] == MovementKind.CLEAR:
                 continue  # nobody asked for it but whoever ordered the clearing; see the relations
+            if self._breaks.is_of(moved):
+                continue  # two persons have, without a key
             subject = moved["id"] if moved["kind"] in _NAMED_BY_MOVEMENT else moved["subject_id"]
             subject = cancelled.get(moved["id"], subject)
             if subject not in windows:

@@ -197,4 +197,5 @@ _RULES: dict[int, Callable[[Act, datetime], bool]] = {
     MovementKind.ARRIVE: _nothing,
     MovementKind.DECLINE: _nothing,
     MovementKind.REFUND: _nothing,
+    MovementKind.ADJUST: _nothing,
 }

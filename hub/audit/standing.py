@@ -38,6 +38,7 @@ async def compare(connection: AsyncConnection, replay: Replay, findings: Finding
     await _accounts(driver, replay, findings, progress)
     await _lots(driver, replay, findings)
     await replay.restrictions.compare(driver, replay.debts)
+    await replay.breaks.compare(driver)
     await _positions(driver, replay, findings)
     await _bonus_uses(driver, replay, findings)
     await _limit_uses(driver, replay, findings)

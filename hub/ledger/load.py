@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
 from hub.institutions import settlement_path
-from hub.ledger import commands, exchange_rows, limit_rows, lot_rows, people, pool_rows, profile_rows, rows
+from hub.ledger import break_rows, commands, exchange_rows, limit_rows, lot_rows, people, pool_rows, profile_rows, rows
 from hub.ledger.book import UNPOSTED, Book, Original
 from hub.ledger.cancellations import ISSUES_MAX
 from hub.ledger.decide import Known, Outcomes, recalled
@@ -95,6 +95,8 @@ async def load(
         await _quotes(connection, book, needs)
     if needs.originals:
         await _originals(connection, driver, book, needs)
+    if needs.breaks or needs.reconciled:
+        await break_rows.load(connection, book, needs)
     if needs.exchanges:
         await exchange_rows.load(connection, book, needs)
     if needs.accounts:

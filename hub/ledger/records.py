@@ -51,6 +51,7 @@ class MovementKind(IntEnum):
     ARRIVE = 31  # the source's partner has taken the points
     DECLINE = 32  # a partner refused, and nothing was changed
     REFUND = 33  # a partner refused, and the source's has given the points back
+    ADJUST = 34  # a difference between a partner's books and the hub's, at the end of a break
 
 
 class Purpose(IntEnum):

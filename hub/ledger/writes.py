@@ -112,6 +112,7 @@ _STANDING = (
     *("state", "order_reference", "in_doubt", "taken", "partner_taken", "window_id", "refusal", "details"),
     "changed_in",
 )
+_BREAK = ("type", "figures", "status", "owner_id", "proposal_id")
 _BY_NAME = {hashed.table.name: hashed for hashed in journal.HASHED}
 WRITES: dict[str, Write] = {
     write.name: write
@@ -173,6 +174,10 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["exchange_step"]),
         _inserts(_BY_NAME["partner_order"]),
         _inserts(_BY_NAME["exchange_evidence"]),
+        _inserts(_BY_NAME["reconciliation"]),
+        _inserts(_BY_NAME["reconciliation_break"], *_BREAK),
+        Write("break standing", tables.reconciliation_break, ("id", *_BREAK), _BREAK),
+        _inserts(_BY_NAME["break_step"]),
         Write("partner_call", tables.partner_call, ("reference", "currency", "due_at", "attempts")),
         Write("partner_call end", tables.partner_call, ("reference",), keys=("reference",), deletes=True),
         Write("bonus_use", tables.bonus_use, ("rate_id", "bonus", "customer_id", "used"), ("used",), upsert=True),
