@@ -3,17 +3,17 @@ batches ask nothing.
 """
 
 from collections.abc import Collection
-from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, or_, select
+from sqlalchemy import ColumnElement, RowMapping, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
 from hub.ledger.book import Book
-from hub.ledger.journal import JOURNAL_ID, batch_of
+from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.needs import Needs
 from hub.ledger.orders import exchange_of
+from hub.ledger.rows import with_time
 from hub.reconciliation.breaks import Break, BreakStatus, BreakStep, Ending, Figures, Run, SideSum, StepKind
 
 _run, _break, _step, _entry = (
@@ -85,7 +85,7 @@ async def load(connection: AsyncConnection, book: Book, needs: Needs) -> None:
 
 async def runs(connection: AsyncConnection, where: ColumnElement[bool], *, most: int | None = None) -> list[Run]:
     """Runs that meet a condition on their table, the newest first."""
-    statement = _with_time(_run).where(where).order_by(_run.c.id.desc()).limit(most)
+    statement = with_time(_run).where(where).order_by(_run.c.id.desc()).limit(most)
     return [_run_of(row) for row in (await connection.execute(statement)).mappings()]
 
 
@@ -103,7 +103,7 @@ def _run_of(row: RowMapping) -> Run:
 
 async def breaks(connection: AsyncConnection, where: ColumnElement[bool], *, most: int | None = None) -> list[Break]:
     """Breaks that meet a condition on their table, the newest first."""
-    statement = _with_time(_break).where(where).order_by(_break.c.id.desc()).limit(most)
+    statement = with_time(_break).where(where).order_by(_break.c.id.desc()).limit(most)
     return [
         Break(
             id=row["id"],
@@ -147,6 +147,7 @@ async def adjusted(connection: AsyncConnection, currency: str, references: Colle
     currency's references, or of these."""
     statement = (
         select(_break.c.reference, _step.c.adjusted)
+        .select_from(_break)
         .join(_step, and_(_step.c.journal_id == _break.c.journal_id, _step.c.break_id == _break.c.id))
         .where(_break.c.journal_id == JOURNAL_ID, _break.c.currency == currency, _step.c.movement_id.is_not(None))
     )
@@ -156,11 +157,3 @@ async def adjusted(connection: AsyncConnection, currency: str, references: Colle
     for row in await connection.execute(statement):
         sums[row.reference] = sums.get(row.reference, 0) + row.adjusted
     return sums
-
-
-def _with_time(table: Any) -> Select[Any]:
-    return (
-        select(table, _entry.c.at)
-        .join(_entry, and_(_entry.c.journal_id == table.c.journal_id, _entry.c.batch == batch_of(table.c.id)))
-        .where(table.c.journal_id == JOURNAL_ID)
-    )

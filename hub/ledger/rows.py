@@ -82,7 +82,7 @@ async def _people(connection: AsyncConnection, found: Iterable[RowMapping]) -> d
     return await customers(connection, wanted)
 
 
-def _with_time(table: Any) -> Select[Any]:
+def with_time(table: Any) -> Select[Any]:
     """Rows of ``table`` with the time of their batch."""
     batch = batch_of(table.c.id)
     return (
@@ -97,7 +97,7 @@ async def movements(
     connection: AsyncConnection, where: ColumnElement[bool], *, most: int | None = None
 ) -> dict[int, Movement]:
     """Movements that meet a condition on their table, in order."""
-    statement = _with_time(tables.movement).where(where).order_by(tables.movement.c.id).limit(most)
+    statement = with_time(tables.movement).where(where).order_by(tables.movement.c.id).limit(most)
     found = (await connection.execute(statement)).mappings().all()
     people = await _people(connection, found)
     return {
@@ -126,7 +126,7 @@ async def movements(
 async def holds(connection: AsyncConnection, where: ColumnElement[bool]) -> dict[int, Hold]:
     """Holds and freezes that meet a condition on their table, in order."""
     table = tables.hold
-    found = (await connection.execute(_with_time(table).where(where).order_by(table.c.id))).mappings().all()
+    found = (await connection.execute(with_time(table).where(where).order_by(table.c.id))).mappings().all()
     people = await customers(connection, {row["customer_id"] for row in found})
     return {
         row["id"]: Hold(
@@ -158,7 +158,7 @@ async def missing(connection: AsyncConnection, of: Collection[int]) -> dict[int,
 async def restrictions(connection: AsyncConnection, where: ColumnElement[bool]) -> dict[int, Restriction]:
     """Restrictions that meet a condition on their table, in order."""
     table = tables.restriction
-    found = (await connection.execute(_with_time(table).where(where).order_by(table.c.id))).mappings().all()
+    found = (await connection.execute(with_time(table).where(where).order_by(table.c.id))).mappings().all()
     people = await customers(connection, {row["customer_id"] for row in found})
     return {
         row["id"]: Restriction(
@@ -187,7 +187,7 @@ async def standing_restrictions(connection: AsyncConnection, of: Collection[int]
 
 async def cancellations(connection: AsyncConnection, where: ColumnElement[bool]) -> dict[int, Cancellation]:
     """Cancellations that meet a condition on their table."""
-    found = (await connection.execute(_with_time(tables.cancellation).where(where))).mappings().all()
+    found = (await connection.execute(with_time(tables.cancellation).where(where))).mappings().all()
     return {
         row["id"]: Cancellation(
             id=row["id"],
@@ -211,7 +211,7 @@ async def clearings(
     """Clearings that meet a condition on their table, in order."""
     identifier = tables.clearing.c.id
     order = identifier.desc() if newest_first else identifier
-    statement = _with_time(tables.clearing).where(where).order_by(order).limit(most)
+    statement = with_time(tables.clearing).where(where).order_by(order).limit(most)
     return {
         row["id"]: Clearing(
             id=row["id"],
@@ -288,7 +288,7 @@ async def conversions(
     """Conversions that meet a condition on their table, in order."""
     identifier = tables.conversion.c.id
     order = identifier.desc() if newest_first else identifier
-    statement = _with_time(tables.conversion).where(where).order_by(order).limit(most)
+    statement = with_time(tables.conversion).where(where).order_by(order).limit(most)
     found = (await connection.execute(statement)).mappings().all()
     people = await _people(connection, found)
     return {

@@ -112,6 +112,7 @@ class Daily:
             )
             found = await connection.execute(
                 select(_run.c.day, func.max(_entry.c.at).label("at"))
+                .select_from(_run)
                 .join(
                     _entry, (_entry.c.journal_id == _run.c.journal_id) & (_entry.c.batch == journal.batch_of(_run.c.id))
                 )
