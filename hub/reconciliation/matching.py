@@ -68,7 +68,7 @@ FROM hub h LEFT JOIN adjustment a USING (reference)
 """
 _JUDGED = """
 CREATE TABLE judged AS
-SELECT h.reference, CASE
+SELECT * FROM (SELECT h.reference, CASE
     WHEN h.adjusted AND h.effect = coalesce(s.effect, 0) AND NOT coalesce(s.odd, false) THEN NULL
     WHEN s.reference IS NULL OR (s.done = 0 AND NOT s.refused)
         THEN CASE WHEN h.status = 'SUCCEEDED' THEN 'MISSING_THERE' END
@@ -81,7 +81,7 @@ SELECT h.reference, CASE
     WHEN s.first < h.span_start OR s.last >= h.span_end THEN 'DATE'
     END AS type
 FROM booked h CROSS JOIN source LEFT JOIN side s ON s.source = source.name AND s.reference = h.reference
-WHERE h.home
+WHERE h.home) WHERE type IS NOT NULL
 UNION ALL
 SELECT s.reference, 'MISSING_HERE' FROM side s
 LEFT JOIN adjustment a USING (reference)
@@ -96,7 +96,7 @@ WHERE s.done_today > 0 AND NOT h.home AND (h.asked < $before OR h.asked >= $afte
 """
 _GRAVEST = """
 CREATE TABLE wrong AS
-SELECT reference, arg_min(type, list_position($types, type)) AS type FROM judged WHERE type IS NOT NULL
+SELECT reference, arg_min(type, list_position($types, type)) AS type FROM judged
 GROUP BY reference ORDER BY reference LIMIT $most
 """
 _COUNTS = f"""
@@ -269,7 +269,7 @@ class Matching:
         """How many orders of the day were done, by all sides alike."""
         [[count]] = self._rows(
             """SELECT count(*) FROM hub WHERE home AND status = 'SUCCEEDED'
-            AND reference NOT IN (SELECT reference FROM judged WHERE type IS NOT NULL)"""
+            AND reference NOT IN (SELECT reference FROM judged)"""
         )
         return int(count)
 

@@ -103,12 +103,9 @@ async def test_a_break_ends_by_two_persons_and_only_by_what_was_proposed(net: Hu
     ended = await net.do(approval(net, id, last.proposal))
     assert ended.status is BreakStatus.CORRECTED
     assert (await balance(net, 9), await balance(net, 2)) == (50, -50)
-    for command in (
-        proposal(net, id),
-        commands.AssignBreak(actor=net.admin, id=id, owner=None),
-    ):
+    for late in (proposal(net, id), commands.AssignBreak(actor=net.admin, id=id, owner=None)):
         with pytest.raises(InvalidInput):
-            await net.do(command)
+            await net.do(late)
     with pytest.raises(NotFound):
         await net.do(approval(net, id, last.proposal))
     assert await balance(net, 9) == 50

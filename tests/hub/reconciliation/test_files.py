@@ -36,9 +36,6 @@ def test_a_whole_file_is_believed(tmp_path: Path) -> None:
 
 GOOD = body(ROWS, "MILE", DAY)
 HOSTILE: dict[str, tuple[str | bytes, Wrong]] = {
-    "nothing": (b"", Wrong.HEADER),
-    "no end": (GOOD.encode(), Wrong.CUT_SHORT),
-    "cut in the middle": (ended(GOOD, 3)[:150], Wrong.CUT_SHORT),
     "other columns": (GOOD.replace("member", "whom", 1), Wrong.HEADER),
     "a column twice": (GOOD.replace("member", "reference", 1), Wrong.HEADER),
     "a column missing": (GOOD.replace("unit", "partner_unit", 1), Wrong.HEADER),
@@ -77,7 +74,7 @@ def test_a_file_that_is_wrong_is_refused_by_what_is_wrong(what: str, tmp_path: P
     raw, wrong = HOSTILE[what]
     path = tmp_path / "day.csv"
     rows = 4 if what == "a row after the totals" else 3
-    path.write_bytes(raw if wrong in (Wrong.CUT_SHORT,) or not raw else _ended(raw, rows))
+    path.write_bytes(_ended(raw, rows))
     with pytest.raises(FileRefused) as refused:
         believed(path, tmp_path)
     assert refused.value.wrong is wrong
@@ -97,6 +94,15 @@ def test_a_file_that_was_changed_after_it_was_made_is_refused(tmp_path: Path) ->
         (ended(GOOD, 4), Wrong.TOTALS),
         (ended(GOOD, 3) + b"more\n", Wrong.ROW),
     ):
+        path.write_bytes(raw)
+        with pytest.raises(FileRefused) as refused:
+            believed(path, tmp_path)
+        assert refused.value.wrong is wrong
+
+
+def test_a_file_that_is_cut_short_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "day.csv"
+    for raw, wrong in ((b"", Wrong.HEADER), (GOOD.encode(), Wrong.CUT_SHORT), (ended(GOOD, 3)[:150], Wrong.CUT_SHORT)):
         path.write_bytes(raw)
         with pytest.raises(FileRefused) as refused:
             believed(path, tmp_path)

@@ -188,10 +188,8 @@ def order(number: int, amount: int = 10, status: str = "SUCCEEDED") -> Order:
     return Order(f"PH-{number}-C", "CREDIT", amount, status, START + HOUR, START, START + DAY, True, "M-1")
 
 
-def row(number: int, amount: int = 10, hour: int = 2, **more: str) -> Told:
-    return Told(f"PH-{number}-C", "X", "CREDIT", "M-1", amount, "MILES", "SUCCEEDED", START + hour * HOUR)._replace(
-        **more
-    )  # type: ignore[arg-type]
+def row(number: int, amount: int = 10, hour: int = 2, member: str = "M-1") -> Told:
+    return Told(f"PH-{number}-C", "X", "CREDIT", member, amount, "MILES", "SUCCEEDED", START + hour * HOUR)
 
 
 def test_the_difference_is_what_the_partner_s_books_have_more() -> None:
