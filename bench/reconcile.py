@@ -49,7 +49,7 @@ o AS (SELECT *, (batch << {PLACES}) + place AS id, (batch << {PLACES}) + 500000 
 b AS (SELECT DISTINCT batch, $3::timestamptz + make_interval(secs => 80 * (batch - $1)::int) AS at FROM n),
 entries AS (
     INSERT INTO journal_entry (journal_id, batch, at, previous, content, hash, rows)
-    SELECT 1, batch, at, '', '', '', 1 FROM b
+    SELECT 1, batch, at, ''::bytea, ''::bytea, ''::bytea, 1 FROM b
     UNION ALL SELECT 1, batch + $2 / {OF_BATCH}, at + interval '1 second', '', '', '', 1 FROM b),
 people AS (
     INSERT INTO customer_reference (journal_id, customer_id, institution_id, reference)
@@ -93,6 +93,7 @@ def measure(console: Console, data_dir: Path, server: Server) -> bool:
     for stage, seconds in told["stages"]:
         table.add_row(stage, f"{seconds:.1f}")
     table.add_row("all", f"{told['seconds']:.1f} of {TO_REACH_S:.0f}")
+    table.add_row("of it this process's CPU", f"{told['cpu']:.1f}")
     table.add_row("memory at the most", f"{told['mb']:.0f} MB of {TO_REACH_MB:.0f}")
     console.print(table)
     return bool(told["seconds"] <= TO_REACH_S and told["mb"] <= TO_REACH_MB)
@@ -123,6 +124,7 @@ async def _fill(server: Server, day: date) -> None:
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)
         await connection.execute(_FILL, FIRST_BATCH, ORDERS, start, CURRENCY)
         await connection.execute("VACUUM ANALYZE")
+        await connection.execute("CHECKPOINT")
     finally:
         await connection.close()
 
@@ -243,6 +245,7 @@ def main() -> None:
         "opened": run.opened,
         "seconds": seconds,
         "stages": [("file", seconds - sum(took for _, took in stages)), *stages],
+        "cpu": time.process_time(),
         "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024,
     }
     sys.stdout.write(json.dumps(told))

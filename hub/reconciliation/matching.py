@@ -1,4 +1,4 @@
-"""Matching: millions of rows of three sides, compared by DuckDB in a file of its own beside them.
+"""Matching: millions of rows of three sides, compared by DuckDB in memory, and on disk beside them where that is short.
 
 Whoever calls lays the sides down as CSV files; what comes back are sums, and the breaks, of which a day cannot have
 many. A row counts for a day by its instant, so that it does not matter by which calendar a partner lists its days. All
@@ -144,7 +144,7 @@ class Matching:
 
     def __init__(self, folder: Path, frame: Frame) -> None:
         self._frame = frame
-        self._database = duckdb.connect(str(folder / "matching.db"))
+        self._database = duckdb.connect(":memory:")
         self._database.execute(f"SET memory_limit = '{MEMORY}'")
         self._database.execute(f"SET threads = {THREADS}")
         self._database.execute("SET temp_directory = $1", [str(folder / "spilled")])

@@ -51,7 +51,7 @@ def test_init_shows_people_the_key_and_what_comes_next(tmp_path: Path) -> None:
 
 def test_a_day_that_cannot_be_reconciled_is_explained(pattern: Pattern, tmp_path: Path) -> None:
     words = ("reconcile", "--currency", "NONE", "--day")
-    says_why(run(pattern.folder, *words, "2026-01-01"), "do not fit together .*currency=NONE")
+    says_why(run(pattern.folder, *words, "2026-01-01"), "do not fit together.*currency=NONE")
     wrong = run(pattern.folder, *words, "yesterday")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "yesterday is no day" in wrong.stderr
