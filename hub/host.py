@@ -11,13 +11,12 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
-from pathlib import Path
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from adapters.registry import Registry, installed, resealed
+from adapters.registry import resealed
 from hub import clearings, ids, notices, postgres, sweeping, tables
 from hub.audit import Audit, Progress
 from hub.configuration import Configuration
@@ -29,9 +28,6 @@ from hub.ledger.engine import COLLECTOR, Engine
 from hub.ledger.records import Clearing, ClearingScope, Net, Window, WindowStatus
 from hub.migrate import newest
 from hub.reading import Reading
-from hub.reconciliation import reconciling
-from hub.reconciliation.breaks import Run
-from hub.reconciliation.reconciling import Shelf
 from hub.sealing import SecretsKey
 from hub.settings import Settings
 from settlement.audit import audit as audit_all
@@ -78,7 +74,7 @@ async def audit(url: str, progress: Progress) -> Audit:
 
 
 @asynccontextmanager
-async def _engine(url: str) -> AsyncIterator[tuple[Database, Engine]]:
+async def own_engine(url: str) -> AsyncIterator[tuple[Database, Engine]]:
     """A door to the ledger of one's own, that knows the configuration; what is queued is answered before it closes."""
     gc.set_threshold(*COLLECTOR)
     database = Database(url, connections=2)
@@ -111,7 +107,7 @@ async def expire(
         Fault: the host's credential was not let through.
         NotSetUp: there is no hub.
     """
-    async with _engine(url) as (database, engine):
+    async with own_engine(url) as (database, engine):
         instant = await sweeping.instant(database, as_of)
         begun(await sweeping.due(database, instant))
         tally = await sweeping.sweep(database, engine, instant, told=told)
@@ -136,7 +132,7 @@ async def clear(
         Fault: the host's credential was not let through.
         NotSetUp: there is no hub.
     """
-    async with _engine(url) as (database, engine):
+    async with own_engine(url) as (database, engine):
         wanted = ClearPoints(
             actor=engine.configuration.host.id,
             key=f"host-clear-{secrets.token_hex(16)}",
@@ -166,7 +162,7 @@ async def reseal(url: str, key: SecretsKey) -> list[str]:
         Fault: the host's credential was not let through.
         NotSetUp: there is no hub.
     """
-    async with _engine(url) as (_, engine):
+    async with own_engine(url) as (_, engine):
         reached = [of for of in engine.configuration.currencies.values() if of.connection]
         for of in reached:
             told = SetAdapterConfig(
@@ -190,29 +186,6 @@ async def reseal(url: str, key: SecretsKey) -> list[str]:
         return [of.code for of in reached] + list(told_to)
 
 
-async def reconcile(
-    settings: Settings, url: str, currency: str, day: date, file: Path | None, told: Callable[[str], None]
-) -> Run:
-    """Compare a day of a currency that a partner keeps, with the file that is given or the one that is on the shelf;
-    one that is given is put there. ``told`` which stage begins.
-
-    Raises:
-        Refusal, FileRefused: see ``hub.reconciliation.reconciling.reconcile``.
-        Fault: the host's credential was not let through.
-        NotSetUp: there is no hub.
-    """
-    shelf, registry = Shelf.of(settings.data_dir), Registry(installed(), SecretsKey.of(settings))
-    async with _engine(url) as (database, engine):
-        try:
-            given = shelf.files(currency, day, file)
-            run = await reconciling.reconcile(database, engine, registry, currency, day, given, told=told)
-        finally:
-            await registry.close()
-    if file is not None:
-        shelf.keep(currency, day, file)
-    return run
-
-
 @dataclass(frozen=True, slots=True)
 class ClosedWindow:
     """A window that was closed now, its nets, and the codes of who has them."""
@@ -232,7 +205,7 @@ async def close_window(settings: Settings, url: str) -> ClosedWindow:
         NotSetUp: there is no hub.
         NetsMismatch, SigningError: it is closed, but its reports could not be made; they are made when asked for.
     """
-    async with _engine(url) as (database, engine):
+    async with own_engine(url) as (database, engine):
         async with database.snapshot() as connection:
             opened = await rows.windows(connection, tables.settlement_window.c.status == WindowStatus.OPEN)
         [window] = opened.values()

@@ -12,14 +12,17 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from adapters.registry import Registry, installed
 from hub import ids
 from hub.cli.shared import OPTIONS, File, Json, chosen_settings, counted, database, progress_bar, set_total
 from hub.ending import FINDINGS
-from hub.host import check
-from hub.host import reconcile as reconcile_day
+from hub.host import check, own_engine
 from hub.points import render
 from hub.reconciliation.breaks import Run
-from hub.reconciliation.reconciling import STAGES
+from hub.reconciliation.reconciling import STAGES, Shelf, Told
+from hub.reconciliation.reconciling import reconcile as reconcile_day
+from hub.sealing import SecretsKey
+from hub.settings import Settings
 
 commands = typer.Typer(**OPTIONS)
 
@@ -43,10 +46,24 @@ def reconcile(
         asyncio.run(check(where.server))
         set_total(progress, len(STAGES))
         told = partial(_begin, progress)
-        run = asyncio.run(reconcile_day(chosen, where.server, currency, wanted, file, told))
+        run = asyncio.run(_compare(chosen, where.server, currency, wanted, file, told))
     _show(run, as_json)
     if run.open:
         raise typer.Exit(FINDINGS)
+
+
+async def _compare(settings: Settings, url: str, currency: str, day: date, file: Path | None, told: Told) -> Run:
+    """Compare a day with the file that is given or the one that is on the shelf; one that is given is put there."""
+    shelf, registry = Shelf.of(settings.data_dir), Registry(installed(), SecretsKey.of(settings))
+    try:
+        async with own_engine(url) as (database, engine):
+            given = shelf.files(currency, day, file)
+            run = await reconcile_day(database, engine, registry, currency, day, given, told=told)
+    finally:
+        await registry.close()
+    if file is not None:
+        shelf.keep(currency, day, file)
+    return run
 
 
 def _day(text: str) -> date:
