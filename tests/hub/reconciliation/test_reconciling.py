@@ -8,9 +8,11 @@ import pytest
 
 from hub.errors import InvalidInput, PartnerUnavailable
 from hub.ledger import commands
+from hub.partners import Status
 from hub.reconciliation import reconciling
 from hub.reconciliation.breaks import BreakType, Ending, Run, Source
 from hub.reconciliation.files import FileRefused, Wrong
+from tests.conftest import Pass
 from tests.exchange.world import AL, ALICE, eventually
 from tests.hub.ledger.test_exchanges import conversion
 from tests.hub.reconciliation.conftest import Day
@@ -138,6 +140,38 @@ async def test_what_is_in_doubt_goes_on_by_the_partner_s_word(day: Day) -> None:
     assert counts(await day.run()) == (1, 0, 0, 0, 0)
     said = await day.hub.sql("SELECT kind FROM exchange_evidence ORDER BY id")
     assert [row["kind"] for row in said] == ["PROPOSAL", "APPROVAL"]
+
+
+def moved(by: timedelta) -> str:
+    return (datetime.now(UTC) + by).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+async def test_what_was_known_days_later_is_looked_for_until_then(day: Day, pass_: Pass) -> None:
+    await day.airline.script("ERROR_DONE", operation="CREDIT")
+    await day.airline.script("BUSY", operation="STATUS", next=10_000)
+    asked = await day.hub.do(conversion(day.hub, ALICE, AL, "BP>MILE", "250"))
+    reference, when = f"PH-{asked.id:X}-C", day.day
+
+    async def in_doubt() -> bool | None:
+        return True if await day.hub.sql("SELECT FROM exchange WHERE in_doubt") else None
+
+    await eventually(in_doubt)
+    pass_(timedelta(days=3))
+    await day.answered(reference, Status.SUCCEEDED)
+    day.plant("UPDATE orders SET at = ? WHERE reference = ?", moved(timedelta(days=3)), reference)
+    at = datetime.now(UTC) + timedelta(days=5)
+    door = (day.hub.database, day.hub.engine, day.registry, "MILE")
+    assert counts(await reconciling.reconcile(*door, when, {}, at=at)) == (1, 0, 0, 0, 0)
+    assert counts(await reconciling.reconcile(*door, when + timedelta(days=3), {}, at=at)) == (0, 0, 0, 0, 0)
+
+
+async def test_what_is_done_days_after_it_was_known_is_of_another_date_and_not_missing_here(day: Day) -> None:
+    reference, when = await day.credit(10), day.day + timedelta(days=3)
+    day.plant("UPDATE orders SET at = ? WHERE reference = ?", moved(timedelta(days=3)), reference)
+    at = datetime.now(UTC) + timedelta(days=5)
+    door = (day.hub.database, day.hub.engine, day.registry, "MILE")
+    assert counts(await reconciling.reconcile(*door, when, {}, at=at)) == (0, 1, 0, 0, 0)
+    assert await types(day) == {reference: "DATE"}
 
 
 async def test_two_at_once_keep_one_run(day: Day) -> None:
