@@ -22,7 +22,7 @@ import msgspec
 from rich.console import Console
 from uvicorn.loops.uvloop import uvloop_loop_factory
 
-from bench import baseline, expiry, hub, partners, profile, table
+from bench import baseline, expiry, hub, partners, profile, reconcile, table
 from bench.client import drive
 from bench.cpu import Meter, title
 from bench.figures import Measurement, Summary, percentile, summarise
@@ -31,7 +31,7 @@ from bench.workloads import Workload, workloads
 from hub.postgres import lease
 
 NAMES = (baseline.NAME, "single", "batch", "convert", "convert-batch")
-ALONE = (expiry.NAME, partners.NAME)
+ALONE = (expiry.NAME, partners.NAME, reconcile.NAME)
 LIMIT_S = 660
 WARM_UP_S = 1
 TEXT_WIDTH = 120
@@ -129,8 +129,8 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
         "--only",
         action="append",
         choices=(*NAMES, *ALONE),
-        help=f"just this one; may be repeated. Alone run {expiry.NAME}, a million lots that are over, and "
-        f"{partners.NAME}, conversions over two partners",
+        help=f"just this one; may be repeated. Alone run {expiry.NAME}, a million lots that are over, "
+        f"{partners.NAME}, conversions over two partners, and {reconcile.NAME}, a day of a million orders",
     )
     parser.add_argument(
         "--profile", action="store_true", help="show processes, waits and a Python profile; this costs speed"
@@ -180,6 +180,9 @@ def main(words: Sequence[str] | None = None) -> int:
             if arguments.only == [expiry.NAME]:
                 with lease(data_dir) as server:
                     return 0 if expiry.measure(console, data_dir, server) else 1
+            if arguments.only == [reconcile.NAME]:
+                with lease(data_dir) as server:
+                    return 0 if reconcile.measure(console, data_dir, server) else 1
             if arguments.only == [partners.NAME]:
                 return 0 if partners.measure(console, data_dir) else 1
             return _bench(console, data_dir, samples, names, arguments)
@@ -191,6 +194,7 @@ def main(words: Sequence[str] | None = None) -> int:
             baseline.BaselineFailed,
             expiry.ExpiryFailed,
             partners.PartnersFailed,
+            reconcile.ReconcileFailed,
             TimeoutError,
         ) as failed:
             console.print(f"[red]not measured:[/] {type(failed).__name__}", highlight=False)

@@ -26,7 +26,7 @@ TO_REACH_MS = 80.0  # the median of one at a time
 MEMBERS = 8
 LOADS = {"one at a time": (1, 200), "8 at once": (8, 400)}  # how many are under way, and how many are made
 WAIT_S = 60.0
-_CONFIGURATION: dict[str, Any] = {
+CONFIGURATION: dict[str, Any] = {
     "allowPlainHttp": True,
     "unit": "MILES",
     "scale": 2,
@@ -150,7 +150,7 @@ def _furnish(running: hub.RunningHub, airline: int, hotel: int) -> hub.Api:
             "unitValue": {"amount": "0.05", "currency": "CNY"},
             "rateConsent": "OPERATOR",
             "adapter": "http_json",
-            "adapterConfig": _CONFIGURATION | {"baseUrl": f"http://{hub.HOST}:{port}"},
+            "adapterConfig": CONFIGURATION | {"baseUrl": f"http://{hub.HOST}:{port}"},
         }
         operator.mutate(
             "registerPointCurrency", "input: RegisterPointCurrencyInput!", registered, "... on PointCurrency { code }"

@@ -42,6 +42,8 @@ from hub.ledger import journal
 from hub.ledger.engine import Engine, is_outage
 from hub.metrics import CONTENT_TYPE, Board, Row
 from hub.reading import Reading
+from hub.reconciliation.daily import Daily
+from hub.reconciliation.reconciling import Shelf
 from hub.schedule import Schedule
 from hub.sealing import SecretsKey
 from hub.settings import Settings
@@ -115,6 +117,10 @@ class Parts:
         keys = Keys.of(settings)
         updates, due, adapters = Updates(url), Updates(url, CHANNEL), _adapters(settings)
         follower = Follower(database, engine, updates, row)
+        minutes, shelf = settings.reconcile_after_minutes, Shelf.of(settings.data_dir)
+        daily = None
+        if minutes >= 0:
+            daily = Daily(database, engine, reading, adapters, shelf, timedelta(minutes=minutes))
         sender, sealer = Sender(settings.webhook_networks, plain=settings.development), SecretsKey.of(settings)
         return cls(
             settings=settings,
@@ -123,7 +129,7 @@ class Parts:
             reading=reading,
             updates=updates,
             due=due,
-            schedule=Schedule(url, database, engine, reading, row, settings.sweep_seconds, follower),
+            schedule=Schedule(url, database, engine, reading, row, settings.sweep_seconds, follower, daily),
             sender=sender,
             deliverer=Deliverer(database, engine, reading, due, sender, sealer, row),
             sealer=sealer,

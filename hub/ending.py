@@ -15,7 +15,7 @@ FINDINGS = 1
 FAILED = 3
 EXIT_CODES = (
     f"Exit codes: 0 done, nothing wrong found; {FINDINGS} `audit`, `verify`, `demo`, `adapters check` or "
-    "`relocation compare` found something wrong; "
+    "`relocation compare` found something wrong, or `reconcile` left breaks open; "
     f"2 the command was called wrongly; {FAILED} it could not be done, and one sentence says why; "
     "128 and the signal's number when it was asked to end (130 after Ctrl-C)."
 )

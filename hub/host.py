@@ -80,7 +80,7 @@ async def audit(url: str, progress: Progress) -> Audit:
 
 
 @asynccontextmanager
-async def _engine(url: str) -> AsyncIterator[tuple[Database, Engine]]:
+async def own_engine(url: str) -> AsyncIterator[tuple[Database, Engine]]:
     """A door to the ledger of one's own, that knows the configuration; what is queued is answered before it closes."""
     gc.set_threshold(*COLLECTOR)
     database = Database(url, connections=2)
@@ -113,7 +113,7 @@ async def expire(
         Fault: the host's credential was not let through.
         NotSetUp: there is no hub.
     """
-    async with _engine(url) as (database, engine):
+    async with own_engine(url) as (database, engine):
         instant = await sweeping.instant(database, as_of)
         begun(await sweeping.due(database, instant))
         tally = await sweeping.sweep(database, engine, instant, told=told)
@@ -138,7 +138,7 @@ async def clear(
         Fault: the host's credential was not let through.
         NotSetUp: there is no hub.
     """
-    async with _engine(url) as (database, engine):
+    async with own_engine(url) as (database, engine):
         wanted = ClearPoints(
             actor=engine.configuration.host.id,
             key=f"host-clear-{secrets.token_hex(16)}",
@@ -167,7 +167,7 @@ async def list_balances(settings: Settings, url: str, relocation: int) -> tuple[
         NotSetUp: there is no hub.
         SigningError: there is no key to sign with.
     """
-    async with _engine(url) as (database, engine):
+    async with own_engine(url) as (database, engine):
         run = await _relocation(database, relocation)
         raw = await relocations.opening_list(database, engine.configuration, run)
     digest = {
@@ -199,7 +199,7 @@ async def compare_balances(
         NotSetUp: there is no hub.
     """
     connections = Registry(installed(), SecretsKey.of(settings))
-    async with _engine(url) as (database, engine):
+    async with own_engine(url) as (database, engine):
         run, configuration = await _relocation(database, relocation), engine.configuration
         of = configuration.currencies[configuration.currency_codes[run.currency]]
         try:
@@ -226,7 +226,7 @@ async def move_balances(
         Fault: the host's credential was not let through.
         NotSetUp: there is no hub.
     """
-    async with _engine(url) as (database, engine):
+    async with own_engine(url) as (database, engine):
         run = await _relocation(database, relocation)
         begun((run.theirs if run.comes_home else run.ours) - run.moved)
         return await relocations.work_off(database, engine, run, told=told), engine.configuration
@@ -250,7 +250,7 @@ async def reseal(url: str, key: SecretsKey) -> list[str]:
         Fault: the host's credential was not let through.
         NotSetUp: there is no hub.
     """
-    async with _engine(url) as (_, engine):
+    async with own_engine(url) as (_, engine):
         reached = [of for of in engine.configuration.currencies.values() if of.connection]
         for of in engine.configuration.currencies.values():
             if of.relocation is not None and of.adapter == HOSTED:
@@ -296,7 +296,7 @@ async def close_window(settings: Settings, url: str) -> ClosedWindow:
         NotSetUp: there is no hub.
         NetsMismatch, SigningError: it is closed, but its reports could not be made; they are made when asked for.
     """
-    async with _engine(url) as (database, engine):
+    async with own_engine(url) as (database, engine):
         async with database.snapshot() as connection:
             opened = await rows.windows(connection, tables.settlement_window.c.status == WindowStatus.OPEN)
         [window] = opened.values()

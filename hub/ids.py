@@ -41,6 +41,9 @@ LINK = "lk"
 EXCHANGE = "ex"
 EVIDENCE = "ev"
 RELOCATION = "rl"
+RECONCILIATION = "rc"
+BREAK = "br"
+BREAK_STEP = "bs"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

@@ -1,5 +1,5 @@
-"""The hub's own schedule: a worker that settles what time has done, works clearings and relocations off, makes notices
-and follows the journal for webhooks.
+"""The hub's own schedule: a worker that settles what time has done, works clearings and relocations off, makes notices,
+follows the journal for webhooks and compares partners' days.
 
 Each worker process has one, and one of all is at work: whoever holds a lock of the database's, which goes with its
 connection, so that another takes over when it dies. That is for economy only; two at once would do everything once.
@@ -22,6 +22,7 @@ from hub.db import Database
 from hub.errors import Fault, NotSetUp, Refusal
 from hub.ledger.engine import Engine
 from hub.reading import Reading
+from hub.reconciliation.daily import Daily
 from hub.webhooks.following import Follower
 
 log = structlog.get_logger()
@@ -53,6 +54,7 @@ class Schedule:
         observer: Observer,
         every_s: float,
         follower: Follower | None = None,
+        daily: Daily | None = None,
     ) -> None:
         self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._database = database
@@ -61,6 +63,7 @@ class Schedule:
         self._observer = observer
         self._every_s = every_s
         self._follower = follower
+        self._daily = daily
         self._ending = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._noticed: tuple[float, dict[str, datetime]] | None = None
@@ -93,7 +96,7 @@ class Schedule:
             if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
                 return
             log.info("schedule is at work")
-            async with self._following() as following:
+            async with self._comparing(), self._following() as following:
                 while not self._ending.is_set():
                     while self._every_s and await self._turn():
                         await connection.execute("SELECT 1", timeout=CONNECT_S_MAX)
@@ -104,6 +107,23 @@ class Schedule:
         finally:
             with suppress(Exception):
                 await connection.close(timeout=CONNECT_S_MAX)
+
+    @asynccontextmanager
+    async def _comparing(self) -> "AsyncIterator[None]":
+        """Have days of partners' compared while the block runs; nothing of that is raised. What is under way at the end
+        is dropped: it has changed nothing, and is begun again by whoever comes next."""
+        if self._daily is None:
+            yield
+            return
+        ending = asyncio.Event()
+        comparing = asyncio.create_task(self._daily.run(ending))
+        try:
+            yield
+        finally:
+            ending.set()
+            comparing.cancel()
+            with suppress(asyncio.CancelledError):
+                await comparing
 
     @asynccontextmanager
     async def _following(self) -> "AsyncIterator[asyncio.Task[None] | None]":

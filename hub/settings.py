@@ -42,6 +42,12 @@ class Settings(BaseSettings):
     partner_give_up_seconds: int = Field(
         default=3_600, ge=1, le=604_800, description="How long is tried what a partner has certainly not done."
     )
+    reconcile_after_minutes: int = Field(
+        default=120,
+        ge=-1,
+        le=1_440,
+        description="How long a day of a partner's has to be over before the server reconciles it; -1: not by itself.",
+    )
     environment: str = Field(default="production", description="'development' serves GraphiQL at /graphql.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     origins: tuple[str, ...] = Field(default=(), description="Origins of web pages that may open subscriptions.")

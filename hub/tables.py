@@ -759,6 +759,61 @@ opening_balance = Table(
     CheckConstraint("ours >= 0 AND theirs >= 0", name="opening_balance_not_negative"),
 )
 
+# Runs of reconciliation; the document says what each compared and came to.
+reconciliation = Table(
+    "reconciliation",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("credential_id"),
+    _text("currency"),
+    _text("day"),
+    _text("document"),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("reconciliation_day", "currency", "day", "id"),
+)
+
+# What of a day does not agree; its steps say how it came to stand as it does.
+reconciliation_break = Table(
+    "reconciliation_break",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("run_id"),
+    _text("currency"),
+    _text("day"),
+    Column("scale", Integer, nullable=False),
+    _text("reference"),
+    _text("type"),
+    _text("figures"),
+    _text("status"),
+    _id("owner_id", nullable=True),
+    _id("proposal_id", nullable=True),
+    PrimaryKeyConstraint("journal_id", "id"),
+    UniqueConstraint("journal_id", "currency", "day", "reference", name="reconciliation_break_reference"),
+    Index("reconciliation_break_currency", "currency", "id"),
+    Index("reconciliation_break_open", "id", postgresql_where=text("status IN ('OPEN', 'PROPOSED')")),
+    postgresql_with={"fillfactor": 80},
+)
+
+break_step = Table(
+    "break_step",
+    metadata,
+    _journal(),
+    _id("id"),
+    _id("break_id"),
+    _text("kind"),
+    _id("credential_id"),
+    _id("run_id", nullable=True),
+    _text("figures", nullable=True),
+    _id("owner_id", nullable=True),
+    _text("ending", nullable=True),
+    _id("adjusted", nullable=True),
+    _id("movement_id", nullable=True),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("break_step_break", "break_id", "id"),
+)
+
 # --- settlement -------------------------------------------------------------------------------------------------------
 
 settlement_window = Table(
@@ -905,6 +960,8 @@ APPEND_ONLY = (
     partner_incident,
     relocation_step,
     opening_balance,
+    reconciliation,
+    break_step,
     window_net,
     confirmation,
     settlement_report,
@@ -921,6 +978,7 @@ UPDATABLE = (
     conversion,
     exchange,
     relocation,
+    reconciliation_break,
     bonus_use,
     limit_use,
     settlement_window,

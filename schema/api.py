@@ -30,6 +30,7 @@ from schema.notices import NoticeQuery
 from schema.pools import PoolMutation, PoolQuery
 from schema.proposals import RateMutation, RateQuery
 from schema.quotes import QuoteMutation, QuoteQuery
+from schema.reconciliations import ReconciliationMutation, ReconciliationQuery
 from schema.redemptions import RedemptionMutation
 from schema.relocations import RelocationMutation, RelocationQuery
 from schema.reports import ReportQuery
@@ -62,6 +63,7 @@ class Query(
     LinkQuery,
     ConversionQuery,
     ExchangeQuery,
+    ReconciliationQuery,
     MovementQuery,
     HoldQuery,
     PoolQuery,
@@ -104,6 +106,7 @@ class Mutation(
     QuoteMutation,
     ConversionMutation,
     ExchangeMutation,
+    ReconciliationMutation,
     RedemptionMutation,
     ReversalMutation,
     CancellationMutation,

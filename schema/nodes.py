@@ -26,6 +26,7 @@ from schema.pools import contribution_by_id, pool_by_id
 from schema.proposals import is_visible
 from schema.quotes import quote_by_id
 from schema.rates import to_rate
+from schema.reconciliations import break_by_id, reconciliation_by_id
 from schema.relocations import relocation_by_id
 from schema.reports import parse_report_id, report_of
 from schema.restrictions import restriction_by_id
@@ -130,6 +131,8 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.CONTRIBUTION: contribution_by_id,
     ids.ENTRY: movement_by_id,
     ids.WINDOW: _window,
+    ids.RECONCILIATION: reconciliation_by_id,
+    ids.BREAK: break_by_id,
     ids.WEBHOOK: webhook_by_id,
     ids.EVENT: delivery_by_id,
 }

@@ -14,6 +14,7 @@ from hub import ids
 from hub.audit import relocations
 from hub.audit.accounts import Accounts, Key, host_of, operator_of
 from hub.audit.act import Act
+from hub.audit.breaks import Breaks
 from hub.audit.entries import Batch
 from hub.audit.exchanges import Exchanges
 from hub.audit.findings import Findings
@@ -53,8 +54,11 @@ _BY_TIME = frozenset({MovementKind.RELEASE, MovementKind.EXPIRE})  # nobody asks
 class Acts:
     """Acts in the order of the ledger. ``bonus_used``: what counts under bonus caps, by rate, bonus and customer."""
 
-    def __init__(self, findings: Findings, accounts: Accounts, exchanges: Exchanges, relocations: Relocations) -> None:
+    def __init__(
+        self, findings: Findings, accounts: Accounts, exchanges: Exchanges, relocations: Relocations, breaks: Breaks
+    ) -> None:
         self._findings = findings
+        self._breaks = breaks
         self._accounts = accounts
         self._exchanges = exchanges
         self._relocations = relocations
@@ -71,6 +75,8 @@ class Acts:
             self._findings.add("ACT_LEGS", f"The legs of {act.name} are not numbered one after the other.")
         if self._exchanges.is_of(moved):
             expected = self._exchange(act)
+        elif self._breaks.is_of(moved):
+            expected = self._breaks.expected(act)
         elif kind == MovementKind.REVERSE:
             expected = self._reversal(act)
         elif kind == MovementKind.CONVERT:
@@ -230,6 +236,8 @@ class Acts:
                 continue
             if moved["kind"] == MovementKind.CLEAR or moved["kind"] in relocations.KINDS:
                 continue  # nobody asked for it but whoever ordered the whole; see the relations, and the relocations
+            if self._breaks.is_of(moved):
+                continue  # two persons have, without a key
             subject = moved["id"] if moved["kind"] in _NAMED_BY_MOVEMENT else moved["subject_id"]
             subject = cancelled.get(moved["id"], subject)
             if subject not in windows:

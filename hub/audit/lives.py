@@ -207,6 +207,7 @@ _RULES: dict[int, Callable[[Act, datetime], bool]] = {
     MovementKind.CLEAR: _nothing,
     MovementKind.CONTRIBUTE: _kept,
     MovementKind.WITHDRAW: _kept,
+    MovementKind.ADJUST: _nothing,
 }
 _OVER_PARTNERS: dict[int, Callable[[Act, datetime], bool]] = {
     **dict.fromkeys(MovementKind, _nothing),  # partners have no lots

@@ -89,7 +89,10 @@ RELATIONS = (
         AND NOT EXISTS (SELECT FROM customer_link l WHERE l.journal_id = {JOURNAL_ID} AND l.id = o.movement_id)
         AND NOT EXISTS (SELECT FROM restriction r WHERE r.journal_id = {JOURNAL_ID} AND r.id = o.movement_id)
         AND NOT EXISTS (SELECT FROM exchange_evidence v WHERE v.journal_id = {JOURNAL_ID} AND v.id = o.movement_id)
-        AND NOT EXISTS (SELECT FROM relocation_step s WHERE s.journal_id = {JOURNAL_ID} AND s.id = o.movement_id)""",
+        AND NOT EXISTS (SELECT FROM relocation_step s WHERE s.journal_id = {JOURNAL_ID} AND s.id = o.movement_id)
+        AND NOT EXISTS (SELECT FROM break_step s WHERE s.journal_id = {JOURNAL_ID} AND s.id = o.movement_id)
+        AND NOT EXISTS (SELECT FROM reconciliation_break b WHERE b.journal_id = {JOURNAL_ID} AND b.id = o.movement_id)
+        """,
     ),
     Relation(
         "BINDING",

@@ -15,6 +15,7 @@ from hub.audit import lives
 from hub.audit.accounts import Accounts
 from hub.audit.act import Act
 from hub.audit.acts import Acts
+from hub.audit.breaks import Breaks
 from hub.audit.debts import Debts
 from hub.audit.entries import Batch
 from hub.audit.exchanges import Exchanges
@@ -50,7 +51,8 @@ class Replay:
         self.holds = Holds(findings)
         self.exchanges = Exchanges(findings, self.accounts)
         self.relocations = Relocations(findings, self.accounts)
-        self.acts = Acts(findings, self.accounts, self.exchanges, self.relocations)
+        self.breaks = Breaks(findings)
+        self.acts = Acts(findings, self.accounts, self.exchanges, self.relocations, self.breaks)
         self.limits = Limits(findings, self.accounts)
         self.positions = Positions(findings, self.accounts)
         self.people = People(findings)
@@ -73,6 +75,7 @@ class Replay:
         self.debts.begin(batch)
         self.exchanges.begin(batch)
         self.relocations.begin(batch)
+        self.breaks.begin(batch)
         self._entries = {}
         for entry in rows.get("lot_entry", ()):
             self._entries.setdefault(entry[0], {}).setdefault(entry[1], []).append(entry)
@@ -80,13 +83,14 @@ class Replay:
         changes, windows = rows.get("configuration_change", []), rows.get("settlement_window", [])
         events: list[tuple[int, _Take, Any]] = [(row["id"], self._act, row) for row in rows.get("movement", ())]
         restrictions, steps = rows.get("restriction", []), rows.get("exchange_step", [])
-        evidence = rows.get("exchange_evidence", [])
+        evidence, broken = rows.get("exchange_evidence", []), rows.get("break_step", [])
         moves, opening = rows.get("relocation_step", []), rows.get("opening_balance", [])
-        if changes or windows or restrictions or steps or evidence or moves or opening:
+        if changes or windows or restrictions or steps or evidence or moves or opening or broken:
             events += [(row["id"], self._move, row) for row in moves]
             events += [(row["id"], self._opening, row) for row in opening]
             events += [(row["id"], self._step, row) for row in steps]
             events += [(row["id"], self._evidence, row) for row in evidence]
+            events += [(row["id"], self._broken, row) for row in broken]
             events += [(row["id"], self._restrict, row) for row in restrictions]
             events += [(row["version"], self._change, row) for row in changes]
             events += [(row["id"], self._window, row) for row in windows]
@@ -103,6 +107,7 @@ class Replay:
         self.holds.finish()
         self.debts.finish(batch)
         self.exchanges.finish()
+        self.breaks.finish()
         self.positions.finish(batch)
         self.limits.finish()
 
@@ -145,6 +150,10 @@ class Replay:
 
     def _opening(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
         self.relocations.balance(row)
+
+    def _broken(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
+        self._configure()
+        self.breaks.step(row, self.configuration)
 
     def _change(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
         try:

@@ -28,6 +28,7 @@ COMMANDS = (
     "verify",
     "expire",
     "clear",
+    "reconcile",
     "simulator",
     "window",
     "keys",

@@ -50,6 +50,7 @@ from hub.ledger.records import (
 from hub.limits import Clipping, LimitEntry, UseKey
 from hub.money import format_millionths
 from hub.points import COUNTER_MAX
+from hub.reconciliation.breaks import Break, BreakStep, Run, StepKind
 
 AccountKey = tuple[int, int, str]  # kind, owner, currency
 PositionKey = tuple[int, int, str]  # window, institution, currency
@@ -80,6 +81,8 @@ class Draft:
         "bindings",
         "bonus_uses",
         "book",
+        "break_steps",
+        "breaks",
         "cancellations",
         "clearings",
         "clippings",
@@ -120,6 +123,7 @@ class Draft:
         "restrictions",
         "result",
         "reversed",
+        "runs",
         "spender",
         "windows",
     )
@@ -171,6 +175,9 @@ class Draft:
         self.bindings: list[Binding] = []  # as they are afterwards, made or ended
         self.links: list[Link] = []  # as they are afterwards
         self.reversed: dict[int, int] = {}
+        self.runs: list[Run] = []
+        self.breaks: list[Break] = []  # as they are afterwards
+        self.break_steps: list[BreakStep] = []
 
     def new_id(self) -> int:
         """The batch's next identifier; a dropped draft's are used again."""
@@ -412,6 +419,9 @@ class Book:
         self.holders: dict[int, Customer] = {}  # by identifier, whose balances are recorded or relocated now
         self.opening_totals: dict[str, tuple[int, int]] = {}  # customers with points of a currency, and these
         self.waits: dict[str, dict[str, int]] = {}  # by currency, what is under way, as it was when the batch began
+        self.runs: dict[tuple[str, str], Run] = {}  # the last one, by currency and day
+        self.breaks: dict[int, Break] = {}
+        self.break_proposals: dict[int, BreakStep] = {}  # the last one, by break
         self.nets: dict[int, list[Net]] = {}
         self.confirmed: set[PositionKey] = set()
         self._open_window: Window | None = None
@@ -548,6 +558,8 @@ class Book:
         self._take_offers(draft)
         if draft.exchanges or draft.evidence:
             self._take_exchanges(draft)
+        if draft.break_steps or draft.runs:
+            self._take_breaks(draft)
         for entry in draft.limit_entries:
             self.limit_used[entry.key] = self.limit_used.get(entry.key, 0) + entry.amount
         if draft.windows:
@@ -632,6 +644,11 @@ class Book:
         for said in draft.evidence:
             if said.kind is EvidenceKind.PROPOSAL:
                 self.proposals[said.exchange] = said
+
+    def _take_breaks(self, draft: Draft) -> None:
+        self.runs.update(((run.currency, run.day), run) for run in draft.runs)
+        self.breaks.update((one.id, one) for one in draft.breaks)
+        self.break_proposals.update((step.of, step) for step in draft.break_steps if step.kind is StepKind.PROPOSED)
 
     def _position(self, key: PositionKey) -> Position:
         position = self.positions.get(key)

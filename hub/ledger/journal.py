@@ -161,6 +161,13 @@ HASHED: tuple[Hashed, ...] = (
         " b_institution_id",
         "id",
     ),
+    _hashed(tables.reconciliation, "id credential_id currency day document", "id"),
+    _hashed(tables.reconciliation_break, "id run_id currency day scale reference", "id"),
+    _hashed(
+        tables.break_step,
+        "id break_id kind credential_id run_id figures owner_id ending adjusted movement_id",
+        "id",
+    ),
 )
 
 _ENCODER = msgspec.json.Encoder()

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import tables
 from hub.institutions import settlement_path
 from hub.ledger import (
+    break_rows,
     commands,
     exchange_rows,
     limit_rows,
@@ -115,6 +116,8 @@ async def load(
         await _records(driver, book, needs)
     if needs.quotes or needs.quotes_of_rates:
         await _quotes(connection, book, needs)
+    if needs.breaks or needs.reconciled:
+        await break_rows.load(connection, book, needs)
     accepted: dict[int, Movement] = {}
     if needs.exchanges or needs.originals:
         accepted = await exchange_rows.load(connection, book, needs)

@@ -48,6 +48,9 @@ _TIMELESS = frozenset(
         commands.AcceptDifferences,
         commands.CompleteRelocation,
         commands.Relocate,
+        commands.Reconcile,
+        commands.AssignBreak,
+        commands.NoteBreak,
     }
     | _LINKING
 )
@@ -70,6 +73,8 @@ class Needs:
         self.quotes_of_rates: set[int] = set()
         self.originals: set[int] = set()
         self.exchanges: set[int] = set()
+        self.reconciled: set[tuple[str, str]] = set()  # currencies and days
+        self.breaks: set[int] = set()
         self.holds: set[int] = set()
         self.accounts: set[int] = set()  # customers' accounts by identifier
         self.emptied: set[int] = set()  # of these, those of which everything may go
@@ -198,6 +203,13 @@ class Needs:
                 self.money = True
             case commands.AddEvidence() | commands.ApproveEvidence():
                 self._id(self.exchanges, command.exchange)
+                self.money = True
+            case commands.Reconcile():
+                self.reconciled.add((command.currency, command.day))
+            case commands.AssignBreak() | commands.NoteBreak():
+                self._id(self.breaks, command.id)
+            case commands.ProposeBreakEnd() | commands.ApproveBreakEnd():
+                self._id(self.breaks, command.id)
                 self.money = True
             case commands.Reverse():
                 self._id(self.originals, command.id)

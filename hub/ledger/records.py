@@ -57,6 +57,7 @@ class MovementKind(IntEnum):
     ACCEPT_REVERSE = 35  # of a reversal
     ACCEPT_TRANSFER = 36  # of a transfer
     ACCEPT_ISSUE = 37  # of an issue
+    ADJUST = 38  # a difference between a partner's books and the hub's, at the end of a break
     RELOCATE = 40  # a customer's points go to the partner who keeps them from now on, or come back from it
     RECOGNISE = 41  # points that a partner has and the hub did not know of
     DERECOGNISE = 42  # points that the hub knew of and a partner does not have

@@ -11,7 +11,7 @@ import msgspec
 
 from hub.configuration import Noun, change
 from hub.ids import batch_of
-from hub.ledger import journal
+from hub.ledger import break_rows, journal
 from hub.ledger.beside import beside
 from hub.ledger.book import Book, Draft
 from hub.ledger.commands import Command, Keyed
@@ -36,6 +36,7 @@ from hub.ledger.records import (
 from hub.ledger.rows import figures_columns
 from hub.ledger.writes import WRITES, Tables, closing_statement, statement
 from hub.limits import UseKey
+from hub.reconciliation.breaks import Break
 
 LEGS_OF_LONG = 250  # from which on the database writes a batch's last rows while all of them are hashed
 
@@ -66,6 +67,7 @@ class Batch:
         self._quotes: dict[int, Quote] = {}
         self._conversions: dict[int, Conversion] = {}
         self._exchanges: dict[int, Exchange] = {}
+        self._breaks: dict[int, Break] = {}
         self._windows: dict[int, Window] = {}
         self._bonus_uses: dict[tuple[int, int, int], int] = {}
         self._limit_uses: set[UseKey] = set()
@@ -130,6 +132,8 @@ class Batch:
             self._conversions.update((made.id, made) for made in draft.conversions)
         if draft.exchanges or draft.evidence:
             self._take_exchanges(draft)
+        if draft.break_steps or draft.runs:
+            self._take_breaks(draft)
         if draft.bonus_uses:
             self._bonus_uses.update(draft.bonus_uses)
         if draft.limit_entries or draft.clippings:
@@ -221,6 +225,15 @@ class Batch:
         for one in draft.opening:
             lots = msgspec.json.encode(one.lots).decode() if one.lots else None
             self._row("opening_balance", (one.id, one.relocation, one.round, one.customer, one.ours, one.theirs, lots))
+
+    def _take_breaks(self, draft: Draft) -> None:
+        self._breaks.update((one.id, one) for one in draft.breaks)
+        for run in draft.runs:
+            self._row("reconciliation", (run.id, run.credential, run.currency, run.day, break_rows.document_of(run)))
+        for step in draft.break_steps:
+            figures = None if step.figures is None else msgspec.json.encode(step.figures).decode()
+            what = (step.run, figures, step.owner, step.ending and step.ending.value, step.adjusted, step.movement)
+            self._row("break_step", (step.id, step.of, step.kind.value, step.credential, *what))
 
     def _closings(self, draft: Draft) -> None:
         self._windows.update((window.id, window) for window in draft.windows)
@@ -363,6 +376,14 @@ class Batch:
             details = None if exchange.details is None else msgspec.json.encode(exchange.details).decode()
             standing = (exchange.id, exchange.state.value, order, *taken, exchange.refusal, details)
             self._row("exchange", (*standing, book.batch))
+        for one in self._breaks.values():
+            figures = msgspec.json.encode(one.figures).decode()
+            standing_now = (one.figures.type.value, figures, one.status.value, one.owner, one.proposal)
+            if batch_of(one.id) != book.batch:
+                self._row("break standing", (one.id, *standing_now))
+                continue
+            found = (one.id, one.run, one.currency, one.day, one.scale, one.reference)
+            self._row("reconciliation_break", (*found, *standing_now))
         for window in self._windows.values():
             times = (window.closed_at, window.settled_at, window.closed_in)
             if batch_of(window.id) == book.batch:
@@ -451,7 +472,10 @@ class Batch:
                 continue
             width = len(part.columns)
             hashed[part.table.name] = found if len(found[0]) == width else [row[:width] for row in found]
-        for name in ("account", "hold", "clearing", "relocation", "quote", "conversion", "settlement_window"):
+        for name in (
+            *("account", "hold", "clearing", "relocation", "quote", "conversion", "reconciliation_break"),
+            "settlement_window",
+        ):
             if name in hashed:
                 hashed[name].sort(key=lambda row: row[0])
         return hashed

@@ -116,6 +116,7 @@ _RELOCATED = (
     *("status", "approved_by", "round", "reached", "customers", "ours", "theirs", "differing", "more", "less"),
     *("digest", "accepted_by", "accepted", "moved", "ended_at"),
 )
+_BREAK = ("type", "figures", "status", "owner_id", "proposal_id")
 _BY_NAME = {hashed.table.name: hashed for hashed in journal.HASHED}
 WRITES: dict[str, Write] = {
     write.name: write
@@ -177,6 +178,10 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["exchange_step"]),
         _inserts(_BY_NAME["partner_order"]),
         _inserts(_BY_NAME["exchange_evidence"]),
+        _inserts(_BY_NAME["reconciliation"]),
+        _inserts(_BY_NAME["reconciliation_break"], *_BREAK),
+        Write("break standing", tables.reconciliation_break, ("id", *_BREAK), _BREAK),
+        _inserts(_BY_NAME["break_step"]),
         Write("partner_call", tables.partner_call, ("reference", "currency", "due_at", "attempts")),
         Write("partner_call end", tables.partner_call, ("reference",), keys=("reference",), deletes=True),
         _inserts(_BY_NAME["relocation"], *_RELOCATED),

@@ -166,6 +166,34 @@ async def test_it_can_be_turned_off(hub: Hub) -> None:
     await schedule.close()
 
 
+class Compared:
+    """Days of partners', that take until somebody ends it."""
+
+    def __init__(self) -> None:
+        self.begun, self.dropped = asyncio.Event(), 0
+
+    async def run(self, _: asyncio.Event) -> None:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.dropped += 1
+
+
+async def test_the_one_that_is_at_work_compares_days_and_drops_that_at_the_end(hub: Hub) -> None:
+    days = [Compared(), Compared()]
+    parts = (hub.addresses.server, hub.database, hub.engine, hub.reading)
+    schedules = [Schedule(*parts, row, 0.1, None, one) for row, one in zip(Board(2).rows, days, strict=True)]  # type: ignore[arg-type]
+    for schedule in schedules:
+        schedule.start()
+        await asyncio.wait_for(days[0].begun.wait(), TOLD_S_MAX)
+    await schedules[0].close()
+    assert (days[0].dropped, days[1].dropped) == (1, 0)
+    await asyncio.wait_for(days[1].begun.wait(), TOLD_S_MAX)  # the other one takes over
+    await schedules[1].close()
+    assert days[1].dropped == 1
+
+
 @pytest.mark.long
 def test_a_served_hub_settles_clears_and_gives_notice(pattern: Pattern, tmp_path: Path) -> None:
     folder = pattern.copy(tmp_path / "hub")

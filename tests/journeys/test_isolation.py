@@ -1,5 +1,6 @@
 """Tenants tried from outside, on every root field: what is another's does not exist, and nothing of it moves."""
 
+import json
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.hub.reconciliation.writing import Row, write
 from tests.journeys.client import REFUSED, Client, Socket, key
 from tests.journeys.conftest import Running
 from tests.journeys.network import Network, unique
@@ -83,6 +85,7 @@ class Victim:
         )["settlementReport"]
         self._webhook()
         self._doubt()
+        self._compare(running)
         later = {"currency": self.a, "scope": "ALL", "at": "2999-01-01T00:00:00Z", "reason": "year-end"}
         self.clearing = operator.do("clearPoints", _keyed(**later))["id"]
         self.relocation = self._relocation()
@@ -148,7 +151,7 @@ class Victim:
             "orders": [{"operations": ["DEBIT", "CREDIT"], "call": call}],
             "answer": answer,
         }
-        remote = self.network.currency("0R", self.bank, adapter="http_json", adapterConfig=kept)
+        remote = self.remote = self.network.currency("0R", self.bank, adapter="http_json", adapterConfig=kept)
         self.network.rate(self.a, remote, 1, 1)
         deal: dict[str, Any] = {"source": self._party("alice"), "target": self._party("alice"), "sourceAmount": "3"}
         deal |= {"idempotencyKey": key(), "sourceCurrency": self.a, "targetCurrency": remote}
@@ -156,6 +159,19 @@ class Victim:
         status = "query($id: ID!) { conversion(id: $id) { status } }"
         while operator.ask(status, id=self.doubtful)["conversion"]["status"] != "IN_DOUBT":
             pass
+
+    def _compare(self, running: Running) -> None:
+        """A day of that partner's, in whose file something stands that the hub knows nothing of."""
+        then = datetime.now(UTC) - timedelta(days=1)
+        stranger = Row("OTHER-1", then, amount="7.00", unit="R")
+        path = write(running.data_dir.parent / "day.csv", [stranger], self.remote, then.date())
+        words = ("--currency", self.remote, "--day", then.date().isoformat(), "--file", str(path), "--json")
+        done = running.hub("reconcile", *words)
+        assert done.returncode == 1, done.stderr
+        self.run = json.loads(done.stdout)["id"]
+        asked = "query($c: String!) { breaks(currency: $c) { edges { node { id } } } }"
+        [edge] = self.network.operator.ask(asked, c=self.remote)["breaks"]["edges"]
+        self.broken = edge["node"]["id"]
 
     def _webhook(self) -> None:
         """An endpoint that was told of an issue, and from then on of nothing that these tests do."""
@@ -209,7 +225,7 @@ class Victim:
     def state(self) -> Any:
         """All of the victim's that could be moved, as the operator sees it."""
         query = """
-        query($v: String!, $a: String!, $b: String!, $r: String!, $w: ID!) {
+        query($v: String!, $a: String!, $b: String!, $r: String!, $k: String!, $w: ID!) {
           institution(code: $v) {
             status parent { code } children { code status } credentials { id revokedAt } pointCurrencies { code }
             positions { currency own subtree exposure debitCap }
@@ -234,10 +250,12 @@ class Victim:
           settlementWindow(id: $w) { status nets { institution { code } net confirmed } }
           webhook(institution: $v) { id url types status previousSecretUntil }
           webhookDeliveries(institution: $v) { edges { node { id type payload } } }
+          breaks(currency: $k) { edges { node { id status owner history { kind } } } }
           hub { window { id } }
         }
         """
-        return self.network.operator.ask(query, v=self.bank, a=self.a, b=self.b, r=self.away, w=self.window)
+        asked = {"v": self.bank, "a": self.a, "b": self.b, "r": self.away, "k": self.remote, "w": self.window}
+        return self.network.operator.ask(query, **asked)
 
 
 @pytest.fixture(scope="module")
@@ -301,6 +319,12 @@ def _of_link(field: str, attribute: str, extra: str = "") -> Case:
         "FORBIDDEN",
         absent={"id": f"lk_{ABSENT}"},
     )
+
+
+def _of_break(field: str, extra: str, stranger: str = "FORBIDDEN") -> Case:
+    """A mutation of a break, which the operator looks after."""
+    document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
+    return Case(document, lambda victim: {"id": victim.broken}, stranger, "FORBIDDEN", absent={"id": f"br_{ABSENT}"})
 
 
 def _of_webhook(field: str) -> Case:
@@ -452,6 +476,22 @@ CASES: dict[str, Case] = {
     ),
     "Query.exchangesInDoubt": Case(
         "{ exchangesInDoubt { edges { node { state } } } }", _nothing, "FORBIDDEN", "FORBIDDEN"
+    ),
+    "Query.reconciliation": _finds("reconciliation", "run", "id day matched opened sides { source rows digest }"),
+    "Query.reconciliations": Case(
+        "query($c: String!) { reconciliations(currency: $c) { edges { node { id day } } pageInfo { hasNextPage } } }",
+        lambda victim: {"c": victim.remote},
+        {"edges": [], "pageInfo": {"hasNextPage": False}},
+        AS_OPERATOR,
+        absent={"c": "NONE"},
+    ),
+    "Query.breaks": Case(
+        "query($c: String!) { breaks(currency: $c)"
+        " { edges { node { id type reference history { kind person } } } pageInfo { hasNextPage } } }",
+        lambda victim: {"c": victim.remote},
+        {"edges": [], "pageInfo": {"hasNextPage": False}},
+        AS_OPERATOR,
+        absent={"c": "NONE"},
     ),
     "Query.conversion": _finds("conversion", "conversion", "id source { amount } settlement { amount }"),
     "Query.conversions": Case(
@@ -718,6 +758,10 @@ CASES: dict[str, Case] = {
         "FORBIDDEN",
         "FORBIDDEN",
     ),
+    "Mutation.assignBreak": _of_break("assignBreak", ', owner: "second"'),
+    "Mutation.noteBreak": _of_break("noteBreak", ', text: "t"', "NOT_FOUND"),
+    "Mutation.proposeBreakEnd": _of_break("proposeBreakEnd", ', ending: ACCEPT, text: "t"'),
+    "Mutation.approveBreakEnd": _of_break("approveBreakEnd", ', proposalId: "bs_1"'),
     "Mutation.setPointsPolicy": Case(
         f"mutation($c: String!, $p: PointsPolicyInput!)"
         f" {{ setPointsPolicy(currency: $c, policy: $p) {{ __typename {REFUSED} }} }}",
@@ -1062,6 +1106,8 @@ KINDS = {  # attribute: (prefix, whether it is open to all members)
     "clearing": ("cl", False),
     "relocation": ("rl", False),
     "report": ("sr", False),
+    "run": ("rc", False),
+    "broken": ("br", False),
     "freeze": ("fz", False),
     "restriction": ("rs", False),
     "write_off": ("wo", False),

@@ -4,12 +4,15 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from tests.hub.reconciliation.writing import Row, write
 from tests.journeys.client import REFUSED, Client, Failed, key
+from tests.journeys.conftest import Running
 from tests.journeys.network import Network, unique
 
 TRADER, ADMIN, AUDITOR = "INSTITUTION_TRADER", "INSTITUTION_ADMIN", "INSTITUTION_AUDITOR"
@@ -620,6 +623,66 @@ def test_a_closed_institution_begins_nothing_and_keeps_its_promises(network: Net
     promised = {"executeQuote": "Conversion", "reverse": "Reversal"}
     assert stopped.outcomes() == dict.fromkeys(new, "SUSPENDED") | promised
     assert stopped.operator.balance(stopped.branch, "c", stopped.a) == "89"  # 100 - 10 converted - 1 reversed
+
+
+# --- breaks -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_operator_looks_after_breaks_and_the_issuer_sees_and_comments(
+    network: Network, running: Running, tmp_path: Path
+) -> None:
+    bank = network.institution("BANK")
+    branch = network.institution("BRANCH", "BRANCH", bank)
+    answer = {"status": "s", "statuses": {"OK": "SUCCEEDED"}, "reference": "r", "amount": "a"}
+    orders = [{"operations": ["CREDIT"], "call": {"path": "/orders", "body": {"r": "{reference}", "a": "{amount}"}}}]
+    kept = {"baseUrl": "http://127.0.0.1:9", "allowPlainHttp": True, "unit": "R", "orders": orders, "answer": answer}
+    code = network.currency("R", bank, adapter="http_json", adapterConfig=kept)
+    then = datetime.now(UTC) - timedelta(days=1)
+    path = write(tmp_path / "day.csv", [Row("OTHER-1", then, amount="7", unit="R")], code, then.date())
+    words = ("reconcile", "--currency", code, "--day", then.date().isoformat())
+    first, again = running.hub(*words, "--file", str(path)), running.hub(*words)  # it is on the shelf now
+    assert (first.returncode, again.returncode) == (1, 1), first.stderr + again.stderr
+    assert "1 break open, of which 1 new" in first.stdout
+    assert "1 break open, of which 0 new" in again.stdout
+    listed = "query($c: String!) { breaks(currency: $c) { edges { node { id reference difference } } } }"
+    [edge] = network.operator.ask(listed, c=code)["breaks"]["edges"]
+    assert (edge["node"]["reference"], edge["node"]["difference"]) == ("OTHER-1", "7")
+    persons = {
+        "operator": network.operator,
+        "operator's auditor": network.person("HUB", "OPERATOR_AUDITOR"),
+        "issuer's admin": network.person(bank, ADMIN),
+        "issuer's trader": network.person(bank, TRADER),
+        "issuer's auditor": network.person(bank, AUDITOR),
+        "branch": network.person(branch, ADMIN),
+    }
+
+    def tried(person: Client, field: str, extra: str) -> str:
+        document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
+        answered = person.post(document, {"id": edge["node"]["id"]}).json()
+        if answered.get("errors"):
+            return str(answered["errors"][0]["extensions"]["code"])
+        done = answered["data"][field]
+        return str(done["reason"] if done["__typename"] == "Refused" else done["__typename"])
+
+    found = {
+        name: (
+            len(person.ask(listed, c=code)["breaks"]["edges"]),
+            tried(person, "noteBreak", ', text: "t"'),
+            tried(person, "assignBreak", ""),
+            tried(person, "proposeBreakEnd", ', ending: ACCEPT, text: "t"'),
+            tried(person, "approveBreakEnd", ', proposalId: "bs_1"'),
+        )
+        for name, person in persons.items()
+    }
+    no = "FORBIDDEN"
+    assert found == {
+        "operator": (1, "Break", "Break", "Break", "NOT_FOUND"),
+        "operator's auditor": (1, no, no, no, no),
+        "issuer's admin": (1, "Break", no, no, no),
+        "issuer's trader": (1, no, no, no, no),
+        "issuer's auditor": (1, no, no, no, no),
+        "branch": (0, "NOT_FOUND", no, no, no),
+    }
 
 
 def test_the_operator_itself_stays_active(network: Network) -> None:

@@ -22,7 +22,7 @@ posting (``completing.py``).
 from hub.ledger.exchanges.accepting import accept, accept_act, accept_conversion
 from hub.ledger.exchanges.answers import report
 from hub.ledger.exchanges.deals import is_exchange, of_reversal
-from hub.ledger.exchanges.evidence import add_evidence, approve_evidence
+from hub.ledger.exchanges.evidence import add_evidence, approve, approve_evidence, check_outcome, propose
 from hub.ledger.exchanges.reversing import check_reversal, needs_partners
 
 __all__ = [
@@ -30,10 +30,13 @@ __all__ = [
     "accept_act",
     "accept_conversion",
     "add_evidence",
+    "approve",
     "approve_evidence",
+    "check_outcome",
     "check_reversal",
     "is_exchange",
     "needs_partners",
     "of_reversal",
+    "propose",
     "report",
 ]

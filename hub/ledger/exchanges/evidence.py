@@ -5,7 +5,7 @@ from hub.errors import InvalidInput, NotFound, SameApprover
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book, Draft
 from hub.ledger.exchanges import answers
-from hub.ledger.orders import Evidence, EvidenceKind, ExchangeState
+from hub.ledger.orders import Evidence, EvidenceKind, Exchange, ExchangeState, PlacedOrder
 from hub.partners import Reason, Status
 
 
@@ -23,23 +23,44 @@ def add_evidence(book: Book, command: commands.AddEvidence) -> Draft:
         raise NotFound
     resolve.reason(command.text)
     if command.done is not None:
-        if exchange.order is None or not exchange.in_doubt:
-            raise InvalidInput(state=exchange.state.value, inDoubt=exchange.in_doubt)
-        if exchange.state is ExchangeState.REFUNDING and not command.done:
-            raise InvalidInput(done=command.done, state=exchange.state.value)
+        check_outcome(exchange, done=command.done)
     draft = Draft(book)
+    if command.done is not None:
+        propose(draft, exchange, command.actor, done=command.done, text=command.text)
+    else:
+        _say(draft, exchange, EvidenceKind.NOTE, None, command.actor, command.text)
+    draft.result = exchange
+    return draft
+
+
+def check_outcome(exchange: Exchange, *, done: bool) -> None:
+    """Pass if something follows from this outcome of the order under way.
+
+    Raises:
+        InvalidInput: it is not in doubt; or a partner would never have given points back, which is no end.
+    """
+    if exchange.order is None or not exchange.in_doubt:
+        raise InvalidInput(state=exchange.state.value, inDoubt=exchange.in_doubt)
+    if exchange.state is ExchangeState.REFUNDING and not done:
+        raise InvalidInput(done=done, state=exchange.state.value)
+
+
+def propose(draft: Draft, exchange: Exchange, actor: int, *, done: bool, text: str) -> None:
+    """Put a proposal into the file of an exchange whose order is in doubt."""
+    _say(draft, exchange, EvidenceKind.PROPOSAL, done, actor, text)
+
+
+def _say(draft: Draft, exchange: Exchange, kind: EvidenceKind, done: bool | None, actor: int, text: str) -> None:
     said = Evidence(
         id=draft.new_id(),
         exchange=exchange.id,
         order="" if exchange.order is None else exchange.order.reference,
-        kind=EvidenceKind.NOTE if command.done is None else EvidenceKind.PROPOSAL,
-        done=command.done,
-        credential=command.actor,
+        kind=kind,
+        done=done,
+        credential=actor,
     )
     draft.evidence.append(said)
-    draft.memos.append((said.id, command.text))
-    draft.result = exchange
-    return draft
+    draft.memos.append((said.id, text))
 
 
 def approve_evidence(book: Book, command: commands.ApproveEvidence) -> Draft:
@@ -56,21 +77,46 @@ def approve_evidence(book: Book, command: commands.ApproveEvidence) -> Draft:
     proposed = book.proposals.get(exchange.id)
     if proposed is None or proposed.id != command.proposal or proposed.order != exchange.order.reference:
         raise NotFound
-    person = resolve.credential(book, command.actor).person
+    _check_second(book, command.actor, proposed)
+    draft = Draft(book)
+    _approve(draft, exchange, exchange.order, command.actor, done=bool(proposed.done))
+    return draft
+
+
+def approve(draft: Draft, exchange: Exchange, actor: int, *, done: bool) -> None:
+    """The same in a draft that does more, of an outcome that was proposed in the exchange's file.
+
+    Raises:
+        NotFound: the last proposal there is not of this outcome.
+        SameApprover: the same person proposed it.
+    """
+    proposed = draft.book.proposals.get(exchange.id)
+    if exchange.order is None or proposed is None:
+        raise NotFound
+    if (proposed.order, proposed.done) != (exchange.order.reference, done):
+        raise NotFound
+    _check_second(draft.book, actor, proposed)
+    _approve(draft, exchange, exchange.order, actor, done=done)
+
+
+def _check_second(book: Book, actor: int, proposed: Evidence) -> None:
+    person = resolve.credential(book, actor).person
     if book.configuration.credentials[proposed.credential].person == person:
         raise SameApprover(person=person)
-    draft = Draft(book)
+
+
+def _approve(draft: Draft, exchange: Exchange, order: PlacedOrder, actor: int, *, done: bool) -> None:
     draft.evidence.append(
         Evidence(
             id=draft.new_id(),
             exchange=exchange.id,
-            order=exchange.order.reference,
+            order=order.reference,
             kind=EvidenceKind.APPROVAL,
-            done=proposed.done,
-            credential=command.actor,
+            done=done,
+            credential=actor,
         )
     )
-    status, reason = (Status.SUCCEEDED, None) if proposed.done else (Status.REFUSED, Reason.OTHER)
-    answer = commands.ReportOrder(actor=command.actor, reference=exchange.order.reference, status=status, reason=reason)
-    answers.take(draft, exchange, answer)
-    return draft
+    status, reason = (Status.SUCCEEDED, None) if done else (Status.REFUSED, Reason.OTHER)
+    answers.take(
+        draft, exchange, commands.ReportOrder(actor=actor, reference=order.reference, status=status, reason=reason)
+    )

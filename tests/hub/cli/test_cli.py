@@ -24,7 +24,7 @@ from tests.hub.programs import PROGRAM, SOON_S_MAX, Pattern, environment, is_gon
 WORDS = [
     [], ["init"], ["migrate"], ["serve"], ["demo"], ["audit"], ["verify"], ["expire"], ["clear"], ["relocation"],
     ["window"], ["window", "close"], ["keys"], ["keys", "rotate"], ["keys", "reseal"],
-    ["simulator"], ["adapters"], ["adapters", "check"], ["adapters", "list"],
+    ["simulator"], ["reconcile"], ["adapters"], ["adapters", "check"], ["adapters", "list"],
     ["relocation", "list"], ["relocation", "compare"], ["relocation", "move"],
 ]  # fmt: skip
 
@@ -48,6 +48,15 @@ def test_init_shows_people_the_key_and_what_comes_next(tmp_path: Path) -> None:
     assert done.stdout.startswith("Our Hub is set up")
     assert len(re.findall(r"phk_[A-Za-z0-9_-]{43}", done.stdout)) == 1
     assert "points-hub serve" in done.stdout
+
+
+def test_a_day_that_cannot_be_reconciled_is_explained(pattern: Pattern, tmp_path: Path) -> None:
+    words = ("reconcile", "--currency", "NONE", "--day")
+    says_why(run(pattern.folder, *words, "2026-01-01"), "do not fit together.*currency=NONE")
+    wrong = run(pattern.folder, *words, "yesterday")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "yesterday is no day" in wrong.stderr
+    assert run(pattern.folder, *words, "2026-01-01", "--file", str(tmp_path / "none.csv")).returncode == 2
 
 
 @pytest.mark.parametrize("words", WORDS, ids=" ".join)
