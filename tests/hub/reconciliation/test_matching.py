@@ -168,7 +168,7 @@ def written(path: Path, rows: object) -> Path:
     return path
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(st.integers(0, 2**32), st.sampled_from([(True, True), (True, False), (False, True)]))
 def test_every_disagreement_is_found_and_nothing_else(seed: int, sides: tuple[bool, bool]) -> None:
     dice = random.Random(seed)
