@@ -330,6 +330,7 @@ class ReversalPending(Refusal):
     """A reversal of the act is under way, and has to end first."""
 
     code = "REVERSAL_PENDING"
+    retryable = True
 
 
 class CurrencyMoving(Refusal):

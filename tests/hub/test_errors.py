@@ -53,6 +53,8 @@ CODES = [
     "WINDOW_ORDER",
     "PARTNER_REFUSED",
     "PARTNER_UNAVAILABLE",
+    "NOT_HOSTED",
+    "REVERSAL_PENDING",
     "CURRENCY_MOVING",
     "RETRY_LATER",
 ]
@@ -97,6 +99,7 @@ def test_what_cannot_change_by_waiting_is_not_retryable() -> None:
         "SUSPENDED",
         "WINDOW_ORDER",
         "PARTNER_UNAVAILABLE",
+        "REVERSAL_PENDING",
         "CURRENCY_MOVING",
         "RETRY_LATER",
     }

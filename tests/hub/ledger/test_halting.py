@@ -9,7 +9,7 @@ import pytest
 from hub import relocations
 from hub.access import Role
 from hub.currencies import HOSTED
-from hub.errors import CurrencyMoving, Duplicate, Forbidden, InvalidInput, NotFound, PartnerUnavailable, SameApprover
+from hub.errors import CurrencyMoving, Duplicate, Forbidden, InvalidInput, NotFound, PartnerRefused, SameApprover
 from hub.ledger import commands
 from hub.ledger.commands import Party, ReversalShortfall
 from hub.ledger.opening import RelocationStatus
@@ -284,7 +284,7 @@ async def test_what_was_done_before_is_not_reversed_by_posting_alone(bank: Movin
     bank.partner.units["bob"] += 700
     await bank.complete(await bank.compare(await bank.fixed()))
     for shortfall in (ReversalShortfall.REFUSE, ReversalShortfall.DEBT):
-        with pytest.raises(PartnerUnavailable):
+        with pytest.raises(PartnerRefused, match="MOVED"):
             await hub.do(
                 commands.Reverse(
                     actor=hub.admin, key=f"back {shortfall}", id=issued.id, amount=None, reason="r", shortfall=shortfall
