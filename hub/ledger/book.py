@@ -7,6 +7,7 @@ sees it. Plain data: no clock, no database, no I/O.
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from hub import ids
 from hub.configuration import Configuration, Noun, with_changes
@@ -166,10 +167,10 @@ class Draft:
 
     def account(self, kind: AccountKind, owner: int, currency: str) -> Account:
         """The account of this kind, owner and currency; a missing one is opened by this draft."""
-        key = (int(kind), owner, currency)
+        key = (kind, owner, currency)
         found = self.book.accounts.get(key) or self.accounts.get(key)
         if found is None:
-            found = self.accounts[key] = Account(self.new_id(), int(kind), owner, currency)
+            found = self.accounts[int(kind), owner, currency] = Account(self.new_id(), int(kind), owner, currency)
             if kind is AccountKind.CUSTOMER and owner in self.book.customer_marks:
                 found.marks = self.book.customer_marks[owner]
             if kind is AccountKind.CUSTOMER and owner in self.book.pools:
@@ -391,6 +392,7 @@ class Book:
         self.bindings: dict[int, Binding] = {}  # the active ones, by identifier
         self.links: dict[int, Link] = {}
         self.links_of: dict[int, dict[int, Link]] = {}  # by customer
+        self.terms: dict[tuple[int, str, str, str, str], Any] = {}  # of conversions, while the configuration stands
         self._paths: dict[tuple[int, int], list[int]] = {}
         self._statuses: dict[int, Status] = {}
 
@@ -527,6 +529,7 @@ class Book:
             self._take_marks(draft)
         if draft.nouns:
             self.configuration = with_changes(self.configuration, self.configuration.version, draft.nouns)
+            self.terms.clear()
             self._paths.clear()
             self._statuses.clear()
         return posted
@@ -600,6 +603,9 @@ def _check_counters(legs: list[tuple[int, Leg]]) -> None:
     Raises:
         InvalidAmount: one does.
     """
+    whole = sum(leg.amount for _, leg in legs)
+    if all(leg.debit.debits + whole <= COUNTER_MAX and leg.credit.credits + whole <= COUNTER_MAX for _, leg in legs):
+        return  # as nearly always, and then it need not be asked which legs are on which account
     debits: dict[int, int] = {}
     credits: dict[int, int] = {}
     for _, leg in legs:
