@@ -62,7 +62,8 @@ class Batch:
         self._clearings: dict[int, Clearing] = {}
         self._customer_marks: dict[int, int] = {}
         self._quotes: dict[int, Quote] = {}
-        self._conversions: dict[int, Conversion] = {}
+        self._conversions: dict[int, Conversion] = {}  # those that are written and have changed
+        self._conversion_places: dict[int, int] = {}  # of this batch's, among its rows
         self._exchanges: dict[int, Exchange] = {}
         self._windows: dict[int, Window] = {}
         self._bonus_uses: dict[tuple[int, int, int], int] = {}
@@ -121,9 +122,10 @@ class Batch:
             self.rows.setdefault("issue_record", []).extend(draft.records)
         for key in draft.positions:
             self._positions[key] = self.book.positions[key]
-        if draft.quotes or draft.conversions:
+        if draft.quotes:
             self._quotes.update((offer.id, offer) for offer in draft.quotes)
-            self._conversions.update((made.id, made) for made in draft.conversions)
+        for made in draft.conversions:
+            self._conversion(made)
         if draft.exchanges or draft.evidence:
             self._take_exchanges(draft)
         if draft.bonus_uses:
@@ -163,6 +165,35 @@ class Batch:
                 moved.expires_at,
             ),
         )
+
+    def _conversion(self, made: Conversion) -> None:
+        """A conversion as it is now. Its row is changed as long as it is not written, so that what does not change any
+        more can be written ahead."""
+        place = self._conversion_places.get(made.id)
+        if batch_of(made.id) != self.book.batch or (place is not None and place < self._written.get("conversion", 0)):
+            self._conversions[made.id] = made
+            return
+        row = (
+            made.id,
+            made.credential,
+            made.for_institution,
+            made.rate,
+            made.quote,
+            made.source.id,
+            made.source.institution,
+            made.target.id,
+            made.target.institution,
+            *figures_columns(made.figures),
+            made.window,
+            made.status.value,
+            self.book.batch,
+            made.completed_at,
+        )
+        if place is None:
+            self._conversion_places[made.id] = len(self.rows.get("conversion", ()))
+            self._row("conversion", row)
+        else:
+            self.rows["conversion"][place] = row
 
     def _nouns(self, nouns: Iterable[Noun], actor: int) -> None:
         for noun in nouns:
@@ -328,13 +359,7 @@ class Batch:
                 "quote", (*origin, *figures_columns(offer.figures), offer.expires_at, offer.used_by, offer.cancelled)
             )
         for made in self._conversions.values():
-            if batch_of(made.id) != book.batch:
-                self._row("conversion status", (made.id, made.status.value, book.batch, made.completed_at))
-                continue
-            who = (made.id, made.credential, made.for_institution, made.rate, made.quote)
-            ends = (made.source.id, made.source.institution, made.target.id, made.target.institution)
-            live = (made.status.value, book.batch, made.completed_at)
-            self._row("conversion", (*who, *ends, *figures_columns(made.figures), made.window, *live))
+            self._row("conversion status", (made.id, made.status.value, book.batch, made.completed_at))
         for exchange in self._exchanges.values():
             order = None if exchange.order is None else exchange.order.reference
             taken = (exchange.in_doubt, exchange.taken, exchange.partner_taken, exchange.window)
