@@ -40,7 +40,7 @@ _COLUMNS = "account_id, expires_at, origin, earned_at, id, amount, held"
 # first, with all that end with the last one.
 _LOTS = f"""
 SELECT {_COLUMNS}
-FROM unnest($1::text::bigint[], $2::text::bigint[], $3::timestamptz[]) AS wanted (account, units, beyond)
+FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::timestamptz[]) AS wanted (account, units, beyond)
 CROSS JOIN LATERAL (
     SELECT {_COLUMNS} FROM lot WHERE journal_id = {JOURNAL_ID} AND account_id = wanted.account AND expires_at <= $4
     UNION ALL (
@@ -148,7 +148,8 @@ async def _reach(driver: Any, book: Book, wanted: dict[int, int]) -> None:
     beyond, missing, most = dict.fromkeys(wanted, book.at), wanted, _FIRST
     while missing:
         numbers, units = array(missing), array(missing.values())
-        found = await driver.fetch(_LOTS, numbers, units, [beyond[account] for account in missing], book.at, most)
+        after = array(beyond[account] for account in missing)
+        found = await driver.fetch(_LOTS, numbers, units, after, book.at, most)
         _take(book, found)
         left, seen = dict(missing), dict.fromkeys(missing, 0)
         for account, ends, _, _, _, amount, held in found:

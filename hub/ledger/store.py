@@ -21,6 +21,7 @@ from hub.ledger.lots import Lot, LotKey
 from hub.ledger.orders import Exchange
 from hub.ledger.records import (
     Account,
+    AccountKind,
     Clearing,
     Conversion,
     Customer,
@@ -330,8 +331,10 @@ class Batch:
             self._row("account", (account.id, account.kind, account.owner, account.currency, *_counters(account)))
         for account in self._accounts.values():
             self._row("account counters", (account.id, *_counters(account)))
+        self._accounts.clear()
         for lot in self._lots.values():
             self._lot(lot)
+        self._lots.clear()
         for customer, marks in self._customer_marks.items():
             self._row("customer_mark", (customer, marks))
         for held in self._holds.values():
@@ -380,6 +383,17 @@ class Batch:
         for key, position in self._positions.items():
             self._row("position", (*key, position.debits, position.credits, position.subtree))
 
+    def _gather(self) -> None:
+        """Gather rows that few later commands will change. Accounts of institutions are not among them: nearly every
+        command does. Neither are new accounts, and lots that may be new: they are inserted once."""
+        for account in list(self._accounts.values()):
+            if account.kind == AccountKind.CUSTOMER and account.id not in self._new_accounts:
+                self._row("account counters", (account.id, *_counters(self._accounts.pop(account.id))))
+        for lot in list(self._lots.values()):
+            if lot.known:
+                self._lot(self._lots.pop(lot.key))
+                lot.known = lot.amount > 0  # its row is gone: if points come back to it, they are all of it
+
     def _lot(self, lot: Lot) -> None:
         if not lot.known:
             if lot.amount or lot.held:
@@ -426,7 +440,9 @@ class Batch:
         return entry.hash
 
     async def write_ahead(self, driver: Any) -> None:
-        """Write the rows that there are, which are final: what later commands may change is gathered by ``save``."""
+        """Write the rows that there are, and what customers' accounts and lots have come to so far; what later commands
+        change is written again by then or by ``save``."""
+        self._gather()
         tables, arrays = self._unwritten()
         if tables:
             await driver.execute(statement(tables), *arrays)
