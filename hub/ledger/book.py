@@ -5,9 +5,9 @@ command changes nothing by construction. ``Book.apply`` takes a good draft in, s
 sees it. Plain data: no clock, no database, no I/O.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from hub import ids
 from hub.configuration import Configuration, Noun, with_changes
@@ -52,6 +52,7 @@ from hub.points import COUNTER_MAX
 
 AccountKey = tuple[int, int, str]  # kind, owner, currency
 PositionKey = tuple[int, int, str]  # window, institution, currency
+_T = TypeVar("_T")
 UNPOSTED = 0  # in a window's place: money that is pending, and not in any window yet
 
 
@@ -67,53 +68,51 @@ class Original:
         self.reversed = already
 
 
+class _Rarely(Generic[_T]):
+    """A field of a draft that few commands have: made when it is first asked for."""
+
+    def __init__(self, make: Callable[[], _T]) -> None:
+        self._make = make
+
+    def __set_name__(self, _owner: type["Draft"], name: str) -> None:
+        self._name = name
+
+    def __get__(self, draft: "Draft", _owner: type["Draft"]) -> _T:
+        made = draft.__dict__[self._name] = self._make()  # found before this descriptor from now on
+        return made
+
+
 class Draft:
     """What a command would change. ``result`` is what it answers."""
 
-    __slots__ = (
-        "accounts",
-        "bindings",
-        "bonus_uses",
-        "book",
-        "cancellations",
-        "clearings",
-        "clippings",
-        "confirmations",
-        "conversions",
-        "customer_marks",
-        "customers",
-        "evidence",
-        "exchange_steps",
-        "exchanges",
-        "holds",
-        "identifiers",
-        "lapsed",
-        "legs",
-        "limit_entries",
-        "links",
-        "lots",
-        "marks",
-        "memberships",
-        "memos",
-        "missing",
-        "movements",
-        "nets",
-        "next_id",
-        "nouns",
-        "orders",
-        "owed",
-        "pins",
-        "pools",
-        "positions",
-        "profiles",
-        "quotes",
-        "records",
-        "restrictions",
-        "result",
-        "reversed",
-        "spender",
-        "windows",
-    )
+    holds = _Rarely(list[Hold])
+    pins = _Rarely(dict[int, tuple[Piece, ...]])
+    lapsed = _Rarely(list[Lapsed])
+    clearings = _Rarely(list[Clearing])
+    marks = _Rarely(dict[Account, int])  # of accounts whose marks change
+    customer_marks = _Rarely(dict[int, int])  # the same, of whole customers
+    owed = _Rarely(dict[Account, int])  # by customers' accounts, where it changes
+    missing = _Rarely(list[Missing])
+    restrictions = _Rarely(list[Restriction])
+    cancellations = _Rarely(list[Cancellation])
+    nouns = _Rarely(list[Noun])
+    profiles = _Rarely(list[Profile])
+    pools = _Rarely(list[Pool])
+    memberships = _Rarely(list[Membership])
+    spender: Customer | None = None  # who spends of a pool
+    quotes = _Rarely(list[Quote])
+    exchanges = _Rarely(list[Exchange])
+    exchange_steps = _Rarely(list[ExchangeStep])
+    orders = _Rarely(list[PlacedOrder])
+    evidence = _Rarely(list[Evidence])
+    clippings = _Rarely(list[Clipping])
+    windows = _Rarely(list[Window])
+    nets = _Rarely(list[Net])
+    confirmations = _Rarely(list[Confirmation])
+    identifiers = _Rarely(list[Identifier])  # that were never bound before
+    bindings = _Rarely(list[Binding])  # as they are afterwards, made or ended
+    links = _Rarely(list[Link])  # as they are afterwards
+    reversed = _Rarely(dict[int, int])
 
     def __init__(self, book: "Book") -> None:
         self.book = book
@@ -124,40 +123,17 @@ class Draft:
         self.movements: list[Movement] = []
         self.legs: list[tuple[int, Leg]] = []
         self.lots: dict[LotKey, Lot] = {}
-        self.holds: list[Hold] = []
-        self.pins: dict[int, tuple[Piece, ...]] = {}
-        self.lapsed: list[Lapsed] = []
-        self.clearings: list[Clearing] = []
-        self.marks: dict[Account, int] = {}  # of accounts whose marks change
-        self.customer_marks: dict[int, int] = {}  # the same, of whole customers
-        self.owed: dict[Account, int] = {}  # by customers' accounts, where it changes
-        self.missing: list[Missing] = []
-        self.restrictions: list[Restriction] = []
         self.records: list[tuple[str, str, int]] = []  # currency, what an issue was made for, the issue
-        self.cancellations: list[Cancellation] = []
         self.memos: list[tuple[int, str]] = []
-        self.nouns: list[Noun] = []
-        self.profiles: list[Profile] = []
-        self.pools: list[Pool] = []
-        self.memberships: list[Membership] = []
-        self.spender: Customer | None = None  # who spends of a pool
-        self.quotes: list[Quote] = []
         self.conversions: list[Conversion] = []
-        self.exchanges: list[Exchange] = []
-        self.exchange_steps: list[ExchangeStep] = []
-        self.orders: list[PlacedOrder] = []
-        self.evidence: list[Evidence] = []
         self.bonus_uses: dict[tuple[int, int, int], int] = {}
         self.limit_entries: list[LimitEntry] = []
-        self.clippings: list[Clipping] = []
-        self.windows: list[Window] = []
-        self.nets: list[Net] = []
-        self.confirmations: list[Confirmation] = []
         self.positions: dict[PositionKey, int] = {}
-        self.identifiers: list[Identifier] = []  # that were never bound before
-        self.bindings: list[Binding] = []  # as they are afterwards, made or ended
-        self.links: list[Link] = []  # as they are afterwards
-        self.reversed: dict[int, int] = {}
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nobody asked for anything that few commands have."""
+        return len(self.__dict__) == _PLAIN
 
     def new_id(self) -> int:
         """The batch's next identifier; a dropped draft's are used again."""
@@ -350,6 +326,9 @@ class Draft:
                 )
 
 
+_PLAIN = 14  # fields that every draft has
+
+
 class Book:
     """One batch's view of everything its commands touch, current under the journal's lock."""
 
@@ -497,6 +476,16 @@ class Book:
             self._position(key).subtree += change
         for lot in draft.lots.values():
             self.lots.setdefault(lot.account, {})[lot.key] = lot
+        for entry in draft.limit_entries:
+            self.limit_used[entry.key] = self.limit_used.get(entry.key, 0) + entry.amount
+        if draft.bonus_uses:
+            self.bonus_used.update(draft.bonus_uses)
+        if not draft.is_plain or draft.records:
+            self._take_rest(draft)
+        return posted
+
+    def _take_rest(self, draft: Draft) -> None:
+        """Take in what few drafts have."""
         for hold in draft.holds:
             self.holds[hold.id] = hold
         self.pins.update(draft.pins)
@@ -511,8 +500,6 @@ class Book:
         self._take_offers(draft)
         if draft.exchanges or draft.evidence:
             self._take_exchanges(draft)
-        for entry in draft.limit_entries:
-            self.limit_used[entry.key] = self.limit_used.get(entry.key, 0) + entry.amount
         if draft.windows:
             self.windows.update((window.id, window) for window in draft.windows)
             self._open_window = None
@@ -532,7 +519,6 @@ class Book:
             self.terms.clear()
             self._paths.clear()
             self._statuses.clear()
-        return posted
 
     def take_binding(self, binding: Binding) -> None:
         """Know an identifier, and while it is bound its owner as the customer of this name."""
@@ -573,7 +559,6 @@ class Book:
                 open_ones[quote.id] = quote
             else:
                 open_ones.pop(quote.id, None)
-        self.bonus_used.update(draft.bonus_uses)
         for conversion in draft.conversions:
             original = self.originals.get(conversion.id)
             if original is not None:

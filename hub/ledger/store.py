@@ -91,8 +91,6 @@ class Batch:
             InvalidAmount: see ``Book.apply``; nothing was taken.
         """
         posted = self.book.apply(draft)
-        if draft.bindings or draft.links:
-            self._people(draft)
         if draft.customers:
             self._customers(draft.customers)
         for account in draft.accounts.values():
@@ -103,6 +101,26 @@ class Batch:
             self._legs(posted)
         if draft.lots:
             self._lots.update(draft.lots)
+        if draft.memos:
+            self.rows.setdefault("memo", []).extend(draft.memos)
+        if draft.records:
+            self.rows.setdefault("issue_record", []).extend(draft.records)
+        for key in draft.positions:
+            self._positions[key] = self.book.positions[key]
+        for made in draft.conversions:
+            self._conversion(made)
+        if draft.bonus_uses:
+            self._bonus_uses.update(draft.bonus_uses)
+        for entry in draft.limit_entries:
+            self._row("limit_entry", (entry.movement, entry.n, *entry.key, entry.amount))
+            self._limit_uses.add(entry.key)
+        if not draft.is_plain:
+            self._take_rest(draft, actor)
+
+    def _take_rest(self, draft: Draft, actor: int) -> None:
+        """Take what few drafts have."""
+        if draft.bindings or draft.links:
+            self._people(draft)
         if draft.holds:
             self._holds.update((held.id, held) for held in draft.holds)
         if draft.clearings:
@@ -115,24 +133,14 @@ class Batch:
             self._memberships(draft)
         if draft.spender is not None:
             self._row("pool_use", (draft.movements[0].id, draft.spender.id))
-        if draft.memos:
-            self.rows.setdefault("memo", []).extend(draft.memos)
         if draft.marks or draft.missing or draft.restrictions or draft.cancellations:
             self._restrictions(draft)
-        if draft.records:
-            self.rows.setdefault("issue_record", []).extend(draft.records)
-        for key in draft.positions:
-            self._positions[key] = self.book.positions[key]
         if draft.quotes:
             self._quotes.update((offer.id, offer) for offer in draft.quotes)
-        for made in draft.conversions:
-            self._conversion(made)
         if draft.exchanges or draft.evidence:
             self._take_exchanges(draft)
-        if draft.bonus_uses:
-            self._bonus_uses.update(draft.bonus_uses)
-        if draft.limit_entries or draft.clippings:
-            self._limits(draft)
+        for clipped in draft.clippings:
+            self._row("clipping", (clipped.movement, clipped.version, clipped.requested))
         if draft.nouns:
             self._nouns(draft.nouns, actor)
         if draft.windows:
@@ -201,13 +209,6 @@ class Batch:
             row = change(self.book.new_id(), noun, actor)
             self.version = row.version
             self._row("configuration_change", (row.version, row.noun, row.key, row.document, row.credential))
-
-    def _limits(self, draft: Draft) -> None:
-        for entry in draft.limit_entries:
-            self._row("limit_entry", (entry.movement, entry.n, *entry.key, entry.amount))
-            self._limit_uses.add(entry.key)
-        for clipped in draft.clippings:
-            self._row("clipping", (clipped.movement, clipped.version, clipped.requested))
 
     def _restrictions(self, draft: Draft) -> None:
         for account in draft.marks:
