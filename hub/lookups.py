@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, func, literal, select, text
 from hub import names, tables
 from hub.db import driver_of
 from hub.ledger import profile_rows, rows
+from hub.ledger.arrays import array
 from hub.ledger.commands import is_storable
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import (
@@ -70,7 +71,7 @@ async def customers(reader: Reader, of: Collection[int]) -> dict[int, Customer]:
 async def profiles(reader: Reader, of: Collection[int]) -> dict[int, Profile]:
     """What their institutions say of customers, by customer; of most nothing."""
     driver = await driver_of(reader.connection)
-    found = await driver.fetch(profile_rows.LATEST, rows.whole_numbers(of))
+    found = await driver.fetch(profile_rows.LATEST, array(of))
     return {row["customer_id"]: profile_rows.profile_of(row) for row in found}
 
 

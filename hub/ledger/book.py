@@ -5,8 +5,9 @@ command changes nothing by construction. ``Book.apply`` takes a good draft in, s
 sees it. Plain data: no clock, no database, no I/O.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Any, Generic, TypeVar
 
 from hub import ids
 from hub.configuration import Configuration, Noun, with_changes
@@ -54,6 +55,7 @@ from hub.reconciliation.breaks import Break, BreakStep, Run, StepKind
 
 AccountKey = tuple[int, int, str]  # kind, owner, currency
 PositionKey = tuple[int, int, str]  # window, institution, currency
+_T = TypeVar("_T")
 UNPOSTED = 0  # in a window's place: money that is pending, and not in any window yet
 
 
@@ -73,60 +75,58 @@ class Original:
         self.counted = counted or movement.id
 
 
+class _Rarely(Generic[_T]):
+    """A field of a draft that few commands have: made when it is first asked for."""
+
+    def __init__(self, make: Callable[[], _T]) -> None:
+        self._make = make
+
+    def __set_name__(self, _owner: type["Draft"], name: str) -> None:
+        self._name = name
+
+    def __get__(self, draft: "Draft", _owner: type["Draft"]) -> _T:
+        made = draft.__dict__[self._name] = self._make()  # found before this descriptor from now on
+        return made
+
+
 class Draft:
     """What a command would change. ``result`` is what it answers."""
 
-    __slots__ = (
-        "accounts",
-        "bindings",
-        "bonus_uses",
-        "book",
-        "break_steps",
-        "breaks",
-        "cancellations",
-        "clearings",
-        "clippings",
-        "confirmations",
-        "conversions",
-        "customer_marks",
-        "customers",
-        "deals",
-        "evidence",
-        "exchange_steps",
-        "exchanges",
-        "holds",
-        "identifiers",
-        "lapsed",
-        "legs",
-        "limit_entries",
-        "links",
-        "lots",
-        "marks",
-        "memberships",
-        "memos",
-        "missing",
-        "movements",
-        "nets",
-        "next_id",
-        "nouns",
-        "opening",
-        "orders",
-        "owed",
-        "pins",
-        "pools",
-        "positions",
-        "profiles",
-        "quotes",
-        "records",
-        "relocation_steps",
-        "relocations",
-        "restrictions",
-        "result",
-        "reversed",
-        "runs",
-        "spender",
-        "windows",
-    )
+    holds = _Rarely(list[Hold])
+    pins = _Rarely(dict[int, tuple[Piece, ...]])
+    lapsed = _Rarely(list[Lapsed])
+    clearings = _Rarely(list[Clearing])
+    marks = _Rarely(dict[Account, int])  # of accounts whose marks change
+    customer_marks = _Rarely(dict[int, int])  # the same, of whole customers
+    owed = _Rarely(dict[Account, int])  # by customers' accounts, where it changes
+    missing = _Rarely(list[Missing])
+    restrictions = _Rarely(list[Restriction])
+    cancellations = _Rarely(list[Cancellation])
+    nouns = _Rarely(list[Noun])
+    profiles = _Rarely(list[Profile])
+    pools = _Rarely(list[Pool])
+    memberships = _Rarely(list[Membership])
+    spender: Customer | None = None  # who spends of a pool
+    quotes = _Rarely(list[Quote])
+    exchanges = _Rarely(list[Exchange])
+    deals = _Rarely(list[Deal])  # of exchanges that begin
+    exchange_steps = _Rarely(list[ExchangeStep])
+    orders = _Rarely(list[PlacedOrder])
+    evidence = _Rarely(list[Evidence])
+    clippings = _Rarely(list[Clipping])
+    windows = _Rarely(list[Window])
+    nets = _Rarely(list[Net])
+    confirmations = _Rarely(list[Confirmation])
+    identifiers = _Rarely(list[Identifier])  # that were never bound before
+    bindings = _Rarely(list[Binding])  # as they are afterwards, made or ended
+    links = _Rarely(list[Link])  # as they are afterwards
+    reversed = _Rarely(dict[int, int])
+    relocations = _Rarely(list[Relocation])
+    relocation_steps = _Rarely(list[RelocationStep])
+    opening = _Rarely(list[OpeningBalance])
+    runs = _Rarely(list[Run])
+    breaks = _Rarely(list[Break])  # as they are afterwards
+    break_steps = _Rarely(list[BreakStep])
 
     def __init__(self, book: "Book") -> None:
         self.book = book
@@ -137,47 +137,17 @@ class Draft:
         self.movements: list[Movement] = []
         self.legs: list[tuple[int, Leg]] = []
         self.lots: dict[LotKey, Lot] = {}
-        self.holds: list[Hold] = []
-        self.pins: dict[int, tuple[Piece, ...]] = {}
-        self.lapsed: list[Lapsed] = []
-        self.clearings: list[Clearing] = []
-        self.marks: dict[Account, int] = {}  # of accounts whose marks change
-        self.customer_marks: dict[int, int] = {}  # the same, of whole customers
-        self.owed: dict[Account, int] = {}  # by customers' accounts, where it changes
-        self.missing: list[Missing] = []
-        self.restrictions: list[Restriction] = []
         self.records: list[tuple[str, str, int]] = []  # currency, what an issue was made for, the issue
-        self.cancellations: list[Cancellation] = []
         self.memos: list[tuple[int, str]] = []
-        self.nouns: list[Noun] = []
-        self.profiles: list[Profile] = []
-        self.pools: list[Pool] = []
-        self.memberships: list[Membership] = []
-        self.spender: Customer | None = None  # who spends of a pool
-        self.quotes: list[Quote] = []
         self.conversions: list[Conversion] = []
-        self.exchanges: list[Exchange] = []
-        self.deals: list[Deal] = []  # of exchanges that begin
-        self.exchange_steps: list[ExchangeStep] = []
-        self.orders: list[PlacedOrder] = []
-        self.evidence: list[Evidence] = []
-        self.relocations: list[Relocation] = []
-        self.relocation_steps: list[RelocationStep] = []
-        self.opening: list[OpeningBalance] = []
         self.bonus_uses: dict[tuple[int, int, int], int] = {}
         self.limit_entries: list[LimitEntry] = []
-        self.clippings: list[Clipping] = []
-        self.windows: list[Window] = []
-        self.nets: list[Net] = []
-        self.confirmations: list[Confirmation] = []
         self.positions: dict[PositionKey, int] = {}
-        self.identifiers: list[Identifier] = []  # that were never bound before
-        self.bindings: list[Binding] = []  # as they are afterwards, made or ended
-        self.links: list[Link] = []  # as they are afterwards
-        self.reversed: dict[int, int] = {}
-        self.runs: list[Run] = []
-        self.breaks: list[Break] = []  # as they are afterwards
-        self.break_steps: list[BreakStep] = []
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nobody asked for anything that few commands have."""
+        return len(self.__dict__) == _PLAIN
 
     def new_id(self) -> int:
         """The batch's next identifier; a dropped draft's are used again."""
@@ -187,10 +157,10 @@ class Draft:
 
     def account(self, kind: AccountKind, owner: int, currency: str) -> Account:
         """The account of this kind, owner and currency; a missing one is opened by this draft."""
-        key = (int(kind), owner, currency)
+        key = (kind, owner, currency)
         found = self.book.accounts.get(key) or self.accounts.get(key)
         if found is None:
-            found = self.accounts[key] = Account(self.new_id(), int(kind), owner, currency)
+            found = self.accounts[int(kind), owner, currency] = Account(self.new_id(), int(kind), owner, currency)
             if kind is AccountKind.CUSTOMER and owner in self.book.customer_marks:
                 found.marks = self.book.customer_marks[owner]
             if kind is AccountKind.CUSTOMER and owner in self.book.pools:
@@ -377,6 +347,9 @@ class Draft:
                 )
 
 
+_PLAIN = 14  # fields that every draft has
+
+
 class Book:
     """One batch's view of everything its commands touch, current under the journal's lock."""
 
@@ -429,6 +402,7 @@ class Book:
         self.bindings: dict[int, Binding] = {}  # the active ones, by identifier
         self.links: dict[int, Link] = {}
         self.links_of: dict[int, dict[int, Link]] = {}  # by customer
+        self.terms: dict[tuple[int, str, str, str, str], Any] = {}  # of conversions, while the configuration stands
         self._paths: dict[tuple[int, int], list[int]] = {}
         self._statuses: dict[int, Status] = {}
         self._halted: frozenset[str] | None = None
@@ -542,6 +516,16 @@ class Book:
             self._position(key).subtree += change
         for lot in draft.lots.values():
             self.lots.setdefault(lot.account, {})[lot.key] = lot
+        for entry in draft.limit_entries:
+            self.limit_used[entry.key] = self.limit_used.get(entry.key, 0) + entry.amount
+        if draft.bonus_uses:
+            self.bonus_used.update(draft.bonus_uses)
+        if not draft.is_plain or draft.records:
+            self._take_rest(draft)
+        return posted
+
+    def _take_rest(self, draft: Draft) -> None:
+        """Take in what few drafts have."""
         for hold in draft.holds:
             self.holds[hold.id] = hold
         self.pins.update(draft.pins)
@@ -560,8 +544,6 @@ class Book:
             self._take_exchanges(draft)
         if draft.break_steps or draft.runs:
             self._take_breaks(draft)
-        for entry in draft.limit_entries:
-            self.limit_used[entry.key] = self.limit_used.get(entry.key, 0) + entry.amount
         if draft.windows:
             self.windows.update((window.id, window) for window in draft.windows)
             self._open_window = None
@@ -578,10 +560,10 @@ class Book:
             self._take_marks(draft)
         if draft.nouns:
             self.configuration = with_changes(self.configuration, self.configuration.version, draft.nouns)
+            self.terms.clear()
             self._paths.clear()
             self._statuses.clear()
             self._halted = None
-        return posted
 
     def take_binding(self, binding: Binding) -> None:
         """Know an identifier, and while it is bound its owner as the customer of this name."""
@@ -622,7 +604,6 @@ class Book:
                 open_ones[quote.id] = quote
             else:
                 open_ones.pop(quote.id, None)
-        self.bonus_used.update(draft.bonus_uses)
         for conversion in draft.conversions:
             original = self.originals.get(conversion.id)
             if original is not None:
@@ -663,6 +644,9 @@ def _check_counters(legs: list[tuple[int, Leg]]) -> None:
     Raises:
         InvalidAmount: one does.
     """
+    whole = sum(leg.amount for _, leg in legs)
+    if all(leg.debit.debits + whole <= COUNTER_MAX and leg.credit.credits + whole <= COUNTER_MAX for _, leg in legs):
+        return  # as nearly always, and then it need not be asked which legs are on which account
     debits: dict[int, int] = {}
     credits: dict[int, int] = {}
     for _, leg in legs:

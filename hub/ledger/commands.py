@@ -112,6 +112,8 @@ def malformed(command: Command) -> InvalidInput | None:
 
 def _wrong(values: tuple[object, ...]) -> InvalidInput | None:
     for value in values:
+        if value is None or type(value) is int:
+            continue
         if isinstance(value, str):
             if len(value) > TEXT_MAX or not is_storable(value):
                 return InvalidInput(text=repr(value[:40]))

@@ -36,53 +36,74 @@ from hub.rates import Figures, Rate, figures, in_force
 QUOTES_OPEN_MAX = 5  # per customer and pair
 
 
+class _Terms:
+    """What a conversion's words mean, whoever the customers are: the same for every command of a batch that names the
+    same currencies and institutions, so a batch finds it once (``Book.terms``)."""
+
+    __slots__ = ("acting", "away", "figures", "has_caps", "home", "rate", "source", "target")
+
+    def __init__(self, book: Book, command: commands.RequestQuote | commands.Convert) -> None:
+        self.source = resolve.currency(book, command.source_currency)
+        self.target = resolve.currency(book, command.target_currency)
+        self.home = resolve.institution(book, command.source.institution)
+        self.acting = resolve.allow(book, command.actor, Right.TRADE, self.home.id)
+        self.away = resolve.institution(book, command.target.institution)
+        resolve.taking_part(self.source, self.target)
+        resolve.active(book, self.source.issuer, self.target.issuer, self.home.id, self.away.id)
+        self.rate = in_force(book.configuration.versions_of(self.source.id, self.target.id), book.at)
+        self.has_caps = self.rate is not None and any(bonus.cap is not None for bonus in self.rate.bonuses)
+        self.figures: dict[int, Figures] = {}  # by source units, where they are the same for every customer
+
+
+def _terms(book: Book, command: commands.RequestQuote | commands.Convert) -> _Terms:
+    institutions = (command.source.institution, command.target.institution)
+    key = (command.actor, command.source_currency, command.target_currency, *institutions)
+    found: _Terms | None = book.terms.get(key)
+    if found is None:
+        found = book.terms[key] = _Terms(book, command)
+    return found
+
+
 class _Deal:
     """What a quote or a conversion is about: two currencies, two customers, a rate and its figures."""
 
     __slots__ = ("acting", "draft", "figures", "giver", "rate", "source", "taker", "target")
 
     def __init__(self, book: Book, command: commands.RequestQuote | commands.Convert) -> None:
-        self.source = resolve.currency(book, command.source_currency)
-        self.target = resolve.currency(book, command.target_currency)
-        home = resolve.institution(book, command.source.institution)
-        self.acting = resolve.allow(book, command.actor, Right.TRADE, home.id)
-        away = resolve.institution(book, command.target.institution)
-        resolve.taking_part(self.source, self.target)
-        resolve.active(book, self.source.issuer, self.target.issuer, home.id, away.id)
+        terms = _terms(book, command)
+        self.source, self.target, self.acting = terms.source, terms.target, terms.acting
         amount = parse_positive(command.amount, self.source.scale)
-        self.rate = _rate_in_force(book, self.source, self.target)
+        if terms.rate is None:
+            raise NoRate(source=self.source.code, target=self.target.code)
+        self.rate = terms.rate
         self.draft = Draft(book)
         # Whom a partner knows, the hub need not have met.
         self.giver = (
-            resolve.known_customer(book, command.source, home)
+            resolve.known_customer(book, command.source, terms.home)
             if self.source.adapter == HOSTED
-            else resolve.remote_spender(self.draft, command.source, home, self.source, None)
+            else resolve.remote_spender(self.draft, command.source, terms.home, self.source, None)
         )
-        self.taker = resolve.credited_customer(self.draft, command.target, away)
+        self.taker = resolve.credited_customer(self.draft, command.target, terms.away)
         _check_policies(book, self.source, self.target, self.rate, self.giver, self.taker)
-        self.figures = figures(
-            self.rate,
-            amount,
-            self.source.scale,
-            self.target.scale,
-            [
-                max(0, (bonus.cap or 0) - _counted(book, self.giver.id, self.rate.id, index))
-                for index, bonus in enumerate(self.rate.bonuses)
-            ],
-            book.at,
-        )
+        self.figures = _figures(book, terms, self.rate, self.giver, amount)
+
+
+def _figures(book: Book, terms: _Terms, rate: Rate, giver: Customer, amount: int) -> Figures:
+    """What ``amount`` source units of ``giver`` come to. Only a bonus with a cap asks who it is."""
+    if not terms.has_caps and (known := terms.figures.get(amount)) is not None:
+        return known
+    headroom = [
+        max(0, (bonus.cap or 0) - _counted(book, giver.id, rate.id, index)) for index, bonus in enumerate(rate.bonuses)
+    ]
+    found = figures(rate, amount, terms.source.scale, terms.target.scale, headroom, book.at)
+    if not terms.has_caps:
+        terms.figures[amount] = found
+    return found
 
 
 def _counted(book: Book, customer: int, rate: int, bonus: int) -> int:
     """Source units of a customer that a bonus' cap has counted: converted, or reserved by open quotes."""
     return book.bonus_used.get((rate, bonus, customer), 0) + book.reserved(customer, rate, bonus)
-
-
-def _rate_in_force(book: Book, source: PointCurrency, target: PointCurrency) -> Rate:
-    rate = in_force(book.configuration.versions_of(source.id, target.id), book.at)
-    if rate is None:
-        raise NoRate(source=source.code, target=target.code)
-    return rate
 
 
 def _check_policies(

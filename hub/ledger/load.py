@@ -21,6 +21,7 @@ from hub.ledger import (
     relocation_rows,
     rows,
 )
+from hub.ledger.arrays import array
 from hub.ledger.book import UNPOSTED, Book, Original
 from hub.ledger.cancellations import ISSUES_MAX
 from hub.ledger.decide import Known, Outcomes, recalled
@@ -39,12 +40,11 @@ from hub.ledger.records import (
     Position,
     Purpose,
 )
-from hub.ledger.rows import whole_numbers
 
 # LATERAL with LIMIT: one look into the key's index for each row wanted, whatever the planner thinks of the sizes.
 _OUTCOMES = f"""
 SELECT o.institution_id, o.key, o.request, o.refusal, o.details, o.subject_id
-FROM unnest($1::text::bigint[], $2::text[]) AS wanted (institution_id, key)
+FROM unnest($1::text::bigint[], $2::text::text[]) AS wanted (institution_id, key)
 CROSS JOIN LATERAL (
     SELECT * FROM outcome
     WHERE journal_id = {JOURNAL_ID} AND institution_id = wanted.institution_id AND key = wanted.key LIMIT 1
@@ -126,7 +126,7 @@ async def load(
     if book.exchanges:
         await exchange_rows.load_deals(connection, book, needs, accepted)
     if needs.accounts:
-        _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, whole_numbers(needs.accounts)))
+        _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, array(needs.accounts)))
     if needs.clearings:
         book.clearings = await rows.clearings(connection, tables.clearing.c.id.in_(needs.clearings))
         for clearing in book.clearings.values():
@@ -145,11 +145,11 @@ async def load(
         await _positions(driver, book, needs)
     needs.owners.update(one.owner for one in book.accounts.values() if one.marks and one.marks & Mark.DEBT)
     if owners := needs.institutions | needs.owners:
-        _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, whole_numbers(owners)))
+        _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, array(owners)))
     await pool_rows.pools(connection, driver, book, needs, pooled)
     needs.accounts.update(limit_rows.filled(book, batch))
     if more := await lot_rows.lots(connection, driver, book, needs):
-        _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, whole_numbers(more)))
+        _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, array(more)))
     await limit_rows.load(driver, book, batch)
     known = await _known(connection, driver, needs) if needs.keys else {}
     return book, known
@@ -157,7 +157,7 @@ async def load(
 
 async def _known(connection: AsyncConnection, driver: Any, needs: Needs) -> Outcomes:
     """What stands under the batch's keys, with the records that it answers."""
-    found = await driver.fetch(_OUTCOMES, whole_numbers(home for home, _ in needs.keys), [key for _, key in needs.keys])
+    found = await driver.fetch(_OUTCOMES, array(home for home, _ in needs.keys), array(key for _, key in needs.keys))
     subjects = [row["subject_id"] for row in found if row["subject_id"] is not None]
     results: dict[int, object] = {}
     if subjects:
@@ -201,7 +201,7 @@ async def _parties(driver: Any, book: Book, needs: Needs) -> set[int]:
             book.customers[party[0], party[1]] = found[0]
             remembered.append(found[1])
     if remembered:
-        _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, whole_numbers(remembered)))
+        _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, array(remembered)))
     if not unknown:
         return pooled
     for row in await driver.fetch(_PARTIES, *zip(*unknown, strict=True)):
@@ -362,7 +362,7 @@ async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs
         )
     ).all()
     involved = {account for row in posted for account in (row.debit_account_id, row.credit_account_id)}
-    _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, whole_numbers(involved)))
+    _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, array(involved)))
     by_id = {account.id: account for account in book.accounts.values()}
     already = await rows.reversed_amounts(connection, needs.originals)
     lots = await lot_rows.leg_pieces(connection, found)

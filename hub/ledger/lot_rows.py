@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import tables
 from hub.errors import InvalidAmount
 from hub.ledger import rows
+from hub.ledger.arrays import array
 from hub.ledger.book import Book
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.lots import Lot
@@ -31,7 +32,6 @@ from hub.ledger.records import (
     Phase,
     Piece,
 )
-from hub.ledger.rows import whole_numbers
 from hub.points import COUNTER_MAX, parse_positive
 
 _COLUMNS = "account_id, expires_at, origin, earned_at, id, amount, held"
@@ -40,7 +40,7 @@ _COLUMNS = "account_id, expires_at, origin, earned_at, id, amount, held"
 # first, with all that end with the last one.
 _LOTS = f"""
 SELECT {_COLUMNS}
-FROM unnest($1::text::bigint[], $2::text::bigint[], $3::timestamptz[]) AS wanted (account, units, beyond)
+FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::timestamptz[]) AS wanted (account, units, beyond)
 CROSS JOIN LATERAL (
     SELECT {_COLUMNS} FROM lot WHERE journal_id = {JOURNAL_ID} AND account_id = wanted.account AND expires_at <= $4
     UNION ALL (
@@ -129,14 +129,14 @@ async def lots(connection: AsyncConnection, driver: Any, book: Book, needs: Need
     if book.holds:
         for id, (pins, _) in (await pieces(connection, book.holds)).items():
             book.pins[id] = pins
-        _take(book, await driver.fetch(_LOTS_OF, whole_numbers(book.holds)))
+        _take(book, await driver.fetch(_LOTS_OF, array(book.holds)))
     if book.originals:
-        _take(book, await driver.fetch(_LOTS_OF, whole_numbers(one.movement.id for one in book.originals.values())))
+        _take(book, await driver.fetch(_LOTS_OF, array(one.movement.id for one in book.originals.values())))
     wanted = {account.id: units for account, units in spenders.items() if account.aged}
     if wanted:
         await _reach(driver, book, wanted)
     if wanted and book.originals:  # what goes back is taken out of whole accounts
-        for account, free in await driver.fetch(_FREE, whole_numbers(wanted)):
+        for account, free in await driver.fetch(_FREE, array(wanted)):
             book.lots_beyond[account] = free - sum(lot.free for lot in book.lots.get(account, {}).values())
     await _lapsing(driver, book, needs)
     return needs.institutions - before
@@ -147,8 +147,9 @@ async def _reach(driver: Any, book: Book, wanted: dict[int, int]) -> None:
     wanted or there are no more."""
     beyond, missing, most = dict.fromkeys(wanted, book.at), wanted, _FIRST
     while missing:
-        numbers, units = whole_numbers(missing), whole_numbers(missing.values())
-        found = await driver.fetch(_LOTS, numbers, units, [beyond[account] for account in missing], book.at, most)
+        numbers, units = array(missing), array(missing.values())
+        after = array(beyond[account] for account in missing)
+        found = await driver.fetch(_LOTS, numbers, units, after, book.at, most)
         _take(book, found)
         left, seen = dict(missing), dict.fromkeys(missing, 0)
         for account, ends, _, _, _, amount, held in found:
@@ -185,7 +186,7 @@ async def _lapsing(driver: Any, book: Book, needs: Needs) -> None:
     if needs.emptied:
         owners.update(account.owner for account in accounts.values() if account.id in needs.emptied)
     if owners:
-        for id, home, reference in await driver.fetch(_PEOPLE, whole_numbers(owners)):
+        for id, home, reference in await driver.fetch(_PEOPLE, array(owners)):
             book.people[id] = Customer(id, home, reference)
 
 

@@ -13,11 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
 from hub.ledger import rows
+from hub.ledger.arrays import array
 from hub.ledger.book import Book
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.needs import Needs
 from hub.ledger.records import AccountKind, Mark, Membership, Pool, PoolAct, PoolKind, PoolRight
-from hub.ledger.rows import whole_numbers
 
 _MEMBERS = f"""
 SELECT DISTINCT ON (pool_id, customer_id) id, pool_id, customer_id, rights, credential_id FROM pool_member
@@ -37,7 +37,7 @@ async def pools(connection: AsyncConnection, driver: Any, book: Book, needs: Nee
     book.pools.update(await by_id(connection, wanted))
     members = {book.customers[one].id for one in needs.members if one in book.customers} | needs.givers
     if book.pools and members:
-        for row in await driver.fetch(_MEMBERS, whole_numbers(book.pools), whole_numbers(members)):
+        for row in await driver.fetch(_MEMBERS, array(book.pools), array(members)):
             membership = membership_of(row)
             book.members[membership.pool, membership.member] = membership
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
+from hub.ledger.arrays import array
 from hub.ledger.book import Book
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.needs import Needs
 from hub.ledger.parts import BY_PROFILE
 from hub.ledger.records import Profile
-from hub.ledger.rows import whole_numbers
 
 LATEST = f"""
 SELECT p.id, p.customer_id, p.type, p.groups, p.credential_id
@@ -43,7 +43,7 @@ async def profiles(driver: Any, book: Book, needs: Needs) -> None:
         if _is_by_profile(book, needs, configuration.currencies[configuration.rates[made.rate].target].code):
             wanted.add(made.target.id)
     if wanted:
-        for row in await driver.fetch(LATEST, whole_numbers(wanted)):
+        for row in await driver.fetch(LATEST, array(wanted)):
             book.profiles[row["customer_id"]] = profile_of(row)
 
 

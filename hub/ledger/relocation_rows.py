@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import tables
 from hub.configuration import Configuration
 from hub.ledger import rows
+from hub.ledger.arrays import array
 from hub.ledger.book import Book
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.needs import Needs
 from hub.ledger.opening import OpeningBalance, OpeningLot, Relocation, RelocationStatus
 from hub.ledger.orders import UNDER_WAY
 from hub.ledger.records import Account, AccountKind, ClearingStatus, Customer, HoldKind, HoldStatus, Mark
-from hub.ledger.rows import whole_numbers
 
 _UNDER_WAY = ", ".join(f"'{state}'" for state in sorted(UNDER_WAY))
 _CUSTOMER = int(AccountKind.CUSTOMER)
@@ -168,13 +168,13 @@ async def load(connection: AsyncConnection, driver: Any, book: Book, needs: Need
 
 async def _people(driver: Any, book: Book, needs: Needs, run: Relocation, customers: set[int]) -> set[int]:
     pooled: set[int] = set()
-    for id, home, reference, marks, is_pool in await driver.fetch(_CUSTOMERS, whole_numbers(customers)):
+    for id, home, reference, marks, is_pool in await driver.fetch(_CUSTOMERS, array(customers)):
         book.holders[id] = Customer(id, home, reference)
         if marks:
             book.customer_marks[id] = marks
         if is_pool:
             pooled.add(id)
-    for row in await driver.fetch(_ACCOUNTS, run.currency, whole_numbers(customers)):
+    for row in await driver.fetch(_ACCOUNTS, run.currency, array(customers)):
         account = Account(*row)
         book.accounts.setdefault((account.kind, account.owner, account.currency), account)
         if run.id in needs.relocating and not run.comes_home:

@@ -41,11 +41,6 @@ from hub.rates import Figures
 _entry = tables.journal_entry
 
 
-def whole_numbers(numbers: Iterable[int | None]) -> str:
-    """Whole numbers as PostgreSQL writes an array of them."""
-    return "{" + repr(list(numbers))[1:-1].replace("None", "NULL") + "}"
-
-
 async def refresh(connection: AsyncConnection, configuration: Configuration, version: int) -> Configuration:
     """The configuration brought up to ``version``, from the changes since."""
     if configuration.version == version:

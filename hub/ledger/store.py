@@ -22,6 +22,7 @@ from hub.ledger.opening import Relocation
 from hub.ledger.orders import Exchange
 from hub.ledger.records import (
     Account,
+    AccountKind,
     Clearing,
     Conversion,
     Customer,
@@ -65,7 +66,8 @@ class Batch:
         self._relocations: dict[int, Relocation] = {}
         self._customer_marks: dict[int, int] = {}
         self._quotes: dict[int, Quote] = {}
-        self._conversions: dict[int, Conversion] = {}
+        self._conversions: dict[int, Conversion] = {}  # those that are written and have changed
+        self._conversion_places: dict[int, int] = {}  # of this batch's, among its rows
         self._exchanges: dict[int, Exchange] = {}
         self._breaks: dict[int, Break] = {}
         self._windows: dict[int, Window] = {}
@@ -93,8 +95,6 @@ class Batch:
             InvalidAmount: see ``Book.apply``; nothing was taken.
         """
         posted = self.book.apply(draft)
-        if draft.bindings or draft.links:
-            self._people(draft)
         if draft.customers:
             self._customers(draft.customers)
         for account in draft.accounts.values():
@@ -105,6 +105,26 @@ class Batch:
             self._legs(posted)
         if draft.lots:
             self._lots.update(draft.lots)
+        if draft.memos:
+            self.rows.setdefault("memo", []).extend(draft.memos)
+        if draft.records:
+            self.rows.setdefault("issue_record", []).extend(draft.records)
+        for key in draft.positions:
+            self._positions[key] = self.book.positions[key]
+        for made in draft.conversions:
+            self._conversion(made)
+        if draft.bonus_uses:
+            self._bonus_uses.update(draft.bonus_uses)
+        for entry in draft.limit_entries:
+            self._row("limit_entry", (entry.movement, entry.n, *entry.key, entry.amount))
+            self._limit_uses.add(entry.key)
+        if not draft.is_plain:
+            self._take_rest(draft, actor)
+
+    def _take_rest(self, draft: Draft, actor: int) -> None:
+        """Take what few drafts have."""
+        if draft.bindings or draft.links:
+            self._people(draft)
         if draft.holds:
             self._holds.update((held.id, held) for held in draft.holds)
         if draft.clearings:
@@ -119,25 +139,16 @@ class Batch:
             self._memberships(draft)
         if draft.spender is not None:
             self._row("pool_use", (draft.movements[0].id, draft.spender.id))
-        if draft.memos:
-            self.rows.setdefault("memo", []).extend(draft.memos)
         if draft.marks or draft.missing or draft.restrictions or draft.cancellations:
             self._restrictions(draft)
-        if draft.records:
-            self.rows.setdefault("issue_record", []).extend(draft.records)
-        for key in draft.positions:
-            self._positions[key] = self.book.positions[key]
-        if draft.quotes or draft.conversions:
+        if draft.quotes:
             self._quotes.update((offer.id, offer) for offer in draft.quotes)
-            self._conversions.update((made.id, made) for made in draft.conversions)
         if draft.exchanges or draft.evidence:
             self._take_exchanges(draft)
         if draft.break_steps or draft.runs:
             self._take_breaks(draft)
-        if draft.bonus_uses:
-            self._bonus_uses.update(draft.bonus_uses)
-        if draft.limit_entries or draft.clippings:
-            self._limits(draft)
+        for clipped in draft.clippings:
+            self._row("clipping", (clipped.movement, clipped.version, clipped.requested))
         if draft.nouns:
             self._nouns(draft.nouns, actor)
         if draft.windows:
@@ -172,18 +183,40 @@ class Batch:
             ),
         )
 
+    def _conversion(self, made: Conversion) -> None:
+        """A conversion as it is now. Its row is changed as long as it is not written, so that what does not change any
+        more can be written ahead."""
+        place = self._conversion_places.get(made.id)
+        if batch_of(made.id) != self.book.batch or (place is not None and place < self._written.get("conversion", 0)):
+            self._conversions[made.id] = made
+            return
+        row = (
+            made.id,
+            made.credential,
+            made.for_institution,
+            made.rate,
+            made.quote,
+            made.source.id,
+            made.source.institution,
+            made.target.id,
+            made.target.institution,
+            *figures_columns(made.figures),
+            made.window,
+            made.status.value,
+            self.book.batch,
+            made.completed_at,
+        )
+        if place is None:
+            self._conversion_places[made.id] = len(self.rows.get("conversion", ()))
+            self._row("conversion", row)
+        else:
+            self.rows["conversion"][place] = row
+
     def _nouns(self, nouns: Iterable[Noun], actor: int) -> None:
         for noun in nouns:
             row = change(self.book.new_id(), noun, actor)
             self.version = row.version
             self._row("configuration_change", (row.version, row.noun, row.key, row.document, row.credential))
-
-    def _limits(self, draft: Draft) -> None:
-        for entry in draft.limit_entries:
-            self._row("limit_entry", (entry.movement, entry.n, *entry.key, entry.amount))
-            self._limit_uses.add(entry.key)
-        for clipped in draft.clippings:
-            self._row("clipping", (clipped.movement, clipped.version, clipped.requested))
 
     def _restrictions(self, draft: Draft) -> None:
         for account in draft.marks:
@@ -326,8 +359,10 @@ class Batch:
             self._row("account", (account.id, account.kind, account.owner, account.currency, *_counters(account)))
         for account in self._accounts.values():
             self._row("account counters", (account.id, *_counters(account)))
+        self._accounts.clear()
         for lot in self._lots.values():
             self._lot(lot)
+        self._lots.clear()
         for customer, marks in self._customer_marks.items():
             self._row("customer_mark", (customer, marks))
         for held in self._holds.values():
@@ -363,13 +398,7 @@ class Batch:
                 "quote", (*origin, *figures_columns(offer.figures), offer.expires_at, offer.used_by, offer.cancelled)
             )
         for made in self._conversions.values():
-            if batch_of(made.id) != book.batch:
-                self._row("conversion status", (made.id, made.status.value, book.batch, made.completed_at))
-                continue
-            who = (made.id, made.credential, made.for_institution, made.rate, made.quote)
-            ends = (made.source.id, made.source.institution, made.target.id, made.target.institution)
-            live = (made.status.value, book.batch, made.completed_at)
-            self._row("conversion", (*who, *ends, *figures_columns(made.figures), made.window, *live))
+            self._row("conversion status", (made.id, made.status.value, book.batch, made.completed_at))
         for exchange in self._exchanges.values():
             order = None if exchange.order is None else exchange.order.reference
             taken = (exchange.in_doubt, exchange.taken, exchange.partner_taken, exchange.window)
@@ -397,6 +426,17 @@ class Batch:
             self._row("limit_use", (*use, book.limit_used[use]))
         for key, position in self._positions.items():
             self._row("position", (*key, position.debits, position.credits, position.subtree))
+
+    def _gather(self) -> None:
+        """Gather rows that few later commands will change. Accounts of institutions are not among them: nearly every
+        command does. Neither are new accounts, and lots that may be new: they are inserted once."""
+        for account in list(self._accounts.values()):
+            if account.kind == AccountKind.CUSTOMER and account.id not in self._new_accounts:
+                self._row("account counters", (account.id, *_counters(self._accounts.pop(account.id))))
+        for lot in list(self._lots.values()):
+            if lot.known:
+                self._lot(self._lots.pop(lot.key))
+                lot.known = lot.amount > 0  # its row is gone: if points come back to it, they are all of it
 
     def _lot(self, lot: Lot) -> None:
         if not lot.known:
@@ -444,7 +484,9 @@ class Batch:
         return entry.hash
 
     async def write_ahead(self, driver: Any) -> None:
-        """Write the rows that there are, which are final: what later commands may change is gathered by ``save``."""
+        """Write the rows that there are, and what customers' accounts and lots have come to so far; what later commands
+        change is written again by then or by ``save``."""
+        self._gather()
         tables, arrays = self._unwritten()
         if tables:
             await driver.execute(statement(tables), *arrays)

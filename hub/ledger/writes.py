@@ -5,17 +5,17 @@ costs more than a row. The statement's text depends only on which tables and col
 are kept.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, DateTime, Integer, LargeBinary, SmallInteger, Table, Text
 
 from hub import tables
 from hub.ledger import journal
+from hub.ledger.arrays import array, octets
 from hub.ledger.journal import CHANNEL, JOURNAL_ID, Row
-from hub.ledger.rows import whole_numbers
 
 _TYPES: dict[type[Any], str] = {
     BigInteger: "bigint",
@@ -82,23 +82,28 @@ class Write:
 
     def _array(self, column: str) -> str:
         """How a parameter becomes an array of a column's values."""
-        return f"{'::text' if self.is_whole(column) else ''}::{_TYPES[type(self.table.c[column].type)]}[]"
-
-    def is_whole(self, column: str) -> bool:
-        """Whether a column's values are whole numbers, which go as one text.
-
-        Of each element of an array the driver asks, in Python, whether it is an array itself: that was a sixth of all
-        that a batch cost.
-        """
-        return isinstance(self.table.c[column].type, Integer)
+        return f"::text::{_TYPES[type(self.table.c[column].type)]}[]"
 
     def parameters(self, rows: Sequence[Row]) -> dict[str, object]:
         """The columns of ``rows`` that are written, as the statement takes them."""
         return {
-            column: whole_numbers(values) if self.is_whole(column) else values
-            for column, values in zip(self.columns, zip(*rows, strict=True), strict=True)
-            if not self.table.c[column].nullable or self.updates or values.count(None) < len(values)
+            column: as_array(values)
+            for (column, as_array, is_optional), values in zip(self._arrays, zip(*rows, strict=True), strict=True)
+            if not is_optional or values.count(None) < len(values)
         }
+
+    @cached_property
+    def _arrays(self) -> tuple[tuple[str, Callable[[Any], str], bool], ...]:
+        """The columns, how each is written as an array, and whether it may be left out."""
+        found = [(name, self.table.c[name]) for name in self.columns]
+        return tuple(
+            (
+                name,
+                octets if isinstance(column.type, LargeBinary) else array,
+                bool(column.nullable and not self.updates),
+            )
+            for name, column in found
+        )
 
 
 def _inserts(hashed: journal.Hashed, *more: str) -> Write:

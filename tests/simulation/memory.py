@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import Column, Select, Table, UniqueConstraint
 from sqlalchemy.sql import elements, functions, operators, selectable
 from sqlalchemy.sql.visitors import iterate
@@ -167,8 +168,8 @@ class Memory:
         """The double of a statement of the hot path."""
         return list(_DOUBLES[statement](self, *parameters))
 
-    def outcomes(self, homes: str, keys: list[str]) -> Iterator[Row]:
-        for home, key in zip(numbers(homes), keys, strict=True):
+    def outcomes(self, homes: str, keys: str) -> Iterator[Row]:
+        for home, key in zip(numbers(homes), listed(keys, str), strict=True):
             row = self.rows["outcome"].get((JOURNAL_ID, home, key))
             if row is not None:
                 yield picked(row, "institution_id key request refusal details subject_id")
@@ -209,8 +210,8 @@ class Memory:
             if row["window_id"] in windows and (nodes is None or row["institution_id"] in nodes):
                 yield picked(row, "window_id institution_id currency debits credits subtree")
 
-    def lots(self, accounts: str, units: str, beyond: list[datetime], at: datetime, most: int) -> Iterator[Row]:
-        for account, wanted, after in zip(numbers(accounts), numbers(units), beyond, strict=True):
+    def lots(self, accounts: str, units: str, beyond: str, at: datetime, most: int) -> Iterator[Row]:
+        for account, wanted, after in zip(numbers(accounts), numbers(units), listed(beyond, datetime), strict=True):
             mine = [row for row in self.rows["lot"].values() if row["account_id"] == account]
             yield from (picked(row, _LOT) for row in mine if row["expires_at"] <= at)
             if wanted > 0:
@@ -304,9 +305,14 @@ def _same(stored: dict[tuple[Any, ...], Stored], names: tuple[str, ...], row: St
     return any([other[name] for name in names] == wanted for other in stored.values())
 
 
+def listed(text: str, kind: type[_T]) -> list[_T]:
+    """What is in an array's text, none of it null or with anything to escape."""
+    return msgspec.json.decode(f"[{text[1:-1]}]", type=list[kind])  # type: ignore[valid-type]
+
+
 def numbers(text: str) -> list[int]:
     """Whole numbers out of an array's text."""
-    return [int(number) for number in text[1:-1].split(",") if number.strip()]
+    return listed(text, int)
 
 
 _NAMES: dict[str, dict[str, int]] = {}

@@ -7,6 +7,7 @@ import pytest
 
 from hub.access import Role
 from hub.errors import (
+    Forbidden,
     NoRate,
     NotFound,
     QuoteCancelled,
@@ -20,6 +21,7 @@ from hub.errors import (
 from hub.institutions import Status
 from hub.ledger import commands
 from hub.ledger.commands import BonusTerms, MoneyText, Party
+from hub.ledger.decide import Outcome
 from hub.ledger.records import ConversionStatus
 from hub.rates import Funding
 from tests.conftest import Hub
@@ -257,3 +259,35 @@ async def test_money_of_a_rate_may_be_another_currency_than_the_points_value(hub
     await hub.do(convert(hub, "c", "10"))
     rows = await hub.sql("SELECT currency, sum(credits - debits), max(credits) FROM position GROUP BY currency")
     assert [tuple(row) for row in rows] == [("USD", 0, 70_000)]  # 10 × 0.007; nothing in CNY
+
+
+async def test_what_a_batch_found_out_for_one_conversion_holds_for_others_of_the_same_terms_only(hub: Hub) -> None:
+    rate = await found(hub)
+    elsewhere, _ = await hub.key("AIR", Role.INSTITUTION_TRADER)
+    withdraw = commands.WithdrawRate(actor=hub.admin, id=rate.id, cancel_quotes=False, reason="wrong")
+    first, less, foreign, _, none = await hub.batch(
+        [
+            convert(hub, "1", "1000"),
+            convert(hub, "2", "500"),  # 500 / 25 = 20
+            convert(hub, "3", "1000", actor=elsewhere),
+            withdraw,
+            convert(hub, "4", "1000"),
+        ]
+    )
+    kept: list[Any] = [one.result or one.refusal for one in (first, less, none) if isinstance(one, Outcome)]
+    assert [one.figures.target for one in kept[:2]] == [1000 // 25, 20]
+    assert isinstance(foreign, Forbidden)
+    assert isinstance(kept[2], NoRate)
+    await invariants.check(hub)
+
+
+async def test_a_capped_bonus_counts_each_customer_of_a_batch_by_itself(hub: Hub) -> None:
+    bonus = BonusTerms("100", "1000", None, None, Funding.SOURCE_ISSUER, None, None)
+    await found(hub, "1:1", bonuses=(bonus,))
+    await hub.issue("BP", "BANK", "ann", "5000")
+    answers = await hub.batch(
+        [convert(hub, f"{who}{n}", "600", source=Party("BANK", who)) for who in ("alice", "ann") for n in range(2)]
+    )
+    # 600 + 600, then 600 + what 1,000 leave of the bonus: 400
+    made: list[Any] = [one.result for one in answers if isinstance(one, Outcome)]
+    assert [one.figures.target for one in made] == [1200, 1000, 1200, 1000]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from hub import ids
 from hub.access import Role
 from hub.audit import audit
 from hub.errors import (
@@ -19,7 +20,9 @@ from hub.errors import (
 )
 from hub.ledger import commands
 from hub.ledger.commands import BonusTerms, MoneyText, Party
-from hub.ledger.orders import Exchange, ExchangeState
+from hub.ledger.decide import Outcome
+from hub.ledger.engine import STRETCH
+from hub.ledger.orders import Exchange, ExchangeState, reference_of
 from hub.ledger.records import Conversion, ConversionStatus
 from hub.limits import Act, Period
 from hub.partners import Operation, Reason, Status
@@ -99,6 +102,11 @@ async def under_way(hub: Hub) -> list[str]:
 async def status(hub: Hub, of: Conversion) -> str:
     [row] = await hub.sql("SELECT status FROM conversion WHERE id = $1", of.id)
     return str(row["status"])
+
+
+async def batch_now(hub: Hub) -> int:
+    [row] = await hub.sql("SELECT batch FROM journal_head")
+    return int(row["batch"])
 
 
 async def stands(hub: Hub, kind: str, currency: str) -> tuple[int, int]:
@@ -337,6 +345,31 @@ async def test_held_points_cannot_be_spent_twice_nor_left_behind(net: Hub) -> No
         await net.do(conversion(net, ALICE, AL, "BP>MILE", "50000"))
     with pytest.raises(PointsUnresolved):
         await net.do(commands.CloseCustomer(actor=net.admin, key="bye", customer=ALICE, reason="leaves"))
+
+
+@pytest.mark.parametrize("between", [0, STRETCH])
+async def test_one_that_ends_in_its_own_batch_is_kept_as_it_ended(hub: Hub, between: int) -> None:
+    # With a whole stretch between the two, the row is written before it ends.
+    await network(hub)
+    await begun(hub, ALICE, AL, "BP>MILE", "25")  # AL is known from here on
+    next_id = ids.first_of(await batch_now(hub) + 1)
+    host = hub.engine.configuration.host.id
+    asked_for = [
+        conversion(hub, ALICE, AL, "BP>MILE", "50"),
+        *(commands.EnrollCustomer(actor=hub.admin, customer=Party("BANK", f"c{n}")) for n in range(between)),
+        commands.ReportOrder(
+            actor=host,
+            reference=reference_of(next_id, ExchangeState.CREDITING),
+            status=Status.SUCCEEDED,
+            partner_reference="1",
+        ),
+    ]
+    made, *_, after = [one.result for one in await hub.batch(asked_for) if isinstance(one, Outcome)]
+    assert isinstance(made, Conversion)
+    assert isinstance(after, Exchange)
+    assert (made.id, after.state) == (next_id, ExchangeState.COMPLETED)
+    assert await status(hub, made) == "COMPLETED"
+    await invariants.check(hub)
 
 
 async def test_a_quote_is_used_once_by_an_exchange_too(net: Hub) -> None:
