@@ -90,13 +90,22 @@ def status_of(institutions: Mapping[int, Institution], node: int) -> Status:
     return Status.CLOSED if Status.CLOSED in found else Status.ACTIVE
 
 
+def placed_below(institution: Institution, window: int) -> int | None:
+    """The parent for the money of window number ``window``; None for the operator, which has none."""
+    return next((placed.parent for placed in reversed(institution.placements) if placed.window <= window), None)
+
+
 def settlement_path(institutions: Mapping[int, Institution], start: int, window: int) -> list[int]:
     """``start`` and all above it as they stand for the money of window number ``window``."""
-    path, node = [], start
-    while True:
+    path, node = [start], placed_below(institutions[start], window)
+    while node is not None:
         path.append(node)
-        placements = institutions[node].placements
-        parent = next((placement.parent for placement in reversed(placements) if placement.window <= window), None)
-        if parent is None:
-            return path
-        node = parent
+        node = placed_below(institutions[node], window)
+    return path
+
+
+def pays_through(institutions: Mapping[int, Institution], node: int, window: int) -> int | None:
+    """To whom a node's net of window number ``window`` goes; None: it settles with the hub itself, as a member does,
+    which is the operator or stands directly below it."""
+    parent = placed_below(institutions[node], window)
+    return None if parent is None or institutions[parent].parent is None else parent

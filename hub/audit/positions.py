@@ -4,6 +4,7 @@ What the hub owes each institution and its subtree, window by window, is added u
 the configuration in force; at each act that worsens an exposure, the cap then in force is held against it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,8 +16,9 @@ from hub.audit.findings import Findings
 from hub.configuration import Configuration
 from hub.ledger.book import UNPOSTED
 from hub.ledger.records import AccountKind, MovementKind, Phase, Purpose, WindowStatus
+from hub.levels import LevelNet, roll_up
 from hub.money import UnknownMoney, format_millionths, minor_unit_millionths
-from hub.netting import NotBalanced, round_nets
+from hub.netting import NotBalanced
 
 Place = tuple[int, str]  # institution, currency
 
@@ -34,21 +36,26 @@ class Window:
     closed_at: datetime | None = None
     closed_in: int | None = None
     settled_at: datetime | None = None
+    levels: bool = True
 
 
 class Positions:
     """``sums``: debits, credits and what is owed to the subtree, by window, institution and currency. ``due``: nets
-    that are not paid, by window."""
+    that settle with the hub and are not paid, by window. ``flat``: windows that closed before there were levels."""
 
-    def __init__(self, findings: Findings, accounts: Accounts) -> None:
+    def __init__(self, findings: Findings, accounts: Accounts, flat: frozenset[int]) -> None:
         self._findings = findings
         self._accounts = accounts
+        self._flat = flat
         self.sums: dict[tuple[int, int, str], list[int]] = {}
         self.windows: dict[int, Window] = {}
         self.due: dict[int, dict[Place, int]] = {}
         self.paid: dict[str, int] = {}  # what the bank moved, net, by currency
         self.rounded: dict[str, int] = {}  # what rounding left, by currency
         self._live: list[Window] = []  # not settled, in order
+        self.nets: dict[int, dict[Place, int]] = {}  # that are not zero, by window
+        self._internals: dict[tuple[int, int], int] = {}  # by parent and institution
+        self._brought: dict[tuple[int, int, str], int] = {}  # by children, to who is not closed yet
         self._closing: dict[tuple[int, int, str], int] = {}
         self._paths: dict[tuple[int, int], tuple[int, ...]] = {}
 
@@ -106,25 +113,35 @@ class Positions:
                 changes[key] = changes.get(key, 0) + change
 
     def close(self, moved: Any, legs: list[Any], configuration: Configuration) -> None:
-        """Take one institution's closing: its position passes to its settlement account, rounded."""
+        """Take one institution's closing: its position, with what its children brought, passes on as a net, rounded."""
         window, node, currency = moved["subject_id"], moved["for_institution_id"], moved["money"]
         net = moved["value"] or 0
         debits, credits, _ = self._sum(window, node, currency)
-        balance, operator = credits - debits, operator_of(configuration)
-        expected: list[tuple[Key, Key, int, int]] = []
-        for kind, owner, amount, purpose in (
-            (AccountKind.SETTLEMENT, node, net, Purpose.CLOSING),
-            (AccountKind.ROUNDING, operator, balance - net, Purpose.ROUNDING),
-        ):
-            if amount:
-                position, other = (int(AccountKind.POSITION), node, currency), (int(kind), owner, currency)
-                sides = (position, other) if amount > 0 else (other, position)
-                expected.append((*sides, abs(amount), int(purpose)))
+        brought = self._brought.pop((window, node, currency), 0)
+        left, operator = credits - debits + brought - net, operator_of(configuration)
+        position = (int(AccountKind.POSITION), node, currency)
+        passes: list[tuple[Key, Key, int, int]] = []
+        parent = self._parent(configuration, node, window)
+        if parent is None:
+            passes.append((position, (int(AccountKind.SETTLEMENT), node, currency), net, int(Purpose.CLOSING)))
+        else:
+            internal = (int(AccountKind.INTERNAL), self._internals.get((parent, node), 0), currency)
+            above = (int(AccountKind.POSITION), parent, currency)
+            passes.append((position, internal, net, int(Purpose.CLOSING)))
+            passes.append((internal, above, net, int(Purpose.LEVEL)))
+            place = (window, parent, currency)
+            self._brought[place] = self._brought.get(place, 0) + net
+        passes.append((position, (int(AccountKind.ROUNDING), operator, currency), left, int(Purpose.ROUNDING)))
+        expected = [
+            (*((debit, credit) if amount > 0 else (credit, debit)), abs(amount), purpose)
+            for debit, credit, amount, purpose in passes
+            if amount
+        ]
         self._compare(moved, legs, expected)
         self._closing[window, node, currency] = net
-        if net != balance:
-            self.rounded[currency] = self.rounded.get(currency, 0) + balance - net
-            self._adjust(configuration, window, node, currency, net - balance)
+        if left:
+            self.rounded[currency] = self.rounded.get(currency, 0) + left
+            self._adjust(configuration, window, node, currency, -left)
 
     def settle(self, moved: Any, legs: list[Any], batch: Batch, configuration: Configuration) -> None:
         """Take a payment: the net of the first window that is not settled, whole."""
@@ -140,6 +157,7 @@ class Positions:
         self._compare(moved, legs, [(*sides, abs(amount), int(Purpose.PAYMENT))])
         self.paid[currency] = self.paid.get(currency, 0) + amount
         self._adjust(configuration, window, node, currency, -amount)
+        self._settle_below(configuration, window, {node}, currency)
         stated = [row for row in batch.rows.get("confirmation", ()) if row["movement_id"] == moved["id"]]
         if [(row["window_id"], row["institution_id"], row["currency"], row["amount"]) for row in stated] != [
             (window, node, currency, amount)
@@ -161,12 +179,21 @@ class Positions:
             self._findings.add("WINDOW", f"Window {number} does not follow the one that was open.")
         if batch.at is not None and opened_at != batch.at:
             self._findings.add("WINDOW", f"Window {number} was not opened when its batch was made.")
-        made = Window(id, model, number, WindowStatus.OPEN, opened_at, batch.number)
+        made = Window(id, model, number, WindowStatus.OPEN, opened_at, batch.number, levels=id not in self._flat)
+        if before is not None and before.levels and not made.levels:
+            self._findings.add("WINDOW", f"Window {number} has no levels, but the one before it has.")
         if before is not None:
             self._close(before, batch, configuration)
         self.windows[id] = made
         self._live.append(made)
         self._settle_what_is_paid(batch)
+
+    def internal(self, rows: Iterable[Any]) -> None:
+        """Take internal accounts that a batch opened."""
+        for id, parent, institution in rows:
+            if (parent, institution) in self._internals:
+                self._findings.add("INTERNAL_ACCOUNT", f"Internal account {id:x} is there twice.")
+            self._internals[parent, institution] = id
 
     def finish(self, batch: Batch) -> None:
         """Compare the batch's rows that stand for themselves with its movements."""
@@ -193,17 +220,18 @@ class Positions:
             for (of, node, currency), (debits, credits, _) in self.sums.items()
             if of == window.id and (debits or credits)
         }
-        rounded = self._rounded(window, positions, configuration)
-        for place in sorted(nets.keys() | positions.keys()):
+        levels = self._levels(window, positions, configuration)
+        for place in sorted(nets.keys() | positions.keys() | levels.keys()):
             debits, credits = positions.get(place, (0, 0))
-            due = rounded.get(place, credits - debits)
+            of = levels.get(place)
+            due = credits - debits if of is None else of.net
             if nets.get(place) != (debits, credits, due):
                 self._findings.add(
                     "NET",
                     f"Window {window.number}: the net of {_place(configuration, place)} is not what its legs give.",
                 )
             moved = self._closing.pop((window.id, *place), None)
-            if moved != (due if due or debits != credits else None):
+            if moved != (due if due or (of is not None and of.own != of.own_exact) else None):
                 self._findings.add(
                     "NET", f"Window {window.number}: {_place(configuration, place)} was closed with another net."
                 )
@@ -212,22 +240,61 @@ class Positions:
             self._findings.add(
                 "NET", f"Window {window.number}: {_place(configuration, key[1:])} was closed, but has no net."
             )
-        self.due[window.id] = {place: net for place, (_, _, net) in nets.items() if net}
+        if any(self._brought.values()):
+            self._findings.add("NET", f"Window {window.number}: a parent that takes nets over was not closed after.")
+        self._brought.clear()
+        self.nets[window.id] = {place: net for place, (_, _, net) in nets.items() if net}
+        self.due[window.id] = {
+            place: net
+            for place, net in self.nets[window.id].items()
+            if self._parent(configuration, place[0], window.id) is None
+        }
+        for currency in {currency for _, currency in levels}:
+            zero = {node for (node, of), level in levels.items() if of == currency and not level.net}
+            self._settle_below(configuration, window.id, zero, currency)
 
-    def _rounded(
+    def _levels(
         self, window: Window, positions: dict[Place, tuple[int, int]], configuration: Configuration
-    ) -> dict[Place, int]:
-        found: dict[Place, int] = {}
+    ) -> dict[Place, LevelNet]:
+        """The nets as the positions and the paths give them, on every level."""
+        found: dict[Place, LevelNet] = {}
         for currency in sorted({currency for _, currency in positions}):
-            nodes = {_code(configuration, node): node for node, of in positions if of == currency}
-            exact = {code: positions[node, currency][1] - positions[node, currency][0] for code, node in nodes.items()}
+            nodes: dict[str, int] = {}
+            exact: dict[str, int] = {}
+            parents: dict[str, str] = {}
+            for node, of in positions:
+                if of != currency:
+                    continue
+                debits, credits = positions[node, currency]
+                exact[_code(configuration, node)] = credits - debits
+                below: int | None = node
+                while below is not None:
+                    nodes[_code(configuration, below)] = below
+                    above = self._parent(configuration, below, window.id)
+                    if above is not None:
+                        parents[_code(configuration, below)] = _code(configuration, above)
+                    below = above
             try:
-                nets = round_nets(exact, minor_unit_millionths(currency))
+                nets = roll_up(exact, parents, minor_unit_millionths(currency))
             except (NotBalanced, UnknownMoney) as error:
                 self._findings.add("NET", f"Window {window.number} in {currency}: {error}")
                 continue
             found.update({(nodes[code], currency): net for code, net in nets.items()})
         return found
+
+    def _parent(self, configuration: Configuration, node: int, window: int) -> int | None:
+        """To whom a node's net of a window goes; None: it settles with the hub."""
+        path = self._path(configuration, node, window)
+        return path[1] if len(path) > 2 and self.windows[window].levels else None
+
+    def _settle_below(self, configuration: Configuration, window: int, settled: set[int], currency: str) -> None:
+        """What went to a member is settled with it."""
+        for (node, of), net in self.nets.get(window, {}).items():
+            top: int = node
+            while (parent := self._parent(configuration, top, window)) is not None:
+                top = parent
+            if of == currency and top != node and top in settled:
+                self._sum(window, node, currency)[2] -= net
 
     def _settle_what_is_paid(self, batch: Batch) -> None:
         while self._live and self._live[0].status != WindowStatus.OPEN and not self.due.get(self._live[0].id):

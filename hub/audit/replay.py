@@ -36,10 +36,11 @@ _Take = Callable[[Any, list[Any], Batch], None]
 class Replay:
     """What the journal's rows make of accounts, lots, holds, limits, positions, windows and bonus caps.
 
-    ``lots_since``: the batch from which on points that end are in lots; those from before have no end.
+    ``lots_since``: the batch from which on points that end are in lots; those from before have no end. ``flat``: the
+    windows that closed before there were levels.
     """
 
-    def __init__(self, findings: Findings, lots_since: int) -> None:
+    def __init__(self, findings: Findings, lots_since: int, flat: frozenset[int]) -> None:
         self._findings = findings
         self._lots_since = lots_since
         self.configuration = Configuration()
@@ -49,7 +50,7 @@ class Replay:
         self.exchanges = Exchanges(findings, self.accounts)
         self.acts = Acts(findings, self.accounts, self.exchanges)
         self.limits = Limits(findings, self.accounts)
-        self.positions = Positions(findings, self.accounts)
+        self.positions = Positions(findings, self.accounts, flat)
         self.people = People(findings)
         self.debts = Debts(findings, self.accounts)
         self.restrictions = Restrictions(findings, self.accounts)
@@ -62,6 +63,7 @@ class Replay:
         """Take the next batch."""
         rows = batch.rows
         self.accounts.open(rows.get("account", ()))
+        self.positions.internal(rows.get("internal_account", ()))
         self._conversions = {row["id"]: row for row in rows.get("conversion", ())}
         self._originals = await originals(connection, batch)
         await self.limits.begin(connection, batch, self.configuration, self._originals)

@@ -26,6 +26,7 @@ from hub.ledger.records import (
     Customer,
     Hold,
     Identifier,
+    InternalAccount,
     Lapsed,
     Leg,
     Link,
@@ -86,6 +87,7 @@ class Draft:
         "exchanges",
         "holds",
         "identifiers",
+        "internals",
         "lapsed",
         "legs",
         "limit_entries",
@@ -151,6 +153,7 @@ class Draft:
         self.clippings: list[Clipping] = []
         self.windows: list[Window] = []
         self.nets: list[Net] = []
+        self.internals: dict[tuple[int, int], InternalAccount] = {}  # that a closing opens
         self.confirmations: list[Confirmation] = []
         self.positions: dict[PositionKey, int] = {}
         self.identifiers: list[Identifier] = []  # that were never bound before
@@ -385,6 +388,7 @@ class Book:
         self.exchanges: dict[int, Exchange] = {}
         self.proposals: dict[int, Evidence] = {}  # the last one on an exchange's order that is under way
         self.nets: dict[int, list[Net]] = {}
+        self.internals: dict[tuple[int, int], InternalAccount] = {}  # by parent and institution, for a closing
         self.confirmed: set[PositionKey] = set()
         self._open_window: Window | None = None
         self.identifiers: dict[tuple[int, str], Identifier] = {}  # all that were ever bound
@@ -516,6 +520,7 @@ class Book:
             self._open_window = None
         for net in draft.nets:
             self.nets.setdefault(net.window, []).append(net)
+        self.internals.update(draft.internals)
         self.confirmed.update((row.window, row.institution, row.currency) for row in draft.confirmations)
         for binding in draft.bindings:
             self.take_binding(binding)

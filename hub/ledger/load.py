@@ -112,6 +112,8 @@ async def load(
         await _offers(connection, book, needs)
     if needs.money:
         needs.institutions.add(configuration.operator.id)  # it takes the fees, and keeps rounding and the bank
+        if needs.closing:
+            book.internals = await rows.internal_accounts(connection)
         await _positions(driver, book, needs)
     needs.owners.update(one.owner for one in book.accounts.values() if one.marks and one.marks & Mark.DEBT)
     if owners := needs.institutions | needs.owners:
@@ -376,6 +378,8 @@ async def _positions(driver: Any, book: Book, needs: Needs) -> None:
         for window in book.windows.values():
             for institution in needs.institutions & institutions.keys():
                 nodes.update(settlement_path(institutions, institution, window.number))
+        for window_id in needs.windows:  # what is confirmed settles what stands below, too
+            nodes.update(net.institution for net in book.nets.get(window_id, ()))
         for made in book.conversions.values():  # by the path on which its money became pending
             number = (book.windows.get(made.window) or book.settled_windows[made.window]).number
             issuer = book.configuration.currencies[book.configuration.rates[made.rate].source].issuer
@@ -385,3 +389,4 @@ async def _positions(driver: Any, book: Book, needs: Needs) -> None:
         book.positions[window_id, institution_id, currency] = Position(debits, credits, subtree)
     if needs.closing:
         needs.institutions.update(institution for window, institution, _ in book.positions if window != UNPOSTED)
+        needs.owners.update(made.id for made in book.internals.values())

@@ -25,6 +25,7 @@ class AccountKind(IntEnum):
     DEBT = 8  # points that a customer owes, because they were taken away after they were spent
     PARTNER = 9  # the contra account of what came out of, less what went into, the system of a currency's partner
     TRANSIT = 10  # points that a partner has taken, and that are not yet anything else
+    INTERNAL = 11  # through which a node's nets go to its parent, owned by the two of them together
 
 
 class MovementKind(IntEnum):
@@ -62,6 +63,7 @@ class Purpose(IntEnum):
     CLOSING = 4
     ROUNDING = 5
     PAYMENT = 6
+    LEVEL = 7  # a net that a parent takes over
 
 
 class Phase(IntEnum):
@@ -529,7 +531,8 @@ class WindowStatus(StrEnum):
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """A settlement window of a model; ``closed_in``: the batch that closed it."""
+    """A settlement window of a model; ``closed_in``: the batch that closed it. ``levels``: whether nets go from level
+    to level; in the first windows of an old hub everybody settles with the hub itself."""
 
     id: int
     model: str
@@ -539,10 +542,12 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None = None
     settled_at: datetime | None = None
     closed_in: int | None = None
+    levels: bool = True
 
 
 class Net(msgspec.Struct, frozen=True):
-    """What an institution's own acts of a window come to; debits and credits exact, ``net`` in whole minor units."""
+    """What an institution's own acts of a window come to, exactly; and in whole minor units its ``net``: of these acts
+    and of its children's nets."""
 
     window: int
     institution: int
@@ -550,6 +555,25 @@ class Net(msgspec.Struct, frozen=True):
     debits: int
     credits: int
     net: int
+
+
+class NetView(msgspec.Struct, frozen=True):
+    """A net as people see it: to whom it goes (None: it settles with the hub), what the children bring, apart by sign,
+    and whether it is settled."""
+
+    net: Net
+    parent: int | None
+    below_debits: int
+    below_credits: int
+    confirmed: bool
+
+
+class InternalAccount(msgspec.Struct, frozen=True):
+    """Whose accounts of kind INTERNAL these are, in all currencies: a node's under one of its parents."""
+
+    id: int
+    parent: int
+    institution: int
 
 
 class Confirmation(msgspec.Struct, frozen=True):

@@ -212,6 +212,8 @@ class Batch:
         self._windows.update((window.id, window) for window in draft.windows)
         for net in draft.nets:
             self._row("window_net", (net.window, net.institution, net.currency, net.debits, net.credits, net.net))
+        for made in draft.internals.values():
+            self._row("internal_account", (made.id, made.parent, made.institution))
         for paid in draft.confirmations:
             who = (paid.movement, paid.window, paid.institution, paid.currency)
             self._row("confirmation", (*who, paid.amount, paid.value_date, paid.reference))
@@ -345,7 +347,7 @@ class Batch:
             times = (window.closed_at, window.settled_at, window.closed_in)
             if batch_of(window.id) == book.batch:
                 opened = (window.id, window.model, window.number, window.opened_at)
-                self._row("settlement_window", (*opened, window.status.value, book.batch, *times))
+                self._row("settlement_window", (*opened, window.status.value, book.batch, *times, window.levels))
                 continue
             self._row("window status", (window.id, window.status.value, *times, book.batch))
         for (rate, bonus, customer), used in self._bonus_uses.items():

@@ -182,7 +182,9 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["binding"]),
         Write("identifier", tables.identifier, ("id", "institution_id", "text")),
         _inserts(_BY_NAME["customer_link"]),
-        _inserts(_BY_NAME["settlement_window"], "status", "changed_in", "closed_at", "settled_at", "closed_in"),
+        _inserts(
+            _BY_NAME["settlement_window"], "status", "changed_in", "closed_at", "settled_at", "closed_in", "levels"
+        ),
         Write(
             "window status",
             tables.settlement_window,
@@ -197,6 +199,7 @@ WRITES: dict[str, Write] = {
             upsert=True,
         ),
         _inserts(_BY_NAME["window_net"]),
+        _inserts(_BY_NAME["internal_account"]),
         _inserts(_BY_NAME["confirmation"]),
     )
 }

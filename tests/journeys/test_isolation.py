@@ -554,7 +554,8 @@ CASES: dict[str, Case] = {
             "id": victim.window,
             "nets": [
                 # 10 points redeemed at the branch, 10 × 0.05 = 0.50; the rates have no fee and one issuer
-                {"institution": {"code": victim.bank}, "debit": "0.50", "credit": "0.00", "net": "-0.50"},
+                # what the branch is owed goes to the bank, which owes it
+                {"institution": {"code": victim.bank}, "debit": "0.50", "credit": "0.50", "net": "0.00"},
                 {"institution": {"code": victim.branch}, "debit": "0.00", "credit": "0.50", "net": "0.50"},
             ],
         },
@@ -567,7 +568,7 @@ CASES: dict[str, Case] = {
         "{ settlementWindows(first: 200) { edges { node { id nets { net } } } } }",
         _nothing,
         lambda victim: [{"id": victim.window, "nets": []}],
-        lambda victim: [{"id": victim.window, "nets": [{"net": "-0.50"}, {"net": "0.50"}]}],
+        lambda victim: [{"id": victim.window, "nets": [{"net": "0.00"}, {"net": "0.50"}]}],
         branch=lambda victim: [{"id": victim.window, "nets": [{"net": "0.50"}]}],
         pick=_rows("settlementWindows", "id", "window"),
     ),
@@ -1283,8 +1284,8 @@ def test_window_updates_show_others_no_nets(victim: Victim) -> None:
                 pass
             closed[name] = event["nets"]
     assert closed["stranger"] == []
-    assert closed["auditor"] == [  # 20 × 0.05 = 1.00
-        {"institution": {"code": victim.bank}, "net": "-1.00"},
+    assert closed["auditor"] == [  # 20 × 0.05 = 1.00, from the bank to its branch and so back to the bank
+        {"institution": {"code": victim.bank}, "net": "0.00"},
         {"institution": {"code": victim.branch}, "net": "1.00"},
     ]
     with Socket(victim.anonymous) as socket:

@@ -35,7 +35,10 @@ class Acting(Founding):
             window = due[0]
         nets = self.model.nets.get(window, {})
         node = self.dice.choice([*nets, "GROUP"])
-        unpaid = [one for one, net in self.model.unpaid.get(window, {}).items() if net]
+        parents = self.model.parents_in[window]
+        unpaid = [
+            one for one in nets if (window, one) not in self.model.paid and len(self.model.levels(one, parents)) == 1
+        ]
         if unpaid and self.dice.random() < 0.8:
             node = self.dice.choice(unpaid)
         amount = nets.get(node, 10_000) + self.dice.choice([0, 0, 0, 0, 10_000])

@@ -102,7 +102,15 @@ async def test_every_institution_with_a_net_has_a_report_that_verifies_and_the_o
     assert stored is not None
     document = json.loads(stored.payload)
     assert document["nets"] == [
-        {"institution": "BANK", "currency": "CNY", "debit": "101.00", "credit": "0.00", "net": "-101.00"}
+        {
+            "institution": "BANK",
+            "currency": "CNY",
+            "parent": None,
+            "own": {"debit": "101.00", "credit": "0.00"},
+            "debit": "101.00",
+            "credit": "0.00",
+            "net": "-101.00",
+        }
     ]
     lines = [json.loads(line) for line in await lines_of(members, reports, window, "BANK")]
     assert [(line["kind"], line["purpose"], line["amount"], line["from"], line["to"]) for line in lines] == [
