@@ -81,7 +81,8 @@ LEVEL_LEG = "(movement_id, n) = (SELECT movement_id, n FROM leg WHERE purpose = 
 NODE = "(SELECT institution_id FROM internal_account ORDER BY id LIMIT 1)"
 TAMPERED = {
     "an internal account's parent": (
-        "UPDATE internal_account SET parent_id = 7",
+        "UPDATE internal_account SET parent_id = institution_id"
+        " WHERE id = (SELECT id FROM internal_account ORDER BY id LIMIT 1)",
         {"ENTRY_CONTENT", "INTERNAL_ACCOUNT", "ACT_LEGS"},
     ),
     "an internal account that is gone": (
