@@ -7,6 +7,7 @@ who may change the tree; ``hub.access`` does.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 OPERATOR_CODE = "HUB"
@@ -59,13 +60,31 @@ class Institution:
 
 
 @dataclass(frozen=True, slots=True)
+class CapProposal:
+    """A higher cap, or none at all, that waits for a second person."""
+
+    id: int
+    amount: int | None
+    person: str
+    institution: int  # the person's
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DebitCap:
-    """The most that an institution's subtree may owe in one currency, in millionths; ``amount`` None: no cap."""
+    """The most that an institution's subtree may owe in one currency, in millionths; ``amount`` None: no cap.
+
+    ``set_by``: the person whose word brought it to what it is; None in what was set before that was recorded.
+    ``rejected``: why the last proposal was, if it was.
+    """
 
     id: int
     institution: int
     currency: str
     amount: int | None
+    set_by: str | None = None
+    proposal: CapProposal | None = None
+    rejected: str | None = None
 
 
 def ancestry(institutions: Mapping[int, Institution], start: int) -> Iterator[Institution]:

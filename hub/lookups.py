@@ -255,14 +255,14 @@ async def positions(reader: Reader, of: Collection[int]) -> dict[int, list[Expos
             _window.c.status != WindowStatus.SETTLED.value,
         )
     )
-    caps = {key: cap.amount for key, cap in reader.configuration.caps.items() if key[0] in of}
+    caps = {key: cap for key, cap in reader.configuration.caps.items() if key[0] in of}
     moved = await reader.connection.execute(
         select(_account.c.owner_id, _account.c.currency).where(
             _account.c.journal_id == JOURNAL_ID, _account.c.owner_id.in_(of), _account.c.kind == AccountKind.POSITION
         )
     )
     sums: dict[tuple[int, str], tuple[int, int, int]] = {
-        key: (0, 0, 0) for key, amount in caps.items() if amount is not None
+        key: (0, 0, 0) for key, cap in caps.items() if cap.amount is not None
     }
     sums.update(((row.owner_id, row.currency), (0, 0, 0)) for row in moved)
     for row in found:
@@ -273,7 +273,9 @@ async def positions(reader: Reader, of: Collection[int]) -> dict[int, list[Expos
         sums[key] = (own, subtree, exposure + max(0, -row.subtree))
     by_institution: dict[int, list[Exposure]] = {}
     for (institution, currency), (own, subtree, exposure) in sorted(sums.items()):
+        cap = caps.get((institution, currency))
+        bounds = (None, None) if cap is None else (cap.amount, cap.proposal)
         by_institution.setdefault(institution, []).append(
-            Exposure(institution, currency, own, subtree, exposure, caps.get((institution, currency)))
+            Exposure(institution, currency, own, subtree, exposure, *bounds)
         )
     return by_institution

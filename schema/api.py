@@ -10,6 +10,7 @@ from schema.act_limits import LimitMutation, LimitQuery
 from schema.adapters import AdapterQuery
 from schema.bindings import BindingMutation, BindingQuery
 from schema.cancellations import CancellationMutation
+from schema.caps import CapMutation
 from schema.clearings import ClearingMutation, ClearingQuery
 from schema.conversions import ConversionMutation, ConversionQuery
 from schema.credentials import CredentialMutation, CredentialQuery
@@ -83,6 +84,7 @@ class Query(
 )
 class Mutation(
     InstitutionMutation,
+    CapMutation,
     CredentialMutation,
     CurrencyMutation,
     RateMutation,

@@ -167,6 +167,14 @@ class Credential(Node):
         return institution_of(info.context.configuration, self.record.institution)
 
 
+@strawberry.type(description="A higher cap, or none, that waits for the approval of another person.")
+class CapProposal:
+    id: strawberry.ID = strawberry.field(description="By which it is approved or rejected.")
+    amount: Decimal | None = strawberry.field(description="In major units; null: no cap.")
+    proposed_by: str = strawberry.field(description="The person who proposed it.")
+    proposed_at: datetime = strawberry.field(description="When.")
+
+
 @strawberry.type(
     description="What the hub owes an institution in the open window, in one currency; negative: what it owes."
 )
@@ -180,6 +188,7 @@ class Position:
     )
     debit_cap: Decimal | None = strawberry.field(description="The most that the exposure may become; null: no cap.")
     available: Decimal | None = strawberry.field(description="What is left of the cap; null: no cap.")
+    proposed_cap: CapProposal | None = strawberry.field(description="What would ease the cap, if that is proposed.")
 
     @field("Whose position it is.")
     def institution(self, info: Info) -> Institution:
@@ -292,7 +301,7 @@ def to_position(exposure: Exposure) -> Position:
     def shown(millionths: int) -> Decimal:
         return Decimal(format_millionths(millionths, exposure.currency))
 
-    cap = exposure.cap
+    cap, proposal = exposure.cap, exposure.proposal
     return Position(
         record=exposure,
         currency=exposure.currency,
@@ -301,6 +310,14 @@ def to_position(exposure: Exposure) -> Position:
         exposure=shown(exposure.exposure),
         debit_cap=None if cap is None else shown(cap),
         available=None if cap is None else shown(cap - exposure.exposure),
+        proposed_cap=None
+        if proposal is None
+        else CapProposal(
+            id=strawberry.ID(ids.text(ids.CAP, proposal.id)),
+            amount=None if proposal.amount is None else shown(proposal.amount),
+            proposed_by=proposal.person,
+            proposed_at=proposal.at,
+        ),
     )
 
 

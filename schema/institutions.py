@@ -1,30 +1,24 @@
-"""Institutions: asking for them, making and moving them, and the caps on what their subtrees may owe."""
+"""Institutions: asking for them, making and moving them."""
 
 from typing import Annotated
 
 import strawberry
 
 from hub import institutions as core
-from hub import lookups
 from hub.institutions import Kind, Status
 from hub.ledger import commands
-from hub.ledger.records import Exposure
 from schema.connection import Connection, connect, page
 from schema.context import Info
-from schema.directory import Institution, Position, to_institution, to_position
+from schema.directory import Institution, to_institution
 from schema.fields import field, mutation
-from schema.inputs import After, First, Reason, decimal
+from schema.inputs import After, First, Reason
 from schema.refusals import Refused, refusal_of, result_of
-from schema.scalars import Decimal
 
 Code = Annotated[str, strawberry.argument(description="The institution's code.")]
 
 InstitutionResult = Annotated[
     Institution | Refused,
     strawberry.union("InstitutionResult", description="The institution as it is now, or why not."),
-]
-PositionResult = Annotated[
-    Position | Refused, strawberry.union("PositionResult", description="The position under its cap, or why not.")
 ]
 
 
@@ -40,15 +34,6 @@ class CreateInstitutionInput:
     auto_enroll: bool = strawberry.field(
         default=True,
         description="Whether a credit to an unknown reference enrolls that customer; otherwise it is NOT_FOUND.",
-    )
-
-
-@strawberry.input(description="The most that an institution's subtree may owe in one currency.")
-class SetDebitCapInput:
-    institution: str = strawberry.field(description="The institution's code.")
-    currency: str = strawberry.field(description="ISO 4217.")
-    amount: Decimal | None = strawberry.field(
-        default=None, description="In major units; it may be below what is owed now. Default: no cap."
     )
 
 
@@ -113,23 +98,6 @@ class InstitutionMutation:
     ) -> InstitutionResult:
         command = commands.SetInstitutionStatus(actor=info.context.actor, code=code, status=status, reason=reason)
         return await _configure(info, command)
-
-    @mutation("Cap what an institution's subtree may owe in one currency, or lift the cap. By the operator.")
-    async def set_debit_cap(
-        self, info: Info, input: Annotated[SetDebitCapInput, strawberry.argument(description="The cap.")]
-    ) -> PositionResult:
-        context = info.context
-        command = commands.SetDebitCap(
-            actor=context.actor, institution=input.institution, currency=input.currency, amount=decimal(input.amount)
-        )
-        outcome = await context.submit(command)
-        if (no := refusal_of(outcome, context.incoming.language)) is not None:
-            return no
-        async with context.read() as reader:
-            home = reader.configuration.institution_codes[input.institution]
-            found = (await lookups.positions(reader, {home})).get(home, [])
-        nothing = Exposure(home, input.currency, 0, 0, 0, None)
-        return to_position(next((one for one in found if one.currency == input.currency), nothing))
 
 
 async def _configure(info: Info, command: commands.Command) -> Institution | Refused:

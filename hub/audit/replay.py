@@ -15,6 +15,7 @@ from hub.audit import lives
 from hub.audit.accounts import Accounts
 from hub.audit.act import Act
 from hub.audit.acts import Acts
+from hub.audit.caps import Caps
 from hub.audit.debts import Debts
 from hub.audit.entries import Batch
 from hub.audit.exchanges import Exchanges
@@ -27,7 +28,7 @@ from hub.audit.people import People
 from hub.audit.positions import Positions
 from hub.audit.restrictions import Restrictions
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
-from hub.institutions import Institution
+from hub.institutions import DebitCap, Institution
 from hub.ledger.records import MovementKind, Phase, Purpose
 
 _Take = Callable[[Any, list[Any], Batch], None]
@@ -54,6 +55,7 @@ class Replay:
         self.people = People(findings)
         self.debts = Debts(findings, self.accounts)
         self.restrictions = Restrictions(findings, self.accounts)
+        self.caps = Caps(findings)
         self._changes: list[Noun] = []
         self._conversions: dict[int, Any] = {}
         self._originals: dict[int, Original] = {}
@@ -135,12 +137,19 @@ class Replay:
         self.exchanges.evidence(row, self.configuration)
 
     def _change(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
+        change = Change(*row)
         try:
-            self._changes.append(decode(Change(*row)))
+            noun = decode(change)
         except (msgspec.DecodeError, KeyError):
             self._findings.add(
                 "CONFIGURATION", f"The configuration's change {row['version']:x} is no {ascii(row['noun'])[:40]}."
             )
+            return
+        if isinstance(noun, DebitCap):
+            self._configure()
+            before = self.configuration.caps.get((noun.institution, noun.currency))
+            self.caps.take(change, noun, before, self.configuration)
+        self._changes.append(noun)
 
     def _configure(self) -> None:
         if self._changes:

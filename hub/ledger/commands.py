@@ -176,6 +176,15 @@ class SetDebitCap(Command, frozen=True, kw_only=True):
     amount: str | None
 
 
+class ApproveDebitCap(Command, frozen=True, kw_only=True):
+    id: int | None
+
+
+class RejectDebitCap(Command, frozen=True, kw_only=True):
+    id: int | None
+    reason: str
+
+
 class CreateCredential(Command, frozen=True, kw_only=True):
     """``secret_hash``: the caller makes the secret, so that it never stands in a queue."""
 

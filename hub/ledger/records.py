@@ -9,6 +9,7 @@ from enum import IntEnum, IntFlag, StrEnum
 
 import msgspec
 
+from hub.institutions import CapProposal
 from hub.rates import Figures
 
 
@@ -609,3 +610,4 @@ class Exposure(msgspec.Struct, frozen=True):
     subtree: int
     exposure: int
     cap: int | None
+    proposal: CapProposal | None = None

@@ -1,13 +1,12 @@
-"""Configuring the tree: new institutions, moves, statuses and caps on exposure. The operator's work. Pure."""
+"""Configuring the tree: new institutions, moves and statuses. The operator's work. Pure."""
 
 from dataclasses import replace
 
 from hub.access import Right
-from hub.errors import Duplicate, InvalidAmount, InvalidInput, OrgCycle
-from hub.institutions import DebitCap, Institution, Kind, Placement, Status, is_below
+from hub.errors import Duplicate, InvalidInput, OrgCycle
+from hub.institutions import Institution, Kind, Placement, Status, is_below
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book, Draft
-from hub.points import MONEY_SCALE, parse
 from hub.registry import checks
 
 
@@ -76,22 +75,6 @@ def set_status(book: Book, command: commands.SetInstitutionStatus) -> Draft:
     if node.parent is None:
         raise InvalidInput(institution=node.code)
     return _noun(book, replace(node, status=command.status))
-
-
-def set_cap(book: Book, command: commands.SetDebitCap) -> Draft:
-    """The most an institution's subtree may owe in a currency; no amount: no cap. It may be below what is owed now:
-    then nothing that worsens it passes."""
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
-    node = resolve.institution(book, command.institution)
-    resolve.money(command.currency)
-    amount = None if command.amount is None else parse(command.amount, MONEY_SCALE)
-    if amount is not None and not 0 <= amount <= 10**18:
-        raise InvalidAmount(amount=command.amount)
-    known = book.configuration.caps.get((node.id, command.currency))
-    draft = Draft(book)
-    draft.nouns.append(DebitCap(known.id if known else draft.new_id(), node.id, command.currency, amount))
-    draft.result = (node.id, command.currency)
-    return draft
 
 
 def _noun(book: Book, node: Institution) -> Draft:

@@ -36,6 +36,9 @@ class Victim:
         self.rate = network.rate(self.a, self.b, 1, 2)
         self.proposed = network.propose(self.a, self.b, 1, 3)["id"]
         operator.do("setDebitCap", institution=self.bank, currency="CNY", amount="1000")
+        operator.do("setDebitCap", institution=self.bank, currency="CNY", amount="2000")
+        query = "query($v: String!) { institution(code: $v) { positions { proposedCap { id } } } }"
+        self.cap = operator.ask(query, v=self.bank)["institution"]["positions"][0]["proposedCap"]["id"]
         self.issued = network.issue(self.a, self.bank, "alice", "1000")
         terms = {"act": "TRANSFER", "period": "YEAR", "institution": self.bank}
         self.limit = operator.do("setLimit", currency=self.a, code="give", amount="900", terms=terms)["id"]
@@ -264,7 +267,7 @@ def _acts(field: str, kind: str, value: Callable[[Victim], Any], stranger: str =
 def _ends(field: str, attribute: str, stranger: str, extra: str = "") -> Case:
     """A mutation of what an identifier names."""
     document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
-    prefix = {"credential": "ck", "proposed": "rt", "rate": "rt"}[attribute]
+    prefix = {"credential": "ck", "proposed": "rt", "rate": "rt", "cap": "dc"}[attribute]
     return Case(
         document,
         lambda victim: {"id": getattr(victim, attribute)},
@@ -623,6 +626,8 @@ CASES: dict[str, Case] = {
     "Mutation.setDebitCap": _acts(
         "setDebitCap", "SetDebitCapInput!", lambda victim: {"institution": victim.bank, "currency": "CNY"}
     ),
+    "Mutation.approveDebitCap": _ends("approveDebitCap", "cap", "NOT_FOUND"),
+    "Mutation.rejectDebitCap": _ends("rejectDebitCap", "cap", "NOT_FOUND", ', reason: "r"'),
     "Mutation.createCredential": _acts(
         "createCredential",
         "CreateCredentialInput!",
