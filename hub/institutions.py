@@ -45,8 +45,17 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneVersion:
+    """The economic zones of an institution from an instant on."""
+
+    starts: datetime
+    zones: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Institution:
-    """One node of the tree. ``parent`` is None for the operator only."""
+    """One node of the tree. ``parent`` is None for the operator only. ``zones``: those that it was made with, until the
+    first of its ``zone_versions``, which stand by their starts."""
 
     id: int
     code: str
@@ -57,6 +66,7 @@ class Institution:
     placements: tuple[Placement, ...]
     zones: tuple[str, ...]
     auto_enroll: bool
+    zone_versions: tuple[ZoneVersion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

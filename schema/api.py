@@ -16,6 +16,7 @@ from schema.conversions import ConversionMutation, ConversionQuery
 from schema.credentials import CredentialMutation, CredentialQuery
 from schema.currencies import CurrencyMutation, CurrencyQuery
 from schema.customers import CustomerMutation, CustomerQuery
+from schema.cuts import CutQuery
 from schema.debts import DebtMutation
 from schema.exchanges import ExchangeMutation, ExchangeQuery
 from schema.freezes import FreezeMutation, FreezeQuery
@@ -51,6 +52,7 @@ class Query(
     CredentialQuery,
     NodeQuery,
     InstitutionQuery,
+    CutQuery,
     CurrencyQuery,
     AdapterQuery,
     MemberQuery,

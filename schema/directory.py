@@ -6,14 +6,17 @@ from within: its own people, those above it, and the operator's.
 """
 
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 
 from hub import access, ids, institutions, members
 from hub import currencies as core
+from hub.clock import now
 from hub.configuration import Configuration
 from hub.ledger.records import Exposure
 from hub.money import format_millionths
+from hub.zones import zones_at
 from schema.amounts import Money, Points, to_points, to_price
 from schema.context import Info
 from schema.enums import publish
@@ -107,6 +110,12 @@ publish(
 )
 
 
+@strawberry.type(description="The economic zones of an institution from an instant on.")
+class ZoneVersion:
+    zones: list[str] = strawberry.field(description="The zones, that in which its figures are counted first.")
+    effective_from: datetime = strawberry.field(description="From when on.")
+
+
 @strawberry.type(description="Who takes part in the hub: one node of its tree.")
 class Institution(Node):
     record: strawberry.Private[institutions.Institution]
@@ -115,9 +124,21 @@ class Institution(Node):
     kind: institutions.Kind = strawberry.field(description="What it is to its customers.")
     status: institutions.Status = strawberry.field(description="Its own status; those above it count as well.")
 
-    @field("The economic zones it belongs to; empty for whoever does not see it from within.")
-    def zones(self, info: Info) -> list[str]:
-        return list(self.record.zones) if info.context.sees(self.record.id) else []
+    @field(
+        "The economic zones it belongs to, that in which its figures are counted first; empty for whoever does not see "
+        "it from within."
+    )
+    def zones(
+        self,
+        info: Info,
+        at: Annotated[datetime | None, strawberry.argument(description="At which instant. Default: now.")] = None,
+    ) -> list[str]:
+        return list(zones_at(self.record, at or now())) if info.context.sees(self.record.id) else []
+
+    @field("When its zones change or changed since it was made; empty for whoever does not see it from within.")
+    def zone_versions(self, info: Info) -> list["ZoneVersion"]:
+        versions = self.record.zone_versions if info.context.sees(self.record.id) else ()
+        return [ZoneVersion(zones=list(one.zones), effective_from=one.starts) for one in versions]
 
     @field("The institution above it; none for the operator, and for whoever does not see it from within.")
     def parent(self, info: Info) -> "Institution | None":

@@ -1,5 +1,6 @@
 """Institutions: asking for them, making and moving them."""
 
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -34,6 +35,17 @@ class CreateInstitutionInput:
     auto_enroll: bool = strawberry.field(
         default=True,
         description="Whether a credit to an unknown reference enrolls that customer; otherwise it is NOT_FOUND.",
+    )
+
+
+@strawberry.input(description="The economic zones of an institution from an instant on.")
+class SetZonesInput:
+    institution: str = strawberry.field(description="The institution's code.")
+    zones: list[str] = strawberry.field(
+        description="Names of at most 200 characters; its figures are counted in the first. An empty list: no zone."
+    )
+    effective_from: datetime | None = strawberry.field(
+        default=None, description="From when on, not in the past. Default: now."
     )
 
 
@@ -87,6 +99,21 @@ class InstitutionMutation:
         parent: Annotated[str, strawberry.argument(description="The code of the institution to stand below.")],
     ) -> InstitutionResult:
         return await _configure(info, commands.MoveInstitution(actor=info.context.actor, code=code, parent=parent))
+
+    @mutation(
+        "Put an institution into economic zones from an instant on, now or later; its figures are counted in the "
+        "first. By the operator."
+    )
+    async def set_zones(
+        self, info: Info, input: Annotated[SetZonesInput, strawberry.argument(description="The zones.")]
+    ) -> InstitutionResult:
+        command = commands.SetZones(
+            actor=info.context.actor,
+            institution=input.institution,
+            zones=tuple(input.zones),
+            starts=input.effective_from,
+        )
+        return await _configure(info, command)
 
     @mutation("Suspend, close or reactivate an institution, and thereby all below it. By the operator.")
     async def set_institution_status(

@@ -136,7 +136,7 @@ class Replay:
         self._configure()
         self.exchanges.evidence(row, self.configuration)
 
-    def _change(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
+    def _change(self, row: Any, _legs: list[Any], batch: Batch) -> None:
         change = Change(*row)
         try:
             noun = decode(change)
@@ -145,11 +145,23 @@ class Replay:
                 "CONFIGURATION", f"The configuration's change {row['version']:x} is no {ascii(row['noun'])[:40]}."
             )
             return
+        if isinstance(noun, Institution):
+            self._configure()
+            self._check_zones(noun, batch)
         if isinstance(noun, DebitCap):
             self._configure()
             before = self.configuration.caps.get((noun.institution, noun.currency))
             self.caps.take(change, noun, before, self.configuration)
         self._changes.append(noun)
+
+    def _check_zones(self, after: Institution, batch: Batch) -> None:
+        """Zones change from their date on, never in the past."""
+        before = self.configuration.institutions.get(after.id)
+        known = set() if before is None else set(before.zone_versions)
+        begins = [version.starts for version in set(after.zone_versions) ^ known]
+        changed = before is not None and before.zones != after.zones
+        if changed or (batch.at is not None and any(starts < batch.at for starts in begins)):
+            self._findings.add("ZONES", f"The zones of {after.code} were changed in the past.")
 
     def _configure(self) -> None:
         if self._changes:

@@ -164,6 +164,14 @@ class MoveInstitution(Command, frozen=True, kw_only=True):
     parent: str
 
 
+class SetZones(Command, frozen=True, kw_only=True):
+    """``starts`` None: at once."""
+
+    institution: str
+    zones: tuple[str, ...]
+    starts: datetime | None
+
+
 class SetInstitutionStatus(Command, frozen=True, kw_only=True):
     code: str
     status: InstitutionStatus

@@ -35,6 +35,7 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.CreateInstitution: institutions.create,
     commands.MoveInstitution: institutions.move,
     commands.SetInstitutionStatus: institutions.set_status,
+    commands.SetZones: institutions.set_zones,
     commands.SetDebitCap: caps.set_cap,
     commands.ApproveDebitCap: caps.approve,
     commands.RejectDebitCap: caps.reject,

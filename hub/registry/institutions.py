@@ -1,10 +1,11 @@
-"""Configuring the tree: new institutions, moves and statuses. The operator's work. Pure."""
+"""Configuring the tree: new institutions, moves, zones and statuses. The operator's work. Pure."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from hub.access import Right
 from hub.errors import Duplicate, InvalidInput, OrgCycle
-from hub.institutions import Institution, Kind, Placement, Status, is_below
+from hub.institutions import Institution, Kind, Placement, Status, ZoneVersion, is_below
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book, Draft
 from hub.registry import checks
@@ -31,7 +32,7 @@ def create(book: Book, command: commands.CreateInstitution) -> Draft:
         raise InvalidInput(kind=command.kind.value)
     checks.code("code", command.code)
     checks.name("name", command.name)
-    zones = tuple(checks.name("zone", zone) for zone in command.zones)
+    zones = _zones(command.zones)
     if book.configuration.institution(command.code) is not None:
         raise Duplicate(institution=command.code)
     draft = Draft(book)
@@ -75,6 +76,36 @@ def set_status(book: Book, command: commands.SetInstitutionStatus) -> Draft:
     if node.parent is None:
         raise InvalidInput(institution=node.code)
     return _noun(book, replace(node, status=command.status))
+
+
+def set_zones(book: Book, command: commands.SetZones) -> Draft:
+    """The economic zones of an institution from an instant on, that in which its figures are counted first; none: it
+    is in no zone. Versions that have not begun stay. One person of the operator's is enough, because no money moves
+    with a zone.
+
+    Raises:
+        InvalidInput: the start is past, or a zone is malformed or named twice.
+        Duplicate: a version begins at that instant.
+    """
+    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    node = resolve.institution(book, command.institution)
+    zones, starts = _zones(command.zones), command.starts or book.at
+    if starts < book.at:
+        raise InvalidInput(effectiveFrom=starts.isoformat())
+    taken = {version.starts for version in node.zone_versions}
+    while command.starts is None and starts in taken:  # set by the same batch
+        starts += timedelta(microseconds=1)
+    if starts in taken:
+        raise Duplicate(effectiveFrom=starts.isoformat())
+    versions = sorted((*node.zone_versions, ZoneVersion(starts, zones)), key=lambda version: version.starts)
+    return _noun(book, replace(node, zone_versions=tuple(versions)))
+
+
+def _zones(named: tuple[str, ...]) -> tuple[str, ...]:
+    zones = tuple(checks.name("zone", zone) for zone in named)
+    if len(set(zones)) < len(zones):
+        raise InvalidInput(zones=",".join(zones)[:60])
+    return zones
 
 
 def _noun(book: Book, node: Institution) -> Draft:

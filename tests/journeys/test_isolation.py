@@ -575,6 +575,17 @@ CASES: dict[str, Case] = {
         branch=lambda victim: [{"id": victim.window, "nets": [{"net": "0.50"}]}],
         pick=_rows("settlementWindows", "id", "window"),
     ),
+    "Query.settlementCut": Case(
+        "query($w: ID!, $v: String!) { settlementCut(windowId: $w, by: TREE, institution: $v)"
+        " { institution { code } zone debit credit } }",
+        lambda victim: {"w": victim.window, "v": victim.bank},
+        None,
+        lambda victim: [
+            {"institution": {"code": victim.bank}, "zone": None, "debit": "0.50", "credit": "0.00"},
+            {"institution": {"code": victim.branch}, "zone": None, "debit": "0.00", "credit": "0.50"},
+        ],
+        absent={"v": "nowhere"},
+    ),
     "Query.settlementReport": Case(
         "query($w: ID!, $v: String!) { settlementReport(windowId: $w, institution: $v) { id payload linesUrl } }",
         lambda victim: {"w": victim.window, "v": victim.bank},
@@ -615,6 +626,9 @@ CASES: dict[str, Case] = {
         lambda victim: {"v": victim.branch, "o": victim.stranger},
         "FORBIDDEN",
         "FORBIDDEN",
+    ),
+    "Mutation.setZones": _acts(
+        "setZones", "SetZonesInput!", lambda victim: {"institution": victim.bank, "zones": ["X"]}
     ),
     "Mutation.setInstitutionStatus": Case(
         f'mutation($v: String!) {{ setInstitutionStatus(code: $v, status: SUSPENDED, reason: "r")'
