@@ -45,6 +45,14 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class SetOff:
+    """Whether an institution's nets may be set off against each other, from window number ``window`` on."""
+
+    window: int
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ZoneVersion:
     """The economic zones of an institution from an instant on."""
 
@@ -55,7 +63,7 @@ class ZoneVersion:
 @dataclass(frozen=True, slots=True)
 class Institution:
     """One node of the tree. ``parent`` is None for the operator only. ``zones``: those that it was made with, until the
-    first of its ``zone_versions``, which stand by their starts."""
+    first of its ``zone_versions``, which stand by their starts. ``set_off``: empty while it always was allowed."""
 
     id: int
     code: str
@@ -67,6 +75,7 @@ class Institution:
     zones: tuple[str, ...]
     auto_enroll: bool
     zone_versions: tuple[ZoneVersion, ...] = ()
+    set_off: tuple[SetOff, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +144,14 @@ def settlement_path(institutions: Mapping[int, Institution], start: int, window:
 
 def pays_through(institutions: Mapping[int, Institution], node: int, window: int) -> int | None:
     """To whom a node's net of window number ``window`` goes; None: it settles with the hub itself, as a member does,
-    which is the operator or stands directly below it."""
+    which is the operator or stands directly below it, and as a legal entity that forbids set-off and each of its
+    children do."""
     parent = placed_below(institutions[node], window)
-    return None if parent is None or institutions[parent].parent is None else parent
+    if parent is None or institutions[parent].parent is None:
+        return None
+    return parent if all(sets_off(institutions[one], window) for one in (node, parent)) else None
+
+
+def sets_off(institution: Institution, window: int) -> bool:
+    """Whether what an institution and its children owe and are owed in window number ``window`` is set off."""
+    return next((version.allowed for version in reversed(institution.set_off) if version.window <= window), True)

@@ -13,6 +13,7 @@ from hub.configuration import Configuration
 from hub.db import driver_of
 from hub.institutions import pays_through
 from hub.ledger import profile_rows, rows
+from hub.ledger.apart import owed_by
 from hub.ledger.commands import is_storable
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import (
@@ -270,7 +271,7 @@ async def positions(reader: Reader, of: Collection[int]) -> dict[int, list[Expos
         own, subtree, exposure = sums.get(key, (0, 0, 0))
         if row.status == WindowStatus.OPEN.value:
             own, subtree = row.credits - row.debits, row.subtree
-        sums[key] = (own, subtree, exposure + max(0, -row.subtree))
+        sums[key] = (own, subtree, exposure + owed_by(row.subtree - row.apart) + row.gross)
     by_institution: dict[int, list[Exposure]] = {}
     for (institution, currency), (own, subtree, exposure) in sorted(sums.items()):
         cap = caps.get((institution, currency))

@@ -724,6 +724,8 @@ position = Table(
     _id("debits"),
     _id("credits"),
     _id("subtree"),
+    _id("apart"),
+    _id("gross"),
     PrimaryKeyConstraint("journal_id", "window_id", "institution_id", "currency"),
     postgresql_with={"fillfactor": 50},
 )

@@ -160,9 +160,7 @@ def _closing(
 
 def _adjust(draft: Draft, window: Window, node: int, currency: str, change: int) -> None:
     """Carry a change of what the hub owes ``node`` of a window up to all above it."""
-    for above in draft.book.path(node, window.id):
-        key = (window.id, above, currency)
-        draft.positions[key] = draft.positions.get(key, 0) + change
+    draft.count_money(window.id, node, currency, change)
 
 
 def _settle_below(draft: Draft, window: Window, settled: set[int], nets: Iterable[Net]) -> None:

@@ -135,6 +135,14 @@ class Institution(Node):
     ) -> list[str]:
         return list(zones_at(self.record, at or now())) if info.context.sees(self.record.id) else []
 
+    @field(
+        "Whether what it and its children owe and are owed is set off, as was said last; true for whoever does not see "
+        "it from within."
+    )
+    def set_off(self, info: Info) -> bool:
+        versions = self.record.set_off if info.context.sees(self.record.id) else ()
+        return versions[-1].allowed if versions else True
+
     @field("When its zones change or changed since it was made; empty for whoever does not see it from within.")
     def zone_versions(self, info: Info) -> list["ZoneVersion"]:
         versions = self.record.zone_versions if info.context.sees(self.record.id) else ()

@@ -36,6 +36,11 @@ class CreateInstitutionInput:
         default=True,
         description="Whether a credit to an unknown reference enrolls that customer; otherwise it is NOT_FOUND.",
     )
+    set_off: bool = strawberry.field(
+        default=True,
+        description="Whether what it and its children owe and are owed is set off; false for a legal entity that "
+        "forbids it.",
+    )
 
 
 @strawberry.input(description="The economic zones of an institution from an instant on.")
@@ -85,6 +90,7 @@ class InstitutionMutation:
             parent=input.parent,
             zones=tuple(input.zones or ()),
             auto_enroll=input.auto_enroll,
+            set_off=input.set_off,
         )
         return await _configure(info, command)
 
@@ -99,6 +105,19 @@ class InstitutionMutation:
         parent: Annotated[str, strawberry.argument(description="The code of the institution to stand below.")],
     ) -> InstitutionResult:
         return await _configure(info, commands.MoveInstitution(actor=info.context.actor, code=code, parent=parent))
+
+    @mutation(
+        "Say whether an institution is a legal entity that forbids set-off: then it and each of its children settle "
+        "with the hub by themselves, and above it debtors count gross. From the next settlement window on. By the "
+        "operator."
+    )
+    async def set_set_off(
+        self,
+        info: Info,
+        code: Code,
+        allowed: Annotated[bool, strawberry.argument(description="Whether set-off is allowed.")],
+    ) -> InstitutionResult:
+        return await _configure(info, commands.SetSetOff(actor=info.context.actor, code=code, allowed=allowed))
 
     @mutation(
         "Put an institution into economic zones from an instant on, now or later; its figures are counted in the "

@@ -14,6 +14,7 @@ from hub.audit.accounts import Accounts, Key, operator_of
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
 from hub.configuration import Configuration
+from hub.institutions import sets_off
 from hub.ledger.book import UNPOSTED
 from hub.ledger.records import AccountKind, MovementKind, Phase, Purpose, WindowStatus
 from hub.levels import LevelNet, roll_up
@@ -40,7 +41,8 @@ class Window:
 
 
 class Positions:
-    """``sums``: debits, credits and what is owed to the subtree, by window, institution and currency. ``due``: nets
+    """``sums``: debits, credits and what is owed to the subtree, what of it settles
+    apart and what that owes, by window, institution and currency. ``due``: nets
     that settle with the hub and are not paid, by window. ``flat``: windows that closed before there were levels."""
 
     def __init__(self, findings: Findings, accounts: Accounts, flat: frozenset[int]) -> None:
@@ -68,55 +70,65 @@ class Positions:
     ) -> None:
         """Take the money legs of an act, and hold the caps in force against what they worsen; of what was ``promised``
         they were held against it then. ``of``: the window in which money became pending."""
-        changes: dict[tuple[int, int, str], int] = {}
+        moves: list[tuple[int, int, str, int]] = []  # window, institution, currency, change
+        unposted: list[Any] = []
         for leg in legs:
             amount, window = leg[6], leg[9]
             if leg[3] not in (Purpose.SETTLEMENT, Purpose.FEE):
                 continue
             if leg[2] != Phase.POSTED:
-                self._unposted(leg, of, configuration, changes)
+                unposted.append(leg)
                 continue
             (_, payer, currency), (_, payee, _) = self._accounts.key(leg[4]), self._accounts.key(leg[5])
             if window not in self.windows or self.windows[window].status != WindowStatus.OPEN:
                 self._findings.add("LEG_WINDOW", f"{_movement(moved)} has a leg in a window that was not open.")
             self._sum(window, payer, currency)[0] += amount
             self._sum(window, payee, currency)[1] += amount
-            for institution, change in ((payer, -amount), (payee, amount)):
-                for node in self._path(configuration, institution, window):
-                    key = (window, node, currency)
-                    changes[key] = changes.get(key, 0) + change
-        for (window, node, currency), change in changes.items():
-            cap = configuration.caps.get((node, currency))
-            cap = None if promised else cap
-            before = self._exposure(node, currency) if change < 0 and cap is not None else 0
-            self._sum(window, node, currency)[2] += change
-            if change < 0 and cap is not None and cap.amount is not None:
-                after = self._exposure(node, currency)
-                if after > cap.amount and after > before:
-                    self._findings.add(
-                        "CAP",
-                        f"{_movement(moved)} brings the exposure of {_code(configuration, node)} to "
-                        f"{format_millionths(after, currency)} {currency}, above the cap then in force, "
-                        f"{format_millionths(cap.amount, currency)}.",
-                    )
+            moves += [(window, payer, currency, -amount), (window, payee, currency, amount)]
+        capped = {} if promised else self._capped(legs, of, configuration)
+        for window, institution, currency, change in moves:
+            self._adjust(configuration, window, institution, currency, change)
+        for leg in unposted:
+            self._unposted(leg, of, configuration)
+        for (node, currency), before in capped.items():
+            cap, after = configuration.caps[node, currency], self._exposure(node, currency)
+            if cap.amount is not None and after > cap.amount and after > before:
+                self._findings.add(
+                    "CAP",
+                    f"{_movement(moved)} brings the exposure of {_code(configuration, node)} to "
+                    f"{format_millionths(after, currency)} {currency}, above the cap then in force, "
+                    f"{format_millionths(cap.amount, currency)}.",
+                )
 
-    def _unposted(
-        self, leg: Any, of: int, configuration: Configuration, changes: dict[tuple[int, int, str], int]
-    ) -> None:
+    def _capped(self, legs: list[Any], of: int, configuration: Configuration) -> dict[Place, int]:
+        """The exposures of the capped nodes above the payers of money legs."""
+        found: dict[Place, int] = {}
+        for leg in legs:
+            if leg[3] in (Purpose.SETTLEMENT, Purpose.FEE):
+                _, payer, currency = self._accounts.key(leg[4])
+                for node in self._path(configuration, payer, leg[9] or of):
+                    cap = configuration.caps.get((node, currency))
+                    if cap is not None and cap.amount is not None and (node, currency) not in found:
+                        found[node, currency] = self._exposure(node, currency)
+        return found
+
+    def _unposted(self, leg: Any, of: int, configuration: Configuration) -> None:
         """What is pending worsens what the payer's side may come to owe, and what is not any more frees it."""
         (_, payer, currency), (_, payee, _) = self._accounts.key(leg[4]), self._accounts.key(leg[5])
         change = -leg[6] if leg[2] == Phase.PENDING else leg[6]
-        above_both = self._path(configuration, payee, of)
-        for node in self._path(configuration, payer, of):
+        above_both, path = self._path(configuration, payee, of), self._path(configuration, payer, of)
+        for node in path:
             if node not in above_both:
-                key = (UNPOSTED, node, currency)
-                changes[key] = changes.get(key, 0) + change
+                self._sum(UNPOSTED, node, currency)[2] += change
+        place = self._apart(configuration, path, of)
+        if place is not None and path[place] not in above_both:
+            self._count_apart(UNPOSTED, path[place + 1 : -1], currency, change, -change)
 
     def close(self, moved: Any, legs: list[Any], configuration: Configuration) -> None:
         """Take one institution's closing: its position, with what its children brought, passes on as a net, rounded."""
         window, node, currency = moved["subject_id"], moved["for_institution_id"], moved["money"]
         net = moved["value"] or 0
-        debits, credits, _ = self._sum(window, node, currency)
+        debits, credits, *_ = self._sum(window, node, currency)
         brought = self._brought.pop((window, node, currency), 0)
         left, operator = credits - debits + brought - net, operator_of(configuration)
         position = (int(AccountKind.POSITION), node, currency)
@@ -217,7 +229,7 @@ class Positions:
         }
         positions = {
             (node, currency): (debits, credits)
-            for (of, node, currency), (debits, credits, _) in self.sums.items()
+            for (of, node, currency), (debits, credits, *_) in self.sums.items()
             if of == window.id and (debits or credits)
         }
         levels = self._levels(window, positions, configuration)
@@ -285,7 +297,11 @@ class Positions:
     def _parent(self, configuration: Configuration, node: int, window: int) -> int | None:
         """To whom a node's net of a window goes; None: it settles with the hub."""
         path = self._path(configuration, node, window)
-        return path[1] if len(path) > 2 and self.windows[window].levels else None
+        of = self.windows.get(window)
+        if len(path) <= 2 or of is None or not of.levels:
+            return None
+        both = (configuration.institutions.get(one) for one in path[:2])
+        return path[1] if all(one is None or sets_off(one, of.number) for one in both) else None
 
     def _settle_below(self, configuration: Configuration, window: int, settled: set[int], currency: str) -> None:
         """What went to a member is settled with it."""
@@ -311,17 +327,40 @@ class Positions:
         key = (window, node, currency)
         found = self.sums.get(key)
         if found is None:
-            found = self.sums[key] = [0, 0, 0]
+            found = self.sums[key] = [0, 0, 0, 0, 0]
         return found
 
     def _adjust(self, configuration: Configuration, window: int, node: int, currency: str, change: int) -> None:
-        for above in self._path(configuration, node, window):
+        """Carry a change of what is owed to a node up to all above it; above who settles apart, its debt by itself."""
+        path = self._path(configuration, node, window)
+        for above in path:
             self._sum(window, above, currency)[2] += change
+        place = self._apart(configuration, path, window)
+        if place is not None:
+            sums = self._sum(window, path[place], currency)
+            after = sums[2] - sums[3]
+            owed = max(0, -after) - max(0, change - after)
+            self._count_apart(window, path[place + 1 : -1], currency, change, owed)
+
+    def _apart(self, configuration: Configuration, path: tuple[int, ...], window: int) -> int | None:
+        """Where in a path somebody below a member settles with the hub by itself."""
+        of = self.windows.get(window)
+        if configuration.apart and of is not None and of.levels:
+            for place in range(len(path) - 2):
+                if self._parent(configuration, path[place], window) is None:
+                    return place
+        return None
+
+    def _count_apart(self, window: int, above: tuple[int, ...], currency: str, change: int, owed: int) -> None:
+        for node in above:
+            sums = self._sum(window, node, currency)
+            sums[3] += change
+            sums[4] += owed
 
     def _exposure(self, node: int, currency: str) -> int:
-        sums = self.sums
-        counted = [w.id for w in self._live] + [UNPOSTED]
-        return sum(-found[2] for w in counted if (found := sums.get((w, node, currency))) is not None and found[2] < 0)
+        counted = [self.sums.get((w.id, node, currency)) for w in self._live]
+        counted.append(self.sums.get((UNPOSTED, node, currency)))
+        return sum(max(0, found[3] - found[2]) + found[4] for found in counted if found is not None)
 
     def _path(self, configuration: Configuration, start: int, window: int) -> tuple[int, ...]:
         """The institution and all above it as they stand for a window's money; ends where the rows make no sense."""

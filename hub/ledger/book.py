@@ -12,6 +12,7 @@ from hub import ids
 from hub.configuration import Configuration, Noun, with_changes
 from hub.errors import CustomerClosed, InvalidAmount, LimitExceeded
 from hub.institutions import Status, settlement_path, status_of
+from hub.ledger.apart import owed_by, settles_apart
 from hub.ledger.lots import MAIN, Lot, LotKey, part_of, take, total
 from hub.ledger.orders import Evidence, EvidenceKind, Exchange, PlacedOrder
 from hub.ledger.orders import Step as ExchangeStep
@@ -72,6 +73,7 @@ class Draft:
 
     __slots__ = (
         "accounts",
+        "aparts",
         "bindings",
         "bonus_uses",
         "book",
@@ -156,6 +158,7 @@ class Draft:
         self.internals: dict[tuple[int, int], InternalAccount] = {}  # that a closing opens
         self.confirmations: list[Confirmation] = []
         self.positions: dict[PositionKey, int] = {}
+        self.aparts: dict[PositionKey, tuple[int, int]] = {}  # what settles apart below, and what of it is owed
         self.identifiers: list[Identifier] = []  # that were never bound before
         self.bindings: list[Binding] = []  # as they are afterwards, made or ended
         self.links: list[Link] = []  # as they are afterwards
@@ -308,9 +311,27 @@ class Draft:
         credit = self.account(AccountKind.POSITION, payee, currency)
         self.legs.append((movement, Leg(debit, credit, amount, purpose, window)))
         for institution, change in ((payer, -amount), (payee, amount)):
-            for node in self.book.path(institution, window):
-                key = (window, node, currency)
-                self.positions[key] = self.positions.get(key, 0) + change
+            self.count_money(window, institution, currency, change)
+
+    def count_money(self, window: int, institution: int, currency: str, change: int) -> None:
+        """Carry a change of what the hub owes an institution of a window up to all above it."""
+        book = self.book
+        path = book.path(institution, window)
+        for node in path:
+            key = (window, node, currency)
+            self.positions[key] = self.positions.get(key, 0) + change
+        place = settles_apart(book.configuration, path, book.number(window)) if book.configuration.apart else None
+        if place is not None:
+            key = (window, path[place], currency)
+            known, drafted = book.positions.get(key), self.aparts.get(key, (0, 0))
+            after = self.positions[key] - drafted[0] + (known.subtree - known.apart if known else 0)
+            self._count_apart(window, path[place + 1 : -1], currency, change, owed_by(after) - owed_by(after - change))
+
+    def _count_apart(self, window: int, above: Iterable[int], currency: str, change: int, owed: int) -> None:
+        for node in above:
+            key = (window, node, currency)
+            apart, gross = self.aparts.get(key, (0, 0))
+            self.aparts[key] = (apart + change, gross + owed)
 
     def unposted_money(
         self, movement: int, payer: int, payee: int, currency: str, amount: int, purpose: Purpose, phase: Phase, of: int
@@ -326,10 +347,15 @@ class Draft:
         self.legs.append((movement, Leg(debit, credit, amount, purpose, None, phase)))
         change = -amount if phase is Phase.PENDING else amount
         above_both = set(self.book.path(payee, of))
-        for node in self.book.path(payer, of):
+        path = self.book.path(payer, of)
+        for node in path:
             if node not in above_both:
                 key = (UNPOSTED, node, currency)
                 self.positions[key] = self.positions.get(key, 0) + change
+        configuration = self.book.configuration
+        place = settles_apart(configuration, path, self.book.number(of)) if configuration.apart else None
+        if place is not None and path[place] not in above_both:
+            self._count_apart(UNPOSTED, path[place + 1 : -1], currency, change, -change)
 
     def check_caps(self) -> None:
         """Pass if no capped node whose exposure this draft worsens ends above its cap.
@@ -338,11 +364,13 @@ class Draft:
             LimitExceeded: with the node, its cap and what its exposure would be.
         """
         book = self.book
-        for (window, node, currency), change in self.positions.items():
+        for key in {**self.positions, **self.aparts} if self.aparts else self.positions:
+            window, node, currency = key
+            change, apart = self.positions.get(key, 0), self.aparts.get(key)
             cap = book.configuration.caps.get((node, currency))
-            if change >= 0 or cap is None or cap.amount is None:
+            if (change >= 0 and apart is None) or cap is None or cap.amount is None:
                 continue
-            exposure = book.exposure(node, currency, {window: change})
+            exposure = book.exposure(node, currency, {window: change}, {window: apart or (0, 0)})
             if exposure > cap.amount and exposure > book.exposure(node, currency):
                 raise LimitExceeded(
                     institution=book.configuration.institutions[node].code,
@@ -411,13 +439,17 @@ class Book:
             self._open_window = next(one for one in self.windows.values() if one.status is WindowStatus.OPEN)
         return self._open_window
 
+    def number(self, window: int) -> int:
+        """The number of a window."""
+        return (self.windows.get(window) or self.settled_windows[window]).number
+
     def path(self, institution: int, window: int) -> list[int]:
         """The institution and all above it, as they stand for a window's money."""
         key = (institution, window)
         found = self._paths.get(key)
         if found is None:
-            number = (self.windows.get(window) or self.settled_windows[window]).number
-            found = self._paths[key] = settlement_path(self.configuration.institutions, institution, number)
+            nodes = self.configuration.institutions
+            found = self._paths[key] = settlement_path(nodes, institution, self.number(window))
         return found
 
     def status(self, institution: int) -> Status:
@@ -432,18 +464,27 @@ class Book:
         found = self.accounts.get((AccountKind.DEBT, account.owner, account.currency))
         return 0 if found is None else -found.balance
 
-    def exposure(self, node: int, currency: str, changes: dict[int, int] | None = None) -> int:
+    def exposure(
+        self,
+        node: int,
+        currency: str,
+        changes: dict[int, int] | None = None,
+        aparts: dict[int, tuple[int, int]] | None = None,
+    ) -> int:
         """What a node's subtree owes, in millionths: of the open window, of each closed one that is not settled, and
         what is pending.
 
         What it is owed from one window does not lessen what it owes from another, because only a confirmed payment
-        frees a closed net.
+        frees a closed net. Nor does what others are owed lessen what is owed by those who settle apart.
         """
         owed = 0
         for window in (*self.windows, UNPOSTED):
             position = self.positions.get((window, node, currency))
-            balance = (position.subtree if position else 0) + ((changes or {}).get(window, 0))
-            owed += max(0, -balance)
+            balance = (changes or {}).get(window, 0)
+            apart, gross = (aparts or {}).get(window, (0, 0))
+            if position is not None:
+                balance, apart, gross = balance + position.subtree, apart + position.apart, gross + position.gross
+            owed += owed_by(balance - apart) + gross
         return owed
 
     def reserved(self, customer: int, rate: int, bonus: int) -> int:
@@ -497,6 +538,10 @@ class Book:
                 self._position((leg.window, credit.owner, credit.currency)).credits += leg.amount
         for key, change in draft.positions.items():
             self._position(key).subtree += change
+        for key, (apart, gross) in draft.aparts.items():
+            position = self._position(key)
+            position.apart += apart
+            position.gross += gross
         for lot in draft.lots.values():
             self.lots.setdefault(lot.account, {})[lot.key] = lot
         for hold in draft.holds:

@@ -157,6 +157,12 @@ class CreateInstitution(Command, frozen=True, kw_only=True):
     parent: str | None
     zones: tuple[str, ...]
     auto_enroll: bool
+    set_off: bool = True
+
+
+class SetSetOff(Command, frozen=True, kw_only=True):
+    code: str
+    allowed: bool
 
 
 class MoveInstitution(Command, frozen=True, kw_only=True):

@@ -36,6 +36,7 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.MoveInstitution: institutions.move,
     commands.SetInstitutionStatus: institutions.set_status,
     commands.SetZones: institutions.set_zones,
+    commands.SetSetOff: institutions.set_set_off,
     commands.SetDebitCap: caps.set_cap,
     commands.ApproveDebitCap: caps.approve,
     commands.RejectDebitCap: caps.reject,

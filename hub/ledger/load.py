@@ -63,7 +63,7 @@ _ACCOUNTS_BY_ID = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::
 _WINDOWS = f"SELECT * FROM settlement_window WHERE journal_id = {JOURNAL_ID} AND status <> 'SETTLED' ORDER BY number"
 
 _POSITIONS = f"""
-SELECT window_id, institution_id, currency, debits, credits, subtree FROM position
+SELECT window_id, institution_id, currency, debits, credits, subtree, apart, gross FROM position
 WHERE journal_id = {JOURNAL_ID} AND window_id = ANY($1::bigint[])
   AND ($2::bigint[] IS NULL OR institution_id = ANY($2::bigint[]))
 """
@@ -385,8 +385,8 @@ async def _positions(driver: Any, book: Book, needs: Needs) -> None:
             issuer = book.configuration.currencies[book.configuration.rates[made.rate].source].issuer
             nodes.update(settlement_path(institutions, issuer, number))
     for row in await driver.fetch(_POSITIONS, [*book.windows, UNPOSTED], None if nodes is None else list(nodes)):
-        window_id, institution_id, currency, debits, credits, subtree = row
-        book.positions[window_id, institution_id, currency] = Position(debits, credits, subtree)
+        window_id, institution_id, currency, *sums = row
+        book.positions[window_id, institution_id, currency] = Position(*sums)
     if needs.closing:
         needs.institutions.update(institution for window, institution, _ in book.positions if window != UNPOSTED)
         needs.owners.update(made.id for made in book.internals.values())

@@ -591,14 +591,17 @@ class Confirmation(msgspec.Struct, frozen=True):
 
 class Position:
     """The counters of one window, institution and currency: own debits and credits of acts, and what the hub owes the
-    subtree of this window and has not settled."""
+    subtree of this window and has not settled; of that, what those below who settle apart come to, and owe
+    (``hub.ledger.apart``)."""
 
-    __slots__ = ("credits", "debits", "subtree")
+    __slots__ = ("apart", "credits", "debits", "gross", "subtree")
 
-    def __init__(self, debits: int = 0, credits: int = 0, subtree: int = 0) -> None:
+    def __init__(self, debits: int = 0, credits: int = 0, subtree: int = 0, apart: int = 0, gross: int = 0) -> None:
         self.debits = debits
         self.credits = credits
         self.subtree = subtree
+        self.apart = apart
+        self.gross = gross
 
 
 class Exposure(msgspec.Struct, frozen=True):

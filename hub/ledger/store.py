@@ -121,6 +121,8 @@ class Batch:
             self.rows.setdefault("issue_record", []).extend(draft.records)
         for key in draft.positions:
             self._positions[key] = self.book.positions[key]
+        for key in draft.aparts:
+            self._positions[key] = self.book.positions[key]
         if draft.quotes or draft.conversions:
             self._quotes.update((offer.id, offer) for offer in draft.quotes)
             self._conversions.update((made.id, made) for made in draft.conversions)
@@ -355,7 +357,8 @@ class Batch:
         for use in self._limit_uses:
             self._row("limit_use", (*use, book.limit_used[use]))
         for key, position in self._positions.items():
-            self._row("position", (*key, position.debits, position.credits, position.subtree))
+            sums = (position.debits, position.credits, position.subtree, position.apart, position.gross)
+            self._row("position", (*key, *sums))
 
     def _lot(self, lot: Lot) -> None:
         if not lot.known:

@@ -108,6 +108,7 @@ def _inserts(hashed: journal.Hashed, *more: str) -> Write:
 _COUNTERS = ("debits_posted", "credits_posted", "debits_pending", "credits_pending", "aged", "marks")
 _LOT = ("account_id", "expires_at", "origin")
 _PROGRESS = ("status", "reached", "accounts", "cleared", "pinned", "ageless", "ended_at")
+_SUMS = ("debits", "credits", "subtree", "apart", "gross")
 _STANDING = (
     *("state", "order_reference", "in_doubt", "taken", "partner_taken", "window_id", "refusal", "details"),
     "changed_in",
@@ -194,8 +195,8 @@ WRITES: dict[str, Write] = {
         Write(
             "position",
             tables.position,
-            ("window_id", "institution_id", "currency", "debits", "credits", "subtree"),
-            ("debits", "credits", "subtree"),
+            ("window_id", "institution_id", "currency", *_SUMS),
+            _SUMS,
             upsert=True,
         ),
         _inserts(_BY_NAME["window_net"]),

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from hub.access import Right
 from hub.errors import Duplicate, InvalidInput, OrgCycle
-from hub.institutions import Institution, Kind, Placement, Status, ZoneVersion, is_below
+from hub.institutions import Institution, Kind, Placement, SetOff, Status, ZoneVersion, is_below
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book, Draft
 from hub.registry import checks
@@ -46,6 +46,7 @@ def create(book: Book, command: commands.CreateInstitution) -> Draft:
         placements=(Placement(book.open_window.number, parent.id),),
         zones=zones,
         auto_enroll=command.auto_enroll,
+        set_off=() if command.set_off else (SetOff(book.open_window.number, allowed=False),),
     )
     draft.nouns.append(node)
     draft.result = node
@@ -76,6 +77,22 @@ def set_status(book: Book, command: commands.SetInstitutionStatus) -> Draft:
     if node.parent is None:
         raise InvalidInput(institution=node.code)
     return _noun(book, replace(node, status=command.status))
+
+
+def set_set_off(book: Book, command: commands.SetSetOff) -> Draft:
+    """Say whether an institution is a legal entity that forbids set-off among itself and its children, from the next
+    window on. By the operator.
+
+    Raises:
+        InvalidInput: it is the operator, over whose members netting is what the hub is for.
+    """
+    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    node = resolve.institution(book, command.code)
+    if node.parent is None:
+        raise InvalidInput(institution=node.code)
+    following = book.open_window.number + 1
+    kept = tuple(version for version in node.set_off if version.window < following)
+    return _noun(book, replace(node, set_off=(*kept, SetOff(following, command.allowed))))
 
 
 def set_zones(book: Book, command: commands.SetZones) -> Draft:

@@ -627,6 +627,12 @@ CASES: dict[str, Case] = {
         "FORBIDDEN",
         "FORBIDDEN",
     ),
+    "Mutation.setSetOff": Case(
+        f"mutation($v: String!) {{ setSetOff(code: $v, allowed: false) {{ __typename {REFUSED} }} }}",
+        lambda victim: {"v": victim.bank},
+        "FORBIDDEN",
+        "FORBIDDEN",
+    ),
     "Mutation.setZones": _acts(
         "setZones", "SetZonesInput!", lambda victim: {"institution": victim.bank, "zones": ["X"]}
     ),

@@ -22,6 +22,9 @@ def upgrade() -> None:
         "CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON internal_account"
         " FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting()"
     )
+    for name in ("apart", "gross"):
+        op.add_column("position", sa.Column(name, sa.BigInteger(), server_default="0", nullable=False))
+        op.alter_column("position", name, server_default=None)
     op.add_column(
         "settlement_window", sa.Column("levels", sa.Boolean(), server_default=sa.text("true"), nullable=False)
     )
