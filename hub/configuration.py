@@ -68,6 +68,7 @@ class Configuration:
     currency_codes: dict[str, int] = field(default_factory=dict)
     rates: dict[int, Rate] = field(default_factory=dict)
     approved: dict[tuple[int, int], tuple[Rate, ...]] = field(default_factory=dict)
+    apart: dict[int, bool] = field(default_factory=dict)  # institutions that ever forbade set-off
     caps: dict[tuple[int, str], DebitCap] = field(default_factory=dict)
     limits: dict[int, tuple[Limit, ...]] = field(default_factory=dict)  # a family's versions, by their starts
     limit_versions: dict[int, int] = field(default_factory=dict)  # a version's family
@@ -126,6 +127,8 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
         if isinstance(noun, Institution):
             fresh.institution_codes[noun.code] = noun.id
             moved = moved or before is None or before.parent != noun.parent
+            if noun.set_off:
+                fresh.apart[noun.id] = True
         elif isinstance(noun, Credential):
             fresh.secrets[noun.secret_hash] = noun.id
         elif isinstance(noun, PointCurrency):

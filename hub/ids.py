@@ -34,6 +34,7 @@ ENTRY = "mv"  # one side of a movement, as a statement shows it
 WINDOW = "sw"
 REPORT = "sr"
 LIMIT = "lm"
+CAP = "dc"  # a proposed one
 WEBHOOK = "wh"
 EVENT = "we"  # of a webhook
 BINDING = "bd"

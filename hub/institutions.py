@@ -7,6 +7,7 @@ who may change the tree; ``hub.access`` does.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 OPERATOR_CODE = "HUB"
@@ -44,8 +45,25 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class SetOff:
+    """Whether an institution's nets may be set off against each other, from window number ``window`` on."""
+
+    window: int
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneVersion:
+    """The economic zones of an institution from an instant on."""
+
+    starts: datetime
+    zones: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Institution:
-    """One node of the tree. ``parent`` is None for the operator only."""
+    """One node of the tree. ``parent`` is None for the operator only. ``zones``: those that it was made with, until the
+    first of its ``zone_versions``, which stand by their starts. ``set_off``: empty while it always was allowed."""
 
     id: int
     code: str
@@ -56,16 +74,36 @@ class Institution:
     placements: tuple[Placement, ...]
     zones: tuple[str, ...]
     auto_enroll: bool
+    zone_versions: tuple[ZoneVersion, ...] = ()
+    set_off: tuple[SetOff, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CapProposal:
+    """A higher cap, or none at all, that waits for a second person."""
+
+    id: int
+    amount: int | None
+    person: str
+    institution: int  # the person's
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class DebitCap:
-    """The most that an institution's subtree may owe in one currency, in millionths; ``amount`` None: no cap."""
+    """The most that an institution's subtree may owe in one currency, in millionths; ``amount`` None: no cap.
+
+    ``set_by``: the person whose word brought it to what it is; None in what was set before that was recorded.
+    ``rejected``: why the last proposal was, if it was.
+    """
 
     id: int
     institution: int
     currency: str
     amount: int | None
+    set_by: str | None = None
+    proposal: CapProposal | None = None
+    rejected: str | None = None
 
 
 def ancestry(institutions: Mapping[int, Institution], start: int) -> Iterator[Institution]:
@@ -90,13 +128,30 @@ def status_of(institutions: Mapping[int, Institution], node: int) -> Status:
     return Status.CLOSED if Status.CLOSED in found else Status.ACTIVE
 
 
+def placed_below(institution: Institution, window: int) -> int | None:
+    """The parent for the money of window number ``window``; None for the operator, which has none."""
+    return next((placed.parent for placed in reversed(institution.placements) if placed.window <= window), None)
+
+
 def settlement_path(institutions: Mapping[int, Institution], start: int, window: int) -> list[int]:
     """``start`` and all above it as they stand for the money of window number ``window``."""
-    path, node = [], start
-    while True:
+    path, node = [start], placed_below(institutions[start], window)
+    while node is not None:
         path.append(node)
-        placements = institutions[node].placements
-        parent = next((placement.parent for placement in reversed(placements) if placement.window <= window), None)
-        if parent is None:
-            return path
-        node = parent
+        node = placed_below(institutions[node], window)
+    return path
+
+
+def pays_through(institutions: Mapping[int, Institution], node: int, window: int) -> int | None:
+    """To whom a node's net of window number ``window`` goes; None: it settles with the hub itself, as a member does,
+    which is the operator or stands directly below it, and as a legal entity that forbids set-off and each of its
+    children do."""
+    parent = placed_below(institutions[node], window)
+    if parent is None or institutions[parent].parent is None:
+        return None
+    return parent if all(sets_off(institutions[one], window) for one in (node, parent)) else None
+
+
+def sets_off(institution: Institution, window: int) -> bool:
+    """Whether what an institution and its children owe and are owed in window number ``window`` is set off."""
+    return next((version.allowed for version in reversed(institution.set_off) if version.window <= window), True)

@@ -10,8 +10,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, func, literal, select, text
 
 from hub import names, tables
+from hub.configuration import Configuration
 from hub.db import driver_of
+from hub.institutions import pays_through
 from hub.ledger import profile_rows, rows
+from hub.ledger.apart import owed_by
 from hub.ledger.arrays import array
 from hub.ledger.commands import is_storable
 from hub.ledger.journal import JOURNAL_ID
@@ -24,6 +27,7 @@ from hub.ledger.records import (
     Exposure,
     Movement,
     Net,
+    NetView,
     Profile,
     Quote,
     Window,
@@ -224,15 +228,37 @@ async def windows_changed_after(reader: Reader, batch: int) -> Sequence[Window]:
     return list((await rows.windows(reader.connection, _window.c.changed_in > batch)).values())
 
 
-async def nets(reader: Reader, of: Collection[int]) -> dict[int, list[tuple[Net, bool]]]:
-    """The nets of windows, and whether each is confirmed; a zero net confirms itself."""
+async def nets(reader: Reader, of: Collection[int]) -> dict[int, list[NetView]]:
+    """The nets of windows. One that settles with the hub is confirmed when the bank has moved it, a zero one by itself;
+    one that goes to a parent with what it becomes a part of."""
     if not of:
         return {}
     paid = {(one.window, one.institution, one.currency) for one in await rows.confirmations(reader.connection, of)}
-    return {
-        window: [(net, net.net == 0 or (window, net.institution, net.currency) in paid) for net in found]
-        for window, found in (await rows.nets(reader.connection, of)).items()
-    }
+    found = await rows.nets(reader.connection, of)
+    of_windows = await rows.windows(reader.connection, _window.c.id.in_(found))
+    return {id: _views(reader.configuration, of_windows[id], listed, paid) for id, listed in found.items()}
+
+
+def _views(
+    configuration: Configuration, window: Window, listed: Sequence[Net], paid: Collection[tuple[int, int, str]]
+) -> list[NetView]:
+    institutions, parents = configuration.institutions, dict[int, int | None]()
+    below: dict[tuple[int | None, str], list[int]] = {}
+    settled = set()
+    for net in listed:
+        through = pays_through(institutions, net.institution, window.number) if window.levels else None
+        parents[net.institution] = through
+        below.setdefault((through, net.currency), [0, 0])[net.net > 0] += abs(net.net)
+        if net.net == 0 or (window.id, net.institution, net.currency) in paid:
+            settled.add((net.institution, net.currency))
+    made = []
+    for net in listed:
+        top = net.institution
+        while (above := parents.get(top)) is not None:
+            top = above
+        debits, credits = below.get((net.institution, net.currency), (0, 0))
+        made.append(NetView(net, parents[net.institution], debits, credits, (top, net.currency) in settled))
+    return made
 
 
 async def positions(reader: Reader, of: Collection[int]) -> dict[int, list[Exposure]]:
@@ -248,14 +274,14 @@ async def positions(reader: Reader, of: Collection[int]) -> dict[int, list[Expos
             _window.c.status != WindowStatus.SETTLED.value,
         )
     )
-    caps = {key: cap.amount for key, cap in reader.configuration.caps.items() if key[0] in of}
+    caps = {key: cap for key, cap in reader.configuration.caps.items() if key[0] in of}
     moved = await reader.connection.execute(
         select(_account.c.owner_id, _account.c.currency).where(
             _account.c.journal_id == JOURNAL_ID, _account.c.owner_id.in_(of), _account.c.kind == AccountKind.POSITION
         )
     )
     sums: dict[tuple[int, str], tuple[int, int, int]] = {
-        key: (0, 0, 0) for key, amount in caps.items() if amount is not None
+        key: (0, 0, 0) for key, cap in caps.items() if cap.amount is not None
     }
     sums.update(((row.owner_id, row.currency), (0, 0, 0)) for row in moved)
     for row in found:
@@ -263,10 +289,12 @@ async def positions(reader: Reader, of: Collection[int]) -> dict[int, list[Expos
         own, subtree, exposure = sums.get(key, (0, 0, 0))
         if row.status == WindowStatus.OPEN.value:
             own, subtree = row.credits - row.debits, row.subtree
-        sums[key] = (own, subtree, exposure + max(0, -row.subtree))
+        sums[key] = (own, subtree, exposure + owed_by(row.subtree - row.apart) + row.gross)
     by_institution: dict[int, list[Exposure]] = {}
     for (institution, currency), (own, subtree, exposure) in sorted(sums.items()):
+        cap = caps.get((institution, currency))
+        bounds = (None, None) if cap is None else (cap.amount, cap.proposal)
         by_institution.setdefault(institution, []).append(
-            Exposure(institution, currency, own, subtree, exposure, caps.get((institution, currency)))
+            Exposure(institution, currency, own, subtree, exposure, *bounds)
         )
     return by_institution

@@ -1,6 +1,6 @@
-"""Rounding that keeps a sum: positions to the minor unit, and a total into shares.
+"""Rounding that keeps a sum: positions and parts to the minor unit, and a total into shares.
 
-Both use largest remainders: everything is rounded down, and the units that this leaves over go one each to those who
+All use largest remainders: everything is rounded down, and the units that this leaves over go one each to those who
 lost most. The sum is exact by construction, nobody is a whole unit away from the exact value, and neither the order of
 the input nor chance has a say. Pure integers; who owns the rounding differences is for whoever posts them.
 """
@@ -39,14 +39,31 @@ def round_nets(positions: Mapping[str, int], minor_unit_millionths: int) -> dict
         NotBalanced: the positions do not sum to zero.
         ValueError: the minor unit is not positive.
     """
-    if minor_unit_millionths <= 0:
-        raise ValueError(f"A minor unit is more than zero ({minor_unit_millionths} millionths).")
     total = sum(positions.values())
     if total != 0:
         raise NotBalanced(total)
-    remainders = {code: positions[code] % minor_unit_millionths for code in sorted(positions)}
-    rounded = {code: positions[code] - remainder for code, remainder in remainders.items()}
-    left = sum(remainders.values()) // minor_unit_millionths
+    return round_parts(positions, minor_unit_millionths, 0)
+
+
+def round_parts(parts: Mapping[str, int], minor_unit_millionths: int, total_millionths: int) -> dict[str, int]:
+    """Exact parts in millionths, rounded to whole minor units that sum to ``total_millionths``, by code.
+
+    The total is the parts' exact sum, rounded down or up to a whole minor unit. Rounds each part down, then adds one
+    unit to the largest remainders, ties to the lower code; so each part is less than one minor unit from its exact
+    value, and one that is a whole number of units stays as it is.
+
+    Raises:
+        NotBalanced: the total is no such rounding of the sum; its detail is by how much the two differ.
+        ValueError: the minor unit is not positive.
+    """
+    if minor_unit_millionths <= 0:
+        raise ValueError(f"A minor unit is more than zero ({minor_unit_millionths} millionths).")
+    beyond = sum(parts.values()) - total_millionths
+    if total_millionths % minor_unit_millionths or abs(beyond) >= minor_unit_millionths:
+        raise NotBalanced(beyond)
+    remainders = {code: parts[code] % minor_unit_millionths for code in sorted(parts)}
+    rounded = {code: parts[code] - remainder for code, remainder in remainders.items()}
+    left = (total_millionths - sum(rounded.values())) // minor_unit_millionths
     for code in sorted(remainders, key=lambda code: (-remainders[code], code))[:left]:
         rounded[code] += minor_unit_millionths
     return rounded

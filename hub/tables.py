@@ -829,6 +829,8 @@ settlement_window = Table(
     _time("settled_at", nullable=True),
     _id("closed_in", nullable=True),
     _id("changed_in"),
+    # Whether nets go from level to level; of what was closed before there were levels everybody settles with the hub.
+    Column("levels", Boolean, nullable=False),
     PrimaryKeyConstraint("journal_id", "id"),
     UniqueConstraint("journal_id", "model", "number", name="settlement_window_number"),
     Index("settlement_window_open", "journal_id", "model", unique=True, postgresql_where=text("status = 'OPEN'")),
@@ -846,6 +848,8 @@ position = Table(
     _id("debits"),
     _id("credits"),
     _id("subtree"),
+    _id("apart"),
+    _id("gross"),
     PrimaryKeyConstraint("journal_id", "window_id", "institution_id", "currency"),
     postgresql_with={"fillfactor": 50},
 )
@@ -861,6 +865,19 @@ window_net = Table(
     _id("credits"),
     _id("net"),
     PrimaryKeyConstraint("journal_id", "window_id", "institution_id", "currency"),
+)
+
+internal_account = (
+    Table(  # the owner of the accounts through which a node's nets go to a parent: internal:<parent>:<node>
+        "internal_account",
+        metadata,
+        _journal(),
+        _id("id"),
+        _id("parent_id"),
+        _id("institution_id"),
+        PrimaryKeyConstraint("journal_id", "id"),
+        UniqueConstraint("journal_id", "parent_id", "institution_id", name="internal_account_of"),
+    )
 )
 
 confirmation = Table(
@@ -963,6 +980,7 @@ APPEND_ONLY = (
     reconciliation,
     break_step,
     window_net,
+    internal_account,
     confirmation,
     settlement_report,
     signing_key,

@@ -1,21 +1,27 @@
 """Settlement windows: closing one, and confirming what was paid. Pure.
 
-Closing is a command like any other, so every act stands before or after it. Each position passes to its institution's
-settlement account as a net in whole minor units; what rounding leaves passes to ``rounding:<currency>``, so that every
-position of the next window begins at zero and each currency still sums to zero.
+Closing is a command like any other, so every act stands before or after it. From the leaves upward each position passes
+on as a net in whole minor units (``hub.levels``): to the parent's position, through the internal account of the two; a
+member's to its settlement account. What rounding leaves passes to ``rounding:<currency>``, so that every position of
+the next window begins at zero and each currency still sums to zero. Only members are paid through the bank; what they
+pay settles what stands below them as well.
 """
 
+from collections.abc import Iterable
 from datetime import date
+from itertools import pairwise
 
 import msgspec
 
 from hub.access import Right
 from hub.errors import Duplicate, InvalidAmount, InvalidInput, NotFound, WindowClosed, WindowOrder
+from hub.institutions import pays_through
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book, Draft, live_windows
 from hub.ledger.records import (
     AccountKind,
     Confirmation,
+    InternalAccount,
     Leg,
     Movement,
     MovementKind,
@@ -24,8 +30,8 @@ from hub.ledger.records import (
     Window,
     WindowStatus,
 )
+from hub.levels import roll_up
 from hub.money import format_millionths, minor_unit_millionths
-from hub.netting import round_nets
 from hub.points import MONEY_SCALE, parse
 
 DEFAULT_MODEL = "default"  # deferred net settlement of all members, in every currency
@@ -66,27 +72,73 @@ def close(book: Book, command: commands.CloseWindow) -> Draft:
 
 
 def _net_currency(draft: Draft, window: Window, currency: str, sides: dict[int, tuple[int, int]], actor: int) -> None:
+    """The nets of one currency, from the leaves upward: each goes to the parent, and those of the members to what is
+    to be settled with the hub."""
     book = draft.book
-    institutions, operator = book.configuration.institutions, book.configuration.operator.id
+    institutions, codes = book.configuration.institutions, book.configuration.institution_codes
     exact = {institutions[node].code: credits - debits for node, (debits, credits) in sides.items()}
-    rounded = round_nets(exact, minor_unit_millionths(currency))
-    for node, (debits, credits) in sorted(sides.items()):
-        net, balance = rounded[institutions[node].code], credits - debits
-        draft.nets.append(Net(window.id, node, currency, debits, credits, net))
-        position = draft.account(AccountKind.POSITION, node, currency)
+    parents = _parents(book, window, sides)
+    levels = roll_up(exact, parents, minor_unit_millionths(currency))
+    made = {}
+    for code, of in levels.items():
+        node, net = codes[code], of.net
+        made[node] = Net(window.id, node, currency, *sides.get(node, (0, 0)), net)
         movement = draft.new_id()
-        for kind, owner, amount, purpose in (
-            (AccountKind.SETTLEMENT, node, net, Purpose.CLOSING),
-            (AccountKind.ROUNDING, operator, balance - net, Purpose.ROUNDING),
-        ):
-            if amount:
-                account = draft.account(kind, owner, currency)
-                debit, credit = (position, account) if amount > 0 else (account, position)
-                draft.legs.append((movement, Leg(debit, credit, abs(amount), purpose, window.id)))
-        if net or balance:
+        _post_net(draft, movement, made[node], None if of.parent is None else codes[of.parent])
+        _post(draft, movement, made[node], AccountKind.ROUNDING, of.own_exact - of.own)
+        if net or of.own_exact != of.own:
             draft.movements.append(_closing(book, movement, MovementKind.CLOSE, actor, node, currency, net, window.id))
-        if net != balance:
-            _adjust(draft, window, node, currency, net - balance)
+        if of.own != of.own_exact:
+            _adjust(draft, window, node, currency, of.own - of.own_exact)
+    draft.nets.extend(made[node] for node in sorted(made))
+    _settle_below(draft, window, {codes[code] for code, of in levels.items() if not of.net}, made.values())
+
+
+def _parents(book: Book, window: Window, nodes: Iterable[int]) -> dict[str, str]:
+    """To whom the nets of these nodes, and of those above them, go, by codes."""
+    institutions = book.configuration.institutions
+    found: dict[str, str] = {}
+    for node in nodes:
+        for below, above in pairwise(book.path(node, window.id)):
+            if _parent_of(book, window, below) is not None:
+                found[institutions[below].code] = institutions[above].code
+    return found
+
+
+def _post_net(draft: Draft, movement: int, net: Net, parent: int | None) -> None:
+    """Let a net leave its node's position: to be settled with the hub, or through the internal account to the parent's
+    position, which it reaches before that one is closed."""
+    if parent is None:
+        _post(draft, movement, net, AccountKind.SETTLEMENT, net.net)
+        return
+    if not net.net:
+        return
+    key = (parent, net.institution)
+    of = draft.book.internals.get(key) or draft.internals.get(key)
+    if of is None:
+        of = draft.internals[key] = InternalAccount(draft.new_id(), *key)
+    internal = draft.account(AccountKind.INTERNAL, of.id, net.currency)
+    places = [
+        draft.account(AccountKind.POSITION, net.institution, net.currency),
+        internal,
+        draft.account(AccountKind.POSITION, parent, net.currency),
+    ]
+    for (debit, credit), purpose in zip(pairwise(places), (Purpose.CLOSING, Purpose.LEVEL), strict=True):
+        sides = (debit, credit) if net.net > 0 else (credit, debit)
+        draft.legs.append((movement, Leg(*sides, abs(net.net), purpose, net.window)))
+
+
+def _post(draft: Draft, movement: int, net: Net, kind: AccountKind, amount: int) -> None:
+    """Pass an amount on from a position: a net to the institution's settlement account, rounding to the operator's."""
+    if not amount:
+        return
+    owner, purpose = net.institution, Purpose.CLOSING
+    if kind is AccountKind.ROUNDING:
+        owner, purpose = draft.book.configuration.operator.id, Purpose.ROUNDING
+    position = draft.account(AccountKind.POSITION, net.institution, net.currency)
+    account = draft.account(kind, owner, net.currency)
+    debit, credit = (position, account) if amount > 0 else (account, position)
+    draft.legs.append((movement, Leg(debit, credit, abs(amount), purpose, net.window)))
 
 
 def _closing(
@@ -108,9 +160,23 @@ def _closing(
 
 def _adjust(draft: Draft, window: Window, node: int, currency: str, change: int) -> None:
     """Carry a change of what the hub owes ``node`` of a window up to all above it."""
-    for above in draft.book.path(node, window.id):
-        key = (window.id, above, currency)
-        draft.positions[key] = draft.positions.get(key, 0) + change
+    draft.count_money(window.id, node, currency, change)
+
+
+def _settle_below(draft: Draft, window: Window, settled: set[int], nets: Iterable[Net]) -> None:
+    """Count the nets that went to these as settled with them: who pays through a parent owes nothing to the hub any
+    more once what its net became a part of is paid, or is zero."""
+    for net in nets:
+        if net.net and (top := _top(draft.book, window, net.institution)) != net.institution and top in settled:
+            key = (window.id, net.institution, net.currency)
+            draft.positions[key] = draft.positions.get(key, 0) - net.net
+
+
+def _top(book: Book, window: Window, node: int) -> int:
+    """Who settles with the hub what a node's net becomes a part of: itself, or one above it."""
+    while (parent := _parent_of(book, window, node)) is not None:
+        node = parent
+    return node
 
 
 def _open_next(draft: Draft, model: str, number: int) -> Window:
@@ -126,7 +192,7 @@ def confirm(book: Book, command: commands.ConfirmSettlement) -> Draft:
     Raises:
         NotFound: there is no such window, or the institution has no net in it.
         WindowOrder: an earlier window is not settled; this is tested before all else.
-        InvalidInput: the window is open, or the value date is none.
+        InvalidInput: the window is open, the institution's net goes to its parent, or the value date is none.
         Duplicate: the net is confirmed, or zero, which needs none.
         InvalidAmount: another amount moved.
     """
@@ -144,6 +210,8 @@ def confirm(book: Book, command: commands.ConfirmSettlement) -> Draft:
     net = next((row for row in book.nets.get(window.id, ()) if (row.institution, row.currency) == key[1:]), None)
     if net is None:
         raise NotFound(institution=node.code, currency=command.currency)
+    if (parent := _parent_of(book, window, node.id)) is not None:
+        raise InvalidInput(institution=node.code, paysThrough=book.configuration.institutions[parent].code)
     if net.net == 0 or key in book.confirmed:
         raise Duplicate(institution=node.code, currency=command.currency)
     amount = parse(command.amount, MONEY_SCALE)
@@ -162,6 +230,8 @@ def confirm(book: Book, command: commands.ConfirmSettlement) -> Draft:
         _closing(book, movement, MovementKind.SETTLE, command.actor, node.id, net.currency, amount, window.id)
     )
     _adjust(draft, window, node.id, net.currency, -amount)
+    of_currency = [row for row in book.nets[window.id] if row.currency == net.currency]
+    _settle_below(draft, window, {node.id}, of_currency)
     draft.confirmations.append(
         Confirmation(window.id, node.id, net.currency, movement, amount, command.value_date, command.reference)
     )
@@ -169,6 +239,11 @@ def confirm(book: Book, command: commands.ConfirmSettlement) -> Draft:
     _settle_what_is_paid(draft)
     draft.result = window.id
     return draft
+
+
+def _parent_of(book: Book, window: Window, node: int) -> int | None:
+    """To whom a net goes; None: it settles with the hub."""
+    return pays_through(book.configuration.institutions, node, window.number) if window.levels else None
 
 
 def _check_payment(command: commands.ConfirmSettlement) -> None:
@@ -193,7 +268,11 @@ def _settle_what_is_paid(draft: Draft) -> None:
         nets[net.window].append(net)
     for window in live_windows(windows.values()):
         due = [
-            row for row in nets[window.id] if row.net and (window.id, row.institution, row.currency) not in confirmed
+            row
+            for row in nets[window.id]
+            if row.net
+            and (window.id, row.institution, row.currency) not in confirmed
+            and _parent_of(book, window, row.institution) is None
         ]
         if window.status is WindowStatus.OPEN or due:
             return

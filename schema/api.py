@@ -10,11 +10,13 @@ from schema.act_limits import LimitMutation, LimitQuery
 from schema.adapters import AdapterQuery
 from schema.bindings import BindingMutation, BindingQuery
 from schema.cancellations import CancellationMutation
+from schema.caps import CapMutation
 from schema.clearings import ClearingMutation, ClearingQuery
 from schema.conversions import ConversionMutation, ConversionQuery
 from schema.credentials import CredentialMutation, CredentialQuery
 from schema.currencies import CurrencyMutation, CurrencyQuery
 from schema.customers import CustomerMutation, CustomerQuery
+from schema.cuts import CutQuery
 from schema.debts import DebtMutation
 from schema.exchanges import ExchangeMutation, ExchangeQuery
 from schema.freezes import FreezeMutation, FreezeQuery
@@ -52,6 +54,7 @@ class Query(
     CredentialQuery,
     NodeQuery,
     InstitutionQuery,
+    CutQuery,
     CurrencyQuery,
     AdapterQuery,
     MemberQuery,
@@ -87,6 +90,7 @@ class Query(
 )
 class Mutation(
     InstitutionMutation,
+    CapMutation,
     CredentialMutation,
     CurrencyMutation,
     RateMutation,

@@ -32,7 +32,7 @@ from hub.ledger.records import (
     Exposure,
     Missing,
     Movement,
-    Net,
+    NetView,
     Profile,
     Window,
     homes_of,
@@ -329,11 +329,11 @@ class Loaders:
             found = await lookups.windows(reader, set(keys))
         return [found.get(key) for key in keys]
 
-    async def _nets(self, keys: list[int]) -> list[list[tuple[Net, bool]]]:
+    async def _nets(self, keys: list[int]) -> list[list[NetView]]:
         """By window."""
         async with self._context.read() as reader:
             found = await lookups.nets(reader, set(keys))
-            return [[one for one in found.get(key, []) if reader.sees(one[0].institution)] for key in keys]
+            return [[one for one in found.get(key, []) if reader.sees(one.net.institution)] for key in keys]
 
     async def _missing(self, keys: list[int]) -> list[Missing]:
         """By movement that the caller sees."""

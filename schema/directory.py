@@ -6,14 +6,17 @@ from within: its own people, those above it, and the operator's.
 """
 
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 
 from hub import access, ids, institutions, members
 from hub import currencies as core
+from hub.clock import now
 from hub.configuration import Configuration
 from hub.ledger.records import Exposure
 from hub.money import format_millionths
+from hub.zones import zones_at
 from schema.amounts import Money, Points, to_points, to_price
 from schema.context import Info
 from schema.enums import publish
@@ -107,6 +110,12 @@ publish(
 )
 
 
+@strawberry.type(description="The economic zones of an institution from an instant on.")
+class ZoneVersion:
+    zones: list[str] = strawberry.field(description="The zones, that in which its figures are counted first.")
+    effective_from: datetime = strawberry.field(description="From when on.")
+
+
 @strawberry.type(description="Who takes part in the hub: one node of its tree.")
 class Institution(Node):
     record: strawberry.Private[institutions.Institution]
@@ -115,9 +124,29 @@ class Institution(Node):
     kind: institutions.Kind = strawberry.field(description="What it is to its customers.")
     status: institutions.Status = strawberry.field(description="Its own status; those above it count as well.")
 
-    @field("The economic zones it belongs to; empty for whoever does not see it from within.")
-    def zones(self, info: Info) -> list[str]:
-        return list(self.record.zones) if info.context.sees(self.record.id) else []
+    @field(
+        "The economic zones it belongs to, that in which its figures are counted first; empty for whoever does not see "
+        "it from within."
+    )
+    def zones(
+        self,
+        info: Info,
+        at: Annotated[datetime | None, strawberry.argument(description="At which instant. Default: now.")] = None,
+    ) -> list[str]:
+        return list(zones_at(self.record, at or now())) if info.context.sees(self.record.id) else []
+
+    @field(
+        "Whether what it and its children owe and are owed is set off, as was said last; true for whoever does not see "
+        "it from within."
+    )
+    def set_off(self, info: Info) -> bool:
+        versions = self.record.set_off if info.context.sees(self.record.id) else ()
+        return versions[-1].allowed if versions else True
+
+    @field("When its zones change or changed since it was made; empty for whoever does not see it from within.")
+    def zone_versions(self, info: Info) -> list["ZoneVersion"]:
+        versions = self.record.zone_versions if info.context.sees(self.record.id) else ()
+        return [ZoneVersion(zones=list(one.zones), effective_from=one.starts) for one in versions]
 
     @field("The institution above it; none for the operator, and for whoever does not see it from within.")
     def parent(self, info: Info) -> "Institution | None":
@@ -167,6 +196,14 @@ class Credential(Node):
         return institution_of(info.context.configuration, self.record.institution)
 
 
+@strawberry.type(description="A higher cap, or none, that waits for the approval of another person.")
+class CapProposal:
+    id: strawberry.ID = strawberry.field(description="By which it is approved or rejected.")
+    amount: Decimal | None = strawberry.field(description="In major units; null: no cap.")
+    proposed_by: str = strawberry.field(description="The person who proposed it.")
+    proposed_at: datetime = strawberry.field(description="When.")
+
+
 @strawberry.type(
     description="What the hub owes an institution in the open window, in one currency; negative: what it owes."
 )
@@ -180,6 +217,7 @@ class Position:
     )
     debit_cap: Decimal | None = strawberry.field(description="The most that the exposure may become; null: no cap.")
     available: Decimal | None = strawberry.field(description="What is left of the cap; null: no cap.")
+    proposed_cap: CapProposal | None = strawberry.field(description="What would ease the cap, if that is proposed.")
 
     @field("Whose position it is.")
     def institution(self, info: Info) -> Institution:
@@ -296,7 +334,7 @@ def to_position(exposure: Exposure) -> Position:
     def shown(millionths: int) -> Decimal:
         return Decimal(format_millionths(millionths, exposure.currency))
 
-    cap = exposure.cap
+    cap, proposal = exposure.cap, exposure.proposal
     return Position(
         record=exposure,
         currency=exposure.currency,
@@ -305,6 +343,14 @@ def to_position(exposure: Exposure) -> Position:
         exposure=shown(exposure.exposure),
         debit_cap=None if cap is None else shown(cap),
         available=None if cap is None else shown(cap - exposure.exposure),
+        proposed_cap=None
+        if proposal is None
+        else CapProposal(
+            id=strawberry.ID(ids.text(ids.CAP, proposal.id)),
+            amount=None if proposal.amount is None else shown(proposal.amount),
+            proposed_by=proposal.person,
+            proposed_at=proposal.at,
+        ),
     )
 
 

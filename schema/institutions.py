@@ -1,30 +1,25 @@
-"""Institutions: asking for them, making and moving them, and the caps on what their subtrees may owe."""
+"""Institutions: asking for them, making and moving them."""
 
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
 from hub import institutions as core
-from hub import lookups
 from hub.institutions import Kind, Status
 from hub.ledger import commands
-from hub.ledger.records import Exposure
 from schema.connection import Connection, connect, page
 from schema.context import Info
-from schema.directory import Institution, Position, to_institution, to_position
+from schema.directory import Institution, to_institution
 from schema.fields import field, mutation
-from schema.inputs import After, First, Reason, decimal
+from schema.inputs import After, First, Reason
 from schema.refusals import Refused, refusal_of, result_of
-from schema.scalars import Decimal
 
 Code = Annotated[str, strawberry.argument(description="The institution's code.")]
 
 InstitutionResult = Annotated[
     Institution | Refused,
     strawberry.union("InstitutionResult", description="The institution as it is now, or why not."),
-]
-PositionResult = Annotated[
-    Position | Refused, strawberry.union("PositionResult", description="The position under its cap, or why not.")
 ]
 
 
@@ -41,14 +36,21 @@ class CreateInstitutionInput:
         default=True,
         description="Whether a credit to an unknown reference enrolls that customer; otherwise it is NOT_FOUND.",
     )
+    set_off: bool = strawberry.field(
+        default=True,
+        description="Whether what it and its children owe and are owed is set off; false for a legal entity that "
+        "forbids it.",
+    )
 
 
-@strawberry.input(description="The most that an institution's subtree may owe in one currency.")
-class SetDebitCapInput:
+@strawberry.input(description="The economic zones of an institution from an instant on.")
+class SetZonesInput:
     institution: str = strawberry.field(description="The institution's code.")
-    currency: str = strawberry.field(description="ISO 4217.")
-    amount: Decimal | None = strawberry.field(
-        default=None, description="In major units; it may be below what is owed now. Default: no cap."
+    zones: list[str] = strawberry.field(
+        description="Names of at most 200 characters; its figures are counted in the first. An empty list: no zone."
+    )
+    effective_from: datetime | None = strawberry.field(
+        default=None, description="From when on, not in the past. Default: now."
     )
 
 
@@ -88,6 +90,7 @@ class InstitutionMutation:
             parent=input.parent,
             zones=tuple(input.zones or ()),
             auto_enroll=input.auto_enroll,
+            set_off=input.set_off,
         )
         return await _configure(info, command)
 
@@ -103,6 +106,34 @@ class InstitutionMutation:
     ) -> InstitutionResult:
         return await _configure(info, commands.MoveInstitution(actor=info.context.actor, code=code, parent=parent))
 
+    @mutation(
+        "Say whether an institution is a legal entity that forbids set-off: then it and each of its children settle "
+        "with the hub by themselves, and above it debtors count gross. From the next settlement window on. By the "
+        "operator."
+    )
+    async def set_set_off(
+        self,
+        info: Info,
+        code: Code,
+        allowed: Annotated[bool, strawberry.argument(description="Whether set-off is allowed.")],
+    ) -> InstitutionResult:
+        return await _configure(info, commands.SetSetOff(actor=info.context.actor, code=code, allowed=allowed))
+
+    @mutation(
+        "Put an institution into economic zones from an instant on, now or later; its figures are counted in the "
+        "first. By the operator."
+    )
+    async def set_zones(
+        self, info: Info, input: Annotated[SetZonesInput, strawberry.argument(description="The zones.")]
+    ) -> InstitutionResult:
+        command = commands.SetZones(
+            actor=info.context.actor,
+            institution=input.institution,
+            zones=tuple(input.zones),
+            starts=input.effective_from,
+        )
+        return await _configure(info, command)
+
     @mutation("Suspend, close or reactivate an institution, and thereby all below it. By the operator.")
     async def set_institution_status(
         self,
@@ -113,23 +144,6 @@ class InstitutionMutation:
     ) -> InstitutionResult:
         command = commands.SetInstitutionStatus(actor=info.context.actor, code=code, status=status, reason=reason)
         return await _configure(info, command)
-
-    @mutation("Cap what an institution's subtree may owe in one currency, or lift the cap. By the operator.")
-    async def set_debit_cap(
-        self, info: Info, input: Annotated[SetDebitCapInput, strawberry.argument(description="The cap.")]
-    ) -> PositionResult:
-        context = info.context
-        command = commands.SetDebitCap(
-            actor=context.actor, institution=input.institution, currency=input.currency, amount=decimal(input.amount)
-        )
-        outcome = await context.submit(command)
-        if (no := refusal_of(outcome, context.incoming.language)) is not None:
-            return no
-        async with context.read() as reader:
-            home = reader.configuration.institution_codes[input.institution]
-            found = (await lookups.positions(reader, {home})).get(home, [])
-        nothing = Exposure(home, input.currency, 0, 0, 0, None)
-        return to_position(next((one for one in found if one.currency == input.currency), nothing))
 
 
 async def _configure(info: Info, command: commands.Command) -> Institution | Refused:

@@ -16,7 +16,7 @@ from schema.directory import Institution, to_institution
 from schema.fields import field
 from schema.inputs import Id
 from schema.node import Node
-from schema.windows import Net, SettlementWindow, to_net, to_window
+from schema.windows import EveryLevel, Net, SettlementWindow, settling, to_net, to_window
 
 _SHAPE = re.compile(rf"{ids.REPORT}_([0-9a-f]{{1,16}})\.([0-9a-f]{{1,16}})")
 
@@ -35,11 +35,19 @@ class SettlementReport(Node):
     )
     lines_url: str = strawberry.field(description="Where its lines are: NDJSON, one line per money leg.")
 
-    @field("The nets that it reports.")
-    async def nets(self, info: Info) -> list[Net]:
+    @field("The nets that it reports; the operator's: of all that settle with the hub.")
+    async def nets(self, info: Info, every_level: EveryLevel = False) -> list[Net]:
         home = self.institution.record
         found = await info.context.loaders.nets.load(self.window.record.id)
-        return [to_net(net, paid) for net, paid in found if home.parent is None or net.institution == home.id]
+        if home.parent is not None:
+            return [to_net(one) for one in found if one.net.institution == home.id]
+        return [to_net(one) for one in settling(info.context, found, every_level)]
+
+    @field("The nets of its institution's children that it takes over; of the operator's none.")
+    async def children(self, info: Info) -> list[Net]:
+        home = self.institution.record
+        found = await info.context.loaders.nets.load(self.window.record.id)
+        return [to_net(one) for one in found if one.parent == home.id]
 
 
 @strawberry.type

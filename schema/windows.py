@@ -32,20 +32,40 @@ publish(
 
 
 @strawberry.type(
-    description="What an institution's own acts of a window come to, rounded to the minor unit. Over all institutions, "
-    "the operator included, the nets of a currency sum to zero."
+    description="What an institution's own acts of a window and its children's nets come to, in whole minor units. "
+    "Over all that settle with the hub, the operator included, the nets of a currency sum to zero."
 )
 class Net:
-    record: strawberry.Private[records.Net]
+    record: strawberry.Private[records.NetView]
     currency: str = strawberry.field(description="ISO 4217.")
-    debit: Decimal = strawberry.field(description="What it owes, exactly.")
-    credit: Decimal = strawberry.field(description="What it is owed, exactly.")
-    net: Decimal = strawberry.field(description="What it is paid; negative: what it pays.")
-    confirmed: bool = strawberry.field(description="Whether the bank moved it; a zero net confirms itself.")
+    debit: Decimal = strawberry.field(
+        description="What it owes: by its own acts, and what its children bring that owe."
+    )
+    credit: Decimal = strawberry.field(
+        description="What it is owed: by its own acts, and what its children bring that are owed."
+    )
+    own_debit: Decimal = strawberry.field(description="What it owes by its own acts, exactly.")
+    own_credit: Decimal = strawberry.field(description="What it is owed by its own acts, exactly.")
+    net: Decimal = strawberry.field(
+        description="Credit less debit, rounded to the minor unit: what it is paid; negative: what it pays."
+    )
+    confirmed: bool = strawberry.field(
+        description="Whether the bank moved it, or what it became a part of; a zero net confirms itself."
+    )
 
     @field("Whose net it is.")
     def institution(self, info: Info) -> Institution:
-        return institution_of(info.context.configuration, self.record.institution)
+        return institution_of(info.context.configuration, self.record.net.institution)
+
+    @field("The institution whose net it becomes a part of; null: it settles with the hub.")
+    def parent(self, info: Info) -> Institution | None:
+        parent = self.record.parent
+        return None if parent is None else institution_of(info.context.configuration, parent)
+
+
+EveryLevel = Annotated[
+    bool, strawberry.argument(description="Whether the operator's callers also see the nets that go to a parent.")
+]
 
 
 @strawberry.type(description="A stretch of time whose acts are netted and settled together.")
@@ -59,11 +79,17 @@ class SettlementWindow(Node):
     settled_at: datetime | None = strawberry.field(description="When the last of its nets was confirmed.")
 
     @field(
-        "The nets of the caller's institution and of those below it, once the window is closed; the operator's: all."
+        "The nets of the caller's institution and of those below it, once the window is closed. The operator's callers "
+        "see those of all that settle with the hub."
     )
-    async def nets(self, info: Info) -> list[Net]:
+    async def nets(self, info: Info, every_level: EveryLevel = False) -> list[Net]:
         found = await info.context.loaders.nets.load(self.record.id)
-        return [to_net(net, confirmed) for net, confirmed in found]
+        return [to_net(one) for one in settling(info.context, found, every_level)]
+
+
+def settling(context: Context, nets: list[records.NetView], every_level: bool) -> list[records.NetView]:
+    """The nets that are shown: to who sees all, those that settle with the hub, unless every level is asked for."""
+    return [one for one in nets if one.parent is None or every_level or not context.viewer.sees_all]
 
 
 WindowResult = Annotated[
@@ -186,12 +212,19 @@ def to_window(window: records.Window) -> SettlementWindow:
     )
 
 
-def to_net(net: records.Net, confirmed: bool) -> Net:
+def to_net(view: records.NetView) -> Net:
+    net = view.net
+
+    def shown(millionths: int) -> Decimal:
+        return Decimal(format_millionths(millionths, net.currency))
+
     return Net(
-        record=net,
+        record=view,
         currency=net.currency,
-        debit=Decimal(format_millionths(net.debits, net.currency)),
-        credit=Decimal(format_millionths(net.credits, net.currency)),
-        net=Decimal(format_millionths(net.net, net.currency)),
-        confirmed=confirmed,
+        debit=shown(net.debits + view.below_debits),
+        credit=shown(net.credits + view.below_credits),
+        own_debit=shown(net.debits),
+        own_credit=shown(net.credits),
+        net=shown(net.net),
+        confirmed=view.confirmed,
     )

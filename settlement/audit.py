@@ -22,6 +22,7 @@ from hub.ledger.records import Window, WindowStatus
 from settlement import report
 from settlement.legs import Legs, Sums
 from settlement.netting import NetLine
+from settlement.publish import children_of, net_lines
 from settlement.signing import MalformedJws, is_signed_by, take_apart, thumbprint
 
 _stored = tables.settlement_report
@@ -134,15 +135,11 @@ class _Reports:
         try:
             sums = await legs.sum(self._connection)
             nets = (await rows.nets(self._connection, [window.id])).get(window.id, [])
-            codes = self._configuration.institutions
-            lines = [
-                NetLine(codes[net.institution].code, net.currency, net.debits, net.credits, net.net) for net in nets
-            ]
+            lines = net_lines(legs, nets)
         except (ValueError, LookupError) as error:
             self._findings.add("REPORT_LINES", f"The lines of window {window.number} cannot be spelled ({error}).")
             return None
-        lines.sort(key=lambda net: (net.institution, net.currency))
-        return _Expected(window, tuple(lines), sums, report.JournalHead(window.closed_in, entry.hex()))
+        return _Expected(window, lines, sums, report.JournalHead(window.closed_in, entry.hex()))
 
     def _whole(self, found: Sequence[Any], expected: _Expected) -> None:
         due = {net.institution for net in expected.nets} | {self._configuration.operator.code}
@@ -159,11 +156,14 @@ class _Reports:
         window, code = expected.window, self._code(row.institution_id)
         is_summary = row.institution_id == self._configuration.operator.id
         root = expected.sums.whole if is_summary else expected.sums.roots[code]
-        children = sorted(
-            (self._code(other.institution_id), other.digest)
+        digests = {
+            self._code(other.institution_id): other.digest
             for other in found
-            if is_summary and other.institution_id != row.institution_id
-        )
+            if other.institution_id != row.institution_id
+        }
+        children = children_of(code, expected.nets, digests)
+        if is_summary:
+            children = tuple(report.Child(*child) for child in sorted(digests.items()))
         closed_at = window.closed_at or window.opened_at
         due = {
             "kind": "summary" if is_summary else "institution",
@@ -173,7 +173,7 @@ class _Reports:
             "nets": tuple(net for net in expected.nets if is_summary or net.institution == code),
             "lines": report.LineSet(root.count, root.hexdigest()),
             "journal": expected.closing,
-            "children": tuple(report.Child(*child) for child in children),
+            "children": children,
         }
         for member, value in due.items():
             if getattr(said, member) != value:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import ids, tables
 from hub.configuration import Configuration
 from hub.db import driver_of
+from hub.institutions import pays_through
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import AccountKind, MovementKind, Purpose, Window
 from hub.points import render
@@ -109,6 +110,15 @@ class Legs:
     def start(self) -> Place:
         """The place before the first line."""
         return self.window.id, -1
+
+    @cached_property
+    def parents(self) -> Mapping[str, str]:
+        """To whom institutions' nets of the window go, by codes; who is missing settles with the hub."""
+        nodes = self.configuration.institutions
+        if not self.window.levels:
+            return {}
+        found = ((node.code, pays_through(nodes, node.id, self.window.number)) for node in nodes.values())
+        return {code: nodes[parent].code for code, parent in found if parent is not None}
 
     @cached_property
     def _end(self) -> int:

@@ -1,26 +1,42 @@
 """Netting: what each institution owes and is owed in a window, and the difference, which is all that is paid.
 
-Of every currency by itself: an amount never crosses into another. Debits and credits are exact, in millionths; only the
-net is rounded to the minor unit, over all institutions at once, so that nets sum to zero (``hub.netting``). The tally
-holds one row per institution and currency, however many obligations pass. It posts nothing and knows no tree.
+Of every currency by itself: an amount never crosses into another. Debits and credits are exact, in millionths; nets are
+rounded to the minor unit, over all levels at once, so that each is the institution's own acts and its children's nets,
+and those that settle with the hub sum to zero (``hub.levels``). The tally holds one row per institution and currency,
+however many obligations pass. It posts nothing, and is told the tree.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hub.levels import roll_up
 from hub.money import minor_unit_millionths
-from hub.netting import round_nets
 
 
 @dataclass(frozen=True, slots=True)
 class NetLine:
-    """One institution's sums in one currency, in millionths; the net is credit − debit to a whole minor unit."""
+    """One institution's sums in one currency, in millionths. Debits and credits are of its own acts, exactly; what its
+    children bring is whole minor units, and so is the net of all of it. The net goes to ``parent``; None: it settles
+    with the hub."""
 
     institution: str
     currency: str
     debit_millionths: int
     credit_millionths: int
     net_millionths: int
+    parent: str | None = None
+    below_debit_millionths: int = 0
+    below_credit_millionths: int = 0
+
+    @property
+    def total_debit_millionths(self) -> int:
+        """What it owes: by its own acts, and what its children bring that owe."""
+        return self.debit_millionths + self.below_debit_millionths
+
+    @property
+    def total_credit_millionths(self) -> int:
+        """What it is owed: by its own acts, and what its children bring that are owed."""
+        return self.credit_millionths + self.below_credit_millionths
 
 
 class InvalidObligation(ValueError):
@@ -68,18 +84,19 @@ class Tally:
         """Exact credit − debit of every institution in millionths; they sum to zero."""
         return {institution: credit - debit for institution, (debit, credit) in self._sums.get(currency, {}).items()}
 
-    def net_lines(self) -> tuple[NetLine, ...]:
-        """One line per institution and currency, sorted by both; nets rounded as ``hub.netting.round_nets`` says.
+    def net_lines(self, parents: Mapping[str, str] | None = None) -> tuple[NetLine, ...]:
+        """One line per institution and currency, sorted by both: of those with obligations, and of all above them.
+        ``parents``: to whom an institution's net goes, None: to nobody. Nets are made as ``hub.levels.roll_up`` says.
 
         Raises:
             UnknownMoney: a currency has no minor unit.
+            NoTree: the parents make a circle.
         """
-        nets = {currency: self._rounded(currency) for currency in self._sums}
         lines = []
-        for institution, currency in self.touched():
-            debit, credit = self._sums[currency][institution]
-            lines.append(NetLine(institution, currency, debit, credit, nets[currency][institution]))
-        return tuple(lines)
-
-    def _rounded(self, currency: str) -> Mapping[str, int]:
-        return round_nets(self.positions(currency), minor_unit_millionths(currency))
+        for currency, sums in self._sums.items():
+            levels = roll_up(self.positions(currency), parents or {}, minor_unit_millionths(currency))
+            for code, of in levels.items():
+                debit, credit = sums.get(code, (0, 0))
+                below = (of.below_debit, of.below_credit)
+                lines.append(NetLine(code, currency, debit, credit, of.net, of.parent, *below))
+        return tuple(sorted(lines, key=lambda line: (line.institution, line.currency)))

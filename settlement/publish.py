@@ -8,7 +8,7 @@ Who may see a report is for the caller to ask.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -221,7 +221,7 @@ class Reports:
         shape = _Shape(
             hub=self._name,
             legs=legs,
-            nets=_net_lines(legs.configuration, nets),
+            nets=net_lines(legs, nets),
             previous=await _previous(connection, legs.window),
             closing=await _closing(connection, legs.window),
         )
@@ -253,7 +253,7 @@ class _Shape:
 
 def _check(shape: _Shape, sums: Sums) -> None:
     """Pass if the lines give the nets."""
-    summed = sums.tally.net_lines()
+    summed = sums.tally.net_lines(shape.legs.parents)
     if summed != shape.nets:
         differing = sorted(set(summed) ^ set(shape.nets), key=lambda net: (net.institution, net.currency))
         raise NetsMismatch(shape.legs.window.number, differing)
@@ -263,15 +263,38 @@ def _sign(shape: _Shape, sums: Sums, key: signing.SigningKey) -> list[dict[str, 
     """The rows of all reports: the institutions', and the summary over them."""
     configuration = shape.legs.configuration
     operator = configuration.operator
-    made, children = [], []
-    for code in sorted({net.institution for net in shape.nets} - {operator.code}):
-        institution = configuration.institutions[configuration.institution_codes[code]]
+    made: list[dict[str, Any]] = []
+    digests: dict[str, str] = {}
+    for code in _upward(shape.nets, operator.code):
         own = tuple(net for net in shape.nets if net.institution == code)
-        row = _row(shape, key, "institution", institution.id, own, sums.roots[code])
+        below = children_of(code, shape.nets, digests)
+        row = _row(shape, key, "institution", configuration.institution_codes[code], own, sums.roots[code], below)
         made.append(row)
-        children.append(report.Child(code, row["digest"]))
-    made.append(_row(shape, key, "summary", operator.id, shape.nets, sums.whole, tuple(children)))
+        digests[code] = row["digest"]
+    every = tuple(report.Child(code, digest) for code, digest in digests.items())
+    made.append(_row(shape, key, "summary", operator.id, shape.nets, sums.whole, every))
     return made
+
+
+def _upward(nets: Sequence[NetLine], operator: str) -> list[str]:
+    """The institutions with nets, children before those to whom their nets go; without the operator."""
+    parents = {net.institution: net.parent for net in nets}
+    depths: dict[str, int] = {}
+    for code in parents:
+        depth, above = 0, parents[code]
+        while above is not None:
+            depth, above = depth + 1, parents.get(above)
+        depths[code] = depth
+    return sorted(depths.keys() - {operator}, key=lambda code: (-depths[code], code))
+
+
+def children_of(code: str, nets: Sequence[NetLine], digests: Mapping[str, str]) -> tuple[report.Child, ...]:
+    """What a report says of those whose nets its institution takes over; ``digests``: of their reports."""
+    below: dict[str, list[tuple[str, int]]] = {}
+    for net in nets:
+        if net.parent == code:
+            below.setdefault(net.institution, []).append((net.currency, net.net_millionths))
+    return tuple(report.Child(child, digests.get(child, ""), tuple(of)) for child, of in sorted(below.items()))
 
 
 def _row(
@@ -312,9 +335,22 @@ def _row(
     }
 
 
-def _net_lines(configuration: Configuration, nets: Sequence[Net]) -> tuple[NetLine, ...]:
-    codes = configuration.institutions
-    lines = (NetLine(codes[net.institution].code, net.currency, net.debits, net.credits, net.net) for net in nets)
+def net_lines(legs: Legs, nets: Sequence[Net]) -> tuple[NetLine, ...]:
+    """The nets with which a window was closed, each with what its children bring, sorted as a tally's are.
+
+    Raises:
+        LookupError: one is of an institution that there is not.
+    """
+    institutions, parents = legs.configuration.institutions, legs.parents
+    below: dict[tuple[str | None, str], list[int]] = {}
+    for net in nets:
+        place = (parents.get(institutions[net.institution].code), net.currency)
+        below.setdefault(place, [0, 0])[net.net > 0] += abs(net.net)
+    lines = []
+    for net in nets:
+        code = institutions[net.institution].code
+        figures = (net.debits, net.credits, net.net)
+        lines.append(NetLine(code, net.currency, *figures, parents.get(code), *below.get((code, net.currency), (0, 0))))
     return tuple(sorted(lines, key=lambda line: (line.institution, line.currency)))
 
 

@@ -9,32 +9,22 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
-from typing import Any, Final, Literal, NoReturn, TypeVar
+from typing import Any, Final, Literal, NoReturn
 
 import rfc8785
 
 from hub.money import InvalidMoney, UnknownMoney, format_millionths, parse_millionths
 from settlement.lines import is_text, parse_count, parse_instant
+from settlement.members import Finding, Reader, shown
 from settlement.netting import NetLine
 
 TYPE: Final = "points-hub/settlement-report"
-VERSION: Final = 1
+VERSION: Final = 2
+VERSIONS: Final = (1, VERSION)  # the first had no levels: everybody settled with the hub
 PAYLOAD_BYTES_MAX: Final = 64 * 1024 * 1024
 
 Kind = Literal["institution", "summary"]
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_A = TypeVar("_A")
-_B = TypeVar("_B")
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong: a stable code and a sentence."""
-
-    code: str
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +55,12 @@ class LineSet:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """Another report of the window: its institution and the digest of its payload."""
+    """Another report of the window: its institution and the digest of its payload; in a parent's report also the nets
+    that it takes over of this child: currency and millionths."""
 
     institution: str
     digest: str
+    nets: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +98,17 @@ def read(payload: bytes) -> Reading:
     Strict: the bytes are canonical, no member is missing or unknown, texts are in their one spelling, nets and children
     are in ascending order without doubles. Sums and lines are not looked at. Never raises for what is in the bytes.
     """
-    reader = _Reader()
+    reader = Reader()
     document = _load(payload, reader)
-    root = reader.members(document, "report", _ROOT) if document is not None else None
+    names = _ROOT | {"levels"} if _is_levelled_summary(document) else _ROOT
+    root = reader.members(document, "report", names) if document is not None else None
     reading = Reading(findings=reader.findings)
     if root is None:
         return reading
-    for name, expected in (("type", TYPE), ("version", VERSION)):
-        if name in root and (type(root[name]) is not type(expected) or root[name] != expected):
-            reader.wrong(name.upper(), f"{name} is {_shown(root[name])} and not {expected!r}.")
+    for name, expected in (("type", (TYPE,)), ("version", VERSIONS)):
+        if name in root and (type(root[name]) is not type(expected[0]) or root[name] not in expected):
+            reader.wrong(name.upper(), f"{name} is {shown(root[name])} and not {expected[-1]!r}.")
+    has_levels = _has_levels(root)
     kind = reader.value(root, "report", "kind", _kind)
     reading.kind = kind
     reading.hub = reader.value(root, "report", "hub", _text)
@@ -123,7 +117,9 @@ def read(payload: bytes) -> Reading:
         reading.window = _window(reader, root["window"])
     if "institution" in root:
         reading.institution = reader.pair(root["institution"], "institution", ("code", _text), ("name", _text), Party)
-    reading.nets, reading.nets_whole = _nets(reader, root)
+    reading.nets, reading.nets_whole = _nets(reader, root, "nets", has_levels)
+    if "levels" in names:
+        _take_levels(reader, root, reading)
     if "lines" in root:
         reading.lines = reader.pair(root["lines"], "lines", ("count", parse_count), ("root", _digest), LineSet)
     if root.get("previousDigest") is not None:
@@ -132,9 +128,9 @@ def read(payload: bytes) -> Reading:
         reading.journal = reader.pair(
             root["journal"], "journal", ("batch", parse_count), ("hash", _digest), JournalHead
         )
-    reading.children = _children(reader, root)
+    reading.children = _children(reader, root, has_nets=has_levels and kind != "summary")
     if kind == "institution":
-        if reading.children:
+        if reading.children and not has_levels:
             reader.wrong("CHILDREN", "Only the operator's summary lists other reports.")
         for net in reading.nets:
             if reading.institution is not None and net.institution != reading.institution.code:
@@ -149,73 +145,13 @@ _ROOT: Final = frozenset(
     | {"journal"}
 )
 _WINDOW: Final = frozenset({"id", "number", "openedAt", "closedAt"})
-_NET: Final = frozenset({"institution", "currency", "debit", "credit", "net"})
+_FLAT_NET: Final = frozenset({"institution", "currency", "debit", "credit", "net"})
+_NET: Final = _FLAT_NET | {"parent", "own"}
+_OWN: Final = frozenset({"debit", "credit"})
+_CHILD: Final = frozenset({"institution", "digest"})
 
 
-class _Reader:
-    """Takes members out of parsed JSON and collects what is wrong with them."""
-
-    def __init__(self) -> None:
-        self.findings: list[Finding] = []
-
-    def wrong(self, code: str, sentence: str) -> None:
-        self.findings.append(Finding(code, sentence))
-
-    def members(self, value: object, place: str, names: frozenset[str]) -> Mapping[str, Any] | None:
-        if not isinstance(value, dict):
-            self.wrong("SHAPE", f"{place} is no object.")
-            return None
-        for name in sorted(value.keys() - names):
-            self.wrong("SHAPE", f"{place} has an unknown member {_shown(name)}.")
-        for name in sorted(names - value.keys()):
-            self.wrong("SHAPE", f"{place} lacks {name}.")
-        return value
-
-    def entries(self, root: Mapping[str, Any], name: str) -> list[object] | None:
-        if name not in root:
-            return None
-        value = root[name]
-        if not isinstance(value, list):
-            self.wrong("SHAPE", f"{name} is no list.")
-            return None
-        return value
-
-    def value(self, members: Mapping[str, Any], place: str, name: str, parse: Callable[[str], _T]) -> _T | None:
-        if name not in members:
-            return None
-        text = members[name]
-        if not isinstance(text, str):
-            self.wrong("SHAPE", f"{place}.{name} is no text.")
-            return None
-        try:
-            return parse(text)
-        except ValueError as error:
-            self.wrong("SHAPE", f"{place}.{name} {error} ({_shown(text)}).")
-            return None
-
-    def pair(
-        self,
-        value: object,
-        place: str,
-        first: tuple[str, Callable[[str], _A]],
-        second: tuple[str, Callable[[str], _B]],
-        make: Callable[[_A, _B], _T],
-    ) -> _T | None:
-        """An object of two texts."""
-        members = self.members(value, place, frozenset({first[0], second[0]}))
-        if members is None:
-            return None
-        left, right = self.value(members, place, *first), self.value(members, place, *second)
-        return None if left is None or right is None else make(left, right)
-
-    def ascending(self, keys: list[Any], place: str) -> None:
-        for position, (before, after) in enumerate(pairwise(keys), start=1):
-            if before >= after:
-                what = "stands twice" if before == after else "is out of order"
-                self.wrong("ORDER", f"{place}[{position}] {what} ({_shown(after)}).")
-
-
-def _load(payload: bytes, reader: _Reader) -> object:
+def _load(payload: bytes, reader: Reader) -> object:
     if len(payload) > PAYLOAD_BYTES_MAX:
         reader.wrong("PAYLOAD_NOT_JSON", f"The payload is larger than {PAYLOAD_BYTES_MAX} bytes.")
         return None
@@ -235,7 +171,7 @@ def _load(payload: bytes, reader: _Reader) -> object:
     return document
 
 
-def _window(reader: _Reader, value: object) -> Window | None:
+def _window(reader: Reader, value: object) -> Window | None:
     members = reader.members(value, "window", _WINDOW)
     if members is None:
         return None
@@ -250,45 +186,104 @@ def _window(reader: _Reader, value: object) -> Window | None:
     return Window(identifier, number, opened_at, closed_at)
 
 
-def _nets(reader: _Reader, root: Mapping[str, Any]) -> tuple[tuple[NetLine, ...], bool]:
-    entries = reader.entries(root, "nets")
+def _has_levels(root: Mapping[str, Any]) -> bool:
+    return root.get("version") != 1
+
+
+def _is_levelled_summary(document: object) -> bool:
+    return isinstance(document, dict) and document.get("kind") == "summary" and _has_levels(document)
+
+
+def _take_levels(reader: Reader, root: Mapping[str, Any], reading: Reading) -> None:
+    """The nets that go to parents, next to those that settle with the hub."""
+    levels, whole = _nets(reader, root, "levels", has_levels=True)
+    for net in reading.nets:
+        if net.parent is not None:
+            reader.wrong("NET_PARENT", f"A net of {net.institution} goes to {net.parent}, but stands with the hub's.")
+    for net in levels:
+        if net.parent is None:
+            reader.wrong("NET_PARENT", f"A net of {net.institution} settles with the hub, but stands with the levels.")
+    reading.nets = tuple(sorted((*reading.nets, *levels), key=lambda net: (net.institution, net.currency)))
+    reading.nets_whole = reading.nets_whole and whole
+    places = [(net.institution, net.currency) for net in reading.nets]
+    if len(set(places)) < len(places):
+        reader.wrong("ORDER", "A net stands both with the hub's and with the levels.")
+
+
+def _nets(reader: Reader, root: Mapping[str, Any], name: str, has_levels: bool) -> tuple[tuple[NetLine, ...], bool]:
+    entries = reader.entries(root, name)
     if entries is None:
         return (), False
-    nets = [_net(reader, entry, f"nets[{position}]") for position, entry in enumerate(entries)]
+    nets = [_net(reader, entry, f"{name}[{position}]", has_levels) for position, entry in enumerate(entries)]
     whole = tuple(net for net in nets if net is not None)
-    reader.ascending([(net.institution, net.currency) for net in whole], "nets")
+    reader.ascending([(net.institution, net.currency) for net in whole], name)
     return whole, len(whole) == len(nets)
 
 
-def _net(reader: _Reader, entry: object, place: str) -> NetLine | None:
-    members = reader.members(entry, place, _NET)
+def _net(reader: Reader, entry: object, place: str, has_levels: bool) -> NetLine | None:
+    members = reader.members(entry, place, _NET if has_levels else _FLAT_NET)
     if members is None:
         return None
     institution = reader.value(members, place, "institution", _text)
     currency = reader.value(members, place, "currency", _currency)
+    parent = reader.value(members, place, "parent", _text) if members.get("parent") is not None else None
     if institution is None or currency is None:
         return None
-    amounts = [reader.value(members, place, name, _money(currency)) for name in ("debit", "credit", "net")]
-    debit, credit, net = amounts
+    net = reader.value(members, place, "net", _money(currency))
+    total = _sides(reader, members, place, currency)
+    own = total
+    if has_levels:
+        of_acts = reader.members(members.get("own"), f"{place}.own", _OWN)
+        own = (None, None) if of_acts is None else _sides(reader, of_acts, f"{place}.own", currency)
+    if net is None or None in (*total, *own):
+        return None
+    debit, credit = own[0] or 0, own[1] or 0
+    below_debit, below_credit = (total[0] or 0) - debit, (total[1] or 0) - credit
+    if min(below_debit, below_credit) < 0:
+        reader.wrong("SHAPE", f"{place} owes less than its own acts do, or is owed less.")
+    return NetLine(institution, currency, debit, credit, net, parent, below_debit, below_credit)
+
+
+def _sides(reader: Reader, members: Mapping[str, Any], place: str, currency: str) -> tuple[int | None, int | None]:
+    """A debit and a credit, neither of them negative."""
+    debit, credit = (reader.value(members, place, name, _money(currency)) for name in ("debit", "credit"))
     for name, amount in (("debit", debit), ("credit", credit)):
         if amount is not None and amount < 0:
             reader.wrong("SHAPE", f"{place}.{name} is negative.")
-    if debit is None or credit is None or net is None:
-        return None
-    return NetLine(institution, currency, debit, credit, net)
+    return debit, credit
 
 
-def _children(reader: _Reader, root: Mapping[str, Any]) -> tuple[Child, ...] | None:
+def _children(reader: Reader, root: Mapping[str, Any], *, has_nets: bool) -> tuple[Child, ...] | None:
     entries = reader.entries(root, "children")
     if entries is None:
         return None
     read_children = [
-        reader.pair(entry, f"children[{position}]", ("institution", _text), ("digest", _digest), Child)
-        for position, entry in enumerate(entries)
+        _child(reader, entry, f"children[{position}]", has_nets=has_nets) for position, entry in enumerate(entries)
     ]
     children = tuple(child for child in read_children if child is not None)
     reader.ascending([child.institution for child in children], "children")
     return children if len(children) == len(entries) else None
+
+
+def _child(reader: Reader, entry: object, place: str, *, has_nets: bool) -> Child | None:
+    members = reader.members(entry, place, _CHILD | {"nets"} if has_nets else _CHILD)
+    if members is None:
+        return None
+    institution = reader.value(members, place, "institution", _text)
+    found = reader.value(members, place, "digest", _digest)
+    nets: list[tuple[str, int]] = []
+    entries = reader.entries(members, "nets") if has_nets else []
+    for number, of in enumerate(entries or ()):
+        where = f"{place}.nets[{number}]"
+        net = reader.members(of, where, frozenset({"currency", "net"}))
+        currency = None if net is None else reader.value(net, where, "currency", _currency)
+        amount = None if net is None or currency is None else reader.value(net, where, "net", _money(currency))
+        if currency is not None and amount is not None:
+            nets.append((currency, amount))
+    reader.ascending([currency for currency, _ in nets], f"{place}.nets")
+    if institution is None or found is None or len(nets) != len(entries or ()):
+        return None
+    return Child(institution, found, tuple(nets))
 
 
 def _kind(text: str) -> Kind:
@@ -334,7 +329,3 @@ def _money(currency: str) -> Callable[[str], int]:
 
 def _refuse(text: str) -> NoReturn:
     raise ValueError(f"{text[:40]} is no whole number")
-
-
-def _shown(value: object) -> str:
-    return ascii(value)[:60]

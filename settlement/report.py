@@ -1,9 +1,10 @@
 """A settlement report: what one institution owes and is owed in one window, as data that is signed.
 
 The payload is RFC 8785 canonical JSON; amounts, counts and numbers are texts, so that no reader needs more than strings
-to be exact. One institution's report holds its own nets and lines; the operator's is the *summary*: all nets, all lines
-and the digest of every other report. Whatever ``build`` makes, ``read`` reads without a finding. Nothing is computed,
-signed or stored here, and every rendering (tables, pages, bank messages) comes from this data.
+to be exact. One institution's report holds its own nets and lines, and its children's nets with the digests of their
+reports; the operator's is the *summary*: the nets that settle with the hub, apart from them those of all other levels,
+all lines and the digest of every other report. Whatever ``build`` makes, ``read`` reads without a finding. Nothing is
+computed, signed or stored here, and every rendering (tables, pages, bank messages) comes from this data.
 """
 
 from collections.abc import Iterable
@@ -15,13 +16,13 @@ import rfc8785
 
 from hub.money import format_millionths
 from settlement.lines import instant_text
+from settlement.members import Finding
 from settlement.netting import NetLine
 from settlement.reading import (
     PAYLOAD_BYTES_MAX,
     TYPE,
     VERSION,
     Child,
-    Finding,
     JournalHead,
     Kind,
     LineSet,
@@ -100,24 +101,18 @@ def build(report: Report) -> bytes:
             "closedAt": instant_text(report.window.closed_at),
         },
         "institution": {"code": report.institution.code, "name": report.institution.name},
-        "nets": [
-            {
-                "institution": net.institution,
-                "currency": net.currency,
-                "debit": format_millionths(net.debit_millionths, net.currency),
-                "credit": format_millionths(net.credit_millionths, net.currency),
-                "net": format_millionths(net.net_millionths, net.currency),
-            }
-            for net in nets
-        ],
+        "nets": [_net(net) for net in nets if report.kind != "summary" or net.parent is None],
         "lines": {"count": str(report.lines.count), "root": report.lines.root},
         "previousDigest": report.previous_digest,
         "children": [
             {"institution": child.institution, "digest": child.digest}
+            | ({} if report.kind == "summary" else {"nets": _child_nets(child)})
             for child in sorted(report.children, key=lambda child: child.institution)
         ],
         "journal": {"batch": str(report.journal.batch), "hash": report.journal.hash},
     }
+    if report.kind == "summary":
+        document["levels"] = [_net(net) for net in nets if net.parent is not None]
     try:
         payload = rfc8785.dumps(document)
     except ValueError as error:
@@ -125,6 +120,28 @@ def build(report: Report) -> bytes:
     if findings := read(payload).findings:
         raise InvalidReport(findings)
     return payload
+
+
+def _net(net: NetLine) -> dict[str, object]:
+    return {
+        "institution": net.institution,
+        "currency": net.currency,
+        "parent": net.parent,
+        "own": {
+            "debit": format_millionths(net.debit_millionths, net.currency),
+            "credit": format_millionths(net.credit_millionths, net.currency),
+        },
+        "debit": format_millionths(net.total_debit_millionths, net.currency),
+        "credit": format_millionths(net.total_credit_millionths, net.currency),
+        "net": format_millionths(net.net_millionths, net.currency),
+    }
+
+
+def _child_nets(child: Child) -> list[dict[str, str]]:
+    return [
+        {"currency": currency, "net": format_millionths(net_millionths, currency)}
+        for currency, net_millionths in sorted(child.nets)
+    ]
 
 
 def digest(payload: bytes) -> str:

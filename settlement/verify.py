@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hub.levels import NoTree, roll_up
 from hub.money import minor_unit_millionths
-from hub.netting import round_nets
 from settlement.lines import Line, LineError, parse
 from settlement.merkle import Root
 from settlement.netting import NetLine, Tally
@@ -34,6 +34,7 @@ class Verdict:
     kid: str | None  # of the key that signed; None if no valid signature was found
     lines_checked: int | None  # how many lines were read; None: none were given, and no figure was recomputed from them
     previous_checked: bool
+    children_checked: int  # how many children's reports were held against this one
 
     @property
     def ok(self) -> bool:
@@ -62,13 +63,20 @@ class _Findings:
         return (*self._findings, *more)
 
 
-def verify(jws: str, lines: Iterable[bytes] | None, jwks: Mapping[str, Any], previous: str | None = None) -> Verdict:
+def verify(
+    jws: str,
+    lines: Iterable[bytes] | None,
+    jwks: Mapping[str, Any],
+    previous: str | None = None,
+    children: Iterable[str] = (),
+) -> Verdict:
     """Everything that is wrong with a report.
 
     ``jws`` is the compact serialization without white space around it; ``lines`` are the report's lines in order, each
     with or without its line break, read once; ``jwks`` the hub's JWK set; ``previous`` the JWS of the same
-    institution's report of the window before. Parts that are None are not checked, and the verdict says so. What cannot
-    be read is a finding, and what can still be checked is. Never raises for what is in the documents.
+    institution's report of the window before; ``children`` those of institutions whose nets it takes over, of the same
+    window, as many as are at hand. Parts that are None are not checked, and the verdict says so. What cannot be read is
+    a finding, and what can still be checked is. Never raises for what is in the documents.
     """
     findings = _Findings()
     keys = _keys(findings, jwks)
@@ -84,6 +92,9 @@ def verify(jws: str, lines: Iterable[bytes] | None, jwks: Mapping[str, Any], pre
         _check_sums(findings, reading, tally)
     if previous is not None:
         _check_previous(findings, reading, previous, keys)
+    below = list(children)
+    for token in below:
+        _check_below(findings, reading, token, keys)
     return Verdict(
         findings=findings.all(),
         reading=reading,
@@ -91,6 +102,7 @@ def verify(jws: str, lines: Iterable[bytes] | None, jwks: Mapping[str, Any], pre
         kid=kid,
         lines_checked=count,
         previous_checked=previous is not None,
+        children_checked=len(below),
     )
 
 
@@ -137,33 +149,32 @@ def _open(
 
 def _check_nets(findings: _Findings, reading: Reading) -> None:
     """What the payload's figures must fulfil among themselves."""
+    parents: dict[str, str | None] = {}
     by_currency: dict[str, list[NetLine]] = {}
     for net in reading.nets:
         by_currency.setdefault(net.currency, []).append(net)
+        if parents.setdefault(net.institution, net.parent) != net.parent:
+            findings.add("NET_PARENT", f"{_of(net)}: the net goes to another parent than in another currency.")
     for currency, nets in sorted(by_currency.items()):
         unit = minor_unit_millionths(currency)
         for net in nets:
             if net.net_millionths % unit:
                 findings.add("NET_MINOR_UNIT", f"{_of(net)}: the net is no whole number of minor units.")
+            if abs(_rounded(net) - _exact(net)) >= unit:
+                findings.add(
+                    "NET_ROUNDING",
+                    f"{_of(net)}: less what its children bring, the net is a minor unit or more from credit − debit.",
+                )
         if reading.kind == "summary" and reading.nets_whole and _is_balanced(findings, currency, nets):
-            rounded = round_nets({net.institution: _exact(net) for net in nets}, unit)
-            for net in nets:
-                if net.net_millionths != rounded[net.institution]:
-                    findings.add(
-                        "NET_ROUNDING",
-                        f"{_of(net)}: the net is {net.net_millionths} millionths; rounding all positions by largest "
-                        f"remainder gives {rounded[net.institution]}.",
-                    )
-        else:
-            for net in nets:
-                if abs(net.net_millionths - _exact(net)) >= unit:
-                    findings.add("NET_ROUNDING", f"{_of(net)}: the net is a minor unit or more from credit − debit.")
+            _check_levels(findings, currency, nets, unit)
 
 
 def _is_balanced(findings: _Findings, currency: str, nets: list[NetLine]) -> bool:
-    total = sum(net.net_millionths for net in nets)
+    total = sum(net.net_millionths for net in nets if net.parent is None)
     if total:
-        findings.add("NET_SUM", f"The nets in {currency} sum to {total} millionths and not to zero.")
+        findings.add(
+            "NET_SUM", f"The nets in {currency} that settle with the hub sum to {total} millionths and not to zero."
+        )
     exact = sum(_exact(net) for net in nets)
     distinct = len({net.institution for net in nets}) == len(nets)
     if exact:
@@ -171,12 +182,80 @@ def _is_balanced(findings: _Findings, currency: str, nets: list[NetLine]) -> boo
     return exact == 0 and distinct
 
 
-def _check_children(findings: _Findings, reading: Reading) -> None:
-    if reading.kind != "summary" or reading.children is None or reading.institution is None:
+def _check_levels(findings: _Findings, currency: str, nets: list[NetLine], unit: int) -> None:
+    """The nets from the leaves upward, recomputed from everybody's own acts and from who stands under whom."""
+    own = {net.institution: _exact(net) for net in nets}
+    try:
+        levels = roll_up(own, {net.institution: net.parent for net in nets if net.parent is not None}, unit)
+    except NoTree:
+        findings.add("NET_PARENT", f"In {currency} institutions stand under one another in a circle.")
         return
-    listed = {child.institution for child in reading.children} | {reading.institution.code}
-    for institution in sorted({net.institution for net in reading.nets} - listed):
-        findings.add("CHILD_MISSING", f"{institution} has a net, but its report is not listed.")
+    for code in sorted(levels.keys() - own.keys()):
+        findings.add("NET_MISSING", f"{code} takes nets over in {currency}, but has none.")
+    for net in nets:
+        due = levels[net.institution]
+        if net.net_millionths != due.net:
+            findings.add(
+                "NET_ROUNDING",
+                f"{_of(net)}: the net is {net.net_millionths} millionths; rounding all levels by largest remainder "
+                f"gives {due.net}.",
+            )
+        if (net.below_debit_millionths, net.below_credit_millionths) != (due.below_debit, due.below_credit):
+            findings.add("NET_CHILDREN", f"{_of(net)}: debit and credit do not hold what its children bring.")
+
+
+def _check_children(findings: _Findings, reading: Reading) -> None:
+    if reading.children is None or reading.institution is None:
+        return
+    if reading.kind == "summary":
+        listed = {child.institution for child in reading.children} | {reading.institution.code}
+        for institution in sorted({net.institution for net in reading.nets} - listed):
+            findings.add("CHILD_MISSING", f"{institution} has a net, but its report is not listed.")
+    elif reading.kind == "institution" and reading.nets_whole:
+        brought: dict[str, list[int]] = {net.currency: [0, 0] for net in reading.nets}
+        for child in reading.children:
+            for currency, net_millionths in child.nets:
+                brought.setdefault(currency, [0, 0])[net_millionths > 0] += abs(net_millionths)
+        there = {net.currency: [net.below_debit_millionths, net.below_credit_millionths] for net in reading.nets}
+        for currency, sums in sorted(brought.items()):
+            if there.get(currency) != sums:
+                findings.add(
+                    "NET_CHILDREN",
+                    f"{reading.institution.code} in {currency}: debit and credit do not hold what its children bring.",
+                )
+
+
+def _check_below(findings: _Findings, reading: Reading, token: str, keys: Mapping[str, Mapping[str, Any]]) -> None:
+    """A child's report against what its parent's, or the summary, says of it."""
+    payload, _ = _open(findings, token, keys, "CHILD_", "A child's report")
+    if payload is None:
+        return
+    below = read(payload)
+    for finding in below.findings:
+        findings.add(f"CHILD_{finding.code}", f"Child's report: {finding.sentence}")
+    if below.institution is None or reading.institution is None or below.kind != "institution":
+        findings.add("CHILD_KIND", "A child's report is none of an institution's.")
+        return
+    code = below.institution.code
+    stated = next((child for child in reading.children or () if child.institution == code), None)
+    if stated is None or stated.digest != digest(payload):
+        findings.add("CHILD_DIGEST", f"{code}'s report is not the one that is listed, or is not listed at all.")
+    for name, mine, its in (
+        ("HUB", reading.hub, below.hub),
+        ("MODEL", reading.model, below.model),
+        ("WINDOW", reading.window, below.window),
+        ("JOURNAL", reading.journal, below.journal),
+    ):
+        if mine != its:
+            findings.add(f"CHILD_{name}", f"{code}'s report is of another {name.lower()}.")
+    if reading.kind == "summary":
+        agree = sorted(below.nets, key=_of) == sorted((net for net in reading.nets if net.institution == code), key=_of)
+    else:
+        goes = {net.parent for net in below.nets} <= {reading.institution.code}
+        brings = sorted((net.currency, net.net_millionths) for net in below.nets)
+        agree = goes and stated is not None and brings == sorted(stated.nets)
+    if not agree:
+        findings.add("CHILD_NET", f"{code}'s own report has other nets than are taken over of it here.")
 
 
 def _check_lines(findings: _Findings, reading: Reading, lines: Iterable[bytes]) -> tuple[int, Tally]:
@@ -233,7 +312,7 @@ def _check_sums(findings: _Findings, reading: Reading, tally: Tally) -> None:
     for net in nets:
         sums = tally.sums(net.institution, net.currency)
         if sums is None:
-            if net.debit_millionths or net.credit_millionths or net.net_millionths:
+            if net.debit_millionths or net.credit_millionths or _rounded(net):
                 findings.add("NET_WITHOUT_LINES", f"{_of(net)}: there is no line, but the figures are not zero.")
             continue
         for code, name, stated, summed in (
@@ -285,6 +364,11 @@ def _check_previous(
 
 def _exact(net: NetLine) -> int:
     return net.credit_millionths - net.debit_millionths
+
+
+def _rounded(net: NetLine) -> int:
+    """What the net holds of the institution's own acts."""
+    return net.net_millionths - net.below_credit_millionths + net.below_debit_millionths
 
 
 def _of(net: NetLine) -> str:

@@ -276,8 +276,12 @@ class Hub:
         return await self.do(commands.ApproveRate(actor=self.second, id=proposed.id))
 
     async def cap(self, institution: str, amount: str | None, currency: str = "CNY") -> None:
-        """The most that an institution's subtree may owe."""
+        """The most that an institution's subtree may owe; approved, if that needs a second person."""
         await self.do(commands.SetDebitCap(actor=self.admin, institution=institution, currency=currency, amount=amount))
+        configuration = self.engine.configuration
+        cap = configuration.caps[configuration.institution_codes[institution], currency]
+        if cap.proposal is not None:
+            await self.do(commands.ApproveDebitCap(actor=self.second, id=cap.proposal.id))
 
     async def limit(self, code: str, amount: str, currency: str = "BP", **terms: Any) -> Any:
         """A new limit, by default on the points that each customer is issued in a day, refused."""

@@ -24,6 +24,7 @@ from hub.ledger.journal import JOURNAL_ID
 __all__ = ["Audit", "Finding", "Findings", "Progress", "audit"]
 
 _LOTS_SINCE = f"SELECT coalesce((SELECT batch FROM lots_since WHERE journal_id = {JOURNAL_ID}), 0)"
+_FLAT = f"SELECT id FROM settlement_window WHERE journal_id = {JOURNAL_ID} AND NOT levels"
 _HEAD = f"SELECT batch, hash, at, configuration_version FROM journal_head WHERE journal_id = {JOURNAL_ID}"
 
 
@@ -51,7 +52,9 @@ async def audit(connection: AsyncConnection, progress: Progress | None = None) -
     await journal.look(connection)  # begins the transaction
     driver = await driver_of(connection)
     head = await driver.fetchrow(_HEAD)
-    entries, replay, count = Entries(connection, findings), Replay(findings, await driver.fetchval(_LOTS_SINCE)), 0
+    flat = frozenset(row["id"] for row in await driver.fetch(_FLAT))
+    entries, count = Entries(connection, findings), 0
+    replay = Replay(findings, await driver.fetchval(_LOTS_SINCE), flat)
     async for batch in entries.batches(progress):
         await replay.take(connection, batch)
         count += batch.at is not None

@@ -32,7 +32,11 @@ _BETWEEN = {
     Purpose.POINTS: (_POINTS, _POINTS),
     Purpose.SETTLEMENT: (frozenset({AccountKind.POSITION}), frozenset({AccountKind.POSITION})),
     Purpose.FEE: (frozenset({AccountKind.POSITION}), frozenset({AccountKind.POSITION})),
-    Purpose.CLOSING: (frozenset({AccountKind.POSITION}), frozenset({AccountKind.SETTLEMENT})),
+    Purpose.CLOSING: (
+        frozenset({AccountKind.POSITION}),
+        frozenset({AccountKind.SETTLEMENT, AccountKind.INTERNAL}),
+    ),
+    Purpose.LEVEL: (frozenset({AccountKind.INTERNAL}), frozenset({AccountKind.POSITION})),
     Purpose.ROUNDING: (frozenset({AccountKind.POSITION}), frozenset({AccountKind.ROUNDING})),
     Purpose.PAYMENT: (frozenset({AccountKind.SETTLEMENT}), frozenset({AccountKind.BANK})),
 }

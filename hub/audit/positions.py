@@ -4,6 +4,7 @@ What the hub owes each institution and its subtree, window by window, is added u
 the configuration in force; at each act that worsens an exposure, the cap then in force is held against it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,10 +14,12 @@ from hub.audit.accounts import Accounts, Key, operator_of
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
 from hub.configuration import Configuration
+from hub.institutions import sets_off
 from hub.ledger.book import UNPOSTED
 from hub.ledger.records import AccountKind, MovementKind, Phase, Purpose, WindowStatus
+from hub.levels import LevelNet, roll_up
 from hub.money import UnknownMoney, format_millionths, minor_unit_millionths
-from hub.netting import NotBalanced, round_nets
+from hub.netting import NotBalanced
 
 Place = tuple[int, str]  # institution, currency
 
@@ -34,21 +37,27 @@ class Window:
     closed_at: datetime | None = None
     closed_in: int | None = None
     settled_at: datetime | None = None
+    levels: bool = True
 
 
 class Positions:
-    """``sums``: debits, credits and what is owed to the subtree, by window, institution and currency. ``due``: nets
-    that are not paid, by window."""
+    """``sums``: debits, credits and what is owed to the subtree, what of it settles
+    apart and what that owes, by window, institution and currency. ``due``: nets
+    that settle with the hub and are not paid, by window. ``flat``: windows that closed before there were levels."""
 
-    def __init__(self, findings: Findings, accounts: Accounts) -> None:
+    def __init__(self, findings: Findings, accounts: Accounts, flat: frozenset[int]) -> None:
         self._findings = findings
         self._accounts = accounts
+        self._flat = flat
         self.sums: dict[tuple[int, int, str], list[int]] = {}
         self.windows: dict[int, Window] = {}
         self.due: dict[int, dict[Place, int]] = {}
         self.paid: dict[str, int] = {}  # what the bank moved, net, by currency
         self.rounded: dict[str, int] = {}  # what rounding left, by currency
         self._live: list[Window] = []  # not settled, in order
+        self.nets: dict[int, dict[Place, int]] = {}  # that are not zero, by window
+        self._internals: dict[tuple[int, int], int] = {}  # by parent and institution
+        self._brought: dict[tuple[int, int, str], int] = {}  # by children, to who is not closed yet
         self._closing: dict[tuple[int, int, str], int] = {}
         self._paths: dict[tuple[int, int], tuple[int, ...]] = {}
 
@@ -65,70 +74,90 @@ class Positions:
     ) -> None:
         """Take the money legs of an act, and hold the caps in force against what they worsen; of what was ``promised``
         they were held against it then. ``of``: the window in which money became pending."""
-        changes: dict[tuple[int, int, str], int] = {}
+        moves: list[tuple[int, int, str, int]] = []  # window, institution, currency, change
+        unposted: list[Any] = []
         for leg in legs:
             amount, window = leg[6], leg[9]
             if leg[3] not in (Purpose.SETTLEMENT, Purpose.FEE):
                 continue
             if leg[2] != Phase.POSTED:
-                self._unposted(leg, of, configuration, changes)
+                unposted.append(leg)
                 continue
             (_, payer, currency), (_, payee, _) = self._accounts.key(leg[4]), self._accounts.key(leg[5])
             if window not in self.windows or self.windows[window].status != WindowStatus.OPEN:
                 self._findings.add("LEG_WINDOW", f"{_movement(moved)} has a leg in a window that was not open.")
             self._sum(window, payer, currency)[0] += amount
             self._sum(window, payee, currency)[1] += amount
-            for institution, change in ((payer, -amount), (payee, amount)):
-                for node in self._path(configuration, institution, window):
-                    key = (window, node, currency)
-                    changes[key] = changes.get(key, 0) + change
-        for (window, node, currency), change in changes.items():
-            cap = configuration.caps.get((node, currency))
-            cap = None if promised else cap
-            before = self._exposure(node, currency) if change < 0 and cap is not None else 0
-            self._sum(window, node, currency)[2] += change
-            if change < 0 and cap is not None and cap.amount is not None:
-                after = self._exposure(node, currency)
-                if after > cap.amount and after > before:
-                    self._findings.add(
-                        "CAP",
-                        f"{_movement(moved)} brings the exposure of {_code(configuration, node)} to "
-                        f"{format_millionths(after, currency)} {currency}, above the cap then in force, "
-                        f"{format_millionths(cap.amount, currency)}.",
-                    )
+            moves += [(window, payer, currency, -amount), (window, payee, currency, amount)]
+        capped = {} if promised else self._capped(legs, of, configuration)
+        for window, institution, currency, change in moves:
+            self._adjust(configuration, window, institution, currency, change)
+        for leg in unposted:
+            self._unposted(leg, of, configuration)
+        for (node, currency), before in capped.items():
+            cap, after = configuration.caps[node, currency], self._exposure(node, currency)
+            if cap.amount is not None and after > cap.amount and after > before:
+                self._findings.add(
+                    "CAP",
+                    f"{_movement(moved)} brings the exposure of {_code(configuration, node)} to "
+                    f"{format_millionths(after, currency)} {currency}, above the cap then in force, "
+                    f"{format_millionths(cap.amount, currency)}.",
+                )
 
-    def _unposted(
-        self, leg: Any, of: int, configuration: Configuration, changes: dict[tuple[int, int, str], int]
-    ) -> None:
+    def _capped(self, legs: list[Any], of: int, configuration: Configuration) -> dict[Place, int]:
+        """The exposures of the capped nodes above the payers of money legs."""
+        found: dict[Place, int] = {}
+        for leg in legs:
+            if leg[3] in (Purpose.SETTLEMENT, Purpose.FEE):
+                _, payer, currency = self._accounts.key(leg[4])
+                for node in self._path(configuration, payer, leg[9] or of):
+                    cap = configuration.caps.get((node, currency))
+                    if cap is not None and cap.amount is not None and (node, currency) not in found:
+                        found[node, currency] = self._exposure(node, currency)
+        return found
+
+    def _unposted(self, leg: Any, of: int, configuration: Configuration) -> None:
         """What is pending worsens what the payer's side may come to owe, and what is not any more frees it."""
         (_, payer, currency), (_, payee, _) = self._accounts.key(leg[4]), self._accounts.key(leg[5])
         change = -leg[6] if leg[2] == Phase.PENDING else leg[6]
-        above_both = self._path(configuration, payee, of)
-        for node in self._path(configuration, payer, of):
+        above_both, path = self._path(configuration, payee, of), self._path(configuration, payer, of)
+        for node in path:
             if node not in above_both:
-                key = (UNPOSTED, node, currency)
-                changes[key] = changes.get(key, 0) + change
+                self._sum(UNPOSTED, node, currency)[2] += change
+        place = self._apart(configuration, path, of)
+        if place is not None and path[place] not in above_both:
+            self._count_apart(UNPOSTED, path[place + 1 : -1], currency, change, -change)
 
     def close(self, moved: Any, legs: list[Any], configuration: Configuration) -> None:
-        """Take one institution's closing: its position passes to its settlement account, rounded."""
+        """Take one institution's closing: its position, with what its children brought, passes on as a net, rounded."""
         window, node, currency = moved["subject_id"], moved["for_institution_id"], moved["money"]
         net = moved["value"] or 0
-        debits, credits, _ = self._sum(window, node, currency)
-        balance, operator = credits - debits, operator_of(configuration)
-        expected: list[tuple[Key, Key, int, int]] = []
-        for kind, owner, amount, purpose in (
-            (AccountKind.SETTLEMENT, node, net, Purpose.CLOSING),
-            (AccountKind.ROUNDING, operator, balance - net, Purpose.ROUNDING),
-        ):
-            if amount:
-                position, other = (int(AccountKind.POSITION), node, currency), (int(kind), owner, currency)
-                sides = (position, other) if amount > 0 else (other, position)
-                expected.append((*sides, abs(amount), int(purpose)))
+        debits, credits, *_ = self._sum(window, node, currency)
+        brought = self._brought.pop((window, node, currency), 0)
+        left, operator = credits - debits + brought - net, operator_of(configuration)
+        position = (int(AccountKind.POSITION), node, currency)
+        passes: list[tuple[Key, Key, int, int]] = []
+        parent = self._parent(configuration, node, window)
+        if parent is None:
+            passes.append((position, (int(AccountKind.SETTLEMENT), node, currency), net, int(Purpose.CLOSING)))
+        else:
+            internal = (int(AccountKind.INTERNAL), self._internals.get((parent, node), 0), currency)
+            above = (int(AccountKind.POSITION), parent, currency)
+            passes.append((position, internal, net, int(Purpose.CLOSING)))
+            passes.append((internal, above, net, int(Purpose.LEVEL)))
+            place = (window, parent, currency)
+            self._brought[place] = self._brought.get(place, 0) + net
+        passes.append((position, (int(AccountKind.ROUNDING), operator, currency), left, int(Purpose.ROUNDING)))
+        expected = [
+            (*((debit, credit) if amount > 0 else (credit, debit)), abs(amount), purpose)
+            for debit, credit, amount, purpose in passes
+            if amount
+        ]
         self._compare(moved, legs, expected)
         self._closing[window, node, currency] = net
-        if net != balance:
-            self.rounded[currency] = self.rounded.get(currency, 0) + balance - net
-            self._adjust(configuration, window, node, currency, net - balance)
+        if left:
+            self.rounded[currency] = self.rounded.get(currency, 0) + left
+            self._adjust(configuration, window, node, currency, -left)
 
     def settle(self, moved: Any, legs: list[Any], batch: Batch, configuration: Configuration) -> None:
         """Take a payment: the net of the first window that is not settled, whole."""
@@ -144,6 +173,7 @@ class Positions:
         self._compare(moved, legs, [(*sides, abs(amount), int(Purpose.PAYMENT))])
         self.paid[currency] = self.paid.get(currency, 0) + amount
         self._adjust(configuration, window, node, currency, -amount)
+        self._settle_below(configuration, window, {node}, currency)
         stated = [row for row in batch.rows.get("confirmation", ()) if row["movement_id"] == moved["id"]]
         if [(row["window_id"], row["institution_id"], row["currency"], row["amount"]) for row in stated] != [
             (window, node, currency, amount)
@@ -165,12 +195,21 @@ class Positions:
             self._findings.add("WINDOW", f"Window {number} does not follow the one that was open.")
         if batch.at is not None and opened_at != batch.at:
             self._findings.add("WINDOW", f"Window {number} was not opened when its batch was made.")
-        made = Window(id, model, number, WindowStatus.OPEN, opened_at, batch.number)
+        made = Window(id, model, number, WindowStatus.OPEN, opened_at, batch.number, levels=id not in self._flat)
+        if before is not None and before.levels and not made.levels:
+            self._findings.add("WINDOW", f"Window {number} has no levels, but the one before it has.")
         if before is not None:
             self._close(before, batch, configuration)
         self.windows[id] = made
         self._live.append(made)
         self._settle_what_is_paid(batch)
+
+    def internal(self, rows: Iterable[Any]) -> None:
+        """Take internal accounts that a batch opened."""
+        for id, parent, institution in rows:
+            if (parent, institution) in self._internals:
+                self._findings.add("INTERNAL_ACCOUNT", f"Internal account {id:x} is there twice.")
+            self._internals[parent, institution] = id
 
     def finish(self, batch: Batch) -> None:
         """Compare the batch's rows that stand for themselves with its movements."""
@@ -194,20 +233,21 @@ class Positions:
         }
         positions = {
             (node, currency): (debits, credits)
-            for (of, node, currency), (debits, credits, _) in self.sums.items()
+            for (of, node, currency), (debits, credits, *_) in self.sums.items()
             if of == window.id and (debits or credits)
         }
-        rounded = self._rounded(window, positions, configuration)
-        for place in sorted(nets.keys() | positions.keys()):
+        levels = self._levels(window, positions, configuration)
+        for place in sorted(nets.keys() | positions.keys() | levels.keys()):
             debits, credits = positions.get(place, (0, 0))
-            due = rounded.get(place, credits - debits)
+            of = levels.get(place)
+            due = credits - debits if of is None else of.net
             if nets.get(place) != (debits, credits, due):
                 self._findings.add(
                     "NET",
                     f"Window {window.number}: the net of {_place(configuration, place)} is not what its legs give.",
                 )
             moved = self._closing.pop((window.id, *place), None)
-            if moved != (due if due or debits != credits else None):
+            if moved != (due if due or (of is not None and of.own != of.own_exact) else None):
                 self._findings.add(
                     "NET", f"Window {window.number}: {_place(configuration, place)} was closed with another net."
                 )
@@ -216,22 +256,65 @@ class Positions:
             self._findings.add(
                 "NET", f"Window {window.number}: {_place(configuration, key[1:])} was closed, but has no net."
             )
-        self.due[window.id] = {place: net for place, (_, _, net) in nets.items() if net}
+        if any(self._brought.values()):
+            self._findings.add("NET", f"Window {window.number}: a parent that takes nets over was not closed after.")
+        self._brought.clear()
+        self.nets[window.id] = {place: net for place, (_, _, net) in nets.items() if net}
+        self.due[window.id] = {
+            place: net
+            for place, net in self.nets[window.id].items()
+            if self._parent(configuration, place[0], window.id) is None
+        }
+        for currency in {currency for _, currency in levels}:
+            zero = {node for (node, of), level in levels.items() if of == currency and not level.net}
+            self._settle_below(configuration, window.id, zero, currency)
 
-    def _rounded(
+    def _levels(
         self, window: Window, positions: dict[Place, tuple[int, int]], configuration: Configuration
-    ) -> dict[Place, int]:
-        found: dict[Place, int] = {}
+    ) -> dict[Place, LevelNet]:
+        """The nets as the positions and the paths give them, on every level."""
+        found: dict[Place, LevelNet] = {}
         for currency in sorted({currency for _, currency in positions}):
-            nodes = {_code(configuration, node): node for node, of in positions if of == currency}
-            exact = {code: positions[node, currency][1] - positions[node, currency][0] for code, node in nodes.items()}
+            nodes: dict[str, int] = {}
+            exact: dict[str, int] = {}
+            parents: dict[str, str] = {}
+            for node, of in positions:
+                if of != currency:
+                    continue
+                debits, credits = positions[node, currency]
+                exact[_code(configuration, node)] = credits - debits
+                below: int | None = node
+                while below is not None:
+                    nodes[_code(configuration, below)] = below
+                    above = self._parent(configuration, below, window.id)
+                    if above is not None:
+                        parents[_code(configuration, below)] = _code(configuration, above)
+                    below = above
             try:
-                nets = round_nets(exact, minor_unit_millionths(currency))
+                nets = roll_up(exact, parents, minor_unit_millionths(currency))
             except (NotBalanced, UnknownMoney) as error:
                 self._findings.add("NET", f"Window {window.number} in {currency}: {error}")
                 continue
             found.update({(nodes[code], currency): net for code, net in nets.items()})
         return found
+
+    def _parent(self, configuration: Configuration, node: int, window: int) -> int | None:
+        """To whom a node's net of a window goes; None: it settles with the hub."""
+        path = self._path(configuration, node, window)
+        of = self.windows.get(window)
+        if len(path) <= 2 or of is None or not of.levels:
+            return None
+        both = (configuration.institutions.get(one) for one in path[:2])
+        return path[1] if all(one is None or sets_off(one, of.number) for one in both) else None
+
+    def _settle_below(self, configuration: Configuration, window: int, settled: set[int], currency: str) -> None:
+        """What went to a member is settled with it."""
+        for (node, of), net in self.nets.get(window, {}).items():
+            top: int = node
+            while (parent := self._parent(configuration, top, window)) is not None:
+                top = parent
+            if of == currency and top != node and top in settled:
+                self._sum(window, node, currency)[2] -= net
 
     def _settle_what_is_paid(self, batch: Batch) -> None:
         while self._live and self._live[0].status != WindowStatus.OPEN and not self.due.get(self._live[0].id):
@@ -248,17 +331,40 @@ class Positions:
         key = (window, node, currency)
         found = self.sums.get(key)
         if found is None:
-            found = self.sums[key] = [0, 0, 0]
+            found = self.sums[key] = [0, 0, 0, 0, 0]
         return found
 
     def _adjust(self, configuration: Configuration, window: int, node: int, currency: str, change: int) -> None:
-        for above in self._path(configuration, node, window):
+        """Carry a change of what is owed to a node up to all above it; above who settles apart, its debt by itself."""
+        path = self._path(configuration, node, window)
+        for above in path:
             self._sum(window, above, currency)[2] += change
+        place = self._apart(configuration, path, window)
+        if place is not None:
+            sums = self._sum(window, path[place], currency)
+            after = sums[2] - sums[3]
+            owed = max(0, -after) - max(0, change - after)
+            self._count_apart(window, path[place + 1 : -1], currency, change, owed)
+
+    def _apart(self, configuration: Configuration, path: tuple[int, ...], window: int) -> int | None:
+        """Where in a path somebody below a member settles with the hub by itself."""
+        of = self.windows.get(window)
+        if configuration.apart and of is not None and of.levels:
+            for place in range(len(path) - 2):
+                if self._parent(configuration, path[place], window) is None:
+                    return place
+        return None
+
+    def _count_apart(self, window: int, above: tuple[int, ...], currency: str, change: int, owed: int) -> None:
+        for node in above:
+            sums = self._sum(window, node, currency)
+            sums[3] += change
+            sums[4] += owed
 
     def _exposure(self, node: int, currency: str) -> int:
-        sums = self.sums
-        counted = [w.id for w in self._live] + [UNPOSTED]
-        return sum(-found[2] for w in counted if (found := sums.get((w, node, currency))) is not None and found[2] < 0)
+        counted = [self.sums.get((w.id, node, currency)) for w in self._live]
+        counted.append(self.sums.get((UNPOSTED, node, currency)))
+        return sum(max(0, found[3] - found[2]) + found[4] for found in counted if found is not None)
 
     def _path(self, configuration: Configuration, start: int, window: int) -> tuple[int, ...]:
         """The institution and all above it as they stand for a window's money; ends where the rows make no sense."""

@@ -57,8 +57,21 @@ RELATIONS = (
     Relation(
         "ACCOUNT_OWNER",
         "Account {} belongs to an institution that there is not.",
-        f"""SELECT id FROM account WHERE journal_id = {JOURNAL_ID} AND kind NOT IN ({_PERSONAL})
-        AND owner_id <> ALL ($1::bigint[])""",
+        f"""SELECT id FROM account WHERE journal_id = {JOURNAL_ID}
+        AND kind NOT IN ({_PERSONAL}, {int(AccountKind.INTERNAL)}) AND owner_id <> ALL ($1::bigint[])""",
+        institutions=True,
+    ),
+    Relation(
+        "ACCOUNT_OWNER",
+        "Account {} is between a node and a parent that nobody has named.",
+        f"""SELECT a.id FROM account a WHERE a.journal_id = {JOURNAL_ID} AND a.kind = {int(AccountKind.INTERNAL)}
+        AND NOT EXISTS (SELECT FROM internal_account i WHERE i.journal_id = {JOURNAL_ID} AND i.id = a.owner_id)""",
+    ),
+    Relation(
+        "INTERNAL_ACCOUNT",
+        "Internal account {} is of an institution that there is not, or of one under itself.",
+        f"""SELECT id FROM internal_account WHERE journal_id = {JOURNAL_ID} AND (parent_id <> ALL ($1::bigint[])
+        OR institution_id <> ALL ($1::bigint[]) OR parent_id = institution_id)""",
         institutions=True,
     ),
     Relation(

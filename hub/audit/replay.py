@@ -16,6 +16,7 @@ from hub.audit.accounts import Accounts
 from hub.audit.act import Act
 from hub.audit.acts import Acts
 from hub.audit.breaks import Breaks
+from hub.audit.caps import Caps
 from hub.audit.debts import Debts
 from hub.audit.entries import Batch
 from hub.audit.exchanges import Exchanges
@@ -30,7 +31,7 @@ from hub.audit.relocations import Relocations
 from hub.audit.restrictions import Restrictions
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
 from hub.currencies import PointCurrency
-from hub.institutions import Institution
+from hub.institutions import DebitCap, Institution
 from hub.ledger.records import ACCEPTED, MovementKind, Phase, Purpose
 
 _Take = Callable[[Any, list[Any], Batch], None]
@@ -39,10 +40,11 @@ _Take = Callable[[Any, list[Any], Batch], None]
 class Replay:
     """What the journal's rows make of accounts, lots, holds, limits, positions, windows and bonus caps.
 
-    ``lots_since``: the batch from which on points that end are in lots; those from before have no end.
+    ``lots_since``: the batch from which on points that end are in lots; those from before have no end. ``flat``: the
+    windows that closed before there were levels.
     """
 
-    def __init__(self, findings: Findings, lots_since: int) -> None:
+    def __init__(self, findings: Findings, lots_since: int, flat: frozenset[int]) -> None:
         self._findings = findings
         self._lots_since = lots_since
         self.configuration = Configuration()
@@ -54,10 +56,11 @@ class Replay:
         self.breaks = Breaks(findings)
         self.acts = Acts(findings, self.accounts, self.exchanges, self.relocations, self.breaks)
         self.limits = Limits(findings, self.accounts)
-        self.positions = Positions(findings, self.accounts)
+        self.positions = Positions(findings, self.accounts, flat)
         self.people = People(findings)
         self.debts = Debts(findings, self.accounts)
         self.restrictions = Restrictions(findings, self.accounts)
+        self.caps = Caps(findings)
         self._changes: list[Noun] = []
         self._conversions: dict[int, Any] = {}
         self._originals: dict[int, Original] = {}
@@ -67,6 +70,7 @@ class Replay:
         """Take the next batch."""
         rows = batch.rows
         self.accounts.open(rows.get("account", ()))
+        self.positions.internal(rows.get("internal_account", ()))
         self._conversions = {row["id"]: row for row in rows.get("conversion", ())}
         self._originals = await originals(connection, batch)
         await self.limits.begin(connection, batch, self.configuration, self._originals)
@@ -155,17 +159,35 @@ class Replay:
         self._configure()
         self.breaks.step(row, self.configuration)
 
-    def _change(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
+    def _change(self, row: Any, _legs: list[Any], batch: Batch) -> None:
+        change = Change(*row)
         try:
-            noun = decode(Change(*row))
-            if isinstance(noun, PointCurrency):
-                self._configure()
-                self.relocations.configured(self.configuration.currencies.get(noun.id), noun)
-            self._changes.append(noun)
+            noun = decode(change)
         except (msgspec.DecodeError, KeyError):
             self._findings.add(
                 "CONFIGURATION", f"The configuration's change {row['version']:x} is no {ascii(row['noun'])[:40]}."
             )
+            return
+        if isinstance(noun, PointCurrency):
+            self._configure()
+            self.relocations.configured(self.configuration.currencies.get(noun.id), noun)
+        if isinstance(noun, Institution):
+            self._configure()
+            self._check_zones(noun, batch)
+        if isinstance(noun, DebitCap):
+            self._configure()
+            before = self.configuration.caps.get((noun.institution, noun.currency))
+            self.caps.take(change, noun, before, self.configuration)
+        self._changes.append(noun)
+
+    def _check_zones(self, after: Institution, batch: Batch) -> None:
+        """Zones change from their date on, never in the past."""
+        before = self.configuration.institutions.get(after.id)
+        known = set() if before is None else set(before.zone_versions)
+        begins = [version.starts for version in set(after.zone_versions) ^ known]
+        changed = before is not None and before.zones != after.zones
+        if changed or (batch.at is not None and any(starts < batch.at for starts in begins)):
+            self._findings.add("ZONES", f"The zones of {after.code} were changed in the past.")
 
     def _configure(self) -> None:
         if self._changes:

@@ -21,7 +21,8 @@ _LOTS = f"""
 SELECT account_id, expires_at, origin, earned_at, amount, held FROM lot WHERE journal_id = {JOURNAL_ID}
 """
 _POSITIONS = f"""
-SELECT window_id, institution_id, currency, debits, credits, subtree FROM position WHERE journal_id = {JOURNAL_ID}
+SELECT window_id, institution_id, currency, debits, credits, subtree, apart, gross FROM position
+WHERE journal_id = {JOURNAL_ID}
 """
 _BONUS_USES = f"SELECT rate_id, bonus, customer_id, used FROM bonus_use WHERE journal_id = {JOURNAL_ID}"
 _LIMIT_USES = f"SELECT limit_id, subject_id, period, used FROM limit_use WHERE journal_id = {JOURNAL_ID}"
@@ -90,7 +91,7 @@ async def _lots(driver: Any, replay: Replay, findings: Findings) -> None:
 async def _positions(driver: Any, replay: Replay, findings: Findings) -> None:
     left = {key: tuple(sums) for key, sums in replay.positions.sums.items() if any(sums)}
     for window, institution, currency, *stated in await driver.fetch(_POSITIONS):
-        if left.pop((window, institution, currency), (0, 0, 0)) != tuple(stated):
+        if left.pop((window, institution, currency), (0, 0, 0, 0, 0)) != tuple(stated):
             findings.add(
                 "POSITION", f"The position {_position(replay, window, institution, currency)} is not its legs'."
             )
@@ -142,7 +143,7 @@ def _money(replay: Replay, findings: Findings) -> None:
     for window in positions.due.values():
         for (node, currency), net in window.items():
             due[AccountKind.SETTLEMENT, node, currency] += net
-    for (window_id, node, currency), (debits, credits, _) in positions.sums.items():
+    for (window_id, node, currency), (debits, credits, *_) in positions.sums.items():
         if window_id in positions.windows and positions.windows[window_id].status == WindowStatus.OPEN:
             due[AccountKind.POSITION, node, currency] += credits - debits
     by_currency = {(int(AccountKind.BANK), currency): amount for currency, amount in positions.paid.items()}
@@ -153,6 +154,8 @@ def _money(replay: Replay, findings: Findings) -> None:
             expected = due.pop((kind, owner, currency), 0)
         elif kind in (AccountKind.BANK, AccountKind.ROUNDING):
             expected = by_currency.pop((kind, currency), 0)
+        elif kind == AccountKind.INTERNAL:
+            expected = 0  # what a node brings, its parent takes over at once
         else:
             continue
         if _balance(account) != expected:

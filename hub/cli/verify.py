@@ -22,6 +22,9 @@ def verify(
     lines: Annotated[Path, File(help="Its lines, one JSON object each (NDJSON), in their order.")],
     jwks: Annotated[Path, File(help="The hub's public keys, from its /.well-known/jwks.json.")],
     previous: Annotated[Path | None, File(help="The same institution's report of the window before.")] = None,
+    child: Annotated[
+        list[Path] | None, File(help="A report of the same window whose nets it takes over; may be given repeatedly.")
+    ] = None,
 ) -> None:
     """Recompute a settlement report from its lines and check its signature; needs no hub, database or network.
 
@@ -31,7 +34,7 @@ def verify(
     keys = _jwks(jwks)
     before = None if previous is None else _token(previous)
     with progress_bar("Verifying", total=lines.stat().st_size) as progress:
-        verdict = verify_report(_token(report), _read_lines(lines, progress), keys, before)
+        verdict = verify_report(_token(report), _read_lines(lines, progress), keys, before, map(_token, child or ()))
     for finding in verdict.findings:
         typer.echo(f"{finding.code}: {finding.sentence}")
     if not verdict.ok:
@@ -65,8 +68,11 @@ def _genuine(verdict: Verdict) -> str:
     reading = verdict.reading
     if reading.institution is None or reading.window is None:
         raise AssertionError("a report without findings was read")
+    agreed = counted(verdict.children_checked, "report")
+    below = f"; it agrees with {agreed} below it" if verdict.children_checked else ""
     return (
         f"Genuine and complete: {reading.institution.code}'s report of window {reading.window.number}, "
         f"{counted(verdict.lines_checked or 0, 'line')}, {counted(len(reading.nets), 'net')}, signed with {verdict.kid}"
+        + below
         + ("; it follows the previous report." if verdict.previous_checked else ".")
     )

@@ -1,12 +1,13 @@
 """Chapters 6 and 8: the window closes, what everybody owes is netted, and the nets are paid and confirmed."""
 
+from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
 from hub.demo import documents
 from hub.demo.client import Row
 from hub.demo.failure import expect
-from hub.demo.network import EVERYBODY, OPERATOR
+from hub.demo.network import EVERYBODY, OPERATOR, member
 from hub.demo.stage import Stage, cash, columns, figure
 
 # A net is rounded to the cent, some up and some down so that they still sum to zero.
@@ -19,8 +20,8 @@ async def close(stage: Stage) -> Row:
         6,
         "The window closes",
         "Every act was also a debt: who sends points away owes their price to whom has to honour them.",
-        "Instead of paying each debt, the window is closed: all that an institution owes and is owed is netted, "
-        "and each pays or receives one amount per currency.",
+        "Instead of paying each debt, the window is closed: all that a member and those below it owe and are owed is "
+        "netted, and each member pays or receives one amount per currency.",
     )
     hub = await stage.operator.ask(documents.HUB)
     key = {"idempotencyKey": f"close-{hub['window']['id']}", "windowId": hub["window"]["id"]}
@@ -64,7 +65,8 @@ async def settle(stage: Stage, window: Row) -> None:
 
 
 def _compare_nets(stage: Stage, nets: list[dict[str, Any]]) -> None:
-    """The nets sum to zero, each is its credit less its debit, and each is what the demo's own book says."""
+    """The nets sum to zero, each is its credit less its debit, and each is what the demo's own book says of the member
+    and all below it."""
     currencies = sorted({net["currency"] for net in nets})
     expect(bool(currencies), "The closed window has no nets, although ten thousand acts were done in it.")
     for currency in currencies:
@@ -78,7 +80,10 @@ def _compare_nets(stage: Stage, nets: list[dict[str, Any]]) -> None:
         expect(abs(amount - exact) < ROUNDING_MAX, f"The net of {who} is {amount}, but credit less debit is {exact}.")
         if name is not None:
             said[name, net["currency"]] = amount
+    owed: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for (name, currency), told in stage.book.money.items():
+        owed[member(name), currency] += told
+    for (name, currency), told in owed.items():
         # Told to a hub that others use too, the operator's fees are not this story's alone.
         if name == OPERATOR and stage.suffix:
             continue

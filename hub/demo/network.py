@@ -159,3 +159,9 @@ def level(code: str) -> int:
     """How deep an institution stands: the operator is level 0, its direct children level 1."""
     parent = _BY_CODE[code].parent
     return 1 if parent is None else level(parent) + 1
+
+
+def member(code: str) -> str:
+    """The member of whose net an institution's becomes a part: itself, or who stands above it under the operator."""
+    of = _BY_CODE.get(code)
+    return code if of is None or of.parent is None else member(of.parent)

@@ -14,6 +14,7 @@ from hub.configuration import Configuration, Noun, with_changes
 from hub.currencies import halts
 from hub.errors import CustomerClosed, InvalidAmount, LimitExceeded
 from hub.institutions import Status, settlement_path, status_of
+from hub.ledger.apart import owed_by, settles_apart
 from hub.ledger.lots import MAIN, Lot, LotKey, part_of, take, total
 from hub.ledger.opening import OpeningBalance, Relocation, RelocationStep
 from hub.ledger.orders import Deal, Evidence, EvidenceKind, Exchange, PlacedOrder
@@ -29,6 +30,7 @@ from hub.ledger.records import (
     Customer,
     Hold,
     Identifier,
+    InternalAccount,
     Lapsed,
     Leg,
     Link,
@@ -116,6 +118,7 @@ class Draft:
     clippings = _Rarely(list[Clipping])
     windows = _Rarely(list[Window])
     nets = _Rarely(list[Net])
+    internals = _Rarely(dict[tuple[int, int], InternalAccount])  # that a closing opens
     confirmations = _Rarely(list[Confirmation])
     identifiers = _Rarely(list[Identifier])  # that were never bound before
     bindings = _Rarely(list[Binding])  # as they are afterwards, made or ended
@@ -143,6 +146,7 @@ class Draft:
         self.bonus_uses: dict[tuple[int, int, int], int] = {}
         self.limit_entries: list[LimitEntry] = []
         self.positions: dict[PositionKey, int] = {}
+        self.aparts: dict[PositionKey, tuple[int, int]] = {}  # what settles apart below, and what of it is owed
 
     @property
     def is_plain(self) -> bool:
@@ -303,9 +307,27 @@ class Draft:
         credit = self.account(AccountKind.POSITION, payee, currency)
         self.legs.append((movement, Leg(debit, credit, amount, purpose, window)))
         for institution, change in ((payer, -amount), (payee, amount)):
-            for node in self.book.path(institution, window):
-                key = (window, node, currency)
-                self.positions[key] = self.positions.get(key, 0) + change
+            self.count_money(window, institution, currency, change)
+
+    def count_money(self, window: int, institution: int, currency: str, change: int) -> None:
+        """Carry a change of what the hub owes an institution of a window up to all above it."""
+        book = self.book
+        path = book.path(institution, window)
+        for node in path:
+            key = (window, node, currency)
+            self.positions[key] = self.positions.get(key, 0) + change
+        place = settles_apart(book.configuration, path, book.number(window)) if book.configuration.apart else None
+        if place is not None:
+            key = (window, path[place], currency)
+            known, drafted = book.positions.get(key), self.aparts.get(key, (0, 0))
+            after = self.positions[key] - drafted[0] + (known.subtree - known.apart if known else 0)
+            self._count_apart(window, path[place + 1 : -1], currency, change, owed_by(after) - owed_by(after - change))
+
+    def _count_apart(self, window: int, above: Iterable[int], currency: str, change: int, owed: int) -> None:
+        for node in above:
+            key = (window, node, currency)
+            apart, gross = self.aparts.get(key, (0, 0))
+            self.aparts[key] = (apart + change, gross + owed)
 
     def unposted_money(
         self, movement: int, payer: int, payee: int, currency: str, amount: int, purpose: Purpose, phase: Phase, of: int
@@ -321,10 +343,15 @@ class Draft:
         self.legs.append((movement, Leg(debit, credit, amount, purpose, None, phase)))
         change = -amount if phase is Phase.PENDING else amount
         above_both = set(self.book.path(payee, of))
-        for node in self.book.path(payer, of):
+        path = self.book.path(payer, of)
+        for node in path:
             if node not in above_both:
                 key = (UNPOSTED, node, currency)
                 self.positions[key] = self.positions.get(key, 0) + change
+        configuration = self.book.configuration
+        place = settles_apart(configuration, path, self.book.number(of)) if configuration.apart else None
+        if place is not None and path[place] not in above_both:
+            self._count_apart(UNPOSTED, path[place + 1 : -1], currency, change, -change)
 
     def check_caps(self) -> None:
         """Pass if no capped node whose exposure this draft worsens ends above its cap.
@@ -333,11 +360,13 @@ class Draft:
             LimitExceeded: with the node, its cap and what its exposure would be.
         """
         book = self.book
-        for (window, node, currency), change in self.positions.items():
+        for key in {**self.positions, **self.aparts} if self.aparts else self.positions:
+            window, node, currency = key
+            change, apart = self.positions.get(key, 0), self.aparts.get(key)
             cap = book.configuration.caps.get((node, currency))
-            if change >= 0 or cap is None or cap.amount is None:
+            if (change >= 0 and apart is None) or cap is None or cap.amount is None:
                 continue
-            exposure = book.exposure(node, currency, {window: change})
+            exposure = book.exposure(node, currency, {window: change}, {window: apart or (0, 0)})
             if exposure > cap.amount and exposure > book.exposure(node, currency):
                 raise LimitExceeded(
                     institution=book.configuration.institutions[node].code,
@@ -347,7 +376,7 @@ class Draft:
                 )
 
 
-_PLAIN = 14  # fields that every draft has
+_PLAIN = 15  # fields that every draft has
 
 
 class Book:
@@ -396,6 +425,7 @@ class Book:
         self.breaks: dict[int, Break] = {}
         self.break_proposals: dict[int, BreakStep] = {}  # the last one, by break
         self.nets: dict[int, list[Net]] = {}
+        self.internals: dict[tuple[int, int], InternalAccount] = {}  # by parent and institution, for a closing
         self.confirmed: set[PositionKey] = set()
         self._open_window: Window | None = None
         self.identifiers: dict[tuple[int, str], Identifier] = {}  # all that were ever bound
@@ -420,13 +450,17 @@ class Book:
             self._open_window = next(one for one in self.windows.values() if one.status is WindowStatus.OPEN)
         return self._open_window
 
+    def number(self, window: int) -> int:
+        """The number of a window."""
+        return (self.windows.get(window) or self.settled_windows[window]).number
+
     def path(self, institution: int, window: int) -> list[int]:
         """The institution and all above it, as they stand for a window's money."""
         key = (institution, window)
         found = self._paths.get(key)
         if found is None:
-            number = (self.windows.get(window) or self.settled_windows[window]).number
-            found = self._paths[key] = settlement_path(self.configuration.institutions, institution, number)
+            nodes = self.configuration.institutions
+            found = self._paths[key] = settlement_path(nodes, institution, self.number(window))
         return found
 
     def status(self, institution: int) -> Status:
@@ -449,18 +483,27 @@ class Book:
         found = self.accounts.get((AccountKind.DEBT, account.owner, account.currency))
         return 0 if found is None else -found.balance
 
-    def exposure(self, node: int, currency: str, changes: dict[int, int] | None = None) -> int:
+    def exposure(
+        self,
+        node: int,
+        currency: str,
+        changes: dict[int, int] | None = None,
+        aparts: dict[int, tuple[int, int]] | None = None,
+    ) -> int:
         """What a node's subtree owes, in millionths: of the open window, of each closed one that is not settled, and
         what is pending.
 
         What it is owed from one window does not lessen what it owes from another, because only a confirmed payment
-        frees a closed net.
+        frees a closed net. Nor does what others are owed lessen what is owed by those who settle apart.
         """
         owed = 0
         for window in (*self.windows, UNPOSTED):
             position = self.positions.get((window, node, currency))
-            balance = (position.subtree if position else 0) + ((changes or {}).get(window, 0))
-            owed += max(0, -balance)
+            balance = (changes or {}).get(window, 0)
+            apart, gross = (aparts or {}).get(window, (0, 0))
+            if position is not None:
+                balance, apart, gross = balance + position.subtree, apart + position.apart, gross + position.gross
+            owed += owed_by(balance - apart) + gross
         return owed
 
     def reserved(self, customer: int, rate: int, bonus: int) -> int:
@@ -514,6 +557,10 @@ class Book:
                 self._position((leg.window, credit.owner, credit.currency)).credits += leg.amount
         for key, change in draft.positions.items():
             self._position(key).subtree += change
+        for key, (apart, gross) in draft.aparts.items():
+            position = self._position(key)
+            position.apart += apart
+            position.gross += gross
         for lot in draft.lots.values():
             self.lots.setdefault(lot.account, {})[lot.key] = lot
         for entry in draft.limit_entries:
@@ -549,6 +596,7 @@ class Book:
             self._open_window = None
         for net in draft.nets:
             self.nets.setdefault(net.window, []).append(net)
+        self.internals.update(draft.internals)
         self.confirmed.update((row.window, row.institution, row.currency) for row in draft.confirmations)
         for binding in draft.bindings:
             self.take_binding(binding)

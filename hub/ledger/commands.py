@@ -164,11 +164,25 @@ class CreateInstitution(Command, frozen=True, kw_only=True):
     parent: str | None
     zones: tuple[str, ...]
     auto_enroll: bool
+    set_off: bool = True
+
+
+class SetSetOff(Command, frozen=True, kw_only=True):
+    code: str
+    allowed: bool
 
 
 class MoveInstitution(Command, frozen=True, kw_only=True):
     code: str
     parent: str
+
+
+class SetZones(Command, frozen=True, kw_only=True):
+    """``starts`` None: at once."""
+
+    institution: str
+    zones: tuple[str, ...]
+    starts: datetime | None
 
 
 class SetInstitutionStatus(Command, frozen=True, kw_only=True):
@@ -181,6 +195,15 @@ class SetDebitCap(Command, frozen=True, kw_only=True):
     institution: str
     currency: str
     amount: str | None
+
+
+class ApproveDebitCap(Command, frozen=True, kw_only=True):
+    id: int | None
+
+
+class RejectDebitCap(Command, frozen=True, kw_only=True):
+    id: int | None
+    reason: str
 
 
 class CreateCredential(Command, frozen=True, kw_only=True):

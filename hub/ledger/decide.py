@@ -33,13 +33,17 @@ from hub.ledger import (
     reversals,
 )
 from hub.ledger.book import Book, Draft
-from hub.registry import credentials, currencies, institutions, limits, rates, webhooks
+from hub.registry import caps, credentials, currencies, institutions, limits, rates, webhooks
 
 HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.CreateInstitution: institutions.create,
     commands.MoveInstitution: institutions.move,
     commands.SetInstitutionStatus: institutions.set_status,
-    commands.SetDebitCap: institutions.set_cap,
+    commands.SetZones: institutions.set_zones,
+    commands.SetSetOff: institutions.set_set_off,
+    commands.SetDebitCap: caps.set_cap,
+    commands.ApproveDebitCap: caps.approve,
+    commands.RejectDebitCap: caps.reject,
     commands.CreateCredential: credentials.create,
     commands.RevokeCredential: credentials.revoke,
     commands.RegisterPointCurrency: currencies.register,

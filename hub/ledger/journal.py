@@ -145,6 +145,7 @@ HASHED: tuple[Hashed, ...] = (
         "window_id currency institution_id",
         _WINDOW_CLOSED_IN,
     ),
+    _hashed(tables.internal_account, "id parent_id institution_id", "id"),
     _hashed(
         tables.confirmation,
         "movement_id window_id institution_id currency amount value_date reference",

@@ -86,7 +86,7 @@ _ACCOUNTS_BY_ID = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::
 _WINDOWS = f"SELECT * FROM settlement_window WHERE journal_id = {JOURNAL_ID} AND status <> 'SETTLED' ORDER BY number"
 
 _POSITIONS = f"""
-SELECT window_id, institution_id, currency, debits, credits, subtree FROM position
+SELECT window_id, institution_id, currency, debits, credits, subtree, apart, gross FROM position
 WHERE journal_id = {JOURNAL_ID} AND window_id = ANY($1::bigint[])
   AND ($2::bigint[] IS NULL OR institution_id = ANY($2::bigint[]))
 """
@@ -142,6 +142,8 @@ async def load(
         await _offers(connection, book, needs)
     if needs.money:
         needs.institutions.add(configuration.operator.id)  # it takes the fees, and keeps rounding and the bank
+        if needs.closing:
+            book.internals = await rows.internal_accounts(connection)
         await _positions(driver, book, needs)
     needs.owners.update(one.owner for one in book.accounts.values() if one.marks and one.marks & Mark.DEBT)
     if owners := needs.institutions | needs.owners:
@@ -417,12 +419,15 @@ async def _positions(driver: Any, book: Book, needs: Needs) -> None:
         for window in book.windows.values():
             for institution in needs.institutions & institutions.keys():
                 nodes.update(settlement_path(institutions, institution, window.number))
+        for window_id in needs.windows:  # what is confirmed settles what stands below, too
+            nodes.update(net.institution for net in book.nets.get(window_id, ()))
         for deal in book.deals.values():  # by the path on which its money became pending
-            number = (book.windows.get(deal.window) or book.settled_windows[deal.window]).number
+            number = book.number(deal.window)
             for one in deal.payments:
                 nodes.update(settlement_path(institutions, one.payer, number))
     for row in await driver.fetch(_POSITIONS, [*book.windows, UNPOSTED], None if nodes is None else list(nodes)):
-        window_id, institution_id, currency, debits, credits, subtree = row
-        book.positions[window_id, institution_id, currency] = Position(debits, credits, subtree)
+        window_id, institution_id, currency, *sums = row
+        book.positions[window_id, institution_id, currency] = Position(*sums)
     if needs.closing:
         needs.institutions.update(institution for window, institution, _ in book.positions if window != UNPOSTED)
+        needs.owners.update(made.id for made in book.internals.values())

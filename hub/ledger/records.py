@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from hub.institutions import CapProposal
 from hub.rates import Figures
 
 
@@ -27,6 +28,7 @@ class AccountKind(IntEnum):
     DEBT = 8  # points that a customer owes, because they were taken away after they were spent
     PARTNER = 9  # the contra account of what came out of, less what went into, the system of a currency's partner
     TRANSIT = 10  # points that a partner has taken, and that are not yet anything else
+    INTERNAL = 11  # through which a node's nets go to its parent, owned by the two of them together
 
 
 class MovementKind(IntEnum):
@@ -82,6 +84,7 @@ class Purpose(IntEnum):
     CLOSING = 4
     ROUNDING = 5
     PAYMENT = 6
+    LEVEL = 7  # a net that a parent takes over
 
 
 class Phase(IntEnum):
@@ -549,7 +552,8 @@ class WindowStatus(StrEnum):
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """A settlement window of a model; ``closed_in``: the batch that closed it."""
+    """A settlement window of a model; ``closed_in``: the batch that closed it. ``levels``: whether nets go from level
+    to level; in the first windows of an old hub everybody settles with the hub itself."""
 
     id: int
     model: str
@@ -559,10 +563,12 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None = None
     settled_at: datetime | None = None
     closed_in: int | None = None
+    levels: bool = True
 
 
 class Net(msgspec.Struct, frozen=True):
-    """What an institution's own acts of a window come to; debits and credits exact, ``net`` in whole minor units."""
+    """What an institution's own acts of a window come to, exactly; and in whole minor units its ``net``: of these acts
+    and of its children's nets."""
 
     window: int
     institution: int
@@ -570,6 +576,25 @@ class Net(msgspec.Struct, frozen=True):
     debits: int
     credits: int
     net: int
+
+
+class NetView(msgspec.Struct, frozen=True):
+    """A net as people see it: to whom it goes (None: it settles with the hub), what the children bring, apart by sign,
+    and whether it is settled."""
+
+    net: Net
+    parent: int | None
+    below_debits: int
+    below_credits: int
+    confirmed: bool
+
+
+class InternalAccount(msgspec.Struct, frozen=True):
+    """Whose accounts of kind INTERNAL these are, in all currencies: a node's under one of its parents."""
+
+    id: int
+    parent: int
+    institution: int
 
 
 class Confirmation(msgspec.Struct, frozen=True):
@@ -586,14 +611,17 @@ class Confirmation(msgspec.Struct, frozen=True):
 
 class Position:
     """The counters of one window, institution and currency: own debits and credits of acts, and what the hub owes the
-    subtree of this window and has not settled."""
+    subtree of this window and has not settled; of that, what those below who settle apart come to, and owe
+    (``hub.ledger.apart``)."""
 
-    __slots__ = ("credits", "debits", "subtree")
+    __slots__ = ("apart", "credits", "debits", "gross", "subtree")
 
-    def __init__(self, debits: int = 0, credits: int = 0, subtree: int = 0) -> None:
+    def __init__(self, debits: int = 0, credits: int = 0, subtree: int = 0, apart: int = 0, gross: int = 0) -> None:
         self.debits = debits
         self.credits = credits
         self.subtree = subtree
+        self.apart = apart
+        self.gross = gross
 
 
 class Exposure(msgspec.Struct, frozen=True):
@@ -605,3 +633,4 @@ class Exposure(msgspec.Struct, frozen=True):
     subtree: int
     exposure: int
     cap: int | None
+    proposal: CapProposal | None = None

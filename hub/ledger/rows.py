@@ -26,6 +26,7 @@ from hub.ledger.records import (
     Hold,
     HoldKind,
     HoldStatus,
+    InternalAccount,
     Missing,
     Movement,
     MovementKind,
@@ -316,6 +317,7 @@ def window_of(row: Mapping[Any, Any]) -> Window:
         closed_at=row["closed_at"],
         settled_at=row["settled_at"],
         closed_in=row["closed_in"],
+        levels=row["levels"],
     )
 
 
@@ -343,6 +345,13 @@ async def nets(connection: AsyncConnection, of: Collection[int]) -> dict[int, li
         net = Net(row.window_id, row.institution_id, row.currency, row.debits, row.credits, row.net)
         by_window.setdefault(row.window_id, []).append(net)
     return by_window
+
+
+async def internal_accounts(connection: AsyncConnection) -> dict[tuple[int, int], InternalAccount]:
+    """All internal accounts, by parent and institution."""
+    table = tables.internal_account
+    found = await connection.execute(select(table).where(table.c.journal_id == JOURNAL_ID))
+    return {(r.parent_id, r.institution_id): InternalAccount(r.id, r.parent_id, r.institution_id) for r in found}
 
 
 async def confirmations(connection: AsyncConnection, of: Collection[int]) -> list[Confirmation]:

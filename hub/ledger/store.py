@@ -111,6 +111,8 @@ class Batch:
             self.rows.setdefault("issue_record", []).extend(draft.records)
         for key in draft.positions:
             self._positions[key] = self.book.positions[key]
+        for key in draft.aparts:
+            self._positions[key] = self.book.positions[key]
         for made in draft.conversions:
             self._conversion(made)
         if draft.bonus_uses:
@@ -272,6 +274,8 @@ class Batch:
         self._windows.update((window.id, window) for window in draft.windows)
         for net in draft.nets:
             self._row("window_net", (net.window, net.institution, net.currency, net.debits, net.credits, net.net))
+        for made in draft.internals.values():
+            self._row("internal_account", (made.id, made.parent, made.institution))
         for paid in draft.confirmations:
             who = (paid.movement, paid.window, paid.institution, paid.currency)
             self._row("confirmation", (*who, paid.amount, paid.value_date, paid.reference))
@@ -417,7 +421,7 @@ class Batch:
             times = (window.closed_at, window.settled_at, window.closed_in)
             if batch_of(window.id) == book.batch:
                 opened = (window.id, window.model, window.number, window.opened_at)
-                self._row("settlement_window", (*opened, window.status.value, book.batch, *times))
+                self._row("settlement_window", (*opened, window.status.value, book.batch, *times, window.levels))
                 continue
             self._row("window status", (window.id, window.status.value, *times, book.batch))
         for (rate, bonus, customer), used in self._bonus_uses.items():
@@ -425,7 +429,8 @@ class Batch:
         for use in self._limit_uses:
             self._row("limit_use", (*use, book.limit_used[use]))
         for key, position in self._positions.items():
-            self._row("position", (*key, position.debits, position.credits, position.subtree))
+            sums = (position.debits, position.credits, position.subtree, position.apart, position.gross)
+            self._row("position", (*key, *sums))
 
     def _gather(self) -> None:
         """Gather rows that few later commands will change. Accounts of institutions are not among them: nearly every

@@ -113,6 +113,7 @@ def _inserts(hashed: journal.Hashed, *more: str) -> Write:
 _COUNTERS = ("debits_posted", "credits_posted", "debits_pending", "credits_pending", "aged", "marks")
 _LOT = ("account_id", "expires_at", "origin")
 _PROGRESS = ("status", "reached", "accounts", "cleared", "pinned", "ageless", "ended_at")
+_SUMS = ("debits", "credits", "subtree", "apart", "gross")
 _STANDING = (
     *("state", "order_reference", "in_doubt", "taken", "partner_taken", "window_id", "refusal", "details"),
     "changed_in",
@@ -200,7 +201,9 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["binding"]),
         Write("identifier", tables.identifier, ("id", "institution_id", "text")),
         _inserts(_BY_NAME["customer_link"]),
-        _inserts(_BY_NAME["settlement_window"], "status", "changed_in", "closed_at", "settled_at", "closed_in"),
+        _inserts(
+            _BY_NAME["settlement_window"], "status", "changed_in", "closed_at", "settled_at", "closed_in", "levels"
+        ),
         Write(
             "window status",
             tables.settlement_window,
@@ -210,11 +213,12 @@ WRITES: dict[str, Write] = {
         Write(
             "position",
             tables.position,
-            ("window_id", "institution_id", "currency", "debits", "credits", "subtree"),
-            ("debits", "credits", "subtree"),
+            ("window_id", "institution_id", "currency", *_SUMS),
+            _SUMS,
             upsert=True,
         ),
         _inserts(_BY_NAME["window_net"]),
+        _inserts(_BY_NAME["internal_account"]),
         _inserts(_BY_NAME["confirmation"]),
     )
 }

@@ -1,13 +1,13 @@
-"""Configuring the tree: new institutions, moves, statuses and caps on exposure. The operator's work. Pure."""
+"""Configuring the tree: new institutions, moves, zones and statuses. The operator's work. Pure."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from hub.access import Right
-from hub.errors import Duplicate, InvalidAmount, InvalidInput, OrgCycle
-from hub.institutions import DebitCap, Institution, Kind, Placement, Status, is_below
+from hub.errors import Duplicate, InvalidInput, OrgCycle
+from hub.institutions import Institution, Kind, Placement, SetOff, Status, ZoneVersion, is_below
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book, Draft
-from hub.points import MONEY_SCALE, parse
 from hub.registry import checks
 
 
@@ -32,7 +32,7 @@ def create(book: Book, command: commands.CreateInstitution) -> Draft:
         raise InvalidInput(kind=command.kind.value)
     checks.code("code", command.code)
     checks.name("name", command.name)
-    zones = tuple(checks.name("zone", zone) for zone in command.zones)
+    zones = _zones(command.zones)
     if book.configuration.institution(command.code) is not None:
         raise Duplicate(institution=command.code)
     draft = Draft(book)
@@ -46,6 +46,7 @@ def create(book: Book, command: commands.CreateInstitution) -> Draft:
         placements=(Placement(book.open_window.number, parent.id),),
         zones=zones,
         auto_enroll=command.auto_enroll,
+        set_off=() if command.set_off else (SetOff(book.open_window.number, allowed=False),),
     )
     draft.nouns.append(node)
     draft.result = node
@@ -78,20 +79,50 @@ def set_status(book: Book, command: commands.SetInstitutionStatus) -> Draft:
     return _noun(book, replace(node, status=command.status))
 
 
-def set_cap(book: Book, command: commands.SetDebitCap) -> Draft:
-    """The most an institution's subtree may owe in a currency; no amount: no cap. It may be below what is owed now:
-    then nothing that worsens it passes."""
+def set_set_off(book: Book, command: commands.SetSetOff) -> Draft:
+    """Say whether an institution is a legal entity that forbids set-off among itself and its children, from the next
+    window on. By the operator.
+
+    Raises:
+        InvalidInput: it is the operator, over whose members netting is what the hub is for.
+    """
+    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    node = resolve.institution(book, command.code)
+    if node.parent is None:
+        raise InvalidInput(institution=node.code)
+    following = book.open_window.number + 1
+    kept = tuple(version for version in node.set_off if version.window < following)
+    return _noun(book, replace(node, set_off=(*kept, SetOff(following, command.allowed))))
+
+
+def set_zones(book: Book, command: commands.SetZones) -> Draft:
+    """The economic zones of an institution from an instant on, that in which its figures are counted first; none: it
+    is in no zone. Versions that have not begun stay. One person of the operator's is enough, because no money moves
+    with a zone.
+
+    Raises:
+        InvalidInput: the start is past, or a zone is malformed or named twice.
+        Duplicate: a version begins at that instant.
+    """
     resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
     node = resolve.institution(book, command.institution)
-    resolve.money(command.currency)
-    amount = None if command.amount is None else parse(command.amount, MONEY_SCALE)
-    if amount is not None and not 0 <= amount <= 10**18:
-        raise InvalidAmount(amount=command.amount)
-    known = book.configuration.caps.get((node.id, command.currency))
-    draft = Draft(book)
-    draft.nouns.append(DebitCap(known.id if known else draft.new_id(), node.id, command.currency, amount))
-    draft.result = (node.id, command.currency)
-    return draft
+    zones, starts = _zones(command.zones), command.starts or book.at
+    if starts < book.at:
+        raise InvalidInput(effectiveFrom=starts.isoformat())
+    taken = {version.starts for version in node.zone_versions}
+    while command.starts is None and starts in taken:  # set by the same batch
+        starts += timedelta(microseconds=1)
+    if starts in taken:
+        raise Duplicate(effectiveFrom=starts.isoformat())
+    versions = sorted((*node.zone_versions, ZoneVersion(starts, zones)), key=lambda version: version.starts)
+    return _noun(book, replace(node, zone_versions=tuple(versions)))
+
+
+def _zones(named: tuple[str, ...]) -> tuple[str, ...]:
+    zones = tuple(checks.name("zone", zone) for zone in named)
+    if len(set(zones)) < len(zones):
+        raise InvalidInput(zones=",".join(zones)[:60])
+    return zones
 
 
 def _noun(book: Book, node: Institution) -> Draft:

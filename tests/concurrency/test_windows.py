@@ -5,6 +5,7 @@ import random
 from collections import defaultdict
 from typing import Any
 
+from hub.audit import audit
 from hub.ledger import commands
 from hub.ledger.commands import Party
 from hub.money import format_millionths
@@ -125,3 +126,31 @@ async def test_all_windows_settle_in_order_after_all_nets_are_paid(hub: Hub) -> 
     settled = await hub.sql("SELECT sum(credits_posted - debits_posted) FROM account WHERE kind = 5 GROUP BY owner_id")
     assert {row[0] for row in settled} == {0}
     await invariants.check(hub)
+
+
+async def test_levels_add_up_in_every_window_that_is_closed_while_acts_come_and_institutions_move(hub: Hub) -> None:
+    await found(hub, 6, "1000000")
+    for number in range(4):
+        await hub.institution(f"S{number}", parent="SHOP" if number % 2 else "AIR")
+        await hub.institution(f"S{number}.1", parent=f"S{number}")
+    leaves = [f"S{number}.1" for number in range(4)]
+    dice = random.Random(36)
+    async with two(hub, batch_max=9) as doors:
+        for wave in range(5):
+            acts = [
+                redeem(hub, f"{wave}-{place}", dice.randrange(6), dice.randint(25, 999), dice.choice([*leaves, "S1"]))
+                for place in range(40)
+            ]
+            asked = [asyncio.create_task(doors[place % 2].try_(one)) for place, one in enumerate(acts)]
+            moving = commands.MoveInstitution(
+                actor=hub.admin, code=f"S{wave % 4}", parent=dice.choice(["SHOP", "AIR", "HUB"])
+            )
+            outcomes = await gathered([doors[0].try_(moving), close(doors[wave % 2], f"close-{wave}")])
+            assert {code(one) for one in (*outcomes, *await gathered(asked))} == {"OK"}
+    assert passed(await close(hub, "last"))
+    await invariants.check(hub)
+    passes = await hub.sql("SELECT debits_posted, credits_posted FROM account WHERE kind = 11")
+    assert passes
+    assert all(row["debits_posted"] == row["credits_posted"] for row in passes)
+    async with hub.database.snapshot() as connection:
+        assert (await audit(connection)).findings == ()

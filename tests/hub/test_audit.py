@@ -601,7 +601,7 @@ async def test_everything_but_the_head_gone_is_an_empty_history(tampering: Tampe
 async def test_entries_without_any_row_are_an_empty_history(tampering: Tampering) -> None:
     for table in (
         "configuration_change, customer, account, outcome, movement, leg, lot_entry, hold, quote, conversion,"
-        " settlement_window, window_net, confirmation, limit_entry, clipping, binding, customer_link,"
+        " settlement_window, window_net, internal_account, confirmation, limit_entry, clipping, binding, customer_link,"
         " clearing, missing, restriction, cancellation, customer_profile, pool,"
         " pool_member, pool_use",
     ):

@@ -38,6 +38,9 @@ class Victim:
         self.rate = network.rate(self.a, self.b, 1, 2)
         self.proposed = network.propose(self.a, self.b, 1, 3)["id"]
         operator.do("setDebitCap", institution=self.bank, currency="CNY", amount="1000")
+        operator.do("setDebitCap", institution=self.bank, currency="CNY", amount="2000")
+        query = "query($v: String!) { institution(code: $v) { positions { proposedCap { id } } } }"
+        self.cap = operator.ask(query, v=self.bank)["institution"]["positions"][0]["proposedCap"]["id"]
         self.issued = network.issue(self.a, self.bank, "alice", "1000")
         terms = {"act": "TRANSFER", "period": "YEAR", "institution": self.bank}
         self.limit = operator.do("setLimit", currency=self.a, code="give", amount="900", terms=terms)["id"]
@@ -297,7 +300,7 @@ def _acts(field: str, kind: str, value: Callable[[Victim], Any], stranger: str =
 def _ends(field: str, attribute: str, stranger: str, extra: str = "") -> Case:
     """A mutation of what an identifier names."""
     document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
-    prefix = {"credential": "ck", "proposed": "rt", "rate": "rt"}[attribute]
+    prefix = {"credential": "ck", "proposed": "rt", "rate": "rt", "cap": "dc"}[attribute]
     return Case(
         document,
         lambda victim: {"id": getattr(victim, attribute)},
@@ -630,7 +633,8 @@ CASES: dict[str, Case] = {
             "id": victim.window,
             "nets": [
                 # 10 points redeemed at the branch, 10 × 0.05 = 0.50; the rates have no fee and one issuer
-                {"institution": {"code": victim.bank}, "debit": "0.50", "credit": "0.00", "net": "-0.50"},
+                # what the branch is owed goes to the bank, which owes it
+                {"institution": {"code": victim.bank}, "debit": "0.50", "credit": "0.50", "net": "0.00"},
                 {"institution": {"code": victim.branch}, "debit": "0.00", "credit": "0.50", "net": "0.50"},
             ],
         },
@@ -643,9 +647,20 @@ CASES: dict[str, Case] = {
         "{ settlementWindows(first: 200) { edges { node { id nets { net } } } } }",
         _nothing,
         lambda victim: [{"id": victim.window, "nets": []}],
-        lambda victim: [{"id": victim.window, "nets": [{"net": "-0.50"}, {"net": "0.50"}]}],
+        lambda victim: [{"id": victim.window, "nets": [{"net": "0.00"}, {"net": "0.50"}]}],
         branch=lambda victim: [{"id": victim.window, "nets": [{"net": "0.50"}]}],
         pick=_rows("settlementWindows", "id", "window"),
+    ),
+    "Query.settlementCut": Case(
+        "query($w: ID!, $v: String!) { settlementCut(windowId: $w, by: TREE, institution: $v)"
+        " { institution { code } zone debit credit } }",
+        lambda victim: {"w": victim.window, "v": victim.bank},
+        None,
+        lambda victim: [
+            {"institution": {"code": victim.bank}, "zone": None, "debit": "0.50", "credit": "0.00"},
+            {"institution": {"code": victim.branch}, "zone": None, "debit": "0.00", "credit": "0.50"},
+        ],
+        absent={"v": "nowhere"},
     ),
     "Query.settlementReport": Case(
         "query($w: ID!, $v: String!) { settlementReport(windowId: $w, institution: $v) { id payload linesUrl } }",
@@ -688,6 +703,15 @@ CASES: dict[str, Case] = {
         "FORBIDDEN",
         "FORBIDDEN",
     ),
+    "Mutation.setSetOff": Case(
+        f"mutation($v: String!) {{ setSetOff(code: $v, allowed: false) {{ __typename {REFUSED} }} }}",
+        lambda victim: {"v": victim.bank},
+        "FORBIDDEN",
+        "FORBIDDEN",
+    ),
+    "Mutation.setZones": _acts(
+        "setZones", "SetZonesInput!", lambda victim: {"institution": victim.bank, "zones": ["X"]}
+    ),
     "Mutation.setInstitutionStatus": Case(
         f'mutation($v: String!) {{ setInstitutionStatus(code: $v, status: SUSPENDED, reason: "r")'
         f" {{ __typename {REFUSED} }} }}",
@@ -698,6 +722,8 @@ CASES: dict[str, Case] = {
     "Mutation.setDebitCap": _acts(
         "setDebitCap", "SetDebitCapInput!", lambda victim: {"institution": victim.bank, "currency": "CNY"}
     ),
+    "Mutation.approveDebitCap": _ends("approveDebitCap", "cap", "NOT_FOUND"),
+    "Mutation.rejectDebitCap": _ends("rejectDebitCap", "cap", "NOT_FOUND", ', reason: "r"'),
     "Mutation.createCredential": _acts(
         "createCredential",
         "CreateCredentialInput!",
@@ -1403,8 +1429,8 @@ def test_window_updates_show_others_no_nets(victim: Victim) -> None:
                 pass
             closed[name] = event["nets"]
     assert closed["stranger"] == []
-    assert closed["auditor"] == [  # 20 × 0.05 = 1.00
-        {"institution": {"code": victim.bank}, "net": "-1.00"},
+    assert closed["auditor"] == [  # 20 × 0.05 = 1.00, from the bank to its branch and so back to the bank
+        {"institution": {"code": victim.bank}, "net": "0.00"},
         {"institution": {"code": victim.branch}, "net": "1.00"},
     ]
     with Socket(victim.anonymous) as socket:

@@ -187,6 +187,28 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
     }
 
 
+def test_a_cap_is_set_by_the_level_above_and_eased_by_two_persons(tree: Tree) -> None:
+    above, own = tree.network.person(tree.bank, ADMIN), tree.network.person(tree.branch, ADMIN)
+    cap = {"institution": tree.branch, "currency": "CNY", "amount": "5"}
+    assert outcome(own, "setDebitCap", cap) == "FORBIDDEN"
+    assert above.do("setDebitCap", cap)["debitCap"] == "5.00"
+    asked = above.do("setDebitCap", cap | {"amount": "9"})
+    assert asked["debitCap"] == "5.00"
+    query = "query($c: String!) { institution(code: $c) { positions { debitCap proposedCap { id amount } } } }"
+    [found] = own.ask(query, c=tree.branch)["institution"]["positions"]
+    assert (found["debitCap"], found["proposedCap"]["amount"]) == ("5.00", "9.00")
+    approve = (
+        f"mutation($id: ID!) {{ approveDebitCap(id: $id) {{ __typename ... on Position {{ debitCap }} {REFUSED} }} }}"
+    )
+    id = found["proposedCap"]["id"]
+    assert reason(above.ask(approve, id=id)["approveDebitCap"]) == "SAME_APPROVER"
+    with pytest.raises(Failed) as failed:
+        own.ask(approve, id=id)
+    assert failed.value.codes == ["FORBIDDEN"]
+    second = tree.network.person(tree.bank, ADMIN, name="second")
+    assert second.ask(approve, id=id)["approveDebitCap"]["debitCap"] == "9.00"
+
+
 def test_a_link_takes_the_word_of_both_sides_and_the_operator_s_is_none_of_them(tree: Tree) -> None:
     bank, aside = tree.network.person(tree.bank, TRADER), tree.network.person(tree.aside, ADMIN)
     above = tree.network.person(tree.alliance, TRADER)

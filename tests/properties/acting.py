@@ -3,7 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from hub.currencies import AccountMode, HeldExpiry, Shortfall
+from hub.errors import LimitExceeded
 from hub.institutions import Status
 from hub.ledger import commands
 from hub.money import format_millionths
@@ -35,7 +38,10 @@ class Acting(Founding):
             window = due[0]
         nets = self.model.nets.get(window, {})
         node = self.dice.choice([*nets, "GROUP"])
-        unpaid = [one for one, net in self.model.unpaid.get(window, {}).items() if net]
+        parents = self.model.parents_in[window]
+        unpaid = [
+            one for one in nets if (window, one) not in self.model.paid and len(self.model.levels(one, parents)) == 1
+        ]
         if unpaid and self.dice.random() < 0.8:
             node = self.dice.choice(unpaid)
         amount = nets.get(node, 10_000) + self.dice.choice([0, 0, 0, 0, 10_000])
@@ -63,7 +69,13 @@ class Acting(Founding):
             case 0 | 1:
                 node = dice.choice(["GROUP", "BANK", "STORE", "AIR", "SHOP"])
                 cap = dice.choice([None, self.model.exposure(node) + dice.randint(0, 30) * 10**6, 0])
-                await hub.cap(node, None if cap is None else format_millionths(cap, "CNY"))
+                amount = None if cap is None else format_millionths(cap, "CNY")
+                above = [self.model.caps.get(one) for one in self.model.above(node, self.model.parents) if one != node]
+                if cap is not None and any(bound is not None and cap > bound for bound in above):
+                    with pytest.raises(LimitExceeded):  # no cap is above that of a level above
+                        await hub.cap(node, amount)
+                    return
+                await hub.cap(node, amount)
                 if cap is None:
                     self.model.caps.pop(node, None)
                 else:

@@ -9,6 +9,7 @@
 The sixth, that a refused act leaves everything as it was, is held by whoever asks: two readings are equal.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -22,7 +23,7 @@ Tables = Mapping[str, Sequence[Any]]  # rows by table, each by column
 # Everything in the database but what a refusal itself leaves: its outcome, and the journal's entry of it.
 STATE = (
     *("configuration_change", "customer", "customer_reference", "account", "movement", "memo", "leg", "quote"),
-    *("conversion", "bonus_use", "settlement_window", "position", "window_net", "confirmation"),
+    *("conversion", "bonus_use", "settlement_window", "position", "window_net", "internal_account", "confirmation"),
     *("lot", "lot_entry", "hold", "binding", "identifier", "customer_link", "limit_entry", "limit_use", "clipping"),
     *("customer_profile", "pool", "pool_member", "pool_use"),
     *("exchange", "exchange_step", "partner_order", "exchange_evidence"),
@@ -54,7 +55,7 @@ def check_tables(tables: Tables) -> None:
     check_holds(accounts, tables)
     check_limits(tables["limit_entry"], tables["limit_use"])
     check_positions(accounts, tables["leg"], tables["position"])
-    check_nets(tables["window_net"], tables["position"])
+    check_nets(tables)
     assert sum(row["status"] == "OPEN" for row in tables["settlement_window"]) == 1
 
 
@@ -193,16 +194,33 @@ def check_positions(accounts: dict[int, Any], legs: Sequence[Any], positions: Se
     assert found == dict(own)
 
 
-def check_nets(nets: Sequence[Any], positions: Sequence[Any]) -> None:
-    """The nets of each closed window and currency sum to zero, and are those of its positions."""
+def check_nets(tables: Tables) -> None:
+    """The nets of each closed window and currency are the institutions' own acts and their children's nets to less than
+    one unit of what is rounded; the members' sum to zero."""
+    nets, positions = tables["window_net"], tables["position"]
+    numbers = {row["id"]: row["number"] for row in tables["settlement_window"]}
+    nodes = {
+        row["key"]: json.loads(row["document"])
+        for row in sorted(tables["configuration_change"], key=lambda row: row["version"])
+        if row["noun"] == "institution"
+    }
+    operator = next(id for id, node in nodes.items() if node["parent"] is None) if nodes else 0
     sums: dict[tuple[int, str], int] = defaultdict(int)
-    closed = {row["window_id"] for row in nets}
+    gaps = {(row["window_id"], row["institution_id"], row["currency"]): row["net"] for row in nets}
     for net in nets:
-        sums[net["window_id"], net["currency"]] += net["net"]
-        assert abs(net["net"] - (net["credits"] - net["debits"])) < 1_000_000
+        window, node = net["window_id"], net["institution_id"]
+        placed = [one["parent"] for one in nodes[node]["placements"] if one["window"] <= numbers[window]]
+        if placed and placed[-1] != operator:
+            gaps[window, placed[-1], net["currency"]] -= net["net"]
+        else:
+            sums[window, net["currency"]] += net["net"]
     assert not any(sums.values())
+    for net in nets:
+        own = gaps[net["window_id"], net["institution_id"], net["currency"]]
+        assert abs(own - (net["credits"] - net["debits"])) < 1_000_000
+    closed = {row["window_id"] for row in nets}
     of_closed = [row for row in positions if row["window_id"] in closed and (row["debits"] or row["credits"])]
-    assert sides(nets) == sides(of_closed)
+    assert sides([row for row in nets if row["debits"] or row["credits"]]) == sides(of_closed)
 
 
 def sides(rows: Sequence[Any]) -> dict[tuple[int, int, str], tuple[int, int]]:

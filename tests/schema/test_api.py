@@ -300,13 +300,12 @@ async def settle(client: Client, root: Caller, bank: Caller, air: Caller) -> Non
         f"... on SettlementWindow {{ id status closedAt {nets} }}",
         **close,
     )
-    # exactly AIR 0.60 - 0.25, BANK -0.609, HUB 0.009, SHOP 0.25; rounded down, BANK's -0.61 leaves 0.001 over and HUB's
-    # 0.00 leaves 0.009, so the cent that is missing goes to HUB
+    # exactly AIR 0.60 - 0.25, BANK -0.609 and 0.25 of SHOP below it, HUB 0.009; rounded down, BANK's -0.36 leaves 0.001
+    # over and HUB's 0.00 leaves 0.009, so the cent that is missing goes to HUB
     assert {net["institution"]["code"]: net["net"] for net in closed["nets"]} == {
         "AIR": "0.35",
-        "BANK": "-0.61",
+        "BANK": "-0.36",
         "HUB": "0.01",
-        "SHOP": "0.25",
     }
     mine = await bank.ask(f"query W($id: ID!) {{ settlementWindow(id: $id) {{ status {nets} }} }}", id=closed["id"])
     assert [net["institution"]["code"] for net in mine["nets"]] == ["BANK", "SHOP"]
@@ -316,11 +315,36 @@ async def settle(client: Client, root: Caller, bank: Caller, air: Caller) -> Non
     signed = await bank.ask(report, window=closed["id"], institution="BANK")
     assert json.loads(signed["payload"])["institution"]["code"] == "BANK"
     assert signed["jws"].count(".") == 2
-    assert signed["nets"] == [{"net": "-0.61"}]
+    assert signed["nets"] == [{"net": "-0.36"}]
+    levels = """query L($window: ID!) { settlementReport(windowId: $window, institution: "BANK") {
+      nets { parent { code } debit credit ownDebit ownCredit net } children { institution { code } parent { code } net }
+    } }"""
+    assert await bank.ask(levels, window=closed["id"]) == {
+        "nets": [
+            {
+                "parent": None,
+                "debit": "0.8526",
+                "credit": "0.4936",  # 0.2436 that a reversal gave back, and 0.25 of SHOP
+                "ownDebit": "0.8526",
+                "ownCredit": "0.2436",
+                "net": "-0.36",
+            }
+        ],
+        "children": [{"institution": {"code": "SHOP"}, "parent": {"code": "BANK"}, "net": "0.25"}],
+    }
+    assert await root.ask(
+        "query E($id: ID!) { settlementWindow(id: $id) { nets(everyLevel: true) { institution { code } net } } }",
+        id=closed["id"],
+    ) == {
+        "nets": [
+            {"institution": {"code": code}, "net": net}
+            for code, net in (("HUB", "0.01"), ("BANK", "-0.36"), ("AIR", "0.35"), ("SHOP", "0.25"))
+        ]
+    }
     assert signed["linesUrl"] == f"https://hub.example/settlement/{closed['id']}/BANK/lines.ndjson"
     assert await bank.ask(report, window=closed["id"], institution="SHOP") is not None
     assert await bank.ask(report, window=closed["id"], institution="AIR") is None
-    assert len((await root.ask(report, window=closed["id"], institution="HUB"))["nets"]) == 4
+    assert len((await root.ask(report, window=closed["id"], institution="HUB"))["nets"]) == 3
     found = await bank.ask(
         "query N($id: ID!) { node(id: $id) { ... on SettlementReport { digest } } }", id=signed["id"]
     )
@@ -354,7 +378,7 @@ async def settle(client: Client, root: Caller, bank: Caller, air: Caller) -> Non
             valueDate="2026-01-31",
             reference=f"bank/{place}",
         )
-        assert answer["status"] == ("SETTLED" if place == 3 else "SETTLING")
+        assert answer["status"] == ("SETTLED" if place == 2 else "SETTLING")
     assert answer["settledAt"] is not None
     replayed = await act(
         root, "closeSettlementWindow", "CloseWindowInput", f"... on SettlementWindow {{ status {nets} }}", **close

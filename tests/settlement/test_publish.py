@@ -15,6 +15,7 @@ from hub.institutions import Kind
 from hub.ledger import commands
 from hub.settings import Settings
 from settlement import signing
+from settlement.audit import audit
 from settlement.publish import Keys, NetsMismatch, NotClosed, Reports, StoredReport
 from settlement.verify import Verdict, verify
 from tests.conftest import Hub, driver_url
@@ -102,7 +103,15 @@ async def test_every_institution_with_a_net_has_a_report_that_verifies_and_the_o
     assert stored is not None
     document = json.loads(stored.payload)
     assert document["nets"] == [
-        {"institution": "BANK", "currency": "CNY", "debit": "101.00", "credit": "0.00", "net": "-101.00"}
+        {
+            "institution": "BANK",
+            "currency": "CNY",
+            "parent": None,
+            "own": {"debit": "101.00", "credit": "0.00"},
+            "debit": "101.00",
+            "credit": "0.00",
+            "net": "-101.00",
+        }
     ]
     lines = [json.loads(line) for line in await lines_of(members, reports, window, "BANK")]
     assert [(line["kind"], line["purpose"], line["amount"], line["from"], line["to"]) for line in lines] == [
@@ -296,3 +305,56 @@ async def test_lines_go_on_over_pages(members: Hub, reports: Reports) -> None:
     verdict = await verified(members, reports, window, "HUB")
     assert (verdict.findings, verdict.lines_checked) == ((), 2 * count)
     assert (await verified(members, reports, window, "AIR")).lines_checked == count
+
+
+async def test_reports_of_every_level_verify_and_hang_together(members: Hub, reports: Reports) -> None:
+    await members.institution("BRANCH", parent="BANK")
+    await members.institution("DESK", parent="BRANCH")
+    await convert(members, "c1")
+    for merchant, amount in (("DESK", "333"), ("BRANCH", "20")):
+        await members.do(
+            commands.Redeem(
+                actor=members.admin,
+                key=merchant,
+                currency="BP",
+                customer=commands.Party("BANK", "alice"),
+                merchant=merchant,
+                amount=amount,
+                memo=None,
+            )
+        )
+    window = await close(members)
+    signed = {}
+    for code in ("DESK", "BRANCH", "BANK", "AIR", "HUB"):
+        stored = await report_of(members, reports, window, code)
+        assert stored is not None
+        signed[code] = stored.jws
+        below = {"BRANCH": ["DESK"], "BANK": ["BRANCH"], "HUB": ["DESK", "BRANCH", "BANK", "AIR"]}.get(code, [])
+        verdict = verify(
+            stored.jws,
+            await lines_of(members, reports, window, code),
+            await reports.jwks(),
+            None,
+            [signed[child] for child in below],
+        )
+        assert (verdict.findings, verdict.children_checked) == ((), len(below))
+    stored = await report_of(members, reports, window, "BANK")
+    assert stored is not None
+    # 101.00 to AIR and HUB; 333 × 0.05 = 16.65 to DESK and 1.00 to BRANCH come back through BRANCH
+    [net] = json.loads(stored.payload)["nets"]
+    assert (net["own"]["debit"], net["credit"], net["net"]) == ("118.65", "17.65", "-101.00")
+    async with members.database.snapshot() as connection:
+        assert (await audit(connection)).findings == ()
+
+
+async def test_a_window_that_closed_before_there_were_levels_is_reported_as_it_was_closed(
+    members: Hub, reports: Reports
+) -> None:
+    await members.institution("BRANCH", parent="BANK")
+    await convert(members, "c1")
+    window = await members.window()
+    await members.sql("UPDATE settlement_window SET levels = false WHERE id = $1", window)
+    assert await close(members) == window
+    assert (await verified(members, reports, window, "HUB")).ok
+    async with members.database.snapshot() as connection:
+        assert (await audit(connection)).findings == ()

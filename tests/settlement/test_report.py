@@ -31,12 +31,13 @@ REPORT = Report(
     window=Window("sw_1", 7, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)),
     institution=Party("BANK", "示例银行"),
     nets=(
-        NetLine("BANK", "JPY", 5_000_000, 0, -5_000_000),
-        NetLine("BANK", "CNY", 9_600, 50_000_000, 49_990_000),
+        NetLine("BANK", "JPY", 5_000_000, 0, -7_000_000, "GROUP", 2_000_000, 0),
+        NetLine("BANK", "CNY", 9_600, 50_000_000, 52_990_000, "GROUP", 0, 3_000_000),
     ),
     lines=LineSet(3, HEX),
     previous_digest=None,
     journal=JournalHead(2**60, HEX),
+    children=(Child("WEST", HEX, (("JPY", -2_000_000),)), Child("EAST", HEX, (("CNY", 3_000_000),))),
 )
 SUMMARY = replace(
     REPORT,
@@ -64,7 +65,7 @@ def changed(path: list[Any], value: object) -> bytes:
 def test_the_payload_is_this_document() -> None:
     assert json.loads(build(REPORT)) == {
         "type": "points-hub/settlement-report",
-        "version": 1,
+        "version": 2,
         "kind": "institution",
         "hub": "Points Hub",
         "model": "default",
@@ -76,12 +77,31 @@ def test_the_payload_is_this_document() -> None:
         },
         "institution": {"code": "BANK", "name": "示例银行"},
         "nets": [
-            {"institution": "BANK", "currency": "CNY", "debit": "0.0096", "credit": "50.00", "net": "49.99"},
-            {"institution": "BANK", "currency": "JPY", "debit": "5", "credit": "0", "net": "-5"},
+            {
+                "institution": "BANK",
+                "currency": "CNY",
+                "parent": "GROUP",
+                "own": {"debit": "0.0096", "credit": "50.00"},
+                "debit": "0.0096",
+                "credit": "53.00",
+                "net": "52.99",
+            },
+            {
+                "institution": "BANK",
+                "currency": "JPY",
+                "parent": "GROUP",
+                "own": {"debit": "5", "credit": "0"},
+                "debit": "7",
+                "credit": "0",
+                "net": "-7",
+            },
         ],
         "lines": {"count": "3", "root": HEX},
         "previousDigest": None,
-        "children": [],
+        "children": [
+            {"institution": "EAST", "digest": HEX, "nets": [{"currency": "CNY", "net": "3.00"}]},
+            {"institution": "WEST", "digest": HEX, "nets": [{"currency": "JPY", "net": "-2"}]},
+        ],
         "journal": {"batch": "1152921504606846976", "hash": HEX},
     }
 
@@ -111,7 +131,8 @@ def test_what_is_built_is_read() -> None:
     [
         (replace(REPORT, nets=(*REPORT.nets, REPORT.nets[0])), "ORDER"),
         (replace(REPORT, nets=SUMMARY.nets), "NET_FOREIGN"),
-        (replace(REPORT, children=SUMMARY.children), "CHILDREN"),
+        (replace(REPORT, children=(Child("A", HEX, (("CNY", 0), ("CNY", 1_000_000))),)), "ORDER"),
+        (replace(REPORT, nets=(NetLine("BANK", "CNY", 0, 0, 0, None, -1, 0),)), "SHAPE"),
         (replace(SUMMARY, children=(Child("A", HEX), Child("A", HEX))), "ORDER"),
         (replace(REPORT, nets=(NetLine("BANK", "CNY", -1, 0, 0),)), "SHAPE"),
         (replace(REPORT, previous_digest="AB" * 32), "SHAPE"),
@@ -127,6 +148,22 @@ def test_a_report_that_contradicts_itself_is_not_built(report: Report, code: str
     assert code in [finding.code for finding in refused.value.findings]
 
 
+def test_a_report_from_before_there_were_levels_is_read_as_one_in_which_everybody_settles_with_the_hub() -> None:
+    document = json.loads(build(replace(SUMMARY, kind="summary")))
+    document["version"] = 1
+    del document["levels"]
+    for net in document["nets"]:
+        del net["parent"], net["own"]
+    reading = read(rfc8785.dumps(document))
+    assert reading.findings == []
+    assert reading.nets == tuple(sorted(SUMMARY.nets, key=lambda net: net.institution))
+    document["nets"][0]["parent"] = None
+    assert codes(rfc8785.dumps(document)) == ["SHAPE"]
+    document = json.loads(build(REPORT))
+    document["version"] = 1
+    assert "CHILDREN" in codes(rfc8785.dumps(document))
+
+
 def test_a_net_in_gold_is_not_built() -> None:
     with pytest.raises(UnknownMoney):
         build(replace(REPORT, nets=(NetLine("BANK", "XAU", 0, 0, 0),)))
@@ -137,7 +174,7 @@ def test_a_net_in_gold_is_not_built() -> None:
     [
         (["type"], "other", "TYPE"),
         (["type"], None, "TYPE"),
-        (["version"], 2, "VERSION"),
+        (["version"], 3, "VERSION"),
         (["version"], "1", "VERSION"),
         (["version"], True, "VERSION"),
         (["kind"], "other", "SHAPE"),
@@ -160,6 +197,13 @@ def test_a_net_in_gold_is_not_built() -> None:
         (["nets", 0, "currency"], "XXX", "SHAPE"),
         (["nets", 0, "debit"], "0.010", "SHAPE"),
         (["nets", 0, "debit"], "-0.01", "SHAPE"),
+        (["nets", 0, "own", "debit"], "-0.01", "SHAPE"),
+        (["nets", 0, "own", "credit"], None, "SHAPE"),
+        (["nets", 0, "own"], None, "SHAPE"),
+        (["nets", 0, "parent"], " ", "SHAPE"),
+        (["nets", 0, "parent"], "GROUP", "NET_PARENT"),
+        (["levels"], None, "SHAPE"),
+        (["nets", 0, "parent"], 1, "SHAPE"),
         (["nets", 0, "net"], "1e1", "SHAPE"),
         (["nets", 0, "net"], 0, "SHAPE"),
         (["nets", 0, "institution"], "ZED", "ORDER"),
@@ -171,6 +215,7 @@ def test_a_net_in_gold_is_not_built() -> None:
         (["children"], None, "SHAPE"),
         (["children", 0], [], "SHAPE"),
         (["children", 0, "digest"], HEX[1:], "SHAPE"),
+        (["children", 0, "nets"], [], "SHAPE"),
         (["children", 0, "institution"], "BANK", "ORDER"),
         (["children", 0, "institution"], "ZED", "ORDER"),
         (["journal"], 1, "SHAPE"),
@@ -207,7 +252,7 @@ def test_what_is_no_object_is_found(payload: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [lambda text: " " + text, lambda text: text.replace('"version":1', '"version":1,"version":1')]
+    "change", [lambda text: " " + text, lambda text: text.replace('"version":2', '"version":2,"version":2')]
 )
 def test_another_spelling_is_found(change: Any) -> None:
     assert codes(change(build(REPORT).decode()).encode()) == ["NOT_CANONICAL"]

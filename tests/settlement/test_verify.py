@@ -184,9 +184,9 @@ def test_a_key_that_is_no_longer_in_use_still_verifies() -> None:
 
 
 def test_an_unknown_key_is_found_and_the_figures_are_checked_all_the_same() -> None:
-    payload = bent(BANK, ("nets", 0, "debit"), "50.0147")
+    payload = bent(BANK, ("nets", 0, "own", "debit"), "50.0147")
     verdict = verify(SigningKey.generate().sign(payload), BANK_LINES, JWKS)
-    assert codes(verdict) == {"KID", "NET_DEBIT"}
+    assert codes(verdict) == {"KID", "NET_DEBIT", "NET_CHILDREN"}
     assert verdict.kid is None
 
 
@@ -240,8 +240,8 @@ def test_a_key_cannot_take_anothers_name() -> None:
     ("subject", "lines", "path", "value", "expected"),
     [
         (BANK, BANK_LINES, ("type",), "points-hub/other", {"TYPE"}),
-        (BANK, BANK_LINES, ("version",), 2, {"VERSION"}),
-        (BANK, BANK_LINES, ("kind",), "summary", {"NET_SUM", "NET_BALANCE", "NET_MISSING"}),
+        (BANK, BANK_LINES, ("version",), 3, {"VERSION"}),
+        (BANK, BANK_LINES, ("kind",), "summary", {"SHAPE"}),
         (BANK, BANK_LINES, ("kind",), "x", {"SHAPE"}),
         (BANK, BANK_LINES, ("extra",), "x", {"SHAPE"}),
         (BANK, BANK_LINES, ("window", "number"), "8", {"LINE_WINDOW"}),
@@ -249,8 +249,10 @@ def test_a_key_cannot_take_anothers_name() -> None:
         (BANK, BANK_LINES, ("institution", "code"), "AIR", {"NET_FOREIGN", "LINE_FOREIGN", "NET_MISSING"}),
         (BANK, BANK_LINES, ("nets", 0, "institution"), "AIR", {"NET_FOREIGN", "NET_MISSING"}),
         (BANK, BANK_LINES, ("nets", 0, "currency"), "USD", {"NET_WITHOUT_LINES", "LINE_CURRENCY", "NET_MISSING"}),
-        (BANK, BANK_LINES, ("nets", 0, "debit"), "50.0147", {"NET_DEBIT"}),
-        (BANK, BANK_LINES, ("nets", 0, "credit"), "0.0001", {"NET_CREDIT"}),
+        (BANK, BANK_LINES, ("nets", 0, "own", "debit"), "50.0147", {"NET_DEBIT", "NET_CHILDREN"}),
+        (BANK, BANK_LINES, ("nets", 0, "own", "credit"), "0.0001", {"NET_CREDIT", "SHAPE", "NET_CHILDREN"}),
+        (BANK, BANK_LINES, ("nets", 0, "debit"), "50.0149", {"NET_CHILDREN"}),
+        (BANK, BANK_LINES, ("nets", 0, "credit"), "0.01", {"NET_CHILDREN"}),
         (BANK, BANK_LINES, ("nets", 0, "net"), "-50.03", {"NET_ROUNDING"}),
         (BANK, BANK_LINES, ("nets", 0, "net"), "-50.00", {"NET_ROUNDING"}),
         (BANK, BANK_LINES, ("nets", 0, "net"), "-50.0148", {"NET_MINOR_UNIT"}),
@@ -258,10 +260,11 @@ def test_a_key_cannot_take_anothers_name() -> None:
         (BANK, BANK_LINES, ("nets",), [], {"LINE_CURRENCY", "NET_MISSING"}),
         (BANK, BANK_LINES, ("lines", "count"), "5", {"LINE_COUNT"}),
         (BANK, BANK_LINES, ("lines", "root"), HEX, {"LINE_ROOT"}),
-        (BANK, BANK_LINES, ("children",), [{"institution": "AIR", "digest": HEX}], {"CHILDREN"}),
-        (SUMMARY, ALL_LINES, ("kind",), "institution", {"CHILDREN", "NET_FOREIGN", "LINE_FOREIGN"}),
+        (BANK, BANK_LINES, ("children",), [{"institution": "AIR", "digest": HEX}], {"SHAPE"}),
+        (SUMMARY, ALL_LINES, ("kind",), "institution", {"SHAPE", "NET_FOREIGN", "LINE_FOREIGN"}),
         (SUMMARY, ALL_LINES, ("window", "number"), "6", {"LINE_WINDOW"}),
-        (SUMMARY, ALL_LINES, ("nets", 0, "debit"), "30.01", {"NET_DEBIT", "NET_BALANCE"}),
+        (SUMMARY, ALL_LINES, ("nets", 0, "own", "debit"), "29.99", {"NET_DEBIT", "NET_BALANCE"}),
+        (SUMMARY, ALL_LINES, ("nets", 0, "parent"), "BANK", {"NET_PARENT", "NET_SUM", "NET_ROUNDING", "NET_CHILDREN"}),
         (SUMMARY, ALL_LINES, ("nets", 0, "net"), "20.01", {"NET_SUM", "NET_ROUNDING"}),
         (SUMMARY, ALL_LINES, ("children", 0, "institution"), "ABC", {"CHILD_MISSING"}),
         (SUMMARY, ALL_LINES, ("children", 0, "institution"), "BANK", {"ORDER", "CHILD_MISSING"}),
@@ -307,8 +310,8 @@ def test_another_spelling_of_the_payload_is_found() -> None:
 def test_a_malformed_net_does_not_hide_the_others() -> None:
     document = json.loads(build(SUMMARY))
     document["nets"][0]["net"] = 1
-    document["nets"][2]["debit"] = "50.00"
-    assert check(rfc8785.dumps(document), ALL_LINES) == {"SHAPE", "NET_DEBIT", "NET_ROUNDING"}
+    document["nets"][2]["own"]["debit"] = "50.00"
+    assert check(rfc8785.dumps(document), ALL_LINES) == {"SHAPE", "NET_DEBIT"}
 
 
 # --- the lines ------------------------------------------------------------------------------------------------------

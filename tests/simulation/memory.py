@@ -208,7 +208,7 @@ class Memory:
     def positions(self, windows: list[int], nodes: list[int] | None) -> Iterator[Row]:
         for row in self.rows["position"].values():
             if row["window_id"] in windows and (nodes is None or row["institution_id"] in nodes):
-                yield picked(row, "window_id institution_id currency debits credits subtree")
+                yield picked(row, "window_id institution_id currency debits credits subtree apart gross")
 
     def lots(self, accounts: str, units: str, beyond: str, at: datetime, most: int) -> Iterator[Row]:
         for account, wanted, after in zip(numbers(accounts), numbers(units), listed(beyond, datetime), strict=True):

@@ -11,6 +11,16 @@ def _nothing() -> list[int]:
     return [0, 0]
 
 
+def _whole(parts: dict[str, int], total: int, cent: int) -> dict[str, int]:
+    """Parts in whole cents that sum to ``total``: down, and a cent more for those who lost most."""
+    whole = {node: value // cent * cent for node, value in parts.items()}
+    short = (total - sum(whole.values())) // cent
+    losers = sorted(parts, key=lambda node: (whole[node] - parts[node], node))
+    for node in losers[:short]:
+        whole[node] += cent
+    return whole
+
+
 class Owing:
     """The tree and the money in it."""
 
@@ -23,6 +33,7 @@ class Owing:
         self.own: dict[tuple[int, str], list[int]] = defaultdict(_nothing)
         self.nets: dict[int, dict[str, int]] = {}
         self.unpaid: dict[int, dict[str, int]] = {}
+        self.paid: set[tuple[int, str]] = set()
         self.settled: set[int] = set()
 
     def above(self, node: str, parents: dict[str, str]) -> Iterator[str]:
@@ -79,22 +90,41 @@ class Owing:
     # --- settlement ------------------------------------------------------------------------------------------------
 
     def close(self, cent: int = 10_000) -> None:
-        """Net the open window to whole cents that sum to zero, and open the next."""
-        exact = {
+        """Net the open window to whole cents, level by level: what settles with the hub to zero, then each net into
+        what is a node's own and what its children come to. Open the next."""
+        parents = self.parents_in[self.window]
+        own = {
             node: sides[1] - sides[0]
             for (window, node), sides in self.own.items()
             if window == self.window and any(sides)
         }
-        nets = {node: value // cent * cent for node, value in exact.items()}
-        short = -sum(nets.values()) // cent
-        losers = sorted(exact, key=lambda node: (nets[node] - exact[node], node))
-        for node in losers[:short]:
-            nets[node] += cent
+        total: dict[str, int] = defaultdict(int)
+        for node, value in own.items():
+            for one in self.levels(node, parents):
+                total[one] += value
+        tops = {self.levels(node, parents)[-1] for node in total}
+        nets, waiting = _whole({top: total[top] for top in tops}, 0, cent), sorted(tops)
+        shares: dict[str, int] = {}
+        while waiting:
+            node = waiting.pop()
+            children = [one for one in total if self.levels(one, parents)[1:2] == [node]]
+            parts = _whole({node: own.get(node, 0)} | {one: total[one] for one in children}, nets[node], cent)
+            shares[node] = parts[node]
+            nets.update((one, parts[one]) for one in children)
+            waiting.extend(children)
         self.nets[self.window] = nets
-        self.unpaid[self.window] = dict(nets)
+        self.unpaid[self.window] = shares
+        for top in tops:
+            if not nets[top]:
+                self._paid(self.window, top)
         self.window += 1
         self.parents_in[self.window] = dict(self.parents)
         self._settle()
+
+    def levels(self, node: str, parents: dict[str, str]) -> list[str]:
+        """A node and those to whom its net goes in the end: all above it but the operator."""
+        path = list(self.above(node, parents))
+        return path if node == "HUB" else path[:-1]
 
     def confirm(self, window: int, node: str, amount: int) -> set[str]:
         earlier = [one for one in self.nets if one < window and one not in self.settled]
@@ -104,16 +134,26 @@ class Owing:
             return {"INVALID_INPUT"}
         if node not in self.nets[window]:
             return {"NOT_FOUND"}
-        if self.unpaid[window][node] == 0:
+        if len(self.levels(node, self.parents_in[window])) > 1:
+            return {"INVALID_INPUT"}
+        if self.nets[window][node] == 0 or (window, node) in self.paid:
             return {"DUPLICATE"}
         if amount != self.nets[window][node]:
             return {"INVALID_AMOUNT"}
-        self.unpaid[window][node] = 0
+        self._paid(window, node)
         self._settle()
         return set()
 
+    def _paid(self, window: int, top: str) -> None:
+        self.paid.add((window, top))
+        for node in self.unpaid[window]:
+            if top in self.levels(node, self.parents_in[window]):
+                self.unpaid[window][node] = 0
+
     def _settle(self) -> None:
         for window in sorted(self.nets):
-            if any(self.unpaid[window].values()):
+            parents = self.parents_in[window]
+            tops = {self.levels(node, parents)[-1] for node in self.nets[window]}
+            if any((window, top) not in self.paid for top in tops):
                 return
             self.settled.add(window)
