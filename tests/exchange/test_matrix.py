@@ -119,11 +119,11 @@ async def reported_twice(self: Exchange, call: Any, said: Any, of: Any = Exchang
     return await of(self, call, said)
 
 
-def take_anything(self: Calls, at: Any, until: Any, most: int, paused: list[str], of: Any = Calls.take) -> Any:
+def take_anything(self: Calls, *parameters: Any, of: Any = Calls.take) -> Any:
     """Takes calls that others are at."""
-    for row in list(self._free(paused)):
+    for row in list(self._free([])):
         self._change(row["reference"], leased_until=None)
-    return of(self, at, until, most, paused)
+    return of(self, *parameters)
 
 
 def forgotten(row: Any, of: Any = calls._call) -> Any:

@@ -3,9 +3,11 @@ a partner fails to do, the first leg of an exchange is not held for ever. Time i
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from hub.currencies import PartnerState
 from hub.exchange import Patience
 from hub.ledger.commands import Party
 from hub.ledger.journal import JOURNAL_ID
-from hub.partners import Answer, Order, PartnerUnavailable, Status
+from hub.partners import Answer, Operation, Order, PartnerUnavailable, Status
 from tests.exchange import seeds
 from tests.exchange.played import ANSWERS_WITHIN_S, MEMBERS, Books, Line
 from tests.exchange.scripted import PARTNERS
@@ -32,6 +34,7 @@ SLACK_S = (
     PATIENCE.retry_max.total_seconds() + REST_S + PATIENCE.lease.total_seconds() + ANSWERS_WITHIN_S + exchange.IDLE_S
 )
 SEEDS = range(4)
+HOMES = {"BP": "BANK", "MILE": "AIR", "STAY": "HOTEL"}
 
 # --- one pause --------------------------------------------------------------------------------------------------------
 
@@ -79,29 +82,31 @@ class Failing(Line):
 
 
 class Calling(Process):
-    """A process whose hotel is in trouble."""
+    """A process one of whose partners is in trouble."""
 
     history: "Outage"
 
     async def partner(self, currency: str, name: str, sealed: str, /) -> Any:
         books, history = self.history.books[currency], self.history
-        if currency != "STAY":
+        if currency != history.of or not history.lasts:
             return Line(books, self.point)
-        if history.trouble == "down" and history.lasts:
+        if history.trouble == "down":
             history.called.append(Called(history.time.now(), ""))
             raise PartnerUnavailable("down")
         return Failing(books, self.point, history)
 
 
 class Outage(History):
-    """Exchanges while the hotel is in trouble: ``down``, ``busy``, ``silent`` so that nobody knows what it did, or
-    ``halted``. Processes are killed meanwhile."""
+    """Exchanges while the partner that keeps ``of`` is in trouble: ``down``, ``busy``, or ``silent``, so that nobody
+    knows what it did, maybe only ``at first``; ``halted`` is for the operator to set. A process is killed meanwhile."""
 
     def __init__(self, seed: int, trouble: str, loop: Loop, time: Time) -> None:
         world = seeds.founded()
         super().__init__(seed, loop, world.database.copy(), world.hub, time)
-        self.trouble, self.lasts, self.peace = trouble, True, True
+        self.trouble, self.of, self.lasts, self.peace = trouble, "STAY", trouble != "halted", True
+        self.only: Operation | None = None  # it is in trouble with
         self.called: list[Called] = []
+        self.begun_at = time.now()
         for books in self.books.values():
             books.peace = True
             books.capabilities = PARTNERS["asked, and does a reference once"]
@@ -111,25 +116,21 @@ class Outage(History):
 
     async def answer(self, order: Order) -> Answer | None:
         """What it says in its trouble."""
-        if not self.lasts:
+        if not self.lasts or self.only not in (None, order.operation):
             return None
         self.called.append(Called(self.time.now(), order.reference))
-        if self.trouble == "busy":
+        first = self.time.now() < self.begun_at + timedelta(seconds=5)
+        if self.trouble == "busy" or (self.trouble == "silent at first" and not first):
             return Answer(status=Status.ABSENT)
         await asyncio.sleep(2 * ANSWERS_WITHIN_S)
         return Answer(status=Status.UNKNOWN)
 
-    async def begun(self, pair: str = "MILE>STAY", count: int = 6) -> None:
+    async def begun(self, pair: str = "MILE>STAY", count: int = 6, amount: str = "50") -> None:
         """Conversions that are accepted at once."""
-        source, target = (
-            {"BP": Party("BANK", MEMBERS[0]), "MILE": Party("AIR", MEMBERS[0]), "STAY": Party("HOTEL", MEMBERS[0])}[
-                code
-            ]
-            for code in pair.split(">")
-        )
+        source, target = (Party(HOMES[code], MEMBERS[0]) for code in pair.split(">"))
         for _ in range(count):
             self.keys += 1
-            await self.operator.do(conversion(self.operator, source, target, pair, "50", key=f"c{self.keys}"))
+            await self.operator.do(conversion(self.operator, source, target, pair, amount, key=f"c{self.keys}"))
         self.committed()
 
     async def suffer(self, seconds: float) -> None:
@@ -166,8 +167,6 @@ def during(trouble: str, seed: int, course: Callable[[Outage], Awaitable[None]])
     async def whole() -> None:
         outage.begin()
         outage.begin()
-        if trouble == "halted":
-            await outage._set("STAY", PartnerState.HALTED)
         await course(outage)
         outage.check()
         for process in outage.alive():
@@ -178,18 +177,93 @@ def during(trouble: str, seed: int, course: Callable[[Outage], Awaitable[None]])
     return outage
 
 
-@pytest.mark.parametrize("trouble", ["down", "busy", "halted"])
+@pytest.mark.parametrize("trouble", ["down", "busy", "silent at first", "halted"])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_first_leg_is_given_back_when_the_second_is_given_up(trouble: str, seed: int) -> None:
     async def course(outage: Outage) -> None:
-        if trouble == "halted":  # what is accepted while a partner is halted is refused
-            await outage._set("STAY", PartnerState.ACTIVE)
-            await outage.begun()
+        await outage.begun()
+        if trouble == "halted":
             await outage._set("STAY", PartnerState.HALTED)
-        else:
-            await outage.begun()
         await outage.suffer(GIVE_UP_S + 2 * SLACK_S)
 
-    ended = during(trouble, seed, course).seconds()
+    outage = during(trouble, seed, course)
+    ended = outage.seconds()
     assert [state for state, _ in ended] == ["REVERSED"] * 6
     assert all(GIVE_UP_S <= seconds <= GIVE_UP_S + SLACK_S for _, seconds in ended), ended
+    assert outage.books["MILE"].net == 0
+    assert not outage.books["STAY"].kept, "nothing is asked of who is halted"
+
+
+@pytest.mark.parametrize("trouble", ["down", "busy", "silent"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_exchange_goes_on_soon_after_its_partner_does(trouble: str, seed: int) -> None:
+    outages_s = random.Random(seed).uniform(1, GIVE_UP_S - SLACK_S)
+
+    async def course(outage: Outage) -> None:
+        await outage.begun()
+        await outage.suffer(outages_s)
+        outage.lasts = False
+        await asyncio.sleep(SLACK_S)
+
+    ended = during(trouble, seed, course).seconds()
+    assert [state for state, _ in ended] == ["COMPLETED"] * 6
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_nobody_knows_is_a_case_and_is_asked_for_as_long_as_nobody_does(seed: int) -> None:
+    async def course(outage: Outage) -> None:
+        await outage.begun(count=1)
+        await outage.suffer(20 * GIVE_UP_S)
+
+    outage = during("silent", seed, course)
+    [(state, seconds)] = outage.seconds()
+    assert state == "IN_DOUBT"
+    assert seconds <= SLACK_S
+    assert outage.books["MILE"].net == -50  # nothing is refunded on a guess
+    times = [one.at for one in outage.called]
+    assert max(later - at for at, later in pairwise(times)) <= timedelta(seconds=SLACK_S)
+    assert outage.time.now() - times[-1] <= timedelta(seconds=SLACK_S)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_refund_that_its_partner_does_not_take_is_a_case_and_is_tried_on(seed: int) -> None:
+    async def course(outage: Outage) -> None:
+        outage.of, outage.only = "MILE", Operation.REVERSE
+        outage.books["STAY"].members.clear()  # so that it refuses
+        await outage.begun(count=1)
+        await outage.suffer(GIVE_UP_S + SLACK_S)
+        assert [row["in_doubt"] for row in outage.memory.rows["exchange"].values()] == [True]
+        assert outage.books["MILE"].net == -50
+        outage.check()
+        outage.lasts = False
+        await asyncio.sleep(SLACK_S)
+
+    outage = during("busy", seed, course)
+    assert [state for state, _ in outage.seconds()] == ["REVERSED"]
+    assert outage.books["MILE"].net == 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_partner_that_fails_is_left_alone_but_for_one_look_at_a_time(seed: int) -> None:
+    async def course(outage: Outage) -> None:
+        await outage.begun(count=20)
+        await asyncio.sleep(GIVE_UP_S - 1)
+
+    outage = during("busy", seed, course)
+    middle = outage.called[0].at + timedelta(seconds=GIVE_UP_S / 2)
+    late = [one for one in outage.called if one.at > middle]
+    # Two processes, each with one look after each rest; without a breaker it would be twenty orders in 8 s or less.
+    assert 0 < len(late) <= 2 * (GIVE_UP_S / 2 / REST_S + 1)
+
+
+def test_a_partner_that_hangs_holds_up_nobody_else() -> None:
+    async def course(outage: Outage) -> None:
+        many = 2 * exchange.CALLS_AT_ONCE  # for two processes
+        await outage.begun(count=many, amount="10")
+        await asyncio.sleep(1)
+        await outage.begun("BP>MILE", count=6)
+        await asyncio.sleep(1)
+        states = Counter(row["state"] for row in outage.memory.rows["exchange"].values())
+        assert states == {"CREDITING": many, "COMPLETED": 6}
+
+    during("silent", 0, course)
