@@ -6,15 +6,18 @@ killed, or stopped and comes back, at places where anything is different from th
 what was sent, or, for who is only stopped, what the process was about to do. Another process comes at once.
 """
 
+import multiprocessing
+import os
 from collections import Counter
 from collections.abc import Collection, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from hub.ledger.orders import ExchangeState
 from hub.partners import Status
-from tests.exchange.course import STOPS, Cell, Course, How, Place, Point, play
-from tests.exchange.scripted import FAULTS, Step, faults_of
+from tests.exchange.course import STOPS, WAYS, Cell, Course, How, Place, Point, Wrong, play
+from tests.exchange.scripted import FAULTS, PARTNERS, Step, faults_of
 from tests.simulation.doors import Death
 
 
@@ -72,6 +75,27 @@ def explore(way: str, partner: str, depth: Depth, met: Met, faults: Collection[s
             met.take(play(replace(course.cell, how=How.KILLED, gone=point.number)))
         for point, how in stopping(list(stops(course.points, step)), depth, turn):
             met.take(play(replace(course.cell, how=how, gone=point.number)))
+
+
+def everywhere(depth: Depth) -> tuple[Counter[str], list[str]]:
+    """All ways over partners of all kinds, on as many processors as there are; answers what was met, and what was found
+    wrong."""
+    met, wrong = Counter[str](), []
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        jobs = [pool.submit(_apart, way, partner, depth) for way in WAYS for partner in PARTNERS]
+        for courses, found in (job.result() for job in jobs):
+            met.update(courses)
+            wrong += found
+    return met, wrong
+
+
+def _apart(way: str, partner: str, depth: Depth) -> tuple[Counter[str], list[str]]:
+    met = Met()
+    try:
+        explore(way, partner, depth, met)
+    except Wrong as wrong:
+        return met.courses, [str(wrong)]
+    return met.courses, []
 
 
 def whole(way: str, partner: str, met: Met, faults: Collection[str]) -> list[Course]:
