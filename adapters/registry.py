@@ -87,10 +87,13 @@ def _loaded(point: EntryPoint) -> Kind:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A configuration that is good: the text to keep, and how many decimals the partner counts its points with."""
+    """A configuration that is good: the text to keep, how many decimals the partner counts its points with, what it
+    does, and of which of these it does a part."""
 
     sealed: str
     scale: int
+    operations: tuple[str, ...]
+    partial: tuple[str, ...]
 
 
 class Registry:
@@ -126,11 +129,13 @@ class Registry:
             raise InvalidInput(adapterConfig="It is no JSON object.") from None
         try:
             partner = kind.connect(model)
-            scale = partner.capabilities.scale
+            can = partner.capabilities
             await partner.close()
         except Exception as error:  # its text may repeat what it was given
             raise InvalidInput(adapterConfig=f"It cannot be connected with: {type(error).__name__}.") from None
-        return Checked(_kept(name, model, self._sealer), scale)
+        sealed = _kept(name, model, self._sealer)
+        operations = tuple(sorted(one.value for one in can.operations))
+        return Checked(sealed, can.scale, operations, tuple(sorted(one.value for one in can.partial)))
 
     def connect(self, name: str, sealed: str) -> Partner:
         """A new connection of a partner by a text that ``check`` made; the caller closes it.

@@ -92,7 +92,9 @@ class PartnerState(StrEnum):
 class PointCurrency:
     """One point currency. ``unit_value`` is in 10^-12 of ``money`` (ISO 4217) per whole point; ``time_zone`` (IANA) is
     that of the programme's calendar. ``adapter`` keeps the balances and never changes; ``connection`` is its
-    configuration with the secrets sealed (``adapters/registry.py``), empty where the hub keeps them itself."""
+    configuration with the secrets sealed (``adapters/registry.py``), empty where the hub keeps them itself.
+    ``operations`` and ``partial``: what the partner declared when it was connected that it does, and of which of these
+    it does a part (``hub.partners.Operation``)."""
 
     id: int
     code: str
@@ -111,6 +113,8 @@ class PointCurrency:
     connection: str = ""
     partner: PartnerState = PartnerState.ACTIVE
     partner_reason: str = ""  # of a state other than ACTIVE
+    operations: tuple[str, ...] = ("CREDIT", "DEBIT", "REVERSE")
+    partial: tuple[str, ...] = ()
 
 
 def worth(of: PointCurrency, units: int) -> int:

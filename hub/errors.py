@@ -320,6 +320,19 @@ class PartnerUnavailable(Refusal):
     retryable = True
 
 
+class NotHosted(Refusal):
+    """A partner keeps the points, and does not do this over the hub."""
+
+    code = "NOT_HOSTED"
+
+
+class ReversalPending(Refusal):
+    """A reversal of the act is under way, and has to end first."""
+
+    code = "REVERSAL_PENDING"
+    retryable = True
+
+
 class RetryLater(Refusal):
     """The hub is too busy: the request was not looked at, and can be sent again under the same key."""
 

@@ -1,13 +1,13 @@
 """The exchange: what partners are asked is sent, asked for again, and reported to the ledger, until it is known.
 
-Every order was written down in the transaction that made it necessary (``hub/ledger/exchanges.py``). Each process takes
+Every order was written down in the transaction that made it necessary (``hub/ledger/exchanges``). Each process takes
 calls that are due (``hub/calls.py``), sends the order or asks for it, holds the answer against it, and tells the ledger
 what became of it; the ledger's next batch writes down what is asked next. No transaction is open during a call, and
 nothing here is needed to go on after a crash: whoever comes first takes the call when its lease is over.
 
 - An order that was never sent is sent. One that may have been sent is asked for by our reference; it is sent again only
   if the partner does a reference once, and otherwise, if it was certainly not done, counts as refused.
-- Unknown is unknown: the conversion is in doubt, and the order is asked for with growing pauses, for ever.
+- Unknown is unknown: the act is in doubt, and the order is asked for with growing pauses, for ever.
 - What was certainly not done is tried again until it is ``give_up`` old; then it counts as refused. A refund is never
   given up.
 - A refund that was certainly not done for so long is in doubt as well: it is tried on, and two persons can decide.
@@ -39,13 +39,13 @@ from hub.errors import Fault
 from hub.ledger import commands
 from hub.ledger import orders as ledger
 from hub.ledger.engine import Engine
+from hub.ledger.orders import ExchangeState
 from hub.partners import (
     Answer,
     Capabilities,
     Listener,
     Message,
     NotProven,
-    Operation,
     Order,
     Partner,
     PartnerUnavailable,
@@ -316,7 +316,7 @@ class Exchange:
                 return Answer(status=Status.UNKNOWN, message="It does not know the order yet.")
             if capabilities.idempotent and not self._is_given_up(call):
                 return await self._sent(call, order, partner, sent)
-            if call.operation is Operation.REVERSE:
+            if call.state is ExchangeState.REFUNDING:
                 return Answer(status=Status.UNKNOWN, message="It was not done, and cannot be sent again.")
             sent.is_over = True
             return answer
@@ -362,7 +362,7 @@ class Exchange:
     def _is_given_up(self, call: Call) -> bool:
         """Whether an order that was not done is not tried again. What was taken has to be given back, however long it
         takes."""
-        return call.operation is not Operation.REVERSE and self._is_old(call)
+        return call.state is not ExchangeState.REFUNDING and self._is_old(call)
 
     def _is_old(self, call: Call) -> bool:
         return clock.now() >= call.asked_at + self._patience.give_up

@@ -168,7 +168,7 @@ async def reseal(url: str, key: SecretsKey) -> list[str]:
             told = SetAdapterConfig(
                 actor=engine.configuration.host.id,
                 currency=of.code,
-                connection=Connection(resealed(of.connection, key), of.scale),
+                connection=Connection(resealed(of.connection, key), of.scale, of.operations, of.partial),
                 instead_of=hashlib.sha256(of.connection.encode()).hexdigest(),
             )
             await sweeping.ask(engine, told)

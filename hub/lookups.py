@@ -5,6 +5,7 @@ caller to ask (``Reader.sees``). Configuration is in memory and not asked for he
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, literal, select, text
 
@@ -14,6 +15,7 @@ from hub.ledger import profile_rows, rows
 from hub.ledger.commands import is_storable
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import (
+    ACCEPTED,
     AccountKind,
     Conversion,
     ConversionStatus,
@@ -93,6 +95,21 @@ async def circulation(reader: Reader, of: Collection[str]) -> dict[str, int]:
 async def movements(reader: Reader, of: Collection[int]) -> dict[int, Movement]:
     """Movements by identifier."""
     return await rows.movements(reader.connection, _movement.c.id.in_(of)) if of else {}
+
+
+async def completions(reader: Reader, of: Collection[int]) -> dict[int, datetime]:
+    """When acts over partners were done, by the movements that accepted them."""
+    done = and_(_movement.c.subject_id.in_(of), _movement.c.kind.in_(ACCEPTED.values()))
+    found = await rows.movements(reader.connection, done)
+    return {one.subject: one.at for one in found.values() if one.subject is not None}
+
+
+async def exchange_changed_in(reader: Reader, id: int) -> int | None:
+    """The batch that last changed the exchange of an act."""
+    table = tables.exchange.c
+    return await reader.connection.scalar(
+        select(table.changed_in).where(table.journal_id == JOURNAL_ID, table.id == id)
+    )
 
 
 async def quote(reader: Reader, id: int) -> Quote | None:

@@ -46,4 +46,4 @@ async def reach(context: Context, adapter: str, configuration: object, issuer: s
     if adapter == HOSTED:
         raise InvalidInput(adapterConfig=f"There is none for {HOSTED}.")
     checked = await context.adapters.check(adapter, {} if configuration is None else configuration)
-    return commands.Connection(checked.sealed, checked.scale)
+    return commands.Connection(checked.sealed, checked.scale, checked.operations, checked.partial)

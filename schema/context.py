@@ -80,12 +80,17 @@ class Updates(Protocol):
 
 
 class CheckedAdapter(Protocol):
-    """An adapter's configuration that is good: its text with the secrets sealed, and the partner's decimals."""
+    """An adapter's configuration that is good: its text with the secrets sealed, the partner's decimals, and what it
+    does, whole and in part."""
 
     @property
     def sealed(self) -> str: ...
     @property
     def scale(self) -> int: ...
+    @property
+    def operations(self) -> tuple[str, ...]: ...
+    @property
+    def partial(self) -> tuple[str, ...]: ...
 
 
 class Adapters(Protocol):
@@ -229,6 +234,7 @@ class Loaders:
         self.identifiers = DataLoader(self._identifiers, cache=False)
         self.memos = DataLoader(self._memos, cache=False)
         self.exchanges = DataLoader(self._exchanges, cache=False)
+        self.completions = DataLoader(self._completions, cache=False)
         self.circulation = DataLoader(self._circulation, cache=False)
         self.positions = DataLoader(self._positions, cache=False)
         self.movements = DataLoader(self._movements, cache=False)
@@ -280,6 +286,12 @@ class Loaders:
         async with self._context.read() as reader:
             found = await cases.exchanges(reader, set(conversions))
         return [found.get(conversion) for conversion in conversions]
+
+    async def _completions(self, keys: list[int]) -> list[datetime | None]:
+        """By the movement that accepted an act over partners; whoever sees that may know when it was done."""
+        async with self._context.read() as reader:
+            found = await lookups.completions(reader, set(keys))
+        return [found.get(key) for key in keys]
 
     async def _circulation(self, keys: list[str]) -> list[int]:
         """By currency's code; open to all."""

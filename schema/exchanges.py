@@ -1,4 +1,4 @@
-"""Exchanges: the way of a conversion whose points are in partners' systems, and the file that the operator keeps."""
+"""Exchanges: the way of an act whose points are in partners' systems, and the file that the operator keeps."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -25,15 +25,19 @@ from schema.fields import field, mutation
 from schema.inputs import After, First
 from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
+from schema.reversals import to_act
+
+_OF = "The act: a Conversion, Redemption, Transfer, Issue or Reversal."
+_ACTS = (ids.CONVERSION, ids.REDEMPTION, ids.TRANSFER, ids.ISSUE, ids.REVERSAL)
 
 publish(
     ExchangeState,
     "ExchangeState",
-    "Where a conversion is on its way over partners' systems.",
-    DEBITING="The source's partner is asked to take the points.",
-    CREDITING="The target's partner is asked to give the points.",
-    REFUNDING="The source's partner is asked to give back what it took.",
-    COMPLETED="The points have arrived.",
+    "Where an act is on its way over partners' systems.",
+    DEBITING="Who keeps the points that are given is asked to take them.",
+    CREDITING="Who keeps the points that come is asked to give them.",
+    REFUNDING="Who took points is asked to give them back.",
+    COMPLETED="Partners have done their part.",
     REFUSED="A partner refused, and nothing was changed.",
     REVERSED="A partner refused, and what was taken was given back.",
 )
@@ -138,13 +142,12 @@ class ExchangeEvidence:
     at: datetime = strawberry.field(description="When.")
 
 
-@strawberry.type(
-    description="The way of a conversion over partners' systems, with everything that was asked and answered."
-)
+@strawberry.type(description="The way of an act over partners' systems, with everything that was asked and answered.")
 class Exchange(Node):
     state: ExchangeState = strawberry.field(description="Where it is.")
     in_doubt: bool = strawberry.field(description="Whether nobody knows what became of the order under way.")
-    conversion: Conversion = strawberry.field(description="The conversion.")
+    act: Node = strawberry.field(description="What was asked for: a Conversion, or another act.")
+    conversion: Conversion | None = strawberry.field(description="The conversion, if it is one.")
     orders: list[PartnerOrder] = strawberry.field(description="What was asked of partners, in order.")
     steps: list[ExchangeStep] = strawberry.field(description="How it came to where it is.")
     incidents: list[PartnerIncident] = strawberry.field(description="Answers that were not believed.")
@@ -161,12 +164,12 @@ PartnerStateResult = Annotated[
 
 @strawberry.type
 class ExchangeQuery:
-    @field("The way of a conversion over partners' systems. For the operator.")
+    @field("The way of an act over partners' systems. For the operator.")
     async def exchange(
-        self, info: Info, conversion_id: Annotated[strawberry.ID, strawberry.argument(description="The conversion.")]
+        self, info: Info, conversion_id: Annotated[strawberry.ID, strawberry.argument(description=_OF)]
     ) -> Exchange | None:
         async with info.context.read() as reader:
-            number = ids.number(conversion_id, ids.CONVERSION)
+            number = ids.number(conversion_id, *_ACTS)
             found = {} if number is None or not reader.viewer.sees_all else await cases.exchanges(reader, {number})
         return await _exchange(info.context, found[number]) if number in found else None
 
@@ -190,7 +193,7 @@ class ExchangeMutation:
     async def add_exchange_evidence(
         self,
         info: Info,
-        conversion_id: Annotated[strawberry.ID, strawberry.argument(description="The conversion.")],
+        conversion_id: Annotated[strawberry.ID, strawberry.argument(description=_OF)],
         text: Annotated[str, strawberry.argument(description="What is known, and from where.")],
         outcome: Annotated[
             EvidenceOutcome | None, strawberry.argument(description="What is proposed to count; null: a note.")
@@ -198,7 +201,7 @@ class ExchangeMutation:
     ) -> ExchangeResult:
         command = commands.AddEvidence(
             actor=info.context.actor,
-            exchange=ids.number(conversion_id, ids.CONVERSION),
+            exchange=ids.number(conversion_id, *_ACTS),
             done=None if outcome is None else outcome is EvidenceOutcome.DONE,
             text=text,
         )
@@ -208,12 +211,12 @@ class ExchangeMutation:
     async def approve_exchange_evidence(
         self,
         info: Info,
-        conversion_id: Annotated[strawberry.ID, strawberry.argument(description="The conversion.")],
+        conversion_id: Annotated[strawberry.ID, strawberry.argument(description=_OF)],
         evidence_id: Annotated[strawberry.ID, strawberry.argument(description="The proposal that is approved.")],
     ) -> ExchangeResult:
         command = commands.ApproveEvidence(
             actor=info.context.actor,
-            exchange=ids.number(conversion_id, ids.CONVERSION),
+            exchange=ids.number(conversion_id, *_ACTS),
             proposal=ids.number(evidence_id, ids.EVIDENCE),
         )
         return await _result(info.context, command)
@@ -245,17 +248,22 @@ async def _result(context: Context, command: commands.Command) -> Exchange | Ref
 
 async def _exchange(context: Context, found: orders.Exchange) -> Exchange:
     async with context.read() as reader:
-        made = (await lookups.conversions(reader, {found.id}))[found.id]
-        return to_exchange(reader.configuration, await cases.case(reader, found), made)
+        made = (await lookups.conversions(reader, {found.id})).get(found.id)
+        done = (await lookups.movements(reader, {found.id}))[found.id]
+        return to_exchange(reader.configuration, await cases.case(reader, found), made, done)
 
 
-def to_exchange(configuration: Configuration, case: Case, made: records.Conversion) -> Exchange:
+def to_exchange(
+    configuration: Configuration, case: Case, made: records.Conversion | None, accepted: records.Movement
+) -> Exchange:
     found = case.exchange
+    conversion = None if made is None else to_conversion(configuration, made)
     return Exchange(
         id=strawberry.ID(ids.text(ids.EXCHANGE, found.id)),
         state=found.state,
         in_doubt=found.in_doubt,
-        conversion=to_conversion(configuration, made),
+        act=to_act(configuration, accepted) if conversion is None else conversion,
+        conversion=conversion,
         orders=[
             PartnerOrder(
                 reference=one.reference,

@@ -13,6 +13,7 @@ from hub.ledger import commands, records
 from hub.ledger.decide import Outcome
 from hub.points import normalise
 from schema.act_limits import Limit, is_visible, to_limit
+from schema.acts import Act
 from schema.amounts import Points, to_points
 from schema.batches import submit_rows
 from schema.builders import built_by
@@ -21,18 +22,13 @@ from schema.context import Context, Info
 from schema.customers import Customer, to_customer
 from schema.fields import field, mutation
 from schema.inputs import CHANNEL, KEY, After, CustomerInput, First, customer_input, party
-from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
 
 
 @strawberry.type(description="Points that were issued to a customer.")
-class Issue(Node):
-    record: strawberry.Private[records.Movement]
+class Issue(Act):
     currency: strawberry.Private[PointCurrency]
-    posted_at: datetime = strawberry.field(description="When.")
-    replayed: bool = strawberry.field(description="Whether this is the answer that was given before under this key.")
-    sequence: str = strawberry.field(description="Its place in the order of all acts, as a decimal number.")
 
     @field("What was issued.")
     def points(self) -> Points:

@@ -37,8 +37,12 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "WITHDRAW": ("Taken back out of a pool", "退出积分池取回"),
     "ACCEPT": ("Conversion under way", "兑换处理中"),
     "ARRIVE": ("Taken by the partner", "合作方已扣减"),
-    "DECLINE": ("Conversion refused", "兑换被拒"),
+    "DECLINE": ("Refused by the partner", "合作方已拒绝"),
     "REFUND": ("Given back by the partner", "合作方已退回"),
+    "ACCEPT_REDEEM": ("Redemption under way", "核销处理中"),
+    "ACCEPT_REVERSE": ("Reversal under way", "冲正处理中"),
+    "ACCEPT_TRANSFER": ("Transfer under way", "转赠处理中"),
+    "ACCEPT_ISSUE": ("Issue under way", "发放处理中"),
     "CLOSE": ("Window closing", "清算窗口关闭"),
     "SETTLE": ("Settlement", "结算"),
     # directions

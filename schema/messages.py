@@ -303,6 +303,17 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence("The partner cannot be reached now. Please try again later."),
         Sentence("合作方系统暂时不可用，请稍后再试。"),
     ),
+    "NOT_HOSTED": (
+        Sentence(
+            "A partner keeps these points itself, and this cannot be done with them here.",
+            "A partner keeps {currency} itself, and this cannot be done with it here.",
+        ),
+        Sentence("该积分由合作方自行管理，不支持此项操作。", "积分 {currency} 由合作方自行管理，不支持此项操作。"),
+    ),
+    "REVERSAL_PENDING": (
+        Sentence("A reversal of this is under way. Please try again once it has ended."),
+        Sentence("该笔业务的冲正正在处理中，请待其结束后再试。"),
+    ),
     "RETRY_LATER": (
         Sentence("The hub is busy. Please send the same request again, with the same key."),
         Sentence("系统繁忙，请稍后使用同一幂等键重试。"),

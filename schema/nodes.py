@@ -6,7 +6,7 @@ from typing import Final
 import strawberry
 
 from hub import ids, lookups
-from hub.ledger.records import MovementKind
+from hub.ledger.records import ACCEPTED, MovementKind
 from schema.act_limits import limit_by_id
 from schema.bindings import binding_by_id
 from schema.cancellations import cancellation_by_id
@@ -91,8 +91,12 @@ async def _window(context: Context, id: int) -> Node | None:
 def _act(kind: MovementKind) -> Callable[[Context, int], Awaitable[Node | None]]:
     async def find(context: Context, id: int) -> Node | None:
         movement = await context.loaders.movements.load(id)
-        if movement is None or movement.kind is not kind:
+        if movement is None or kind not in (movement.kind, ACCEPTED.get(movement.kind)):
             return None
+        if movement.kind is kind and movement.subject is not None:  # is it the end of what was accepted before?
+            named = await context.loaders.movements.load(movement.subject)
+            if named is not None and ACCEPTED.get(named.kind) is kind:
+                return None
         return to_act(context.configuration, movement)
 
     return find

@@ -1,6 +1,5 @@
 """Redemptions: points that a customer spends at a merchant."""
 
-from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -8,6 +7,7 @@ import strawberry
 from hub import ids
 from hub.configuration import Configuration
 from hub.ledger import commands, records
+from schema.acts import Act
 from schema.amounts import Money, Points, to_money, to_points
 from schema.context import Info
 from schema.customers import Customer, to_customer
@@ -15,20 +15,15 @@ from schema.directory import Institution, institution_of
 from schema.fields import field, mutation
 from schema.inputs import BY, CHANNEL, KEY, CustomerInput, decimal, party
 from schema.issues import known
-from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
 
 
 @strawberry.type(description="Points that a customer spent at a merchant; they are gone.")
-class Redemption(Node):
-    record: strawberry.Private[records.Movement]
+class Redemption(Act):
     points: Points = strawberry.field(description="What was spent.")
     value: Money = strawberry.field(description="What the issuer pays the merchant for them.")
     fee: Money = strawberry.field(description="What is kept of that.")
-    posted_at: datetime = strawberry.field(description="When.")
-    replayed: bool = strawberry.field(description="Whether this is the answer that was given before under this key.")
-    sequence: str = strawberry.field(description="Its place in the order of all acts, as a decimal number.")
 
     @field("Who spent them.")
     def customer(self) -> Customer:

@@ -61,6 +61,8 @@ class RefusalReason(StrEnum):
     WINDOW_ORDER = "WINDOW_ORDER"
     PARTNER_REFUSED = "PARTNER_REFUSED"
     PARTNER_UNAVAILABLE = "PARTNER_UNAVAILABLE"
+    NOT_HOSTED = "NOT_HOSTED"
+    REVERSAL_PENDING = "REVERSAL_PENDING"
     RETRY_LATER = "RETRY_LATER"
 
 
@@ -110,6 +112,8 @@ REASONS: dict[type[errors.Refusal], RefusalReason] = {
     errors.WindowOrder: RefusalReason.WINDOW_ORDER,
     errors.PartnerRefused: RefusalReason.PARTNER_REFUSED,
     errors.PartnerUnavailable: RefusalReason.PARTNER_UNAVAILABLE,
+    errors.NotHosted: RefusalReason.NOT_HOSTED,
+    errors.ReversalPending: RefusalReason.REVERSAL_PENDING,
     errors.RetryLater: RefusalReason.RETRY_LATER,
 }
 

@@ -1,6 +1,5 @@
 """Reversals: an act's opposite, in whole or in parts. A reversal is final."""
 
-from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -9,8 +8,9 @@ from hub import holdings, ids, lookups
 from hub.configuration import Configuration
 from hub.ledger import commands, records
 from hub.ledger.commands import ReversalShortfall
-from hub.ledger.records import HoldKind, MovementKind
+from hub.ledger.records import ACCEPTED, HoldKind, MovementKind
 from hub.points import render
+from schema.acts import Act
 from schema.amounts import Points, to_points
 from schema.clearings import to_cleared
 from schema.context import Context, Info
@@ -29,12 +29,8 @@ from schema.transfers import to_transfer
 
 
 @strawberry.type(description="The opposite of an act, or of a part of it.")
-class Reversal(Node):
-    record: strawberry.Private[records.Movement]
+class Reversal(Act):
     points: Points = strawberry.field(description="What was reversed, in the points that the act credited.")
-    posted_at: datetime = strawberry.field(description="When.")
-    replayed: bool = strawberry.field(description="Whether this is the answer that was given before under this key.")
-    sequence: str = strawberry.field(description="Its place in the order of all acts, as a decimal number.")
 
     @field(
         "The act: an Issue, Transfer, Redemption, Conversion, PoolContribution or ClearedPoints, or a Hold that was "
@@ -147,7 +143,7 @@ def to_act(configuration: Configuration, movement: records.Movement) -> Node:
     Raises:
         LookupError: it is none.
     """
-    match movement.kind:
+    match movement.kind if movement.kind is MovementKind.ACCEPT else ACCEPTED.get(movement.kind, movement.kind):
         case MovementKind.ISSUE:
             return to_issue(configuration, movement)
         case MovementKind.TRANSFER:

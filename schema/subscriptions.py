@@ -9,12 +9,16 @@ from collections.abc import AsyncGenerator
 import strawberry
 
 from hub import ids, lookups
+from schema.acts import Act
 from schema.context import Context, Info
 from schema.conversions import Conversion, to_conversion
 from schema.faults import NotFound
 from schema.fields import subscription
 from schema.inputs import Id
+from schema.nodes import FINDERS
 from schema.windows import SettlementWindow, to_window
+
+ACTS = (ids.REDEMPTION, ids.TRANSFER, ids.ISSUE, ids.REVERSAL)
 
 
 @strawberry.type
@@ -32,6 +36,27 @@ class Subscription:
                 if current is not None:
                     yield current
 
+    @subscription(
+        "An act as it is, and again each time that a partner's answer changes it: a Redemption, Transfer, Issue or "
+        "Reversal."
+    )
+    async def act_updated(self, info: Info, id: Id) -> AsyncGenerator[Act, None]:
+        parsed = ids.parse(id)
+        find = FINDERS.get(parsed[0]) if parsed is not None and parsed[0] in ACTS else None
+        async with info.context.updates.subscribe() as batches:
+            seen, current = None if find is None else await _changed_in(info.context, id), None
+            if parsed is not None and find is not None:
+                current = await find(info.context, parsed[1])
+            if parsed is None or find is None or not isinstance(current, Act):
+                raise NotFound
+            yield current
+            async for _batch in batches:
+                latest = await _changed_in(info.context, id)
+                if latest != seen:
+                    current, seen = await find(info.context, parsed[1]), latest
+                    if isinstance(current, Act):
+                        yield current
+
     @subscription("Each settlement window that changes.")
     async def window_updated(self, info: Info) -> AsyncGenerator[SettlementWindow, None]:
         async with info.context.updates.subscribe() as batches:
@@ -44,6 +69,13 @@ class Subscription:
                 seen = latest
                 for window in changed:
                     yield to_window(window)
+
+
+async def _changed_in(context: Context, id: str) -> int | None:
+    """The batch that last changed an act over partners; None: its first changed it for good."""
+    number = ids.number(id, *ACTS)
+    async with context.read() as reader:
+        return None if number is None else await lookups.exchange_changed_in(reader, number)
 
 
 async def _changed(context: Context, id: int | None, seen: int | None) -> tuple[int | None, Conversion | None]:

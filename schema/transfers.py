@@ -1,7 +1,6 @@
 """Transfers: points that pass from a customer to another."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Annotated, Any
 
 import strawberry
@@ -12,6 +11,7 @@ from hub.currencies import PointCurrency
 from hub.ledger import commands, records
 from hub.ledger.decide import Outcome
 from hub.points import normalise
+from schema.acts import Act
 from schema.amounts import Points, to_points
 from schema.batches import homes, submit_rows
 from schema.builders import built_by
@@ -20,18 +20,13 @@ from schema.customers import Customer, to_customer
 from schema.fields import field, mutation
 from schema.inputs import BY, CHANNEL, KEY, CustomerInput, customer_input, party
 from schema.issues import known
-from schema.node import Node
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
 
 
 @strawberry.type(description="Points that passed from a customer to another.")
-class Transfer(Node):
-    record: strawberry.Private[records.Movement]
+class Transfer(Act):
     currency: strawberry.Private[PointCurrency]
-    posted_at: datetime = strawberry.field(description="When.")
-    replayed: bool = strawberry.field(description="Whether this is the answer that was given before under this key.")
-    sequence: str = strawberry.field(description="Its place in the order of all acts, as a decimal number.")
 
     @field("What was transferred.")
     def points(self) -> Points:

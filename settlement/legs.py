@@ -31,12 +31,16 @@ _PREFIXES: Mapping[int, str] = {
     MovementKind.TRANSFER: ids.TRANSFER,
     MovementKind.REDEEM: ids.REDEMPTION,
     MovementKind.CONVERT: ids.CONVERSION,
+    MovementKind.ACCEPT: ids.CONVERSION,
+    MovementKind.ACCEPT_ISSUE: ids.ISSUE,
+    MovementKind.ACCEPT_TRANSFER: ids.TRANSFER,
+    MovementKind.ACCEPT_REDEEM: ids.REDEMPTION,
 }
 
 # LATERAL with LIMIT: one look into a key's index for each leg of the page, whatever the planner believes of the sizes.
 _PAGE = f"""
 SELECT l.movement_id, l.n, l.purpose, l.debit_account_id, l.credit_account_id, l.amount, e.at, m.kind, m.currency,
-       m.amount AS points, m.subject_id, c.rate_id, c.source, o.kind AS original
+       m.amount AS points, coalesce(a.subject_id, m.subject_id) AS subject_id, c.rate_id, c.source, o.kind AS original
 FROM (
     SELECT * FROM leg
     WHERE journal_id = {JOURNAL_ID} AND movement_id >= $2 AND (movement_id, n) > ($2, $3::smallint) AND movement_id < $4
@@ -52,8 +56,13 @@ LEFT JOIN LATERAL (
     SELECT rate_id, source FROM conversion WHERE journal_id = {JOURNAL_ID} AND id = m.subject_id LIMIT 1
 ) c ON true
 LEFT JOIN LATERAL (
+    SELECT subject_id FROM movement
+    WHERE journal_id = {JOURNAL_ID} AND id = m.subject_id AND kind = {int(MovementKind.ACCEPT_REVERSE)} LIMIT 1
+) a ON true
+LEFT JOIN LATERAL (
     SELECT kind FROM movement
-    WHERE journal_id = {JOURNAL_ID} AND id = m.subject_id AND m.kind = {int(MovementKind.REVERSE)} LIMIT 1
+    WHERE journal_id = {JOURNAL_ID} AND id = coalesce(a.subject_id, m.subject_id)
+      AND m.kind = {int(MovementKind.REVERSE)} LIMIT 1
 ) o ON true
 ORDER BY l.movement_id, l.n
 """

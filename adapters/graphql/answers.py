@@ -23,6 +23,14 @@ _TYPES: Final = {
     Operation.CAPTURE: "Hold",
     Operation.RELEASE: "Hold",
 }
+# Where an act is; it need not be over, if another system keeps the points of the other hub's currency.
+_ACT_IS: Final = {
+    None: Status.SUCCEEDED,
+    "COMPLETED": Status.SUCCEEDED,
+    "PENDING": Status.PENDING,
+    "IN_DOUBT": Status.PENDING,
+    "REFUSED": Status.REFUSED,
+}
 _HOLD_IS: Final = {Operation.CAPTURE: "CAPTURED", Operation.RELEASE: "RELEASED"}
 _REASONS: Final = {
     "INSUFFICIENT_POINTS": Reason.INSUFFICIENT_POINTS,
@@ -34,6 +42,7 @@ _REASONS: Final = {
     "INVALID_AMOUNT": Reason.INVALID_AMOUNT,
     "TRANSFER_FORBIDDEN": Reason.NOT_SUPPORTED,
     "PARTNER_UNAVAILABLE": Reason.NOT_SUPPORTED,  # it does not keep the points itself
+    "NOT_HOSTED": Reason.NOT_SUPPORTED,
     "EXCEEDS_ORIGINAL": Reason.EXCEEDS_ORIGINAL,
     "ALREADY_REVERSED": Reason.EXCEEDS_ORIGINAL,
     "EXCEEDS_HELD": Reason.EXCEEDS_ORIGINAL,
@@ -147,7 +156,12 @@ def convert(value: object, to: type[T]) -> T:
 
 
 def _done(done: Done, operation: Operation, scale: int) -> Answer:
-    if done.status != _HOLD_IS.get(operation, done.status):
+    if _TYPES[operation] != "Hold":
+        status = _ACT_IS.get(done.status, Status.UNKNOWN)
+        if status is not Status.SUCCEEDED:
+            reason = Reason.OTHER if status is Status.REFUSED else None
+            return Answer(status=status, partner_reference=done.id, reason=reason, code=done.status)
+    elif done.status != _HOLD_IS.get(operation, done.status):
         raise WrongAnswer(f"After a {operation.value} the hold is {str(done.status)[:60]}.")
     amount = done.captured if operation is Operation.CAPTURE else done.points.amount
     if amount is None:

@@ -13,12 +13,14 @@ def _mutation(name: str, kind: str, selection: str) -> str:
     return f"mutation($input: {kind}!) {{ found: {name}(input: $input) {{ __typename {selection} {_NO} }} }}"
 
 
-_TRANSFER: Final = _mutation("transferPoints", "TransferPointsInput", f"... on Transfer {{ id postedAt {_POINTS} }}")
+_TRANSFER: Final = _mutation(
+    "transferPoints", "TransferPointsInput", f"... on Transfer {{ id status postedAt {_POINTS} }}"
+)
 
 MUTATIONS: Final = {
     Operation.DEBIT: _TRANSFER,
     Operation.CREDIT: _TRANSFER,
-    Operation.REVERSE: _mutation("reverse", "ReverseInput", f"... on Reversal {{ id postedAt {_POINTS} }}"),
+    Operation.REVERSE: _mutation("reverse", "ReverseInput", f"... on Reversal {{ id status postedAt {_POINTS} }}"),
     Operation.HOLD: _mutation("holdPoints", "HoldPointsInput", _HOLD),
     Operation.CAPTURE: _mutation("captureHold", "CaptureHoldInput", _HOLD),
     Operation.RELEASE: _mutation("releaseHold", "ReleaseHoldInput", _HOLD),

@@ -27,7 +27,7 @@ class Act:
 
     ``conversion``: that of a CONVERT. ``original``: what a REVERSE takes back, ``before`` of it having been reversed
     earlier. ``hold``: the open one that it is about. ``owing``: the numbers of the legs that touch a debt; ``missing``:
-    what could not be taken, owed and written off.
+    what could not be taken, owed and written off. ``over_partners``: whether it is of an exchange.
     """
 
     moved: Any
@@ -41,6 +41,7 @@ class Act:
     hold: Pinned | None = None
     owing: frozenset[int] = frozenset()
     missing: tuple[int, int] = (0, 0)
+    over_partners: bool = False
 
     @property
     def name(self) -> str:

@@ -18,7 +18,7 @@ from hub.audit.exchanges import Exchanges
 from hub.audit.findings import Findings
 from hub.configuration import Configuration
 from hub.currencies import PointCurrency
-from hub.ledger.records import AccountKind, MovementKind, Phase, Purpose
+from hub.ledger.records import ACCEPTED, AccountKind, MovementKind, Phase, Purpose
 from hub.points import share
 
 Expected = tuple[Key, Key, int, int, int]  # debit, credit, amount, purpose, phase
@@ -39,11 +39,12 @@ _NAMED_BY_MOVEMENT = frozenset(
         MovementKind.REMOVE,
         MovementKind.WRITE_OFF,
         MovementKind.CONTRIBUTE,
-        MovementKind.ACCEPT,
+        *ACCEPTED,
     }
 )
 # What partners did: nobody asks for these but who asked for the conversion, see the exchanges.
 _BY_PARTNERS = frozenset({MovementKind.ARRIVE, MovementKind.DECLINE, MovementKind.REFUND})
+_NOTHING_DONE = frozenset({MovementKind.DECLINE, MovementKind.REFUND})
 _BY_TIME = frozenset({MovementKind.RELEASE, MovementKind.EXPIRE})  # nobody asks the host for these
 
 
@@ -65,10 +66,10 @@ class Acts:
         kind = moved["kind"]
         if [leg[1] for leg in act.legs] != list(range(len(act.legs))):
             self._findings.add("ACT_LEGS", f"The legs of {act.name} are not numbered one after the other.")
-        if kind == MovementKind.REVERSE:
-            expected = self._reversal(act)
-        elif self._exchanges.is_of(moved):
+        if self._exchanges.is_of(moved):
             expected = self._exchange(act)
+        elif kind == MovementKind.REVERSE:
+            expected = self._reversal(act)
         elif kind == MovementKind.CONVERT:
             expected = self._conversion(act)
         else:
@@ -81,16 +82,19 @@ class Acts:
             self._findings.add("ACT_LEGS", f"The legs of {act.name} are not what the act posts.")
 
     def _exchange(self, act: Act) -> list[Expected] | None:
-        """A movement on the way of a conversion that needs partners. It counts for bonuses when it begins."""
-        kind, way = act.moved["kind"], self._exchanges.open.get(act.moved["subject_id"] or 0)
+        """A movement on the way of an act that needs partners. A conversion counts for bonuses when it begins."""
+        kind, way = act.moved["kind"], self._exchanges.way(act.moved)
         expected = self._exchanges.expected(act)
         if kind == MovementKind.ACCEPT and expected is not None:
             self._converted.add(act.moved["id"])
             self._count_bonuses(act)
-        elif kind == MovementKind.CONVERT and expected is not None:
+        elif kind in ACCEPTED.values() and expected is not None:
             self._answered.add(act.moved["id"])
-            self._compare(act)
-        elif kind in (MovementKind.DECLINE, MovementKind.REFUND) and way is not None:
+            if kind == MovementKind.CONVERT:
+                self._compare(act)
+            elif kind == MovementKind.REVERSE:
+                self._reversal(act)
+        elif kind in _NOTHING_DONE and way is not None and way.kind is MovementKind.CONVERT:
             for index, counted in enumerate(_eligible(way.row) or ()):
                 use = (way.row["rate_id"], index, way.row["from_customer_id"])
                 if use in self.bonus_used:

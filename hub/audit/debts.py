@@ -81,8 +81,8 @@ class Debts:
 
     def _owed_again(self, act: Act) -> list[Due]:
         """What a reversal's original repaid, in the reversal's share."""
-        if act.original is None or not act.original.movement["amount"]:
-            return []
+        if act.original is None or not act.original.movement["amount"] or act.over_partners:
+            return []  # over partners what comes back has to be there
         whole, key = act.original.movement["amount"], self._accounts.key
         parts = [
             (

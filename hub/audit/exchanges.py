@@ -1,12 +1,13 @@
 """Exchanges: each goes its way step by step, and each step posts what the answer behind it proves.
 
 What a partner did is not known here. What is proved is that every step follows from the one before it and from what was
-answered, that its movements are those that it makes, that what is asked of partners is what the conversion says, and
-that whoever decided instead of a partner were two persons. Only exchanges that are under way are kept.
+answered, that its movements are those that it makes, that what is asked of partners is what was accepted, and that
+whoever decided instead of a partner were two persons. Only exchanges that are under way are kept.
 """
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from hub import ids
@@ -17,24 +18,60 @@ from hub.audit.findings import Findings
 from hub.configuration import Configuration
 from hub.currencies import HOSTED, PointCurrency
 from hub.ledger.orders import UNDER_WAY, EvidenceKind, ExchangeState, reference_of
-from hub.ledger.records import AccountKind, MovementKind, Phase, Purpose
+from hub.ledger.records import ACCEPTED, AccountKind, MovementKind, Phase, Purpose
 from hub.partners import Operation, Status
+from hub.points import share
 
 Expected = tuple[Key, Key, int, int, int]  # debit, credit, amount, purpose, phase
-WAYS = frozenset({MovementKind.ACCEPT, MovementKind.ARRIVE, MovementKind.DECLINE, MovementKind.REFUND})
+WAYS = frozenset({*ACCEPTED, MovementKind.ARRIVE, MovementKind.DECLINE, MovementKind.REFUND})
+_COMPLETES = frozenset(ACCEPTED.values())
+_STATED = (
+    *("from_customer_id", "to_customer_id", "merchant_id", "for_institution_id"),
+    *("currency", "amount", "money", "value", "fee"),
+)
 _S = ExchangeState
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Points at one end of an exchange. ``undoes``: the order that may be undone for them."""
+
+    of: PointCurrency
+    customer: int
+    amount: int
+    undoes: str | None = None
+
+    @property
+    def is_hosted(self) -> bool:
+        """Whether the hub keeps them itself."""
+        return self.of.adapter == HOSTED
+
+    @property
+    def account(self) -> Key:
+        """The customer's."""
+        return int(AccountKind.CUSTOMER), self.customer, self.of.code
+
+
 class Way:
-    """An exchange that is under way. ``row``: its conversion; ``made``: the movements since its last step;
-    ``proposed`` and ``approved``: the last proposal on the order under way, and the approval of it."""
+    """An exchange that is under way. ``kind``: of the movement that completes it; ``row``: of a conversion its own,
+    otherwise that of the movement that accepted it; ``stated``: what its movements say; ``window``: the one that was
+    open then. ``made``: the movements since its last step; ``proposed`` and ``approved``: the last proposal on the
+    order under way, and the approval of it."""
 
-    __slots__ = ("approved", "in_doubt", "made", "order", "proposed", "row", "source", "state", "taken", "target")
+    __slots__ = (
+        *("approved", "gives", "in_doubt", "kind", "made", "money", "order", "payments", "proposed", "row", "state"),
+        *("stated", "taken", "takes", "window"),
+    )
 
-    def __init__(self, row: Any, source: PointCurrency, target: PointCurrency) -> None:
+    def __init__(self, kind: MovementKind, row: Any, gives: Side | None, takes: Side | None, stated: Any) -> None:
+        self.kind = kind
         self.row = row
-        self.source = source
-        self.target = target
+        self.gives = gives
+        self.takes = takes
+        self.stated = stated
+        self.money: str | None = None
+        self.payments: list[tuple[int, int, int, int]] = []  # payer, payee, amount, purpose
+        self.window = 0
         self.state: ExchangeState | None = None
         self.order: str | None = None
         self.in_doubt = False
@@ -42,6 +79,12 @@ class Way:
         self.made: list[int] = []
         self.proposed: Any = None
         self.approved: Any = None
+
+    @property
+    def id(self) -> int:
+        """Its identifier."""
+        number: int = self.row["id"]
+        return number
 
 
 class Exchanges:
@@ -60,44 +103,45 @@ class Exchanges:
         self._orders = {row["reference"]: row for row in batch.rows.get("partner_order", ())}
 
     def is_of(self, moved: Any) -> bool:
-        """Whether a movement is one of an exchange's way; a conversion between hosted currencies is none."""
-        return moved["kind"] in WAYS or (moved["kind"] == MovementKind.CONVERT and moved["subject_id"] in self.open)
+        """Whether a movement is one of an exchange's way; of what happens without partners none is."""
+        return moved["kind"] in WAYS or (moved["kind"] in _COMPLETES and moved["subject_id"] in self.open)
+
+    def way(self, moved: Any) -> Way | None:
+        """The exchange that a movement is of."""
+        return self.open.get(moved["id"] if moved["kind"] in ACCEPTED else moved["subject_id"] or 0)
 
     def expected(self, act: Act) -> list[Expected] | None:
         """What a movement of an exchange posts; None: it is of one that there is not."""
-        moved, configuration = act.moved, act.configuration
-        begins = moved["kind"] == MovementKind.ACCEPT
-        way = self._begin(act) if begins else self.open.get(moved["subject_id"])
+        moved = act.moved
+        way = self._begin(act) if moved["kind"] in ACCEPTED else self.open.get(moved["subject_id"])
         if way is None:
             return None
         way.made.append(moved["kind"])
         self._compare(act, way)
-        row, source, target = way.row, way.source, way.target
-        giver: Key = (int(AccountKind.CUSTOMER), row["from_customer_id"], source.code)
-        taker: Key = (int(AccountKind.CUSTOMER), row["to_customer_id"], target.code)
-        hosted = source.adapter == HOSTED
+        given = way.gives
         match moved["kind"]:
-            case MovementKind.ACCEPT:
-                held = [_points(giver, _of(AccountKind.ISSUANCE, source), row["source"], Phase.PENDING)]
-                return [*(held if hosted else ()), *self._money(way, configuration, Phase.PENDING)]
-            case MovementKind.ARRIVE:
-                return [_points(_of(AccountKind.PARTNER, source), _of(AccountKind.TRANSIT, source), row["source"])]
-            case MovementKind.REFUND:
-                back = _points(_of(AccountKind.TRANSIT, source), _of(AccountKind.PARTNER, source), row["source"])
-                return [back, *self._money(way, configuration, Phase.VOIDED)]
-            case MovementKind.DECLINE:
-                held = [_points(giver, _of(AccountKind.ISSUANCE, source), row["source"], Phase.VOIDED)]
-                return [*(held if hosted else ()), *self._money(way, configuration, Phase.VOIDED)]
-        burned = _of(AccountKind.ISSUANCE, source)
-        out_of = giver if hosted else _of(AccountKind.TRANSIT, source)
-        into = taker if target.adapter == HOSTED else _of(AccountKind.PARTNER, target)
-        return [
-            *((_points(giver, burned, row["source"], Phase.VOIDED),) if hosted else ()),
-            _points(out_of, burned, row["source"]),
-            _points(_of(AccountKind.ISSUANCE, target), into, row["target"]),
-            *self._money(way, configuration, Phase.VOIDED),
-            *self._money(way, configuration, Phase.POSTED),
-        ]
+            case MovementKind.ARRIVE | MovementKind.REFUND if given is None:
+                return None
+            case MovementKind.ARRIVE if given is not None:
+                partner, transit = _of(AccountKind.PARTNER, given.of), _of(AccountKind.TRANSIT, given.of)
+                return [_points(partner, transit, given.amount)]
+            case MovementKind.REFUND if given is not None:
+                partner, transit = _of(AccountKind.PARTNER, given.of), _of(AccountKind.TRANSIT, given.of)
+                return [_points(transit, partner, given.amount), *_money(way, Phase.VOIDED)]
+        phase = Phase.PENDING if moved["kind"] in ACCEPTED else Phase.VOIDED
+        pending = []
+        if given is not None and given.is_hosted:
+            pending = [_points(given.account, _of(AccountKind.ISSUANCE, given.of), given.amount, phase)]
+        if moved["kind"] in ACCEPTED or moved["kind"] == MovementKind.DECLINE:
+            return [*pending, *_money(way, phase)]
+        posted = []
+        if given is not None:
+            out_of = given.account if given.is_hosted else _of(AccountKind.TRANSIT, given.of)
+            posted.append(_points(out_of, _of(AccountKind.ISSUANCE, given.of), given.amount))
+        if (taken := way.takes) is not None:
+            into = taken.account if taken.is_hosted else _of(AccountKind.PARTNER, taken.of)
+            posted.append(_points(_of(AccountKind.ISSUANCE, taken.of), into, taken.amount))
+        return [*pending, *posted, *_money(way, Phase.VOIDED), *_money(way, Phase.POSTED)]
 
     def post(self, leg: Any) -> None:
         """Take a leg of money that is pending, or is not any more."""
@@ -112,19 +156,17 @@ class Exchanges:
             self._findings.add("EXCHANGE", f"{name} goes on without being under way.")
             return
         if row["order_reference"] is None:
-            asked: Operation | None = Operation.DEBIT if way.source.adapter != HOSTED else Operation.CREDIT
-            first = _S.DEBITING if asked is Operation.DEBIT else _S.CREDITING
+            first = _S.DEBITING if way.gives is not None and not way.gives.is_hosted else _S.CREDITING
             fits = way.state is None and (state, row["status"], row["in_doubt"]) == (first, None, False)
-            fits = fits and way.made == [MovementKind.ACCEPT]
+            fits = fits and [ACCEPTED.get(MovementKind(kind)) for kind in way.made] == [way.kind]
         else:
-            asked = _NEXT.get(state)
             fits = row["order_reference"] == way.order and _follows(way, state, row)
             self._said_by(row, way, configuration, name)
         if not fits:
             self._findings.add("EXCHANGE_STEP", f"{name} comes to {row['state']} in a way that there is not.")
         way.taken = way.taken or MovementKind.ARRIVE in way.made
         if state is not way.state:
-            self._ask(way, state, asked if state in UNDER_WAY else None, name)
+            self._ask(way, state, name)
         way.state, way.in_doubt, way.made = state, row["in_doubt"], []
         if state not in UNDER_WAY:
             del self.open[row["exchange_id"]]
@@ -153,56 +195,120 @@ class Exchanges:
                 way.made = []
 
     def _begin(self, act: Act) -> Way | None:
+        moved = act.moved
+        if moved["id"] in self.open:
+            return None
+        kind = ACCEPTED[MovementKind(moved["kind"])]
+        way = self._conversion(act) if kind is MovementKind.CONVERT else self._act(act, kind)
+        if way is None or not any(side is not None and not side.is_hosted for side in (way.gives, way.takes)):
+            return None
+        self.open[way.id] = way
+        return way
+
+    def _conversion(self, act: Act) -> Way | None:
         made, configuration = act.conversion, act.configuration
         rate = None if made is None else configuration.rates.get(made["rate_id"])
-        if made is None or rate is None or made["id"] in self.open:
+        source = None if rate is None else configuration.currencies.get(rate.source)
+        target = None if rate is None else configuration.currencies.get(rate.target)
+        if made is None or rate is None or source is None or target is None:
             return None
-        source, target = configuration.currencies.get(rate.source), configuration.currencies.get(rate.target)
-        if source is None or target is None or HOSTED == source.adapter == target.adapter:
+        stated = {
+            "from_customer_id": made["from_customer_id"],
+            "currency": source.code,
+            "amount": made["source"],
+            "for_institution_id": made["for_institution_id"],
+            "value": made["settlement"],
+            "fee": made["fee"],
+        }
+        gives = Side(source, made["from_customer_id"], made["source"])
+        way = Way(MovementKind.CONVERT, made, gives, Side(target, made["to_customer_id"], made["target"]), stated)
+        way.money, way.window = rate.money, made["window_id"]
+        way.payments = [
+            (source.issuer, target.issuer, made["settlement"], int(Purpose.SETTLEMENT)),
+            (source.issuer, operator_of(configuration), made["fee"], int(Purpose.FEE)),
+        ]
+        return way
+
+    def _act(self, act: Act, kind: MovementKind) -> Way | None:
+        moved = act.moved
+        of = act.configuration.currency(moved["currency"])
+        stated = {column: moved[column] for column in _STATED}
+        if of is None:
             return None
-        way = self.open[made["id"]] = Way(made, source, target)
+        if kind is MovementKind.REVERSE:
+            return self._reversal(act, of, stated)
+        gives, takes = (
+            None if moved[column] is None else Side(of, moved[column], moved["amount"])
+            for column in ("from_customer_id", "to_customer_id")
+        )
+        way = Way(kind, moved, gives, takes, stated)
+        way.money = moved["money"]
+        if kind is MovementKind.REDEEM:
+            way.payments = [(of.issuer, moved["merchant_id"], moved["value"], int(Purpose.SETTLEMENT))]
+        return way
+
+    def _reversal(self, act: Act, of: PointCurrency, stated: Any) -> Way | None:
+        """The opposite of what was done: what was credited is given, what was debited comes back."""
+        moved, known, configuration = act.moved, act.original, act.configuration
+        if known is None or not known.movement["amount"]:
+            return None
+        done, total = known.movement, known.movement["amount"]
+        gives = takes = None
+        if done["kind"] != MovementKind.REDEEM and done["to_customer_id"] is not None:
+            undoes = reference_of(moved["subject_id"], _S.CREDITING)
+            gives = Side(of, done["to_customer_id"], moved["amount"], undoes)
+        if done["from_customer_id"] is not None:
+            source, units = of, total
+            if known.conversion is not None:
+                rate = configuration.rates[known.conversion["rate_id"]]
+                source, units = configuration.currencies[rate.source], known.conversion["source"]
+            undoes = reference_of(moved["subject_id"], _S.DEBITING)
+            part = share(act.after, total, units) - share(act.before, total, units)
+            takes = Side(source, done["from_customer_id"], part, undoes) if part else None
+        way = Way(MovementKind.REVERSE, moved, gives, takes, stated)
+        way.money = moved["money"]
+        key = self._accounts.key
+        way.payments = [
+            (
+                key(leg["credit_account_id"])[1],
+                key(leg["debit_account_id"])[1],
+                share(act.after, total, leg["amount"]) - share(act.before, total, leg["amount"]),
+                leg["purpose"],
+            )
+            for leg in known.legs
+            if leg["purpose"] != Purpose.POINTS
+        ]
         return way
 
     def _compare(self, act: Act, way: Way) -> None:
-        """Hold a movement against the conversion."""
-        moved, made = act.moved, way.row
+        """Hold a movement against what was accepted."""
+        moved = act.moved
         if moved["kind"] == MovementKind.CONVERT:
             return  # compared like that of every conversion
-        pairs = [(made["from_customer_id"], moved["from_customer_id"]), (made["source"], moved["amount"])]
-        pairs += [(way.source.code, moved["currency"]), (made["for_institution_id"], moved["for_institution_id"])]
-        pairs += [(made["settlement"], moved["value"]), (made["fee"], moved["fee"])]
-        if any(one != other for one, other in pairs):
-            self._findings.add("EXCHANGE", f"{_name(made['id'])} and {act.name} say different things.")
+        if any(moved[column] != value for column, value in way.stated.items()):
+            self._findings.add("EXCHANGE", f"{_name(way.id)} and {act.name} say different things.")
 
-    def _money(self, way: Way, configuration: Configuration, phase: Phase) -> Iterable[Expected]:
-        row, payer = way.row, way.source.issuer
-        rate = configuration.rates[row["rate_id"]]
-        for payee, amount, purpose in (
-            (way.target.issuer, row["settlement"], Purpose.SETTLEMENT),
-            (operator_of(configuration), row["fee"], Purpose.FEE),
-        ):
-            if amount and payer != payee:
-                sides = ((int(AccountKind.POSITION), one, rate.money) for one in (payer, payee))
-                yield (*sides, amount, int(purpose), int(phase))
-
-    def _ask(self, way: Way, state: ExchangeState, asked: Operation | None, name: str) -> None:
-        """Compare what is asked of a partner next with what the conversion says."""
+    def _ask(self, way: Way, state: ExchangeState, name: str) -> None:
+        """Compare what is asked of a partner next with what was accepted."""
         way.proposed = way.approved = None
-        way.order = None if asked is None else reference_of(way.row["id"], asked)
-        if asked is None or way.order is None:
+        way.order = reference_of(way.id, state) if state in UNDER_WAY else None
+        if way.order is None:
             return
-        row, source = self._orders.pop(way.order, None), asked is not Operation.CREDIT
-        whose, amount = ("from_customer_id", "source") if source else ("to_customer_id", "target")
-        due = {
-            "exchange_id": way.row["id"],
-            "operation": asked.value,
-            "currency": (way.source if source else way.target).code,
-            "customer_id": way.row[whose],
-            "amount": way.row[amount],
-        }
-        if row is None or any(row[column] != value for column, value in due.items()):
+        row, side = self._orders.pop(way.order, None), way.takes if state is _S.CREDITING else way.gives
+        if row is None or side is None:
             self._findings.add("PARTNER_ORDER", f"{name} comes to {state.value} without asking for what it has to.")
-        elif row["undoes"] != (reference_of(way.row["id"], Operation.DEBIT) if asked is Operation.REVERSE else None):
+            return
+        due = {
+            "exchange_id": way.id,
+            "currency": side.of.code,
+            "customer_id": side.customer,
+            "amount": side.amount,
+        }
+        plain = Operation.DEBIT if state is _S.DEBITING else Operation.CREDIT
+        undoes = reference_of(way.id, _S.DEBITING) if state is _S.REFUNDING else side.undoes
+        if any(row[column] != value for column, value in due.items()):
+            self._findings.add("PARTNER_ORDER", f"{name} comes to {state.value} without asking for what it has to.")
+        elif (row["operation"], row["undoes"]) not in ((plain, None), (Operation.REVERSE, undoes or "")):
             self._findings.add("PARTNER_ORDER", f"{name} asks to undo what it did not ask for.")
 
     def _said_by(self, row: Any, way: Way, configuration: Configuration, name: str) -> None:
@@ -215,9 +321,6 @@ class Exchanges:
             self._findings.add("EVIDENCE", f"{name} goes on by the word of who is no partner.")
 
 
-_NEXT = {_S.CREDITING: Operation.CREDIT, _S.REFUNDING: Operation.REVERSE}
-
-
 def _follows(way: Way, state: ExchangeState, row: Any) -> bool:
     """Whether an answer brings an exchange into a state, with the movements that were made."""
     made, status, doubt = way.made, row["status"], row["in_doubt"]
@@ -225,15 +328,14 @@ def _follows(way: Way, state: ExchangeState, row: Any) -> bool:
     if state is way.state:
         doubtful = status == Status.UNKNOWN or (refused and state is _S.REFUNDING)
         return not made and way.in_doubt != doubt and doubt == doubtful and (doubtful or status == Status.PENDING)
-    hosted = way.target.adapter == HOSTED
+    ends = way.takes is None or way.takes.is_hosted
+    done = [way.kind]
     ways: dict[tuple[ExchangeState | None, ExchangeState], bool] = {
-        (_S.DEBITING, _S.CREDITING): status == Status.SUCCEEDED and made == [MovementKind.ARRIVE] and not hosted,
-        (_S.DEBITING, _S.COMPLETED): status == Status.SUCCEEDED
-        and made == [MovementKind.ARRIVE, MovementKind.CONVERT]
-        and hosted,
-        (_S.DEBITING, _S.REFUNDING): status == Status.SUCCEEDED and made == [MovementKind.ARRIVE] and hosted,
+        (_S.DEBITING, _S.CREDITING): status == Status.SUCCEEDED and made == [MovementKind.ARRIVE] and not ends,
+        (_S.DEBITING, _S.COMPLETED): status == Status.SUCCEEDED and made == [MovementKind.ARRIVE, *done] and ends,
+        (_S.DEBITING, _S.REFUNDING): status == Status.SUCCEEDED and made == [MovementKind.ARRIVE] and ends,
         (_S.DEBITING, _S.REFUSED): refused and made == [MovementKind.DECLINE],
-        (_S.CREDITING, _S.COMPLETED): status == Status.SUCCEEDED and made == [MovementKind.CONVERT],
+        (_S.CREDITING, _S.COMPLETED): status == Status.SUCCEEDED and made == done,
         (_S.CREDITING, _S.REFUSED): refused and made == [MovementKind.DECLINE] and not way.taken,
         (_S.CREDITING, _S.REFUNDING): refused and not made and way.taken,
         (_S.REFUNDING, _S.REVERSED): status == Status.SUCCEEDED and made == [MovementKind.REFUND],
@@ -259,5 +361,12 @@ def _points(debit: Key, credit: Key, amount: int, phase: Phase = Phase.POSTED) -
     return debit, credit, amount, int(Purpose.POINTS), int(phase)
 
 
+def _money(way: Way, phase: Phase) -> Iterable[Expected]:
+    for payer, payee, amount, purpose in way.payments:
+        if amount and payer != payee:
+            kind, money = int(AccountKind.POSITION), way.money or ""
+            yield (kind, payer, money), (kind, payee, money), amount, purpose, int(phase)
+
+
 def _name(exchange: int) -> str:
-    return ids.text(ids.CONVERSION, exchange)
+    return ids.text(ids.EXCHANGE, exchange)

@@ -15,15 +15,17 @@ from hub.audit.findings import Findings
 from hub.currencies import HeldExpiry
 from hub.expiry import NEVER
 from hub.ledger.lots import total
-from hub.ledger.records import HoldKind, MovementKind, Phase, Purpose
+from hub.ledger.records import ACCEPTED, HoldKind, MovementKind, Phase, Purpose
 
 _MAKES = {
     MovementKind.HOLD: HoldKind.HOLD,
     MovementKind.FREEZE: HoldKind.FREEZE,
     MovementKind.ACCEPT: HoldKind.EXCHANGE,
+    MovementKind.ACCEPT_REVERSE: HoldKind.EXCHANGE,
 }
 _ENDS = frozenset({MovementKind.CAPTURE, MovementKind.RELEASE, MovementKind.REMOVE})
-_ENDS_OF_EXCHANGES = frozenset({MovementKind.CONVERT, MovementKind.DECLINE})  # if the hub keeps the points itself
+# If the hub keeps the points itself.
+_ENDS_OF_EXCHANGES = frozenset({MovementKind.CONVERT, MovementKind.REVERSE, MovementKind.DECLINE})
 _STATED = (
     ("credential_id", "credential_id"),
     ("for_institution_id", "for_institution_id"),
@@ -48,11 +50,11 @@ class Holds:
     def check(self, act: Act) -> None:
         """Take an act that makes or resolves a hold."""
         kind = act.moved["kind"]
-        if kind == MovementKind.ACCEPT and not any(leg[3] == Purpose.POINTS for leg in act.legs):
+        if kind in ACCEPTED and not any(leg[3] == Purpose.POINTS for leg in act.legs):
             return  # a partner keeps the points
         if kind in _MAKES:
             self._make(act, _MAKES[kind])
-        elif kind in _ENDS or (kind in _ENDS_OF_EXCHANGES and act.hold is not None):
+        elif kind in _ENDS or (kind in _ENDS_OF_EXCHANGES and act.hold is not None and act.over_partners):
             self._resolve(act)
 
     def finish(self) -> None:
@@ -91,7 +93,7 @@ class Holds:
             return
         row = held.row
         del self.open[row["id"]]
-        of_exchange = moved["kind"] in _ENDS_OF_EXCHANGES
+        of_exchange = act.over_partners
         whose = (moved["from_customer_id"], row["currency"] if of_exchange else moved["currency"])
         if whose != (row["customer_id"], row["currency"]):
             add("HOLD", f"{act.name} is of another customer's points than its hold.")
@@ -100,7 +102,7 @@ class Holds:
         if of_exchange:
             if row["kind"] != HoldKind.EXCHANGE:
                 add("HOLD", f"{act.name} ends a hold that is of no exchange.")
-            if moved["kind"] == MovementKind.CONVERT and +sums(held.pins) != +sums(act.taken()):
+            if moved["kind"] != MovementKind.DECLINE and +sums(held.pins) != +sums(act.taken()):
                 add("HOLD_PINS", f"{act.name} takes other points than its hold pins.")
         elif moved["kind"] == MovementKind.REMOVE:
             if row["kind"] != HoldKind.FREEZE:

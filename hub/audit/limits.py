@@ -22,7 +22,7 @@ from hub.currencies import PointCurrency
 from hub.db import driver_of
 from hub.institutions import Institution
 from hub.ledger.journal import JOURNAL_ID
-from hub.ledger.records import AccountKind, MovementKind, Phase
+from hub.ledger.records import ACCEPTED, AccountKind, MovementKind, Phase
 from hub.limits import (
     Act,
     Limit,
@@ -40,6 +40,13 @@ from hub.limits import (
 from hub.points import share
 
 _Counted = tuple[int, int, str, int]  # limit, subject, period, amount
+# What is counted, its currency, the customer and its institution, the points, what they become, and what is settled.
+_Promise = tuple[Act, int, int, int | None, int, int | None, tuple[str | None, int | None]]
+_SIDES: dict[int, tuple[tuple[Act, str], ...]] = {
+    MovementKind.ACCEPT_REDEEM: ((Act.REDEEM, "from_customer_id"),),
+    MovementKind.ACCEPT_TRANSFER: ((Act.TRANSFER, "from_customer_id"), (Act.RECEIVE, "to_customer_id")),
+    MovementKind.ACCEPT_ISSUE: ((Act.ISSUE, "to_customer_id"),),
+}
 _DEBITS = {
     MovementKind.TRANSFER: Act.TRANSFER,
     MovementKind.REDEEM: Act.REDEEM,
@@ -53,7 +60,8 @@ _CREDITS = {
     MovementKind.CAPTURE: Act.RECEIVE,
 }
 
-_ENDS = frozenset({MovementKind.CONVERT, MovementKind.DECLINE, MovementKind.REFUND})  # of an exchange
+_NOTHING_DONE = frozenset({MovementKind.DECLINE, MovementKind.REFUND})  # how an exchange may end
+_ENDS = _NOTHING_DONE | frozenset(ACCEPTED.values())
 _HOMES = f"SELECT id, institution_id FROM customer WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[])"
 _ENTRIES = f"""
 SELECT movement_id, limit_id, subject_id, period, amount FROM limit_entry
@@ -95,10 +103,12 @@ class Limits:
         driver = await driver_of(connection)
         self._homes = {row["id"]: row["institution_id"] for row in await driver.fetch(_HOMES, list(people))}
         if originals:
-            reversed_ones = [one.movement["id"] for one in originals.values()]
-            for id, *counted in await driver.fetch(_ENTRIES, reversed_ones):
+            # What partners were asked for was counted when it was accepted, by what the act is named by.
+            reversed_ones = {one.movement["id"]: one.movement["id"] for one in originals.values()}
+            reversed_ones |= {id: one.movement["id"] for id, one in originals.items()}
+            for id, *counted in await driver.fetch(_ENTRIES, list(reversed_ones)):
                 limit, subject, period, amount = counted
-                self._originals.setdefault(id, []).append((limit, subject, period, amount))
+                self._originals.setdefault(reversed_ones[id], []).append((limit, subject, period, amount))
 
     def check(self, act: Posted) -> None:
         """Compare what one movement of points counted with what it had to."""
@@ -114,12 +124,12 @@ class Limits:
             expected = []
         elif moved["kind"] == MovementKind.REVERSE:
             expected = self._given_back(act)
-        elif moved["kind"] == MovementKind.ACCEPT:
+        elif moved["kind"] in ACCEPTED:
             expected = self._promised[id] = self._accepted(act, at)
         elif moved["subject_id"] in self._promised:  # it counted when it was accepted
             counted = self._promised.pop(moved["subject_id"]) if moved["kind"] in _ENDS else []
-            nothing = moved["kind"] == MovementKind.CONVERT
-            expected = [] if nothing else [(*key, -amount) for *key, amount in counted]  # type: ignore[misc]
+            came = moved["kind"] not in _NOTHING_DONE
+            expected = [] if came else [(*key, -amount) for *key, amount in counted]  # type: ignore[misc]
         else:
             expected = self._counted(moved, legs, configuration, at)
         if actual != expected:
@@ -150,35 +160,44 @@ class Limits:
         return [(limit, subject, period, -part) for limit, subject, period, part in parts if part]
 
     def _accepted(self, act: Posted, at: datetime) -> list[_Counted]:
-        """What a conversion that needs partners counts: what it will take from the giver, and give to the taker."""
-        made, configuration = act.conversion, act.configuration
-        rate = None if made is None else configuration.rates.get(made["rate_id"])
-        if rate is None:
-            return []
+        """What an act that needs partners counts: what it will take from the giver, and give to the taker."""
+        configuration = act.configuration
         counted: list[_Counted] = []
-        for kind, currency, owner, home, points, target in (
-            (
-                Act.CONVERT,
-                rate.source,
-                made["from_customer_id"],
-                made["from_institution_id"],
-                made["source"],
-                rate.target,
-            ),
-            (Act.CONVERT_IN, rate.target, made["to_customer_id"], made["to_institution_id"], made["target"], None),
-        ):
+        for kind, currency, owner, home, points, target, settled in self._promises(act):
             of, families = configuration.currencies.get(currency), configuration.limits_on(kind, currency)
             if of is None or not families or not _stands(configuration.institutions, home):
                 continue
-            settled = (rate.money, made["settlement"]) if kind is Act.CONVERT else (None, None)
-            for limit in concerning(families, configuration.institutions, home, target, at):
+            for limit in concerning(families, configuration.institutions, home or 0, target, at):
                 if limit.period is Period.BALANCE or not is_zone(limit.zone):
                     continue  # what a customer held then is not asked again
                 account = self._accounts.find(AccountKind.CUSTOMER, owner, of.code)
-                subject = subject_of(limit, owner, account, home)
+                subject = subject_of(limit, owner, account, home or 0)
                 if amount := measured(limit, of, points, *settled):
                     counted.append((limit.family, subject, period_of(limit.period, limit.zone, at), amount))
         return counted
+
+    def _promises(self, act: Posted) -> list[_Promise]:
+        """The sides of an act that needs partners; a reversal counts nothing before it is done."""
+        moved, made, configuration = act.moved, act.conversion, act.configuration
+        nothing: tuple[str | None, int | None] = (None, None)
+        of = configuration.currency(moved["currency"])
+        if moved["kind"] == MovementKind.ACCEPT:
+            rate = None if made is None else configuration.rates.get(made["rate_id"])
+            if made is None or rate is None:
+                return []
+            giver, taker = ((made[f"{side}_customer_id"], made[f"{side}_institution_id"]) for side in ("from", "to"))
+            paid = (rate.money, made["settlement"])
+            return [
+                (Act.CONVERT, rate.source, *giver, made["source"], rate.target, paid),
+                (Act.CONVERT_IN, rate.target, *taker, made["target"], None, nothing),
+            ]
+        found: list[_Promise] = []
+        for kind, column in _SIDES.get(moved["kind"], ()):
+            if of is not None and moved[column] is not None:
+                settled = (moved["money"], moved["value"]) if kind is Act.REDEEM else nothing
+                home = self._homes.get(moved[column])
+                found.append((kind, of.id, moved[column], home, moved["amount"], None, settled))
+        return found
 
     def _counted(self, moved: Any, legs: list[Any], configuration: Configuration, at: datetime) -> list[_Counted]:
         counted: list[_Counted] = []

@@ -25,7 +25,8 @@ Was = tuple[tuple[str, datetime], ...]  # the currencies that points were before
 
 def check(act: Act, findings: Findings) -> None:
     """Compare the lots that an act gives with those that it takes and with the terms in force."""
-    as_due = _RULES.get(act.moved["kind"])
+    rules = _OVER_PARTNERS if act.over_partners else _RULES
+    as_due = rules.get(act.moved["kind"])
     if as_due is None or act.at is None:
         return
     try:
@@ -151,6 +152,19 @@ def _returned(act: Act, at: datetime) -> bool:
     return True
 
 
+def _came_back(act: Act, at: datetime) -> bool:
+    """The same where partners were asked: points that the hub keeps itself come back to their lots, and no others."""
+    known = act.original
+    if known is None or not known.movement["amount"]:
+        return True
+    whole, due = known.movement["amount"], Counter[tuple[datetime, str]]()
+    for leg in known.legs:
+        before, after = share(act.before, whole, leg["amount"]), share(act.after, whole, leg["amount"])
+        pieces = _between(known.taken.get(leg["n"], []), leg["amount"], before, after)
+        due += sums(_graced(pieces, act.configuration.currency(leg["currency"] or ""), at))
+    return +sums(act.given()) == +due
+
+
 def _between(pieces: Sequence[Piece], whole: int, before: int, after: int) -> list[Piece]:
     """Units ``before`` to ``after`` of a leg of ``whole``, counted from its end."""
     sooner, later = _last(pieces, whole, before), _last(pieces, whole, after)
@@ -193,8 +207,9 @@ _RULES: dict[int, Callable[[Act, datetime], bool]] = {
     MovementKind.CLEAR: _nothing,
     MovementKind.CONTRIBUTE: _kept,
     MovementKind.WITHDRAW: _kept,
-    MovementKind.ACCEPT: _nothing,
-    MovementKind.ARRIVE: _nothing,
-    MovementKind.DECLINE: _nothing,
-    MovementKind.REFUND: _nothing,
+}
+_OVER_PARTNERS: dict[int, Callable[[Act, datetime], bool]] = {
+    **dict.fromkeys(MovementKind, _nothing),  # partners have no lots
+    MovementKind.CONVERT: _converted,
+    MovementKind.REVERSE: _came_back,
 }

@@ -21,6 +21,8 @@ _BY_ID = frozenset(
     }
 )
 _BY_SUBJECT = frozenset({MovementKind.CONVERT, MovementKind.CAPTURE})  # named by their conversion, or their hold
+# Named by the movement that accepted them, where partners had to be asked, and otherwise by their own identifier.
+_BY_EITHER = frozenset({MovementKind.ISSUE, MovementKind.TRANSFER, MovementKind.REDEEM})
 
 
 def _listed(kinds: frozenset[MovementKind]) -> str:
@@ -32,7 +34,11 @@ SELECT * FROM movement
 WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[]) AND kind IN ({_listed(_BY_ID)})
 UNION ALL
 SELECT * FROM movement
-WHERE journal_id = {JOURNAL_ID} AND subject_id = ANY($1::bigint[]) AND kind IN ({_listed(_BY_SUBJECT)})
+WHERE journal_id = {JOURNAL_ID} AND subject_id = ANY($1::bigint[]) AND kind IN ({_listed(_BY_SUBJECT | _BY_EITHER)})
+"""
+_ACCEPTED = f"""
+SELECT id, subject_id FROM movement
+WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[]) AND kind = {int(MovementKind.ACCEPT_REVERSE)}
 """
 _LEGS = f"""
 SELECT l.movement_id, l.n, l.purpose, l.debit_account_id, l.credit_account_id, l.amount, a.currency, b.kind
@@ -46,12 +52,18 @@ SELECT movement_id, n, expires_at, earned_at, origin, amount FROM lot_entry
 WHERE journal_id = {JOURNAL_ID} AND movement_id = ANY($1::bigint[]) AND amount < 0 ORDER BY movement_id, n, place
 """
 _REVERSED = f"""
-SELECT subject_id, sum(amount)::bigint AS amount FROM movement
-WHERE journal_id = {JOURNAL_ID} AND kind = {int(MovementKind.REVERSE)} AND subject_id = ANY($1::bigint[]) AND id < $2
-GROUP BY subject_id
+SELECT coalesce(a.subject_id, m.subject_id) AS subject_id, sum(m.amount)::bigint AS amount FROM movement m
+LEFT JOIN movement a ON a.journal_id = m.journal_id AND a.id = m.subject_id
+    AND a.kind = {int(MovementKind.ACCEPT_REVERSE)}
+WHERE m.journal_id = {JOURNAL_ID} AND m.kind = {int(MovementKind.REVERSE)} AND m.id < $2 AND m.subject_id IN (
+    SELECT unnest($1::bigint[]) UNION ALL
+    SELECT id FROM movement WHERE journal_id = {JOURNAL_ID} AND subject_id = ANY($1::bigint[])
+        AND kind = {int(MovementKind.ACCEPT_REVERSE)}
+)
+GROUP BY 1
 """
 _CONVERSIONS = f"""
-SELECT id, rate_id, from_customer_id, target, eligible FROM conversion
+SELECT id, rate_id, from_customer_id, source, target, eligible FROM conversion
 WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[])
 """
 
@@ -70,28 +82,36 @@ class Original:
 
 
 async def originals(connection: AsyncConnection, batch: Batch) -> dict[int, Original]:
-    """What the batch's reversals reverse, by the identifier that they name, as it was before the batch."""
-    subjects = list({row["subject_id"] for row in batch.rows.get("movement", ()) if is_reversal(row)})
-    if not subjects:
+    """What the batch's reversals reverse, by the identifier that they name, as it was before the batch. One over
+    partners names what accepted it, and that the act."""
+    kinds = (MovementKind.REVERSE, MovementKind.ACCEPT_REVERSE)
+    named = {row["subject_id"] for row in batch.rows.get("movement", ()) if row["kind"] in kinds} - {None}
+    if not named:
         return {}
     driver = await driver_of(connection)
+    accepted = {row["id"]: row["subject_id"] for row in await driver.fetch(_ACCEPTED, list(named))}
+    subjects = list((named - accepted.keys()) | set(accepted.values()))
     by_movement = {row["id"]: Original(row) for row in await driver.fetch(_MOVEMENTS, subjects)}
     for leg in await driver.fetch(_LEGS, list(by_movement)):
         known = by_movement[leg["movement_id"]]
         (known.repaid if leg["kind"] == AccountKind.DEBT else known.legs).append(leg)
     for movement, n, expires_at, earned_at, origin, amount in await driver.fetch(_TAKEN, list(by_movement)):
         by_movement[movement].taken.setdefault(n, []).append(Piece(expires_at, earned_at, origin, -amount))
-    found = {
-        one.movement["subject_id"] if one.movement["kind"] in _BY_SUBJECT else id: one
-        for id, one in by_movement.items()
-    }
+    found = {_name(one.movement): one for one in by_movement.values()}
     for row in await driver.fetch(_CONVERSIONS, subjects):
         if row["id"] in found:
             found[row["id"]].conversion = row
     for row in await driver.fetch(_REVERSED, subjects, ids.first_of(batch.number)):
         if row["subject_id"] in found:
             found[row["subject_id"]].reversed = row["amount"]
-    return found
+    return found | {id: found[act] for id, act in accepted.items() if act in found}
+
+
+def _name(moved: Any) -> int:
+    """The identifier by which an act is asked for."""
+    by_subject = moved["kind"] in _BY_SUBJECT or (moved["kind"] in _BY_EITHER and moved["subject_id"] is not None)
+    name: int = moved["subject_id"] if by_subject else moved["id"]
+    return name
 
 
 def is_reversal(moved: Any) -> bool:

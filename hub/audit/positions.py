@@ -52,6 +52,10 @@ class Positions:
         self._closing: dict[tuple[int, int, str], int] = {}
         self._paths: dict[tuple[int, int], tuple[int, ...]] = {}
 
+    def open_window(self) -> int:
+        """The window that is open now."""
+        return max((one.id for one in self.windows.values() if one.status == WindowStatus.OPEN), default=0)
+
     def forget_paths(self) -> None:
         """The tree has changed."""
         self._paths.clear()

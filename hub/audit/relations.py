@@ -12,7 +12,15 @@ from hub.configuration import Configuration
 from hub.db import driver_of
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.orders import UNDER_WAY, ExchangeState
-from hub.ledger.records import AccountKind, ClearingStatus, ConversionStatus, HoldStatus, MovementKind
+from hub.ledger.records import (
+    ACCEPTED,
+    AccountKind,
+    ClearingStatus,
+    ConversionStatus,
+    HoldKind,
+    HoldStatus,
+    MovementKind,
+)
 from hub.partners import Status
 
 
@@ -29,7 +37,11 @@ class Relation:
 
 _PERSONAL = f"{int(AccountKind.CUSTOMER)}, {int(AccountKind.DEBT)}"
 _ENDS = f"{int(MovementKind.CAPTURE)}, {int(MovementKind.REMOVE)}"  # a removal may take more than was frozen
-_ALL = int(MovementKind.CONVERT)  # at the end of an exchange, which takes all that was held
+_CONVERT, _REVERSE = int(MovementKind.CONVERT), int(MovementKind.REVERSE)
+# At the end of an exchange, which takes all that was held; other reversals may name a hold that was captured.
+_ALL = f"(m.kind = {_CONVERT} OR (m.kind = {_REVERSE} AND h.kind = {int(HoldKind.EXCHANGE)}))"
+_ACCEPTED = ", ".join(str(int(kind)) for kind in ACCEPTED)
+_COMPLETED = ", ".join(str(int(kind)) for kind in ACCEPTED.values())
 _LAST_STEPS = f"""
     SELECT DISTINCT ON (exchange_id) exchange_id, state, in_doubt, id >> {ids.PLACES_BITS} AS batch FROM exchange_step
     WHERE journal_id = {JOURNAL_ID} ORDER BY exchange_id, id DESC
@@ -139,15 +151,15 @@ RELATIONS = (
         "Hold {} does not stand as its movements say.",
         f"""SELECT h.id FROM hold h
         LEFT JOIN movement m ON m.journal_id = h.journal_id AND m.subject_id = h.id
-            AND m.kind IN ({_ENDS}, {_ALL}, {int(MovementKind.RELEASE)}, {int(MovementKind.DECLINE)})
+            AND (m.kind IN ({_ENDS}, {int(MovementKind.RELEASE)}, {int(MovementKind.DECLINE)}) OR {_ALL})
         LEFT JOIN journal_entry e ON e.journal_id = m.journal_id AND e.batch = m.id >> {ids.PLACES_BITS}
         WHERE h.journal_id = {JOURNAL_ID} AND (h.status, h.captured, h.resolved_by) IS DISTINCT FROM (
             CASE WHEN m.id IS NULL THEN '{HoldStatus.HELD}'
-                WHEN m.kind IN ({_ENDS}, {_ALL}) THEN '{HoldStatus.CAPTURED}'
+                WHEN m.kind IN ({_ENDS}) OR {_ALL} THEN '{HoldStatus.CAPTURED}'
                 WHEN e.at >= h.expires_at THEN '{HoldStatus.EXPIRED}'
                 ELSE '{HoldStatus.RELEASED}'
             END,
-            CASE WHEN m.kind = {_ALL} THEN h.amount WHEN m.kind IN ({_ENDS}) THEN least(m.amount, h.amount) ELSE 0 END,
+            CASE WHEN {_ALL} THEN h.amount WHEN m.kind IN ({_ENDS}) THEN least(m.amount, h.amount) ELSE 0 END,
             m.id
         )""",
     ),
@@ -197,8 +209,11 @@ RELATIONS = (
             AND e.batch = CASE WHEN x.state = '{ExchangeState.COMPLETED}' OR x.state IS NULL
                 THEN coalesce(x.batch, c.id >> {ids.PLACES_BITS}) END
         LEFT JOIN (
-            SELECT subject_id, sum(amount) AS amount, max(id) >> {ids.PLACES_BITS} AS batch FROM movement
-            WHERE journal_id = {JOURNAL_ID} AND kind = {int(MovementKind.REVERSE)} GROUP BY subject_id
+            SELECT coalesce(a.subject_id, m.subject_id) AS subject_id, sum(m.amount) AS amount,
+                max(m.id) >> {ids.PLACES_BITS} AS batch
+            FROM movement m LEFT JOIN movement a ON a.journal_id = m.journal_id AND a.id = m.subject_id
+                AND a.kind = {int(MovementKind.ACCEPT_REVERSE)}
+            WHERE m.journal_id = {JOURNAL_ID} AND m.kind = {_REVERSE} GROUP BY 1
         ) r ON r.subject_id = c.id
         WHERE c.journal_id = {JOURNAL_ID} AND (
             c.completed_at IS DISTINCT FROM e.at
@@ -214,10 +229,11 @@ RELATIONS = (
     ),
     Relation(
         "EXCHANGE_STANDING",
-        "The exchange of conversion {} does not stand as its last step says.",
+        "Exchange {} does not stand as its last step says.",
         f"""SELECT coalesce(x.id, s.exchange_id) FROM exchange x
         FULL JOIN ({_LAST_STEPS}) s ON s.exchange_id = x.id
         LEFT JOIN conversion c ON c.journal_id = x.journal_id AND c.id = x.id
+        LEFT JOIN movement a ON a.journal_id = x.journal_id AND a.id = x.id AND a.kind IN ({_ACCEPTED})
         LEFT JOIN LATERAL (
             SELECT o.reference, o.id FROM partner_order o
             WHERE o.journal_id = {JOURNAL_ID} AND o.exchange_id = x.id ORDER BY o.id DESC LIMIT 1
@@ -229,14 +245,14 @@ RELATIONS = (
             OR (x.taken, x.partner_taken) IS DISTINCT FROM (t.order_reference, t.partner_reference)
             OR (x.refusal IS NULL) <> (x.state NOT IN ('{ExchangeState.REFUSED}', '{ExchangeState.REFUNDING}',
                 '{ExchangeState.REVERSED}'))
-            OR c.id IS NULL""",
+            OR a.id IS NULL OR (c.id IS NULL) = (a.kind = {int(MovementKind.ACCEPT)})""",
     ),
     Relation(
         "EXCHANGE_WINDOW",
-        "The exchange of conversion {} names another window than the one that was open when it completed.",
+        "Exchange {} names another window than the one that was open when it completed.",
         f"""SELECT x.id FROM exchange x
         LEFT JOIN movement m ON m.journal_id = x.journal_id AND m.subject_id = x.id
-            AND m.kind = {int(MovementKind.CONVERT)}
+            AND m.kind IN ({_COMPLETED})
         LEFT JOIN settlement_window w ON w.journal_id = x.journal_id AND w.id < m.id
             AND (w.closed_in IS NULL OR w.closed_in >= m.id >> {ids.PLACES_BITS})
         WHERE x.journal_id = {JOURNAL_ID}
@@ -244,7 +260,7 @@ RELATIONS = (
     ),
     Relation(
         "PARTNER_CALL",
-        "What is asked of a partner for conversion {} is not under way, or nobody asks for what is.",
+        "What is asked of a partner for exchange {} is not under way, or nobody asks for what is.",
         """SELECT coalesce(x.id, o.exchange_id) FROM exchange x
         FULL JOIN partner_call p ON p.journal_id = x.journal_id AND p.reference = x.order_reference
         LEFT JOIN partner_order o ON o.journal_id = p.journal_id AND o.reference = p.reference

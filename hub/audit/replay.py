@@ -28,7 +28,7 @@ from hub.audit.positions import Positions
 from hub.audit.restrictions import Restrictions
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
 from hub.institutions import Institution
-from hub.ledger.records import MovementKind, Phase, Purpose
+from hub.ledger.records import ACCEPTED, MovementKind, Phase, Purpose
 
 _Take = Callable[[Any, list[Any], Batch], None]
 
@@ -121,7 +121,7 @@ class Replay:
     def _use(self, moved: Any) -> int:
         """The kind of act that a movement is for lots: what converts at the end of an exchange takes what was held."""
         kind: int = moved["kind"]
-        held = kind == MovementKind.CONVERT and moved["subject_id"] in self.exchanges.open
+        held = kind in (MovementKind.CONVERT, MovementKind.REVERSE) and moved["subject_id"] in self.exchanges.open
         return int(MovementKind.CAPTURE) if held else kind
 
     def _step(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
@@ -173,8 +173,10 @@ class Replay:
                 self.debts.check(act)
                 self.restrictions.check(act)
                 if of_exchange:
-                    of = 0 if act.conversion is None else act.conversion["window_id"]
-                    promised = moved["kind"] != MovementKind.ACCEPT
+                    way, promised = self.exchanges.way(moved), moved["kind"] not in ACCEPTED
+                    if way is not None and not way.window:
+                        way.window = self.positions.open_window()
+                    of = 0 if way is None else way.window
                     self.positions.act(moved, legs, self.configuration, of, promised=promised)
                 elif len(legs) > 1:  # money comes with points
                     self.positions.act(moved, legs, self.configuration)
@@ -182,16 +184,19 @@ class Replay:
     def _whole(self, moved: Any, legs: list[Any], batch: Batch) -> Act:
         """A movement with all rows that belong to it."""
         subject, entries = moved["subject_id"], self._entries.get(moved["id"], {})
+        over_partners = self.exchanges.is_of(moved)
         if moved["kind"] == MovementKind.ACCEPT:
             subject = moved["id"]  # it is the conversion's own
         owing = self.debts.touching(legs)
         if subject is None:
-            return Act(moved, legs, entries, batch.at, self.configuration, owing=owing)
+            return Act(moved, legs, entries, batch.at, self.configuration, owing=owing, over_partners=over_partners)
         way = self.exchanges.open.get(subject)
-        original, before = self._originals.get(subject) if is_reversal(moved) else None, 0
+        original, before = None, 0
+        if is_reversal(moved) or moved["kind"] == MovementKind.ACCEPT_REVERSE:
+            original = self._originals.get(subject)
         if original is not None:
             before = original.reversed
-            original.reversed += moved["amount"]
+            original.reversed += moved["amount"] if is_reversal(moved) else 0
         return Act(
             moved,
             legs,
@@ -204,4 +209,5 @@ class Replay:
             self.holds.open.get(subject),
             owing,
             self.debts.missing(moved["id"]),
+            over_partners,
         )

@@ -27,6 +27,8 @@ _USES = frozenset(
         MovementKind.CAPTURE,
         MovementKind.CONTRIBUTE,
         MovementKind.WITHDRAW,
+        MovementKind.ACCEPT,
+        MovementKind.ACCEPT_REVERSE,
     }
 )
 _MARKED = f"SELECT id, marks FROM account WHERE journal_id = {JOURNAL_ID} AND marks <> 0"
@@ -78,9 +80,11 @@ class Restrictions:
             self._findings.add("RESTRICTION", f"{act.name} clears a customer who has not left.")
         if not self._standing:
             return
+        promised = act.over_partners and act.hold is not None  # and so held before anything was frozen
         for leg in act.plain:
             debit, credit = self._accounts.key(leg[4]), self._accounts.key(leg[5])
-            if debit[0] == _CUSTOMER and moved["kind"] in _USES and self._marks(*debit[1:]) & ~Mark.DEBT:
+            uses = debit[0] == _CUSTOMER and moved["kind"] in _USES and not promised
+            if uses and self._marks(*debit[1:]) & ~Mark.DEBT:
                 self._findings.add("FROZEN", f"{act.name} uses points of an account that is frozen or closed.")
             if credit[0] == _CUSTOMER and self._marks(*credit[1:]) & Mark.CLOSED:
                 self._findings.add("FROZEN", f"{act.name} credits a customer who has left.")

@@ -1,14 +1,17 @@
-"""Acts on hosted points: issue, transfer and redeem. Each reads the book and writes one movement into a draft. Pure."""
+"""Acts on points: issue, transfer and redeem. Each reads the book and writes one movement into a draft, which posts it,
+or accepts it where a partner keeps the points and has to be asked. Pure."""
 
 from datetime import datetime, timedelta
 
 from hub.access import Right
-from hub.currencies import PointCurrency, worth
-from hub.errors import InvalidAmount, InvalidInput, TransferForbidden
+from hub.currencies import HOSTED, PointCurrency, worth
+from hub.errors import InvalidAmount, InvalidInput, NotHosted, TransferForbidden
 from hub.expiry import NEVER
-from hub.ledger import ageing, commands, limiting, parts, resolve
+from hub.institutions import Institution
+from hub.ledger import ageing, commands, exchanges, limiting, parts, resolve
 from hub.ledger.book import Book, Draft
-from hub.ledger.records import AccountKind, Movement, MovementKind, Purpose
+from hub.ledger.commands import Party
+from hub.ledger.records import AccountKind, Customer, Movement, MovementKind, Purpose
 from hub.limits import Act
 from hub.points import AMOUNT_MAX, parse_positive
 
@@ -26,7 +29,6 @@ def issue(book: Book, command: commands.Issue) -> Draft:
     """
     of = resolve.currency(book, command.currency)
     acting = resolve.allow(book, command.actor, Right.TRADE, of.issuer, exact=True)
-    resolve.hosted(of)
     home = resolve.institution(book, command.to.institution)
     resolve.active(book, of.issuer, home.id)
     amount = parse_positive(command.amount, of.scale)
@@ -36,6 +38,8 @@ def issue(book: Book, command: commands.Issue) -> Draft:
         resolve.record(command.record)
     draft = Draft(book)
     customer = resolve.credited_customer(draft, command.to, home)
+    if of.adapter != HOSTED:
+        return _issue_remote(draft, command, of, customer, amount, acting)
     id = draft.new_id()
     amount = limiting.clip(draft, id, command.actor, of, customer, amount)
     lots = ageing.issued(of, amount, book.at, command.earned_at, command.expires_at)
@@ -62,10 +66,42 @@ def issue(book: Book, command: commands.Issue) -> Draft:
         amount,
         given=parts.placed(lots, amount, part, book.at),
     )
+    draft.movements.append(movement)
     limiting.count(draft, movement, Act.ISSUE, of, customer, amount)
     if command.record is not None:
         draft.records.append((of.code, command.record, movement.id))
-    _post(draft, movement, command.memo)
+    _answer(draft, movement, command.memo)
+    return draft
+
+
+def _issue_remote(
+    draft: Draft, command: commands.Issue, of: PointCurrency, customer: Customer, amount: int, acting: int
+) -> Draft:
+    """Ask the partner that keeps the points for the credit. When they end, and what they are apart from others for, is
+    its affair; and it is asked for all or for nothing.
+
+    Raises:
+        NotHosted: the command says when they end, or names a channel or a record.
+    """
+    resolve.taking_part(of)
+    for what in ("earned_at", "expires_at", "channel", "record"):
+        if getattr(command, what) is not None:
+            raise NotHosted(currency=of.code, act=what.upper())
+    if customer.id in draft.book.pools:
+        raise NotHosted(currency=of.code, act="POOL")
+    movement = Movement(
+        id=draft.new_id(),
+        kind=MovementKind.ACCEPT_ISSUE,
+        at=draft.book.at,
+        credential=command.actor,
+        for_institution=acting,
+        currency=of.code,
+        amount=amount,
+        target=customer,
+    )
+    exchanges.accept_act(draft, movement)
+    limiting.count(draft, movement, Act.ISSUE, of, customer, amount)
+    _answer(draft, movement, command.memo)
     return draft
 
 
@@ -74,25 +110,23 @@ def transfer(book: Book, command: commands.Transfer) -> Draft:
     of = resolve.currency(book, command.currency)
     home = resolve.institution(book, command.source.institution)
     acting = resolve.allow(book, command.actor, Right.TRADE, home.id)
-    resolve.hosted(of)
     away = home if command.target.institution == home.code else resolve.institution(book, command.target.institution)
     resolve.active(book, of.issuer, home.id)
     if away is not home:
         resolve.active(book, away.id)
     amount = parse_positive(command.amount, of.scale)
-    giver = resolve.known_customer(book, command.source, home)
     draft = Draft(book)
+    giver = _spender(draft, command.source, home, of, command.by)
     taker = resolve.credited_customer(draft, command.target, away)
     if giver.id == taker.id:
         raise InvalidInput(to="the same customer")
     if not of.transferable:
         raise TransferForbidden(currency=of.code)
     parts.check_channel(command.channel)
-    part = parts.spent_part(of, command.channel)
-    source = resolve.spendable(draft, giver, of, amount, part, command.by)
+    hosted = of.adapter == HOSTED
     movement = Movement(
         id=draft.new_id(),
-        kind=MovementKind.TRANSFER,
+        kind=MovementKind.TRANSFER if hosted else MovementKind.ACCEPT_TRANSFER,
         at=book.at,
         credential=command.actor,
         for_institution=acting,
@@ -101,12 +135,18 @@ def transfer(book: Book, command: commands.Transfer) -> Draft:
         source=giver,
         target=taker,
     )
-    lots = draft.spend(source, amount, part)
-    given = parts.placed(lots, amount, parts.credited_part(book, of, taker, command.channel), book.at)
-    draft.points(movement.id, source, draft.account(AccountKind.CUSTOMER, taker.id, of.code), amount, lots, given)
+    if hosted:
+        part = parts.spent_part(of, command.channel)
+        source = resolve.spendable(draft, giver, of, amount, part, command.by)
+        lots = draft.spend(source, amount, part)
+        given = parts.placed(lots, amount, parts.credited_part(book, of, taker, command.channel), book.at)
+        draft.points(movement.id, source, draft.account(AccountKind.CUSTOMER, taker.id, of.code), amount, lots, given)
+        draft.movements.append(movement)
+    else:
+        exchanges.accept_act(draft, movement)
     limiting.count(draft, movement, Act.TRANSFER, of, giver, amount)
     limiting.count(draft, movement, Act.RECEIVE, of, taker, amount)
-    _post(draft, movement, command.memo)
+    _answer(draft, movement, command.memo)
     return draft
 
 
@@ -116,19 +156,17 @@ def redeem(book: Book, command: commands.Redeem) -> Draft:
     of = resolve.currency(book, command.currency)
     home = resolve.institution(book, command.customer.institution)
     acting = resolve.allow(book, command.actor, Right.TRADE, home.id)
-    resolve.hosted(of)
     merchant = resolve.institution(book, command.merchant)
     resolve.active(book, of.issuer, home.id, merchant.id)
     amount = parse_positive(command.amount, of.scale)
-    customer = resolve.known_customer(book, command.customer, home)
     draft = Draft(book)
+    customer = _spender(draft, command.customer, home, of, command.by)
     parts.check_channel(command.channel)
-    part = parts.spent_part(of, command.channel)
-    source = resolve.spendable(draft, customer, of, amount, part, command.by)
+    hosted = of.adapter == HOSTED
     value = value_of(of, amount)
     movement = Movement(
         id=draft.new_id(),
-        kind=MovementKind.REDEEM,
+        kind=MovementKind.REDEEM if hosted else MovementKind.ACCEPT_REDEEM,
         at=book.at,
         credential=command.actor,
         for_institution=acting,
@@ -140,12 +178,18 @@ def redeem(book: Book, command: commands.Redeem) -> Draft:
         value=value,
         fee=0,
     )
-    burned = draft.account(AccountKind.ISSUANCE, of.issuer, of.code)
-    draft.points(movement.id, source, burned, amount, draft.spend(source, amount, part))
-    draft.money(movement.id, of.issuer, merchant.id, of.money, value, Purpose.SETTLEMENT)
-    resolve.within_caps(draft, command.actor)
+    if hosted:
+        part = parts.spent_part(of, command.channel)
+        source = resolve.spendable(draft, customer, of, amount, part, command.by)
+        burned = draft.account(AccountKind.ISSUANCE, of.issuer, of.code)
+        draft.points(movement.id, source, burned, amount, draft.spend(source, amount, part))
+        draft.money(movement.id, of.issuer, merchant.id, of.money, value, Purpose.SETTLEMENT)
+        resolve.within_caps(draft, command.actor)
+        draft.movements.append(movement)
+    else:
+        exchanges.accept_act(draft, movement)
     limiting.count(draft, movement, Act.REDEEM, of, customer, amount, value=value)
-    _post(draft, movement, command.memo)
+    _answer(draft, movement, command.memo)
     return draft
 
 
@@ -172,8 +216,15 @@ def enroll(book: Book, command: commands.EnrollCustomer) -> Draft:
     return draft
 
 
-def _post(draft: Draft, movement: Movement, memo: str | None) -> None:
-    draft.movements.append(movement)
+def _spender(draft: Draft, party: Party, home: Institution, of: PointCurrency, by: Party | None) -> Customer:
+    """Who spends: somebody whom the hub knows, if it keeps the points, and otherwise whom the partner knows."""
+    if of.adapter == HOSTED:
+        return resolve.known_customer(draft.book, party, home)
+    resolve.taking_part(of)
+    return resolve.remote_spender(draft, party, home, of, by)
+
+
+def _answer(draft: Draft, movement: Movement, memo: str | None) -> None:
     if memo:
         draft.memos.append((movement.id, memo))
     draft.result = movement

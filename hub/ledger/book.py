@@ -13,7 +13,7 @@ from hub.configuration import Configuration, Noun, with_changes
 from hub.errors import CustomerClosed, InvalidAmount, LimitExceeded
 from hub.institutions import Status, settlement_path, status_of
 from hub.ledger.lots import MAIN, Lot, LotKey, part_of, take, total
-from hub.ledger.orders import Evidence, EvidenceKind, Exchange, PlacedOrder
+from hub.ledger.orders import Deal, Evidence, EvidenceKind, Exchange, PlacedOrder
 from hub.ledger.orders import Step as ExchangeStep
 from hub.ledger.records import (
     Account,
@@ -55,15 +55,19 @@ UNPOSTED = 0  # in a window's place: money that is pending, and not in any windo
 
 
 class Original:
-    """An act that may be reversed: its movement, legs, and how much of it was reversed before."""
+    """An act that may be reversed: its movement, legs, and how much of it was reversed before. ``counted``: the
+    movement that counted it under limits, which is another one than its own if it was accepted first."""
 
-    __slots__ = ("conversion", "legs", "movement", "reversed")
+    __slots__ = ("conversion", "counted", "legs", "movement", "reversed")
 
-    def __init__(self, movement: Movement, legs: list[Leg], conversion: Conversion | None, already: int) -> None:
+    def __init__(
+        self, movement: Movement, legs: list[Leg], conversion: Conversion | None, already: int, counted: int = 0
+    ) -> None:
         self.movement = movement
         self.legs = legs
         self.conversion = conversion
         self.reversed = already
+        self.counted = counted or movement.id
 
 
 class Draft:
@@ -81,6 +85,7 @@ class Draft:
         "conversions",
         "customer_marks",
         "customers",
+        "deals",
         "evidence",
         "exchange_steps",
         "exchanges",
@@ -143,6 +148,7 @@ class Draft:
         self.quotes: list[Quote] = []
         self.conversions: list[Conversion] = []
         self.exchanges: list[Exchange] = []
+        self.deals: list[Deal] = []  # of exchanges that begin
         self.exchange_steps: list[ExchangeStep] = []
         self.orders: list[PlacedOrder] = []
         self.evidence: list[Evidence] = []
@@ -181,6 +187,13 @@ class Draft:
         customer = Customer(self.new_id(), institution, reference)
         self.customers.append(customer)
         return customer
+
+    def enrolled(self, institution: int, reference: str) -> Customer | None:
+        """The customer that this draft itself enrolls under a reference."""
+        for one in self.customers:
+            if (one.institution, one.reference) == (institution, reference):
+                return one
+        return None
 
     def points(
         self,
@@ -383,6 +396,8 @@ class Book:
         self.settled_windows: dict[int, Window] = {}
         self.positions: dict[PositionKey, Position] = {}
         self.exchanges: dict[int, Exchange] = {}
+        self.deals: dict[int, Deal] = {}  # what the exchanges are about
+        self.done: dict[str, str | None] = {}  # orders that may be undone, with their partners' own references
         self.proposals: dict[int, Evidence] = {}  # the last one on an exchange's order that is under way
         self.nets: dict[int, list[Net]] = {}
         self.confirmed: set[PositionKey] = set()
@@ -576,12 +591,18 @@ class Book:
             if original is not None:
                 original.conversion = conversion
 
+    def is_being_reversed(self, act: int) -> bool:
+        """Whether partners are asked to take back an act, or a part of it."""
+        reversals = [one.id for one in self.deals.values() if one.reverses == act]
+        return any(self.exchanges[one].is_under_way for one in reversals)
+
     def _take_exchanges(self, draft: Draft) -> None:
         for exchange in draft.exchanges:
             before = self.exchanges.get(exchange.id)
             if before is not None and before.order != exchange.order:
                 self.proposals.pop(exchange.id, None)
             self.exchanges[exchange.id] = exchange
+        self.deals.update((one.id, one) for one in draft.deals)
         self.conversions.update((one.id, one) for one in draft.conversions)
         for said in draft.evidence:
             if said.kind is EvidenceKind.PROPOSAL:

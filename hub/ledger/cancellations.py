@@ -16,6 +16,7 @@ def cancel(book: Book, command: commands.CancelRecord) -> Draft:
 
     Raises:
         NotFound: nothing was issued for the record.
+        NotHosted: a partner keeps the points.
         InvalidInput: more was issued for it than is reversed at once.
         AlreadyReversed: nothing is left of it.
         InsufficientPoints, Frozen, CustomerClosed: see ``reversals.post``.
@@ -23,6 +24,7 @@ def cancel(book: Book, command: commands.CancelRecord) -> Draft:
     """
     of = resolve.currency(book, command.currency)
     acting = resolve.guard(book, command.actor, of)
+    resolve.hosted(of, "CANCEL")
     resolve.reason(command.reason)
     found = book.records.get((of.code, resolve.record(command.record)), [])
     if not found:

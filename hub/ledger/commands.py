@@ -36,11 +36,14 @@ class Party(msgspec.Struct, frozen=True):
 
 
 class Connection(msgspec.Struct, frozen=True):
-    """How a currency's partner is reached, as the edge has checked it: its configuration with the secrets sealed, and
-    how many decimals the partner counts its points with."""
+    """How a currency's partner is reached, as the edge has checked it: its configuration with the secrets sealed, how
+    many decimals the partner counts its points with, and what it declares that it does, and of which of these it does a
+    part (``hub.partners.Operation``)."""
 
     sealed: str
     scale: int
+    operations: tuple[str, ...] = ("CREDIT", "DEBIT", "REVERSE")
+    partial: tuple[str, ...] = ()
 
 
 class FreezeOutcome(StrEnum):

@@ -56,7 +56,7 @@ class _Deal:
         self.giver = (
             resolve.known_customer(book, command.source, home)
             if self.source.adapter == HOSTED
-            else resolve.credited_customer(self.draft, command.source, home)
+            else resolve.remote_spender(self.draft, command.source, home, self.source, None)
         )
         self.taker = resolve.credited_customer(self.draft, command.target, away)
         _check_policies(book, self.source, self.target, self.rate, self.giver, self.taker)
@@ -220,7 +220,7 @@ def _convert(
             key = (rate.id, index, giver.id)
             draft.bonus_uses[key] = book.bonus_used.get(key, 0) + counted
     if with_partner:
-        exchanges.accept(draft, conversion, command.channel, command.by)
+        exchanges.accept_conversion(draft, conversion, command.channel, command.by)
         return conversion
     part = parts.spent_part(source, command.channel)
     debited = resolve.spendable(draft, giver, source, amounts.source, part, command.by)

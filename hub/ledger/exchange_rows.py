@@ -2,7 +2,7 @@
 nothing.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -13,9 +13,11 @@ from hub import tables
 from hub.currencies import HOSTED
 from hub.ledger import rows
 from hub.ledger.book import Book
+from hub.ledger.exchanges import deals
 from hub.ledger.journal import JOURNAL_ID, batch_of
 from hub.ledger.needs import Needs
-from hub.ledger.orders import Evidence, EvidenceKind, Exchange, ExchangeState, PlacedOrder, Step
+from hub.ledger.orders import Deal, Evidence, EvidenceKind, Exchange, ExchangeState, PlacedOrder, Step
+from hub.ledger.records import Movement, MovementKind
 from hub.partners import Operation, Reason, Status
 
 _order, _step, _evidence = tables.partner_order, tables.exchange_step, tables.exchange_evidence
@@ -78,28 +80,82 @@ def _ordered(row: Any) -> PlacedOrder:
     )
 
 
-async def load(connection: AsyncConnection, book: Book, needs: Needs) -> None:
-    """The exchanges that the batch goes on with, their conversions, and whose accounts and windows that takes."""
+async def load(connection: AsyncConnection, book: Book, needs: Needs) -> dict[int, Movement]:
+    """The exchanges that the batch goes on with, their conversions, and the last proposals on what is in doubt; of acts
+    that it reverses, whether partners are at that already, and what they did. Answers what accepted exchanges that are
+    no conversions."""
+    movement = tables.movement.c
+    if needs.originals:
+        pending = and_(movement.subject_id.in_(needs.originals), movement.kind == MovementKind.ACCEPT_REVERSE)
+        needs.exchanges.update(await rows.movements(connection, pending))
+        book.done.update(await _done(connection, needs.originals))
+    if not needs.exchanges:
+        return {}
     book.exchanges = await exchanges(connection, tables.exchange.c.id.in_(needs.exchanges))
     book.conversions = await rows.conversions(connection, tables.conversion.c.id.in_(book.exchanges))
-    if strange := {made.window for made in book.conversions.values()} - book.windows.keys():
-        book.settled_windows.update(await rows.windows(connection, tables.settlement_window.c.id.in_(strange)))
-    configuration = book.configuration
-    for made in book.conversions.values():
-        rate = configuration.rates[made.rate]
-        source, target = configuration.currencies[rate.source], configuration.currencies[rate.target]
-        needs.institutions.update((source.issuer, target.issuer))
-        needs.people.add(made.source.id)
-        if target.adapter == HOSTED:
-            needs.owners.add(made.target.id)
-        if source.adapter == HOSTED:
-            needs.holds.add(made.id)
     under_way = {
         one.order.reference: one.id for one in book.exchanges.values() if one.order is not None and one.in_doubt
     }
     for said in (await evidence(connection, _evidence.c.order_reference.in_(under_way))).values():
         if said.kind is EvidenceKind.PROPOSAL:
             book.proposals[said.exchange] = said
+    others = {one.id for one in book.exchanges.values() if one.is_under_way} - book.conversions.keys()
+    accepted = await rows.movements(connection, movement.id.in_(others)) if others else {}
+    reversed_ones = {one.subject for one in accepted.values() if one.subject is not None}
+    if unknown := reversed_ones - needs.originals:
+        needs.originals.update(unknown)
+        book.done.update(await _done(connection, unknown))
+    return accepted
+
+
+async def _done(connection: AsyncConnection, of: Collection[int]) -> dict[str, str | None]:
+    """The orders of exchanges that partners did, with their own references of them."""
+    succeeded = and_(_step.c.exchange_id.in_(of), _step.c.status == Status.SUCCEEDED.value)
+    found = await connection.execute(
+        select(_step.c.order_reference, _step.c.partner_reference).where(_step.c.journal_id == JOURNAL_ID, succeeded)
+    )
+    return {row.order_reference: row.partner_reference for row in found}
+
+
+async def load_deals(connection: AsyncConnection, book: Book, needs: Needs, accepted: Mapping[int, Movement]) -> None:
+    """What these exchanges are about, and whose accounts and windows that takes. The originals are there."""
+    configuration = book.configuration
+    for made in book.conversions.values():
+        book.deals[made.id] = deals.of_conversion(configuration, made)
+    for movement in accepted.values():
+        window = await _window_of(connection, book, movement.id)
+        if movement.kind is MovementKind.ACCEPT_REVERSE:
+            book.deals[movement.id] = deals.of_reversal(book, movement, window)
+        else:
+            book.deals[movement.id] = deals.of_act(configuration, movement, window)
+    if strange := {deal.window for deal in book.deals.values()} - book.windows.keys():
+        book.settled_windows.update(await rows.windows(connection, tables.settlement_window.c.id.in_(strange)))
+    for deal in book.deals.values():
+        _need(book, needs, deal)
+
+
+def _need(book: Book, needs: Needs, deal: Deal) -> None:
+    for end in (deal.gives, deal.takes):
+        if end is None:
+            continue
+        of = deals.currency(book, end)
+        needs.institutions.add(of.issuer)
+        if end is deal.gives:
+            needs.people.add(end.customer.id)
+        if of.adapter == HOSTED and end is deal.gives:
+            needs.holds.add(deal.id)
+        elif of.adapter == HOSTED:
+            needs.owners.add(end.customer.id)
+    for one in deal.payments:
+        needs.institutions.update((one.payer, one.payee))
+
+
+async def _window_of(connection: AsyncConnection, book: Book, movement: int) -> int:
+    """The window that was open at a movement: windows are opened one after the other."""
+    before = [window for window in book.windows if window < movement]
+    if not before:
+        before = list(await rows.windows(connection, tables.settlement_window.c.id < movement))
+    return max(before)
 
 
 async def steps(connection: AsyncConnection, of: Collection[int]) -> dict[int, list[Step]]:

@@ -38,7 +38,7 @@ def freeze(book: Book, command: commands.FreezePoints) -> Draft:
     of = resolve.currency(book, command.currency)
     home = resolve.institution(book, command.customer.institution)
     acting = resolve.guard(book, command.actor, of, home.id)
-    resolve.hosted(of)
+    resolve.hosted(of, "FREEZE")
     resolve.reason(command.reason)
     amount = parse_positive(command.amount, of.scale)
     customer = resolve.known_customer(book, command.customer, home)

@@ -50,7 +50,7 @@ def hold(book: Book, command: commands.HoldPoints) -> Draft:
     of = resolve.currency(book, command.currency)
     home = resolve.institution(book, command.customer.institution)
     acting = resolve.allow(book, command.actor, Right.TRADE, home.id)
-    resolve.hosted(of)
+    resolve.hosted(of, "HOLD")
     resolve.active(book, of.issuer, home.id)
     amount = parse_positive(command.amount, of.scale)
     latest = book.at + timedelta(days=of.policy.hold_days_max)

@@ -40,7 +40,7 @@ async def load(driver: Any, book: Book, batch: Sequence[commands.Command]) -> No
     if not book.configuration.limits:
         return
     if book.originals or book.exchanges:
-        movements = [original.movement.id for original in book.originals.values()] + list(book.exchanges)
+        movements = [original.counted for original in book.originals.values()] + list(book.exchanges)
         for row in await driver.fetch(_ENTRIES, movements):
             book.limit_entries.setdefault(row["movement_id"], []).append(LimitEntry(*row))
     wanted = {entry.key for entries in book.limit_entries.values() for entry in entries}

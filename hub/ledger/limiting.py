@@ -86,7 +86,7 @@ def give_back(draft: Draft, original: Original, movement: int, before: int, afte
     """Give back what an act counted, as ``movement`` reverses it from ``before`` to ``after`` of its credited points:
     of S units ⌊S·r/T⌋ in all, like its legs."""
     total = original.movement.amount
-    for entry in draft.book.limit_entries.get(original.movement.id, ()):
+    for entry in draft.book.limit_entries.get(original.counted, ()):
         part = share(after, total, entry.amount) - share(before, total, entry.amount)
         if part:
             _enter(draft, movement, entry.key, -part)

@@ -15,7 +15,19 @@ from hub.ledger.cancellations import ISSUES_MAX
 from hub.ledger.decide import Known, Outcomes, recalled
 from hub.ledger.journal import JOURNAL_ID, Head
 from hub.ledger.needs import Needs
-from hub.ledger.records import Account, AccountKind, Customer, Leg, Mark, MovementKind, Phase, Position, Purpose
+from hub.ledger.orders import exchange_of
+from hub.ledger.records import (
+    Account,
+    AccountKind,
+    Customer,
+    Leg,
+    Mark,
+    Movement,
+    MovementKind,
+    Phase,
+    Position,
+    Purpose,
+)
 from hub.ledger.rows import whole_numbers
 
 # LATERAL with LIMIT: one look into the key's index for each row wanted, whatever the planner thinks of the sizes.
@@ -93,10 +105,13 @@ async def load(
         await _records(driver, book, needs)
     if needs.quotes or needs.quotes_of_rates:
         await _quotes(connection, book, needs)
+    accepted: dict[int, Movement] = {}
+    if needs.exchanges or needs.originals:
+        accepted = await exchange_rows.load(connection, book, needs)
     if needs.originals:
         await _originals(connection, driver, book, needs)
-    if needs.exchanges:
-        await exchange_rows.load(connection, book, needs)
+    if book.exchanges:
+        await exchange_rows.load_deals(connection, book, needs, accepted)
     if needs.accounts:
         _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, whole_numbers(needs.accounts)))
     if needs.clearings:
@@ -304,6 +319,8 @@ _REVERSIBLE = (
     MovementKind.CLEAR,
 )
 _BY_SUBJECT = (MovementKind.CONVERT, MovementKind.CAPTURE)  # named by their conversion, or their hold
+# Named by the movement that accepted them, where partners had to be asked, and otherwise by their own identifier.
+_BY_EITHER = (MovementKind.ISSUE, MovementKind.TRANSFER, MovementKind.REDEEM)
 
 
 async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs: Needs) -> None:
@@ -314,8 +331,9 @@ async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs
     found = await rows.movements(
         connection,
         and_(movement.c.id.in_(needs.originals), movement.c.kind.in_(_REVERSIBLE))
-        | and_(movement.c.subject_id.in_(needs.originals), movement.c.kind.in_(_BY_SUBJECT)),
+        | and_(movement.c.subject_id.in_(needs.originals), movement.c.kind.in_((*_BY_SUBJECT, *_BY_EITHER))),
     )
+    found = {id: done for id, done in found.items() if _name(done) in needs.originals}
     if cleared := {id: done.subject for id, done in found.items() if done.kind is MovementKind.CLEAR}:
         runs = await rows.clearings(connection, tables.clearing.c.id.in_(cleared.values()))
         found = {id: done for id, done in found.items() if id not in cleared or done.subject in runs}
@@ -351,8 +369,9 @@ async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs
         legs.setdefault(row.movement_id, []).append(one)
         if one.window is not None:
             needs.institutions.update((one.debit.owner, one.credit.owner))
+    over_partners = {exchange_of(reference) for reference in book.done}
     for id, done in found.items():
-        asked = done.subject if done.kind in _BY_SUBJECT else id
+        asked = _name(done)
         if asked in needs.originals:
             if needs.has_shortfall and done.target is not None:
                 needs.owners.add(done.target.id)
@@ -361,9 +380,16 @@ async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs
                 book.people[done.source.id] = done.source  # whose points may be over when they come back
                 if done.kind is MovementKind.CONTRIBUTE:
                     needs.givers.add(done.source.id)
-            book.originals[asked] = Original(done, legs.get(id, []), conversion, already.get(asked, 0))
+            counted = asked if asked in over_partners else id
+            book.originals[asked] = Original(done, legs.get(id, []), conversion, already.get(asked, 0), counted)
             if conversion is not None:
                 needs.people.add(conversion.source.id)
+
+
+def _name(done: Movement) -> int:
+    """The identifier by which an act is asked for."""
+    by_subject = done.kind in _BY_SUBJECT or (done.kind in _BY_EITHER and done.subject is not None)
+    return (done.subject or 0) if by_subject else done.id
 
 
 async def _positions(driver: Any, book: Book, needs: Needs) -> None:
@@ -376,10 +402,10 @@ async def _positions(driver: Any, book: Book, needs: Needs) -> None:
         for window in book.windows.values():
             for institution in needs.institutions & institutions.keys():
                 nodes.update(settlement_path(institutions, institution, window.number))
-        for made in book.conversions.values():  # by the path on which its money became pending
-            number = (book.windows.get(made.window) or book.settled_windows[made.window]).number
-            issuer = book.configuration.currencies[book.configuration.rates[made.rate].source].issuer
-            nodes.update(settlement_path(institutions, issuer, number))
+        for deal in book.deals.values():  # by the path on which its money became pending
+            number = (book.windows.get(deal.window) or book.settled_windows[deal.window]).number
+            for one in deal.payments:
+                nodes.update(settlement_path(institutions, one.payer, number))
     for row in await driver.fetch(_POSITIONS, [*book.windows, UNPOSTED], None if nodes is None else list(nodes)):
         window_id, institution_id, currency, debits, credits, subtree = row
         book.positions[window_id, institution_id, currency] = Position(debits, credits, subtree)

@@ -5,6 +5,7 @@ lock is held, while another batch commits. It holds for that configuration only.
 """
 
 from hub.configuration import Configuration
+from hub.currencies import HOSTED
 from hub.institutions import OPERATOR_CODE
 from hub.ledger import commands
 from hub.ledger.memory import Memory
@@ -103,7 +104,9 @@ class Needs:
             case commands.Transfer():
                 self._spend(command.source, command.currency, command.amount, command.channel)
                 self._party(command.target, command.currency)
+                self._may_ask(command.currency)
             case commands.Issue():
+                self._may_ask(command.currency)
                 self._party(command.to, command.currency)
                 self.issuer(command.currency)
                 if command.record is not None:
@@ -260,6 +263,11 @@ class Needs:
         """Whether anybody's points may go to anybody. Those of a currency that this batch makes have no rate yet."""
         of = self.configuration.currency(currency)
         return of is None or of.transferable
+
+    def _may_ask(self, currency: str) -> None:
+        """What a partner keeps is accepted in a window. Who keeps a currency that this batch makes is not known yet."""
+        of = self.configuration.currency(currency)
+        self.windowed = self.windowed or of is None or of.adapter != HOSTED
 
     def _has_caps(self, command: commands.Convert) -> bool:
         """Whether what the customer converted before may matter: only bonuses with a cap remember it."""

@@ -1,7 +1,7 @@
 """Exchanges and what they ask of partners, as records: plain frozen values like all of ``records``.
 
-An exchange is the way of a conversion one or both of whose ends a partner keeps. It has the conversion's identifier,
-and at most one order under way. An order is written down in the transaction that makes it necessary, and is sent
+An exchange is the way of an act one or both of whose ends a partner keeps. It has the act's identifier, and at most one
+order under way. An order is written down in the transaction that makes it necessary, and is sent
 afterwards; its reference tells the exchange it is of.
 """
 
@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from hub.ledger.records import Customer, MovementKind, Purpose
 from hub.partners import Operation, Reason, Status
 
 
@@ -27,6 +28,60 @@ class ExchangeState(StrEnum):
 
 
 UNDER_WAY = frozenset({ExchangeState.DEBITING, ExchangeState.CREDITING, ExchangeState.REFUNDING})
+
+
+class End(msgspec.Struct, frozen=True, kw_only=True):
+    """Points at one end of an exchange: ``amount`` smallest units of ``currency``, of a customer's. ``undoes``: the
+    order by which they came to this end before, if the exchange takes that back; ``partner_undoes``: the partner's own
+    reference of it; ``is_whole``: whether it takes back all of it."""
+
+    currency: str
+    customer: Customer
+    amount: int
+    undoes: str | None = None
+    partner_undoes: str | None = None
+    is_whole: bool = False
+
+
+class Payment(msgspec.Struct, frozen=True):
+    """Money that an institution owes another for an act; millionths."""
+
+    payer: int
+    payee: int
+    amount: int
+    purpose: Purpose
+
+
+class Deal(msgspec.Struct, frozen=True, kw_only=True):
+    """What an exchange is about. ``kind``: of the movement that completes it; ``source`` and ``target``: whom that
+    names; ``gives`` and ``takes``: whose points go, and whose come, if there is such an end; ``money``: what
+    ``payments`` are in, of which ``value`` and ``fee`` speak; ``window``: the one that was open when it was accepted.
+    ``reverses``: the act that it takes back, of which ``before`` was taken back before it, in credited points."""
+
+    id: int
+    kind: MovementKind
+    credential: int
+    for_institution: int
+    window: int
+    source: Customer | None = None
+    target: Customer | None = None
+    gives: End | None = None
+    takes: End | None = None
+    money: str | None = None
+    value: int | None = None
+    fee: int | None = None
+    payments: tuple[Payment, ...] = ()
+    merchant: int | None = None
+    reverses: int | None = None
+    before: int = 0
+
+    @property
+    def stated(self) -> End:
+        """The end by which the deal is named on its way: what is given, or if nothing is, what comes."""
+        end = self.gives or self.takes
+        if end is None:
+            raise ValueError("a deal without an end")
+        return end
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,13 +161,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _REFERENCE = re.compile(r"PH-([0-9A-F]{1,16})-[A-Z][0-9]{0,3}")
-_LETTERS = {Operation.DEBIT: "D", Operation.CREDIT: "C", Operation.REVERSE: "R"}
+_LETTERS = {ExchangeState.DEBITING: "D", ExchangeState.CREDITING: "C", ExchangeState.REFUNDING: "R"}
 
 
-def reference_of(exchange: int, operation: Operation) -> str:
-    """The reference of an exchange's order: an exchange asks each operation of a partner once, however often it sends
-    it."""
-    return f"PH-{exchange:X}-{_LETTERS[operation]}"
+def reference_of(exchange: int, state: ExchangeState) -> str:
+    """The reference of the order that an exchange asks in a state: it asks each once, however often it sends it."""
+    return f"PH-{exchange:X}-{_LETTERS[state]}"
 
 
 def exchange_of(reference: str) -> int | None:

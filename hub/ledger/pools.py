@@ -146,7 +146,7 @@ def contribute(book: Book, command: commands.ContributeToPool) -> Draft:
     of = resolve.currency(book, command.currency)
     home = resolve.institution(book, command.member.institution)
     acting = resolve.allow(book, command.actor, Right.TRADE, home.id)
-    resolve.hosted(of)
+    resolve.hosted(of, "POOL")
     away = resolve.institution(book, command.pool.institution)
     resolve.active(book, of.issuer, home.id, away.id)
     parts.check_channel(command.channel)

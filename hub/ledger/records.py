@@ -4,8 +4,10 @@ Points are in smallest units of their currency, money in millionths. The same re
 again out of the database, so an answer and its replay are one thing.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import IntEnum, IntFlag, StrEnum
+from typing import Final
 
 import msgspec
 
@@ -51,6 +53,20 @@ class MovementKind(IntEnum):
     ARRIVE = 31  # the source's partner has taken the points
     DECLINE = 32  # a partner refused, and nothing was changed
     REFUND = 33  # a partner refused, and the source's has given the points back
+    ACCEPT_REDEEM = 34  # as ACCEPT, of a redemption
+    ACCEPT_REVERSE = 35  # of a reversal
+    ACCEPT_TRANSFER = 36  # of a transfer
+    ACCEPT_ISSUE = 37  # of an issue
+
+
+# What begins over partners, and the act that it is once they have done their part.
+ACCEPTED: Final[Mapping[MovementKind, MovementKind]] = {
+    MovementKind.ACCEPT: MovementKind.CONVERT,
+    MovementKind.ACCEPT_REDEEM: MovementKind.REDEEM,
+    MovementKind.ACCEPT_REVERSE: MovementKind.REVERSE,
+    MovementKind.ACCEPT_TRANSFER: MovementKind.TRANSFER,
+    MovementKind.ACCEPT_ISSUE: MovementKind.ISSUE,
+}
 
 
 class Purpose(IntEnum):

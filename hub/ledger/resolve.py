@@ -12,6 +12,7 @@ from hub.errors import (
     LimitExceeded,
     NotAMember,
     NotFound,
+    NotHosted,
     PartnerUnavailable,
     PoolRightMissing,
     Suspended,
@@ -62,14 +63,14 @@ def currency(book: Book, code: str) -> PointCurrency:
     return found
 
 
-def hosted(of: PointCurrency) -> None:
-    """Pass if the hub keeps the currency's balances itself, so that its points are moved by posting alone.
+def hosted(of: PointCurrency, act: str) -> None:
+    """Pass if the hub keeps the currency's balances itself: ``act`` is done to these, and no partner is asked for it.
 
     Raises:
-        PartnerUnavailable: a partner keeps them.
+        NotHosted: a partner keeps them.
     """
     if of.adapter != HOSTED:
-        raise PartnerUnavailable(currency=of.code)
+        raise NotHosted(currency=of.code, act=act)
 
 
 def taking_part(*currencies: PointCurrency) -> None:
@@ -133,7 +134,7 @@ def credited_customer(draft: Draft, party: Party, home: Institution) -> Customer
         NotFound: the reference is not enrolled and its institution enrolls by itself, or it is an identifier.
         InvalidInput: the reference is empty.
     """
-    found = draft.book.customers.get((home.id, party.reference))
+    found = draft.book.customers.get((home.id, party.reference)) or draft.enrolled(home.id, party.reference)
     if found is not None:
         return found
     if not party.reference.strip():
@@ -141,6 +142,25 @@ def credited_customer(draft: Draft, party: Party, home: Institution) -> Customer
     if not home.auto_enroll or (home.id, party.reference) in draft.book.identifiers:
         raise _unknown(draft.book, party, home)
     return draft.enroll(home.id, party.reference)
+
+
+def remote_spender(draft: Draft, party: Party, home: Institution, of: PointCurrency, by: Party | None) -> Customer:
+    """Who spends points that a partner keeps. Whom the partner knows, the hub need not have met.
+
+    Raises:
+        NotFound, InvalidInput: see ``credited_customer``; or somebody spends of a pool.
+        NotHosted: it is a pool, whose points the hub itself keeps.
+        Frozen, CustomerClosed: nothing may leave the customer's account.
+    """
+    if by is not None:
+        raise InvalidInput(by=by.reference)
+    found, book = credited_customer(draft, party, home), draft.book
+    if found.id in book.pools:
+        raise NotHosted(currency=of.code, act="POOL")
+    account = book.accounts.get((AccountKind.CUSTOMER, found.id, of.code))
+    marks = book.customer_marks.get(found.id, 0) if account is None else account.marks
+    allowed(of.code, marks)
+    return found
 
 
 def spendable(
@@ -197,10 +217,19 @@ def unfrozen(account: Account) -> None:
         Frozen: it, or its customer, is frozen.
         CustomerClosed: its customer has left.
     """
-    if account.marks & Mark.CLOSED:
+    allowed(account.currency, account.marks)
+
+
+def allowed(code: str, marks: int) -> None:
+    """Pass if points of a currency may leave an account with these marks.
+
+    Raises:
+        Frozen, CustomerClosed: as ``unfrozen``.
+    """
+    if marks & Mark.CLOSED:
         raise CustomerClosed
-    if account.marks & (Mark.FROZEN | Mark.CUSTOMER_FROZEN):
-        raise Frozen(currency=account.currency)
+    if marks & (Mark.FROZEN | Mark.CUSTOMER_FROZEN):
+        raise Frozen(currency=code)
 
 
 def guard(book: Book, actor: int, of: PointCurrency, home: int | None = None) -> int:

@@ -8,11 +8,15 @@ What an act's points repaid of a debt is owed again, in the same share; so a cre
 whether or not a part of it went into a debt. Of an issue its issuer may take back what is there, and have the rest owed
 or written off. A contribution comes back to its giver out of the giver's own points in the pool alone; what a clearing
 took of a customer comes back from breakage.
+
+What was done over partners is taken back over them (``hub/ledger/exchanges``), one part at a time: nothing is posted
+before they have done theirs, and a partner that refuses ends the reversal, and nothing else.
 """
 
 import msgspec
 
 from hub.access import Right
+from hub.currencies import PointCurrency
 from hub.errors import (
     AlreadyReversed,
     ExceedsOriginal,
@@ -21,15 +25,16 @@ from hub.errors import (
     InvalidInput,
     NotAMember,
     NotFound,
+    NotHosted,
+    ReversalPending,
 )
-from hub.ledger import ageing, commands, lapse, limiting, lots, resolve
+from hub.ledger import ageing, bonuses, commands, exchanges, lapse, limiting, lots, resolve
 from hub.ledger.book import Book, Draft, Original
 from hub.ledger.commands import ReversalShortfall
 from hub.ledger.lots import Lot, LotKey
 from hub.ledger.records import (
     Account,
     AccountKind,
-    Conversion,
     ConversionStatus,
     Customer,
     Leg,
@@ -56,6 +61,7 @@ def reverse(book: Book, command: commands.Reverse) -> Draft:
         InsufficientPoints: the points have been spent.
         NotAMember: who contributed has left the pool, and what comes back there is the pool's.
         InvalidInput: only what an issuer issued can be taken back with a shortfall.
+        Refusal: partners have to be asked for it, see ``_accept``.
     """
     original = book.originals.get(command.id or 0)
     if original is None:
@@ -77,11 +83,52 @@ def reverse(book: Book, command: commands.Reverse) -> Draft:
     if amount > left:
         raise ExceedsOriginal(left=render(left, of.scale), requested=render(amount, of.scale))
     draft = Draft(book)
+    if exchanges.needs_partners(book, original):
+        draft.result = _accept(draft, command, of, original, acting, amount)
+        return draft
     draft.result = post(draft, command, original, command.id or 0, acting, amount, {})
     resolve.within_caps(draft, command.actor)
     if original.conversion is not None:
-        _convert_back(draft, original.conversion, original.reversed, original.reversed + amount)
+        bonuses.give_back(draft, original.conversion, original.reversed, original.reversed + amount)
+        if original.reversed + amount == done.amount:
+            draft.conversions.append(msgspec.structs.replace(original.conversion, status=ConversionStatus.REVERSED))
     return draft
+
+
+def _accept(
+    draft: Draft, command: commands.Reverse, of: PointCurrency, original: Original, acting: int, amount: int
+) -> Movement:
+    """Begin to take an act back that was done over partners, or whose points partners keep: what was credited is taken
+    first, and nothing comes back before it was.
+
+    Raises:
+        ReversalPending: another part of it is being taken back.
+        NotHosted: the command says what becomes of points that are missing, which the partner knows alone.
+        PartnerUnavailable: the partner is halted.
+        PartnerRefused: it does not undo such acts, or the points were kept by somebody else when it was done.
+        InsufficientPoints: the hub keeps what was credited, and it has been spent. What of it repaid a debt is not owed
+            again, but has to be there like the rest.
+        LimitExceeded: a cap is in the way of whoever pays back.
+    """
+    book = draft.book
+    if book.is_being_reversed(command.id or 0):
+        raise ReversalPending
+    if command.shortfall is not ReversalShortfall.REFUSE:
+        raise NotHosted(currency=of.code, act=command.shortfall.value)
+    before, after = original.reversed, original.reversed + amount
+    movement = _opposite(draft, command, original, command.id or 0, acting, amount, MovementKind.ACCEPT_REVERSE)
+    deal = exchanges.of_reversal(book, movement, book.open_window.id)
+    exchanges.check_reversal(book, deal)
+    held = None
+    for leg in original.legs:
+        if leg.phase is Phase.POSTED and leg.credit.kind == AccountKind.CUSTOMER and leg.debit.kind != AccountKind.DEBT:
+            resolve.unfrozen(leg.credit)
+            if leg.credit.available < amount:
+                raise _spent(book, command.actor, movement, leg.credit.available, amount)
+            held = leg.credit, _taken_back(draft, leg, before, after, amount, leg.credit.available, None)
+    exchanges.accept(draft, deal, movement, held)
+    draft.memos.append((movement.id, command.reason))
+    return movement
 
 
 def post(
@@ -100,24 +147,8 @@ def post(
         InsufficientPoints: the points have been spent, and the command does not say what becomes of what is missing.
         Frozen, CustomerClosed: nothing may leave the account, unless the command says what becomes of what is missing.
     """
-    book, done = draft.book, original.movement
-    before, after = original.reversed, original.reversed + amount
-    movement = Movement(
-        id=draft.new_id(),
-        kind=MovementKind.REVERSE,
-        at=book.at,
-        credential=command.actor,
-        for_institution=acting,
-        currency=done.currency,
-        amount=amount,
-        source=done.target,
-        target=done.source,
-        merchant=done.merchant,
-        money=done.money,
-        value=_part(done.value, before, after, done.amount),
-        fee=_part(done.fee, before, after, done.amount),
-        subject=subject,
-    )
+    done, before, after = original.movement, original.reversed, original.reversed + amount
+    movement = _opposite(draft, command, original, subject, acting, amount, MovementKind.REVERSE)
     giver = done.source.id if done.kind is MovementKind.CONTRIBUTE and done.source is not None else None
     posted = [leg for leg in original.legs if leg.phase is Phase.POSTED]
     owed: dict[Account, int] = {}
@@ -141,6 +172,34 @@ def post(
     draft.memos.append((movement.id, command.reason))
     draft.reversed[subject] = after
     return movement
+
+
+def _opposite(
+    draft: Draft,
+    command: commands.Reverse | commands.CancelRecord,
+    original: Original,
+    subject: int,
+    acting: int,
+    amount: int,
+    kind: MovementKind,
+) -> Movement:
+    done, before, after = original.movement, original.reversed, original.reversed + amount
+    return Movement(
+        id=draft.new_id(),
+        kind=kind,
+        at=draft.book.at,
+        credential=command.actor,
+        for_institution=acting,
+        currency=done.currency,
+        amount=amount,
+        source=done.target,
+        target=done.source,
+        merchant=done.merchant,
+        money=done.money,
+        value=_part(done.value, before, after, done.amount),
+        fee=_part(done.fee, before, after, done.amount),
+        subject=subject,
+    )
 
 
 def _take_back(
@@ -279,18 +338,3 @@ def _homes(original: Original) -> set[int]:
 
 def _part(whole: int | None, before: int, after: int, total: int) -> int | None:
     return None if whole is None else share(after, total, whole) - share(before, total, whole)
-
-
-def _convert_back(draft: Draft, conversion: Conversion, before: int, after: int) -> None:
-    """Give back what was counted under bonus caps, and end the conversion when all of it is reversed."""
-    book = draft.book
-    total = conversion.figures.target
-    rate = book.configuration.rates[conversion.rate]
-    for index, counted in enumerate(conversion.figures.eligible):
-        if counted and rate.bonuses[index].cap is not None:
-            key = (rate.id, index, conversion.source.id)
-            draft.bonus_uses[key] = book.bonus_used.get(key, 0) - (
-                share(after, total, counted) - share(before, total, counted)
-            )
-    if after == total:
-        draft.conversions.append(msgspec.structs.replace(conversion, status=ConversionStatus.REVERSED))

@@ -363,11 +363,21 @@ async def confirmations(connection: AsyncConnection, of: Collection[int]) -> lis
 
 
 async def reversed_amounts(connection: AsyncConnection, of: Collection[int]) -> dict[int, int]:
-    """How much of each act was reversed, in credited points, by the act's identifier."""
+    """How much of each act was reversed, in credited points, by the act's identifier. A reversal over partners names
+    what accepted it, and that the act."""
     table = tables.movement
+    accepted = await connection.execute(
+        select(table.c.id, table.c.subject_id).where(
+            table.c.journal_id == JOURNAL_ID, table.c.kind == MovementKind.ACCEPT_REVERSE, table.c.subject_id.in_(of)
+        )
+    )
+    acts = {id: id for id in of} | {row.id: row.subject_id for row in accepted}
     found = await connection.execute(
         select(table.c.subject_id, func.sum(table.c.amount))
-        .where(table.c.journal_id == JOURNAL_ID, table.c.kind == MovementKind.REVERSE, table.c.subject_id.in_(of))
+        .where(table.c.journal_id == JOURNAL_ID, table.c.kind == MovementKind.REVERSE, table.c.subject_id.in_(acts))
         .group_by(table.c.subject_id)
     )
-    return {subject: int(amount) for subject, amount in found}
+    amounts: dict[int, int] = {}
+    for subject, amount in found:
+        amounts[acts[subject]] = amounts.get(acts[subject], 0) + int(amount)
+    return amounts

@@ -67,6 +67,8 @@ def register(book: Book, command: commands.RegisterPointCurrency) -> Draft:
         policy=_policy(Policy(), command.policy),
         connection=connection,
     )
+    if command.connection is not None:
+        of = replace(of, operations=command.connection.operations, partial=command.connection.partial)
     draft.nouns.append(of)
     draft.account(AccountKind.ISSUANCE, issuer.id, of.code)
     draft.result = of
@@ -121,7 +123,9 @@ def set_connection(book: Book, command: commands.SetAdapterConfig) -> Draft:
     if command.instead_of not in (None, hashlib.sha256(of.connection.encode()).hexdigest()):
         raise InvalidInput(currency=of.code)
     draft = Draft(book)
-    changed = replace(of, connection=_connection(of.adapter, command.connection, of.scale))
+    told = command.connection
+    connection = _connection(of.adapter, told, of.scale)
+    changed = replace(of, connection=connection, operations=told.operations, partial=told.partial)
     draft.nouns.append(changed)
     draft.result = changed
     return draft

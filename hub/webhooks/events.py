@@ -20,6 +20,7 @@ from hub.configuration import Change, Configuration
 from hub.currencies import PointCurrency
 from hub.ids import first_of
 from hub.ledger.records import (
+    ACCEPTED,
     Conversion,
     ConversionStatus,
     Customer,
@@ -73,6 +74,8 @@ _ACTS: Final[Mapping[MovementKind, str]] = {
     MovementKind.REDEEM: ids.REDEMPTION,
 }
 
+_REVERSIBLE = frozenset({*_ACTS, *(kind for kind, done in ACCEPTED.items() if done in _ACTS)})
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -115,6 +118,7 @@ class Taken:
     originals: Mapping[int, Movement]
     conversions: Mapping[int, Conversion]
     changed: Sequence[tuple[int, Conversion]]  # with the batch that left it in another state than completed
+    waiting: Sequence[tuple[int, Movement, str]]  # the same of other acts over partners, and PENDING, REFUSED, IN_DOUBT
     changes: Sequence[tuple[Change, Rate]]
     closed: Sequence[tuple[int, Window]]  # with the batch
     settled: Sequence[tuple[int, Window]]
@@ -135,6 +139,8 @@ def events(configuration: Configuration, taken: Taken) -> list[Event]:
     for batch, conversion in taken.changed:
         type = CONVERSIONS[conversion.status]
         made.append(_conversion(words, conversion, type, last_of(batch), taken.times[batch]))
+    for batch, accepted, status in taken.waiting:
+        made.extend(_waiting(words, taken, accepted, status, last_of(batch), taken.times[batch]))
     for change, rate in taken.changes:
         made.append(_rate(words, rate, change.version, taken.times[ids.batch_of(change.version)]))
     for type, windows in ((EventType.WINDOW_CLOSED, taken.closed), (EventType.WINDOW_SETTLED, taken.settled)):
@@ -176,19 +182,39 @@ def _of_movement(words: _Words, taken: Taken, moved: Movement) -> Iterable[Event
 
 def _act(type: EventType) -> "Callable[[_Words, Taken, Movement], Iterable[Event]]":
     def make(words: _Words, _: Taken, moved: Movement) -> Iterable[Event]:
-        id = ids.text(_ACTS[moved.kind], moved.id)
-        data: Data = {"id": id, "points": words.points(moved.amount, words.currency(moved.currency))}
-        if moved.source is not None:
-            data["from"] = words.party(moved.source)
-        if moved.target is not None:
-            data["to"] = words.party(moved.target)
-        if moved.merchant is not None:
-            data["merchant"] = words.code(moved.merchant)
-            if moved.money is not None and moved.value is not None:
-                data["value"] = _money(moved.value, moved.money)
-        return (_posted(type, moved, id, data),)
+        id = ids.text(_ACTS[moved.kind], moved.id if moved.subject is None else moved.subject)
+        return (_posted(type, moved, id, _told(words, id, moved)),)
 
     return make
+
+
+def _told(words: _Words, id: str, moved: Movement) -> Data:
+    data: Data = {"id": id, "points": words.points(moved.amount, words.currency(moved.currency))}
+    if moved.source is not None:
+        data["from"] = words.party(moved.source)
+    if moved.target is not None:
+        data["to"] = words.party(moved.target)
+    if moved.merchant is not None:
+        data["merchant"] = words.code(moved.merchant)
+        if moved.money is not None and moved.value is not None:
+            data["value"] = _money(moved.value, moved.money)
+    return data
+
+
+def _waiting(words: _Words, taken: Taken, accepted: Movement, status: str, place: int, at: datetime) -> Iterable[Event]:
+    """An act that partners have not done, or not yet."""
+    kind = ACCEPTED[accepted.kind]
+    if kind is MovementKind.REVERSE:
+        found = _reversal(words, taken, accepted)
+        if found is None:
+            return ()
+        subject, data = found
+    else:
+        subject = ids.text(_ACTS[kind], accepted.id)
+        data = _told(words, subject, accepted)
+    homes = tuple(dict.fromkeys(homes_of(accepted)))
+    name = f"{kind.name}_{status}".replace("REDEEM", "REDEMPTION").replace("REVERSE_", "REVERSAL_")
+    return (Event(EventType[name], place, at, subject, homes, data | {"status": status}),)
 
 
 def _posted(type: EventType, moved: Movement, subject: str, data: Data) -> Event:
@@ -224,21 +250,30 @@ def _conversion(words: _Words, conversion: Conversion, type: EventType, place: i
 
 
 def _reversed(words: _Words, taken: Taken, moved: Movement) -> Iterable[Event]:
-    subject = moved.subject or 0
+    found = _reversal(words, taken, moved)
+    return () if found is None else (_posted(EventType.REVERSAL_POSTED, moved, *found),)
+
+
+def _reversal(words: _Words, taken: Taken, moved: Movement) -> tuple[str, Data] | None:
+    """What is reversed, and what is told of its reversal; over partners it is named by what accepted it."""
+    accepted = taken.originals.get(moved.subject or 0)
+    if accepted is None or accepted.kind is not MovementKind.ACCEPT_REVERSE:
+        accepted = moved
+    subject = accepted.subject or 0
     if subject in taken.conversions:
         of = ids.text(ids.CONVERSION, subject)
     elif subject in taken.holds:
         of = ids.text(ids.HOLD, subject)
-    elif subject in taken.originals and taken.originals[subject].kind in _ACTS:
-        of = ids.text(_ACTS[taken.originals[subject].kind], subject)
+    elif subject in taken.originals and (kind := taken.originals[subject].kind) in _REVERSIBLE:
+        of = ids.text(_ACTS[ACCEPTED.get(kind, kind)], subject)
     else:
-        return ()
-    data = {
-        "id": ids.text(ids.REVERSAL, moved.id),
+        return None
+    data: Data = {
+        "id": ids.text(ids.REVERSAL, accepted.id),
         "of": of,
         "points": words.points(moved.amount, words.currency(moved.currency)),
     }
-    return (_posted(EventType.REVERSAL_POSTED, moved, of, data),)
+    return of, data
 
 
 def _hold_ended(words: _Words, taken: Taken, moved: Movement) -> Iterable[Event]:

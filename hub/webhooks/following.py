@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 from sqlalchemy import ColumnElement, and_, func, literal, literal_column, select
@@ -27,7 +27,8 @@ from hub.institutions import ancestry
 from hub.ledger import journal, rows
 from hub.ledger.engine import Engine
 from hub.ledger.journal import JOURNAL_ID
-from hub.ledger.records import Conversion, ConversionStatus, MovementKind, Window, WindowStatus
+from hub.ledger.orders import UNDER_WAY, ExchangeState
+from hub.ledger.records import ACCEPTED, Conversion, ConversionStatus, Movement, MovementKind, Window, WindowStatus
 from hub.rates import Rate
 from hub.updates import Updates
 from hub.webhooks import deliveries
@@ -197,7 +198,14 @@ async def _take(connection: AsyncConnection, after: int, last: int, times: dict[
     for one in moved.values():
         if one.subject is not None:
             subjects[one.kind].add(one.subject)
+    waiting = await _waiting(connection, first, end, after, last)
     reversed_ones = subjects[MovementKind.REVERSE]
+    originals = await rows.movements(connection, movement.id.in_(reversed_ones)) if reversed_ones else {}
+    both = (*originals.values(), *(one for _, one, _ in waiting))
+    accepted = [one for one in both if one.kind is MovementKind.ACCEPT_REVERSE]
+    if over_partners := {one.subject for one in accepted if one.subject is not None}:
+        reversed_ones = reversed_ones | over_partners
+        originals |= await rows.movements(connection, movement.id.in_(over_partners))
     holds = subjects[MovementKind.CAPTURE] | subjects[MovementKind.RELEASE] | reversed_ones
     named = subjects[MovementKind.CONVERT] | reversed_ones
     conversions = await rows.conversions(connection, conversion.id.in_(named)) if named else {}
@@ -207,9 +215,10 @@ async def _take(connection: AsyncConnection, after: int, last: int, times: dict[
         times=times,
         movements=list(moved.values()),
         holds=await rows.holds(connection, tables.hold.c.id.in_(holds)) if holds else {},
-        originals=await rows.movements(connection, movement.id.in_(reversed_ones)) if reversed_ones else {},
+        originals=originals,
         conversions=conversions,
         changed=await _changed(connection, after, last),
+        waiting=waiting,
         changes=await _rates(connection, first, end),
         closed=closed,
         settled=settled,
@@ -238,6 +247,37 @@ async def _changed(connection: AsyncConnection, after: int, last: int) -> list[t
         return []
     conversions = await rows.conversions(connection, table.id.in_(batches))
     return [(batches[one.id], one) for one in conversions.values()]
+
+
+async def _waiting(
+    connection: AsyncConnection, first: int, end: int, after: int, last: int
+) -> list[tuple[int, Movement, str]]:
+    """Other acts over partners that these batches left in another state than completed, with the batch and how they
+    stand."""
+    step, exchange = tables.exchange_step.c, tables.exchange.c
+    went_on = select(step.exchange_id).where(step.journal_id == JOURNAL_ID, step.id >= first, step.id < end)
+    found = await connection.execute(
+        select(exchange.id, exchange.changed_in, exchange.state, exchange.in_doubt).where(
+            exchange.journal_id == JOURNAL_ID,
+            exchange.id.in_(went_on),
+            exchange.changed_in > after,
+            exchange.changed_in <= last,
+            exchange.state != ExchangeState.COMPLETED.value,
+        )
+    )
+    standing = {row.id: row for row in found}
+    if not standing:
+        return []
+    movement = tables.movement.c
+    others = movement.kind.in_([kind for kind in ACCEPTED if kind is not MovementKind.ACCEPT])
+    accepted = await rows.movements(connection, and_(movement.id.in_(standing), others))
+    return [(standing[id].changed_in, one, _status(standing[id])) for id, one in accepted.items()]
+
+
+def _status(standing: Any) -> str:
+    if standing.state not in UNDER_WAY:
+        return "REFUSED"
+    return "IN_DOUBT" if standing.in_doubt else "PENDING"
 
 
 async def _windows(

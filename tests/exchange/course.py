@@ -3,6 +3,7 @@ point; then nothing else is wrong, until the act has ended or two persons decide
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,21 +32,47 @@ from tests.simulation.memory import Memory
 STOPPED_S, PAUSED_S = 30, 10  # longer than a lease of the seeds; and shorter, but longer than absence is doubted
 QUIET_S = 40  # in which whoever was stopped comes back, and whatever is told late comes
 LATER = Fault(pending_s=60, refused=True)  # of the order that is under way when one who was stopped comes back
-AL, HAN, ALICE = Party("AIR", MEMBERS[0]), Party("HOTEL", MEMBERS[0]), Party("BANK", MEMBERS[0])
+AL, LI, HAN = Party("AIR", MEMBERS[0]), Party("AIR", MEMBERS[1]), Party("HOTEL", MEMBERS[0])
+ALICE = Party("BANK", MEMBERS[0])
 
 
 @dataclass(frozen=True)
 class Way:
     """An act that needs partners. ``moves``: by how much each currency's customer has more when it is complete.
-    ``meanwhile``: what happens once it is accepted."""
+    ``meanwhile``: what happens once it is accepted. ``after``: the way of an act that was completed before."""
 
     command: Callable[[History], commands.Keyed]
     moves: dict[str, int]
     meanwhile: Callable[[History], Sequence[commands.Command]] = lambda history: ()
+    after: str | None = None
 
 
 def _converts(source: Party, target: Party, pair: str, amount: int) -> Callable[[History], commands.Keyed]:
     return lambda history: conversion(history.operator, source, target, pair, str(amount))
+
+
+def _redeems(history: History) -> commands.Keyed:
+    return commands.Redeem(
+        actor=history.operator.admin, key="a", currency="MILE", amount="60", memo=None, customer=AL, merchant="SHOP"
+    )
+
+
+def _transfers(history: History) -> commands.Keyed:
+    return commands.Transfer(
+        actor=history.operator.admin, key="a", currency="MILE", amount="60", memo=None, source=AL, target=LI
+    )
+
+
+def _issues(history: History) -> commands.Keyed:
+    actor = history.operator.admin
+    return commands.Issue(
+        actor=actor, key="a", currency="MILE", amount="60", memo=None, to=AL, earned_at=None, expires_at=None
+    )
+
+
+def _reverses(history: History) -> commands.Keyed:
+    [of] = history.memory.rows["exchange"].values()
+    return commands.Reverse(actor=history.operator.admin, key="r", id=of["id"], amount=None, reason="returned")
 
 
 WAYS = {
@@ -59,6 +86,10 @@ WAYS = {
             commands.CloseCustomer(actor=history.operator.admin, key="bye", customer=ALICE, reason="leaves")
         ],
     ),
+    "redeemed": Way(_redeems, {"MILE": -60}),
+    "transferred": Way(_transfers, {"MILE": 0}),
+    "issued": Way(_issues, {"MILE": 60}),
+    "reversed": Way(_reverses, {"MILE": 200, "STAY": -300}, after="from a partner to another"),
 }
 
 
@@ -147,15 +178,19 @@ class Course(History):
         self.points: list[Point] = []
         self.gone = False
         world = seeds.founded()
-        memory = world.database if cell.death is not None else accepted(cell.way)
+        start = started(cell.way)
+        memory = start.memory if cell.death is not None else accepted(cell.way)
         super().__init__(0, loop, memory.copy(), world.hub, time)
-        self.books = {code: self._partner(code) for code in self.books}
+        self.books = {code: self._partner(code, start.books.get(code)) for code in self.books}
         self.peace = True
 
-    def _partner(self, code: str) -> Books:
+    def _partner(self, code: str, of: Books | None) -> Books:
         books = Books(code, self.dice, self.time, PARTNERS[self.cell.partner], self.saw, self.told, {})
         books.members = dict.fromkeys(MEMBERS, 3000)
         books.peace = True
+        if of is not None:
+            books.members, books.kept, books.done = dict(of.members), dict(of.kept), Counter(of.done)
+            books.net, books.undone = of.net, Counter(of.undone)
         return books
 
     def begin(self) -> None:
@@ -175,8 +210,13 @@ class Course(History):
     # --- where it is --------------------------------------------------------------------------------------------------
 
     def exchange(self) -> Any:
-        """The exchange's row, if it was begun."""
-        return next(iter(self.memory.rows["exchange"].values()), None)
+        """The last exchange's row, if it was begun."""
+        rows = self.memory.rows["exchange"].values()
+        return (
+            max(rows, key=lambda row: row["id"])
+            if len(rows) > len(started(self.cell.way).memory.rows["exchange"])
+            else None
+        )
 
     def under_way(self) -> Step | None:
         """What is asked of a partner."""
@@ -231,7 +271,7 @@ class Course(History):
 
     async def run(self) -> None:
         if self.cell.death is not None:
-            await self._ask(self.cell.death)
+            await self._accept(self.cell.death)
         self.begin()
         await self._until_quiet()
         self.check_case()
@@ -243,7 +283,7 @@ class Course(History):
         for process in self.alive():
             await process.exchange.close()
 
-    async def _ask(self, death: Death) -> None:
+    async def _accept(self, death: Death) -> None:
         """Ask whoever dies of it, and again."""
         command, door = self.way.command(self), self.door()
         try:
@@ -253,7 +293,8 @@ class Course(History):
         [again] = door.turn([command])
         assert isinstance(again, Outcome)
         assert again.replayed == (death is Death.COMMITTED)
-        assert len(self.memory.rows["exchange"]) == 1
+        before = started(self.cell.way).memory
+        assert len(self.memory.rows["exchange"]) == len(before.rows["exchange"]) + 1
 
     async def _until_quiet(self) -> None:
         ending = asyncio.create_task(self._end_halts())
@@ -291,15 +332,20 @@ class Course(History):
         super().check_end()
         state, moves = ExchangeState(self.exchange()["state"]), self.way.moves
         done = state is ExchangeState.COMPLETED
-        had, [made] = seeds.founded().database, self.memory.rows["conversion"].values()
+        start, began = started(self.cell.way), accepted(self.cell.way)
         for code, moved in moves.items():
+            had = start.books.get(code)
+            net = 0 if had is None else had.net
             books = self.books.get(code)
-            change = _hosted(self.memory, code) - _hosted(had, code) if books is None else books.net
+            change = _hosted(self.memory, code) - _hosted(start.memory, code) if books is None else books.net - net
             assert change == (moved if done else 0), f"{code} changed by {change}"
-        positions = [row for row in self.memory.rows["account"].values() if row["kind"] == AccountKind.POSITION]
-        assert not any(row["debits_pending"] or row["credits_pending"] for row in positions), "money is still pending"
-        owed = sum(row["debits_posted"] for row in positions)
-        assert owed == (made["settlement"] + made["fee"] if done else 0), f"{owed} are owed"
+        assert not _sum(self.memory, "debits_pending"), "money is still pending"
+        owed = _sum(self.memory, "debits_posted") - _sum(start.memory, "debits_posted")
+        assert owed == (_sum(began, "debits_pending") if done else 0), f"{owed} are owed"
+
+
+def _sum(memory: Memory, column: str) -> int:
+    return sum(row[column] for row in memory.rows["account"].values() if row["kind"] == AccountKind.POSITION)
 
 
 def _hosted(memory: Any, code: str) -> int:
@@ -309,10 +355,28 @@ def _hosted(memory: Any, code: str) -> int:
     )
 
 
+@dataclass(frozen=True)
+class Start:
+    """Where an act is asked for."""
+
+    memory: Memory
+    books: dict[str, Books]
+
+
+@cache
+def started(way: str) -> Start:
+    """Where the acts of a way begin."""
+    after = WAYS[way].after
+    if after is None:
+        return Start(seeds.founded().database, {})
+    done = play(Cell(after, next(iter(PARTNERS))))
+    return Start(done.memory, done.books)
+
+
 @cache
 def accepted(way: str) -> Memory:
     """Where the courses of a way begin: it is accepted, and nothing is asked yet."""
-    made = Course(Cell(way, next(iter(PARTNERS)), death=Death.COMMITTED), loop := Loop(), _time(loop))
+    made = Course(Cell(way, next(iter(PARTNERS)), death=Death.COMMITTED), loop := Loop(), _time(loop, way))
     loop.close()
     door = made.door()
     for command in (WAYS[way].command(made), *WAYS[way].meanwhile(made)):
@@ -322,8 +386,8 @@ def accepted(way: str) -> Memory:
     return made.memory
 
 
-def _time(loop: Loop) -> Time:
-    return Time(loop, START + timedelta(days=1))
+def _time(loop: Loop, way: str) -> Time:
+    return Time(loop, START + timedelta(days=1 if WAYS[way].after is None else 2))
 
 
 def play(cell: Cell) -> Course:
@@ -333,7 +397,7 @@ def play(cell: Cell) -> Course:
         Wrong: with the cell and what was wrong.
     """
     loop = Loop()
-    course = Course(cell, loop, _time(loop))
+    course = Course(cell, loop, _time(loop, cell.way))
     try:
         with seeds.timed(course.time):
             run(loop, course.run())

@@ -62,6 +62,7 @@ class Books:
     kept: dict[str, Kept] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)
     net: int = 0  # of points: what it gave, less what it took
+    undone: Counter[str] = field(default_factory=Counter)  # by the reference of what was done before
     muted: set[str] = field(default_factory=set)
     down_until: datetime | None = None
     peace: bool = False
@@ -70,9 +71,14 @@ class Books:
     def drawn(cls, code: str, dice: random.Random, time: Time, saw: Any, tell: Any) -> "Books":
         """A partner of some kind."""
         idempotent, status = dice.choice([(True, True), (True, True), (False, True), (True, False), (False, False)])
+        operations = {Operation.DEBIT, Operation.CREDIT, Operation.REVERSE}
+        if dice.random() < 0.2:
+            operations.remove(Operation.REVERSE)
+        partial = operations & {Operation.REVERSE} if dice.random() < 0.5 else set()
         more = (Echo.REFERENCE, Echo.AMOUNT), (), (Echo.REFERENCE, Echo.AMOUNT, Echo.UNIT, Echo.PARTNER_REFERENCE)
         capabilities = Capabilities(
-            operations=frozenset({Operation.DEBIT, Operation.CREDIT, Operation.REVERSE}),
+            operations=frozenset(operations),
+            partial=frozenset(partial),
             unit=_UNITS[code],
             status=status,
             idempotent=idempotent,
@@ -94,7 +100,7 @@ class Books:
             self.saw("sent again, done once")
             return known
         dice, now = self.dice, self.time.now()
-        outcome = Status.SUCCEEDED if self._can(order) else Status.REFUSED
+        outcome = Status.SUCCEEDED if self._does(order) and self._can(order) else Status.REFUSED
         if not self.peace and dice.random() < 0.15:
             outcome = Status.REFUSED
         later = 0.0
@@ -116,18 +122,37 @@ class Books:
     def _is_nightly(self) -> bool:
         return self.capabilities.settling is Settling.NIGHTLY
 
+    def _does(self, order: Order) -> bool:
+        if order.operation not in self.capabilities.operations:
+            raise AssertionError(f"asked for {order.operation}, which it does not do")
+        return True
+
     def _can(self, order: Order) -> bool:
         match order.operation:
             case Operation.DEBIT:
                 return self.members.get(order.member, 0) >= order.amount
             case Operation.REVERSE:
                 of = self.kept.get(order.of or "")
-                return of is not None and of.outcome is Status.SUCCEEDED
+                if of is None or of.outcome is not Status.SUCCEEDED:
+                    return False
+                left = of.order.amount - self.undone[of.order.reference]
+                fits = order.amount <= left if self._does_parts else order.amount == left == of.order.amount
+                has = self.members.get(order.member, 0) >= order.amount
+                return fits and (has or of.order.operation is Operation.DEBIT)
             case _:
                 return order.member in self.members
 
+    @property
+    def _does_parts(self) -> bool:
+        return Operation.REVERSE in self.capabilities.partial
+
     def _execute(self, order: Order) -> None:
-        moved = -order.amount if order.operation is Operation.DEBIT else order.amount
+        takes = order.operation is Operation.DEBIT
+        if order.operation is Operation.REVERSE:
+            of = self.kept[order.of or ""].order
+            takes = of.operation is Operation.CREDIT
+            self.undone[of.reference] += order.amount
+        moved = -order.amount if takes else order.amount
         self.done[order.reference] += 1
         self.members[order.member] += moved
         self.net += moved

@@ -29,10 +29,10 @@ from hub.exchange import Exchange, Patience
 from hub.institutions import OPERATOR_CODE
 from hub.ledger import commands, rows
 from hub.ledger.commands import Party
-from hub.ledger.records import AccountKind
+from hub.ledger.records import ACCEPTED, AccountKind, MovementKind
 from hub.ledger.waiting import Answer
 from hub.limits import Act
-from hub.partners import Message, NotProven, Operation, Order, PartnerUnavailable, Status
+from hub.partners import Capabilities, Message, NotProven, Operation, Order, PartnerUnavailable, Status
 from tests.conftest import Hub
 from tests.exchange.doubles import Calls
 from tests.exchange.played import MEMBERS, Books, Line
@@ -55,6 +55,8 @@ PATIENCE = Patience(
 CHAOS_S = 60  # in which new conversions begin
 PEACE_S = 3_000  # in which everything has to end
 PROCESSES = 2
+COMPLETES = frozenset(ACCEPTED.values()) - {MovementKind.REVERSE}
+SLEEPS = ("before connecting", "before reporting")  # where a process is often stopped for longer than its lease
 ENDED = ("COMPLETED", "REFUSED", "REVERSED")
 
 
@@ -79,6 +81,7 @@ async def found(hub: Hub) -> None:
     await network(hub)
     for member in MEMBERS:
         await hub.issue("BP", "BANK", member, "20000")
+    await hub.institution("SHOP")
     await hub.cap("AIR", "400")
     await hub.limit("MILES-OUT", "1500", currency="MILE", act=Act.CONVERT)
 
@@ -118,11 +121,12 @@ class Process:
         history = self.history
         if not (self.is_dead or self.is_ending or history.peace):
             draw, at = history.dice.random(), "reading" not in name and history.deadliness
+            asleep = name in SLEEPS and history.sleepiness
             if draw < at:
                 history.saw(f"killed {name}")
                 self.is_dead = True
                 history.begin_later()
-            elif draw < 2 * at:
+            elif draw < 2 * at + asleep:
                 history.saw(f"stopped {name}")
                 await asyncio.sleep(history.dice.choice([0.1, 3, 20, 40]))
         while self.is_dead:
@@ -176,15 +180,18 @@ class Process:
 
 
 class History:
-    """One seed's course of events."""
+    """One seed's course of events; a ``sleepy`` one is of many processes that are stopped, and of nothing worse."""
 
-    def __init__(self, seed: int, loop: Loop, memory: Memory, hub: Hub, time: Time) -> None:
+    def __init__(self, seed: int, loop: Loop, memory: Memory, hub: Hub, time: Time, *, sleepy: bool = False) -> None:
         self.dice = random.Random(seed)
         self.memory, self.time, self._hub = memory, time, hub
         self.seen: Counter[str] = Counter()
         self.saw: Callable[[str], None] = lambda what: self.seen.update([what])
         self.peace = False
         self.deadliness = self.dice.choice([0, 0.005, 0.03])
+        self.sleepiness = self.dice.choice([0, 0, 0.2])
+        if sleepy:
+            self.deadliness, self.sleepiness = 0, 0.4
         self.books = {code: Books.drawn(code, self.dice, time, self.saw, self.told) for code in ("MILE", "STAY")}
         self.processes: list[Process] = []
         self.beside: list[asyncio.Task[None]] = []
@@ -223,6 +230,8 @@ class History:
 
     async def run(self) -> None:
         """All of it."""
+        for code, books in self.books.items():
+            await self._declare(code, books.capabilities)
         for _ in range(self.dice.randint(1, PROCESSES)):
             self.begin()
         for at in sorted(self.dice.uniform(0, CHAOS_S) for _ in range(self.dice.randint(4, 14))):
@@ -238,6 +247,11 @@ class History:
         self.check_end()
         for process in self.alive():
             await process.exchange.close()
+
+    async def _declare(self, code: str, can: Capabilities) -> None:
+        """The hub is told what a partner does."""
+        told = commands.Connection("{}", 6, tuple(sorted(can.operations)), tuple(sorted(can.partial)))
+        await self.operator.do(commands.SetAdapterConfig(actor=self._hub.admin, currency=code, connection=told))
 
     async def _something(self) -> None:
         dice = self.dice
@@ -258,6 +272,10 @@ class History:
             case 3:
                 code = dice.choice(["MILE", "STAY"])
                 await self._set(code, dice.choice([*PartnerState, PartnerState.ACTIVE, PartnerState.ACTIVE]))
+            case 4 | 5:
+                await self._ask(dice.choice([self._redemption, self._transfer, self._issue])())
+            case 6:
+                await self._reverse()
             case _:
                 for _ in range(dice.randint(1, 3)):
                     await self._convert()
@@ -269,10 +287,44 @@ class History:
         hosted = pair.startswith("BP")
         amount = 25 * self.dice.randint(1, 80) if hosted else 2 * self.dice.randint(1, 400)
         self.keys += 1
-        asked = conversion(self._hub, source, target, pair, str(amount), key=f"c{self.keys}")
+        await self._ask(conversion(self._hub, source, target, pair, str(amount), key=f"c{self.keys}"), pair)
+
+    async def _ask(self, asked: commands.Keyed, what: str = "") -> None:
         outcome = await self.operator.try_(asked)
-        self.saw(f"asked {pair}" if outcome.refusal is None else outcome.refusal.code)
+        name = what or type(asked).__name__
+        self.saw(f"asked {name}" if outcome.refusal is None else outcome.refusal.code)
         self.committed()
+
+    def _party(self, code: str) -> Party:
+        return Party({"MILE": "AIR", "STAY": "HOTEL"}[code], self.dice.choice(MEMBERS))
+
+    def _terms(self) -> dict[str, Any]:
+        self.keys += 1
+        code, amount = self.dice.choice(["MILE", "STAY"]), str(self.dice.randint(1, 800))
+        return {"actor": self._hub.admin, "key": f"a{self.keys}", "currency": code, "amount": amount, "memo": None}
+
+    def _redemption(self) -> commands.Redeem:
+        terms = self._terms()
+        return commands.Redeem(**terms, customer=self._party(terms["currency"]), merchant="SHOP")
+
+    def _transfer(self) -> commands.Transfer:
+        terms = self._terms()
+        return commands.Transfer(**terms, source=self._party(terms["currency"]), target=self._party(terms["currency"]))
+
+    def _issue(self) -> commands.Issue:
+        terms = self._terms()
+        return commands.Issue(**terms, to=self._party(terms["currency"]), earned_at=None, expires_at=None)
+
+    async def _reverse(self) -> None:
+        """Something that was done, or a part of it; all the same if it was reversed before, or is being."""
+        rows = self.memory.rows
+        reversals = {one["id"] for one in rows["movement"].values() if one["kind"] == MovementKind.ACCEPT_REVERSE}
+        done = [row["id"] for row in rows["exchange"].values() if row["state"] == "COMPLETED"]
+        if acts := [id for id in done if id not in reversals]:
+            self.keys += 1
+            part = self.dice.choice([None, None, str(self.dice.randint(1, 200))])
+            actor, of = self._hub.admin, self.dice.choice(acts)
+            await self._ask(commands.Reverse(actor=actor, key=f"r{self.keys}", id=of, amount=part, reason="returned"))
 
     async def _close_window(self) -> None:
         [window] = [one["id"] for one in self.memory.rows["settlement_window"].values() if one["status"] == "OPEN"]
@@ -368,16 +420,21 @@ class History:
         invariants.check_tables(tables)
         twice = [(one, times) for books in self.books.values() for one, times in books.done.items() if times > 1]
         assert not twice, f"done twice: {twice}"
+        self._check_orders(tables)
         told: Counter[str] = Counter()
         on_its_way: Counter[str] = Counter()
         conversions = {row["id"]: row for row in tables["conversion"]}
+        reversed_ones = self._reversed(tables)
         for row in tables["exchange"]:
-            status, reference = conversions[row["id"]]["status"], row["order_reference"]
-            assert status == (row["state"] if reference is None else "IN_DOUBT" if row["in_doubt"] else "PENDING")
+            reference = row["order_reference"]
+            under_way = "IN_DOUBT" if row["in_doubt"] else "PENDING"
+            if (made := conversions.get(row["id"])) is not None:
+                stands = "REVERSED" if row["id"] in reversed_ones else row["state"]
+                assert made["status"] == (stands if reference is None else under_way)
             if reference is None:
                 continue
             books, order = self._books_of(reference)
-            told[books.code] += books.done[reference] * _moved(order)
+            told[books.code] += books.done[reference] * self._moved(order)
             if row["taken"] is not None:
                 [taken] = [one for one in tables["partner_order"] if one["reference"] == row["taken"]]
                 on_its_way[taken["currency"]] += taken["amount"]
@@ -385,6 +442,39 @@ class History:
         for code, books in self.books.items():
             assert of.get((AccountKind.PARTNER, code), 0) + told[code] == books.net, f"{code} is not conserved"
             assert of.get((AccountKind.TRANSIT, code), 0) == on_its_way[code], f"{code} in transit"
+
+    def _check_orders(self, tables: Any) -> None:
+        """Partners are asked for nothing that they do not declare."""
+        orders = {row["reference"]: row for row in tables["partner_order"]}
+        for row in orders.values():
+            can = self.books[row["currency"]].capabilities
+            assert row["operation"] in can.operations
+            if row["operation"] == Operation.REVERSE and Operation.REVERSE not in can.partial:
+                assert row["amount"] == orders[row["undoes"]]["amount"], "a part"
+
+    def _reversed(self, tables: Any) -> set[int]:
+        """The acts that were taken back as a whole; none was taken back further."""
+        movements = {row["id"]: row for row in tables["movement"]}
+        back: Counter[int] = Counter()
+        for row in tables["movement"]:
+            if row["kind"] == MovementKind.REVERSE:
+                back[movements[row["subject_id"]]["subject_id"]] += row["amount"]
+        whole = set()
+        for row in tables["movement"]:
+            act = row["subject_id"]
+            if row["kind"] in COMPLETES and act in back:
+                assert back[act] <= row["amount"], "more was taken back than was done"
+                if back[act] == row["amount"]:
+                    whole.add(act)
+        return whole
+
+    def _moved(self, order: Any) -> int:
+        """By how much an order changes what a partner's members have."""
+        operation = order["operation"]
+        if operation == Operation.REVERSE:
+            _, undone = self._books_of(order["undoes"])
+            return -self._moved({**undone, "amount": order["amount"]})
+        return -order["amount"] if operation == Operation.DEBIT else int(order["amount"])
 
     def check_end(self) -> None:
         """Every conversion has ended, or is in doubt because nobody knows."""
@@ -402,10 +492,6 @@ class History:
         invariants.check_chain(list(self.memory.rows["journal_entry"].values()), head)
 
 
-def _moved(order: Any) -> int:
-    return -order["amount"] if order["operation"] == Operation.DEBIT else int(order["amount"])
-
-
 def _asked(row: Any) -> Order:
     """An order's row, as far as people at a partner need it."""
     member = MEMBERS[0]  # whoever it is: the sum counts
@@ -418,6 +504,7 @@ def _asked(row: Any) -> Order:
         currency=row["currency"],
         scale=0,
         asked_at=START,
+        of=row["undoes"],
     )
 
 
@@ -435,23 +522,23 @@ def timed(time: Time) -> Iterator[None]:
         yield
 
 
-def play(seed: int) -> History:
+def play(seed: int, *, sleepy: bool = False) -> History:
     """One seed's course, to its end."""
     world, loop = founded(), Loop()
     time = Time(loop, START + timedelta(days=1))
-    history = History(seed, loop, world.database.copy(), world.hub, time)
+    history = History(seed, loop, world.database.copy(), world.hub, time, sleepy=sleepy)
     with timed(time):
         run_on(loop, history.run())
     return history
 
 
-def run(seed: int) -> Counter[str]:
+def run(seed: int, *, sleepy: bool = False) -> Counter[str]:
     """One seed; answers what it met.
 
     Raises:
         Found: with the seed and what was wrong.
     """
     try:
-        return play(seed).seen
+        return play(seed, sleepy=sleepy).seen
     except Exception as error:
         raise Found(seed, error) from error

@@ -1,6 +1,8 @@
 """The exchange over a real wire: whatever the partners' systems do, points are there once, here or there."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +13,9 @@ from hub.errors import PartnerUnavailable
 from hub.ledger import commands
 from hub.partners import Status
 from tests.conftest import Hub
-from tests.exchange.world import AL, ALICE, HAN, World, eventually, exchanging, world
+from tests.exchange.world import AL, ALICE, AT_ONCE, HAN, World, eventually, exchanging, world
+from tests.hub.ledger.test_exchange_acts import redemption
+from tests.hub.ledger.test_exchange_reversals import reversal
 from tests.properties import invariants
 
 
@@ -151,6 +155,54 @@ async def test_a_partner_that_leaves_ends_what_was_begun_and_begins_nothing(two:
     taken = await hub.do(commands.ExecuteQuote(actor=hub.admin, key="take", quote=quote.id))
     assert await two.settled(taken) == "COMPLETED"
     assert await two.points() == ("99980.00", "30.00", 100_000)
+
+
+async def test_redeemed_points_are_taken_and_partly_given_back_over_the_wire(two: World) -> None:
+    await two.airline.script("ERROR_DONE", operation="DEBIT")  # it has to be asked what became of it
+    asked = redemption(two.hub, "200", customer=AL)
+    made = await two.hub.do(asked)
+    assert await two.ended(made) == "COMPLETED"
+    assert (await two.points())[0] == "99800.00"
+    back = await two.hub.do(reversal(two.hub, made, "50"))
+    assert await two.ended(back) == "COMPLETED"
+    assert (await two.points())[0] == "99850.00"
+    declined = await two.hub.do(redemption(two.hub, "1000000", customer=AL))
+    assert await two.ended(declined) == "REFUSED"
+    assert '"because":"INSUFFICIENT_POINTS"' in (await two.refusal(declined))["details"]
+
+
+async def test_a_conversion_is_taken_back_from_one_partner_and_given_back_by_the_other(two: World) -> None:
+    made = await two.convert(AL, HAN, "MILE>STAY", "200")
+    assert await two.settled(made) == "COMPLETED"
+    await two.airline.script("PENDING_THEN_SUCCESS", operation="REVERSE")
+    back = await two.hub.do(reversal(two.hub, made))
+    assert await two.ended(back) == "COMPLETED"
+    assert await two.points() == ("100000.00", "0.00", 100_000)
+    assert await two.status(made) == "REVERSED"
+
+
+async def test_a_reversal_that_a_partner_does_not_begin_is_given_up_and_can_be_asked_again(hub: Hub) -> None:
+    async with world(hub, replace(AT_ONCE, give_up=timedelta(milliseconds=300))) as two:
+        made = await two.convert(AL, HAN, "MILE>STAY", "200")
+        assert await two.settled(made) == "COMPLETED"
+        await two.hotel.script("BUSY", operation="REVERSE", next=10_000)
+        back = await hub.do(reversal(hub, made))
+        assert await two.ended(back) == "REFUSED"
+        assert (await two.refusal(back))["refusal"] == "PARTNER_UNAVAILABLE"
+        await two.hotel.http.delete("/sandbox/script")
+        again = await hub.do(reversal(hub, made, key="again"))
+        assert await two.ended(again) == "COMPLETED"
+        assert await two.points() == ("100000.00", "0.00", 100_000)
+
+
+async def test_what_the_target_has_spent_is_not_taken_back(two: World) -> None:
+    made = await two.convert(AL, HAN, "MILE>STAY", "200")
+    assert await two.settled(made) == "COMPLETED"
+    assert await two.ended(await two.hub.do(redemption(two.hub, "250", customer=HAN, currency="STAY"))) == "COMPLETED"
+    back = await two.hub.do(reversal(two.hub, made))
+    assert await two.ended(back) == "REFUSED"
+    assert await two.points() == ("99800.00", "50.00", 100_000)  # as if nothing had been asked
+    assert await two.status(made) == "COMPLETED"
 
 
 async def test_a_member_that_the_partner_does_not_know_is_refused(two: World) -> None:

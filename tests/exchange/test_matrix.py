@@ -14,8 +14,9 @@ import pytest
 from hub import calls, exchange
 from hub.audit import exchanges as auditing
 from hub.exchange import Exchange
-from hub.ledger import commands, decide, exchanges
+from hub.ledger import commands, decide
 from hub.ledger.book import Book, Draft
+from hub.ledger.exchanges import answers, deals
 from hub.ledger.orders import UNDER_WAY, ExchangeState, exchange_of
 from hub.ledger.records import MovementKind
 from hub.partners import Judged, Operation, Status
@@ -26,6 +27,7 @@ from tests.exchange.matrix import Depth
 from tests.exchange.scripted import FAULTS, PARTNERS, ScriptedLine, faults_of
 from tests.simulation.doors import Death
 
+LONGEST = ("from a partner to another", "reversed")
 FIRST_WAY, FIRST_PARTNER = next(iter(WAYS)), next(iter(PARTNERS))
 
 
@@ -34,9 +36,9 @@ EACH_TIME = "asked, and does a reference each time"  # where it matters most who
 
 
 def go_through(met: matrix.Met) -> None:
-    """Every place of the longest way over partners of the first kind, and one of the others and where leases matter."""
+    """Every place of the longest ways over partners of the first kind, one of the others and where leases matter."""
     for way in WAYS:
-        matrix.explore(way, FIRST_PARTNER, Depth.EVERY_PLACE if way == FIRST_WAY else Depth.ONE_PLACE, met)
+        matrix.explore(way, FIRST_PARTNER, Depth.EVERY_PLACE if way in LONGEST else Depth.ONE_PLACE, met)
     matrix.explore(FIRST_WAY, EACH_TIME, Depth.ONE_PLACE, met)
 
 
@@ -87,7 +89,7 @@ def answer(guarded: bool) -> Callable[[Book, commands.ReportOrder], Draft]:
         draft = Draft(book)
         draft.result = exchange = book.exchanges.get(exchange_of(command.reference) or 0)
         if exchange is not None and (exchange.order is not None or not guarded):
-            exchanges._take(draft, exchange, command)
+            answers.take(draft, exchange, command)
         return draft
 
     return report
@@ -95,12 +97,12 @@ def answer(guarded: bool) -> Callable[[Book, commands.ReportOrder], Draft]:
 
 def ended_by_a_guess(draft: Draft, at: Any, said: commands.ReportOrder, *, in_doubt: bool) -> None:
     """Takes what nobody knows for refused."""
-    exchanges._refused(draft, at, said)
+    answers._refused(draft, at, said)
 
 
-def given_back_without_asking(draft: Draft, at: Any, said: commands.ReportOrder, of: Any = exchanges._refused) -> None:
+def given_back_without_asking(draft: Draft, at: Any, said: commands.ReportOrder, of: Any = answers._refused) -> None:
     """Takes a refund that is refused for done."""
-    (exchanges._succeeded if at.state is ExchangeState.REFUNDING else of)(draft, at, said)
+    (answers._succeeded if at.state is ExchangeState.REFUNDING else of)(draft, at, said)
 
 
 def posted_twice(self: Draft, *arguments: Any, of: Any = Draft.money) -> None:
@@ -163,14 +165,14 @@ MUTANTS: dict[str, tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = {
     "unknown is refunded": (
         FIRST_PARTNER,
         "an error, though it was done",
-        lambda m: m.setattr(exchanges, "_doubt", ended_by_a_guess),
+        lambda m: m.setattr(answers, "_doubt", ended_by_a_guess),
     ),
     "a refused refund counts as done": (
-        FIRST_PARTNER, "refused", lambda m: m.setattr(exchanges, "_refused", given_back_without_asking),
+        FIRST_PARTNER, "refused", lambda m: m.setattr(answers, "_refused", given_back_without_asking),
     ),
     "money is posted twice": (FIRST_PARTNER, "nothing", lambda m: m.setattr(Draft, "money", posted_twice)),
     "money stays pending": (
-        FIRST_PARTNER, "nothing", lambda m: m.setattr(exchanges._Sides, "unposted", lambda *_: None),
+        FIRST_PARTNER, "nothing", lambda m: m.setattr(deals, "unposted", lambda *_: None),
     ),
     "a wrong amount is believed": (
         FIRST_PARTNER,

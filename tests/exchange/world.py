@@ -14,7 +14,7 @@ from adapters.registry import Installed, Registry
 from hub.exchange import Exchange, Patience
 from hub.ledger import commands
 from hub.ledger.commands import Party
-from hub.ledger.records import Conversion
+from hub.ledger.records import Conversion, Movement
 from hub.partners import Status
 from hub.updates import Updates
 from tests.adapters.conftest import Playing, playing
@@ -117,7 +117,16 @@ class World:
     async def settled(self, of: Conversion) -> str:
         return await self.until(of, *SETTLED)
 
-    async def refusal(self, of: Conversion) -> Mapping[str, Any]:
+    async def ended(self, of: Movement) -> str:
+        """The state in which the exchange of another act than a conversion ends."""
+
+        async def found() -> str | None:
+            [row] = await self.hub.sql("SELECT state FROM exchange WHERE id = $1", of.id)
+            return str(row["state"]) if row["state"] in SETTLED else None
+
+        return await eventually(found)
+
+    async def refusal(self, of: Conversion | Movement) -> Mapping[str, Any]:
         [row] = await self.hub.sql("SELECT state, refusal, details FROM exchange WHERE id = $1", of.id)
         return dict(row)
 
@@ -152,7 +161,7 @@ def registry_of(**partners: Any) -> Registry:
 async def connect(hub: Hub, registry: Registry, code: str, issuer: str, url: str, **terms: Any) -> None:
     """A currency of two decimals that is kept behind ``url``."""
     checked = await registry.check("example", {"url": url})
-    kept = commands.Connection(checked.sealed, checked.scale)
+    kept = commands.Connection(checked.sealed, checked.scale, checked.operations, checked.partial)
     await hub.currency(code, issuer, scale=2, adapter="example", connection=kept, **terms)
 
 
@@ -172,7 +181,7 @@ async def world(
         await hotel.enroll(MEMBER, "0")
         registry = registry_of(**({} if kind is None else {"example": kind}))
         stack.push_async_callback(registry.close)
-        for code in ("BANK", "AIR", "HOTEL"):
+        for code in ("BANK", "AIR", "HOTEL", "SHOP"):
             await hub.institution(code)
         await hub.currency("BP", "BANK")
         for code, issuer, at in (("MILE", "AIR", airline), ("STAY", "HOTEL", hotel)):

@@ -9,6 +9,8 @@ from hub.ledger import commands
 from hub.partners import Reason, Status
 from tests.conftest import Hub
 from tests.hub.audited import tampered
+from tests.hub.ledger.test_exchange_acts import redemption
+from tests.hub.ledger.test_exchange_reversals import reversal
 from tests.hub.ledger.test_exchanges import AL, ALICE, HAN, answer, begun, network
 
 LAST = "(SELECT max(id) FROM {})"
@@ -85,6 +87,33 @@ TAMPERED = {
         "UPDATE movement SET value = value + 1 WHERE kind = 30 AND value IS NOT NULL", "EXCHANGE",
     ),
     "a pending position that is not": ("UPDATE position SET subtree = subtree - 1 WHERE window_id = 0", "POSITION"),
+    "a redemption that the partner was not asked for": (
+        "DELETE FROM partner_order WHERE exchange_id = (SELECT id FROM movement WHERE kind = 34)", "PARTNER_ORDER",
+    ),
+    "a merchant who is paid more": ("UPDATE leg SET amount = amount + 1 WHERE purpose = 2 AND movement_id IN"
+        " (SELECT id FROM movement WHERE kind = 3)", "ACT_LEGS"),
+    "another merchant than was accepted": (
+        "UPDATE movement SET merchant_id = 7 WHERE kind = 3 AND subject_id IS NOT NULL", "EXCHANGE",
+    ),
+    "a redemption that nothing accepted": (
+        "UPDATE movement SET subject_id = 7 WHERE kind = 3 AND subject_id IS NOT NULL", "EXCHANGE_STEP",
+    ),
+    "a redemption that is a conversion": ("UPDATE movement SET kind = 30 WHERE kind = 34", "EXCHANGE_STANDING"),
+    "a reversal of more than was accepted": (
+        "UPDATE movement SET amount = amount + 1 WHERE kind = 5 AND subject_id IS NOT NULL", "EXCHANGE",
+    ),
+    "a reversal that undoes another order": (
+        "UPDATE partner_order SET undoes = 'PH-7-C' WHERE operation = 'REVERSE' AND undoes LIKE '%-C'",
+        "PARTNER_ORDER",
+    ),
+    "a reversal that gives too much back": (
+        "UPDATE partner_order SET amount = amount + 1 WHERE id = (SELECT max(id) FROM partner_order)", "PARTNER_ORDER",
+    ),
+    "a reversal that does not stand": (
+        "UPDATE conversion SET status = 'COMPLETED' WHERE status = 'REVERSED' AND completed_at IS NOT NULL",
+        "CONVERSION_STATUS",
+    ),
+    "a reversal of what was not done": ("UPDATE movement SET subject_id = 7 WHERE kind = 35", "ACT"),
     "a hold that was not released": (
         "UPDATE hold SET status = 'HELD', resolved_by = NULL WHERE kind = 3 AND status = 'RELEASED'", "HOLD_STATUS",
     ),
@@ -109,6 +138,12 @@ async def told(hub: Hub) -> Hub:
     [proposal] = await hub.sql("SELECT id FROM exchange_evidence")
     await hub.do(commands.ApproveEvidence(actor=hub.second, exchange=decided.id, proposal=proposal["id"]))
     assert waiting.id
+    await hub.institution("SHOP")
+    redeemed = await hub.do(redemption(hub, "40"))
+    await answer(hub, f"PH-{redeemed.id:X}-D", Status.SUCCEEDED)
+    back = await hub.do(reversal(hub, done))
+    for letter in "DC":
+        await answer(hub, f"PH-{back.id:X}-{letter}", Status.SUCCEEDED)
     return hub
 
 

@@ -929,7 +929,7 @@ CASES: dict[str, Case] = {
 }
 
 # Subscriptions take another way in; their tests stand below.
-SUBSCRIPTIONS = {"Subscription.conversionUpdated", "Subscription.windowUpdated"}
+SUBSCRIPTIONS = {"Subscription.conversionUpdated", "Subscription.actUpdated", "Subscription.windowUpdated"}
 
 
 def verdict(answer: Any, field: str, case: Case, victim: Victim) -> Any:
@@ -1233,6 +1233,22 @@ def test_one_forbidden_row_stops_a_batch_before_any_row(victim: Victim) -> None:
     assert stranger.code(document, v=[own, _transfer(victim), own | {"idempotencyKey": key()}]) == "FORBIDDEN"
     assert network.operator.balance(victim.stranger, "batch", victim.theirs) == "10"
     assert victim.state() == before
+
+
+def test_act_updates_are_for_those_who_see_the_act(victim: Victim) -> None:
+    query = "subscription($id: ID!) { actUpdated(id: $id) { id status } }"
+    heard = {}
+    for name, caller in victim.callers.items():
+        with Socket(caller) as socket:
+            assert socket.hear() == {"type": "connection_ack"}
+            socket.subscribe("act", query, id=victim.transfer)
+            message = socket.hear()
+            payload = message["payload"]
+            errors = payload if message["type"] == "error" else payload.get("errors")
+            heard[name] = errors[0]["extensions"]["code"] if errors else payload["data"]["actUpdated"]
+    seen = {"id": victim.transfer, "status": "COMPLETED"}
+    nothing = "NOT_FOUND"
+    assert heard == {"stranger": nothing, "branch": nothing, "auditor": seen, "anonymous": "UNAUTHENTICATED"}
 
 
 def test_conversion_updates_are_for_those_who_see_the_conversion(victim: Victim) -> None:

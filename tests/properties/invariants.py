@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from hub.ledger.records import AccountKind, HoldStatus, MovementKind, Phase, Purpose
+from hub.ledger.records import AccountKind, HoldKind, HoldStatus, MovementKind, Phase, Purpose
 from tests.conftest import Hub
 
 Tables = Mapping[str, Sequence[Any]]  # rows by table, each by column
@@ -119,6 +119,7 @@ def check_lots(accounts: dict[int, Any], tables: Tables) -> None:
 
 
 _ENDS = (MovementKind.CAPTURE, MovementKind.RELEASE, MovementKind.REMOVE, MovementKind.CONVERT, MovementKind.DECLINE)
+_ALL = (MovementKind.CONVERT, MovementKind.REVERSE)  # at the end of an exchange, which takes all that was held
 _NOTHING = (MovementKind.RELEASE, MovementKind.DECLINE)  # is taken by these
 
 
@@ -127,15 +128,18 @@ def check_holds(accounts: dict[int, Any], tables: Tables) -> None:
     held: dict[tuple[int, str], int] = defaultdict(int)
     by_currency: dict[str, int] = defaultdict(int)
     ended: dict[int, list[Any]] = defaultdict(list)
+    reversals: dict[int, list[Any]] = defaultdict(list)  # of captured holds too
     for movement in tables["movement"]:
         if movement["kind"] in _ENDS:
             ended[movement["subject_id"]].append(movement)
+        elif movement["kind"] == MovementKind.REVERSE:
+            reversals[movement["subject_id"]].append(movement)
     opened = set()
     for hold in tables["hold"]:
-        by = ended[hold["id"]]
+        by = ended[hold["id"]] + (reversals[hold["id"]] if hold["kind"] == HoldKind.EXCHANGE else [])
         assert [end["id"] for end in by] == ([] if hold["resolved_by"] is None else [hold["resolved_by"]])
         assert (hold["status"] == HoldStatus.HELD.value) == (not by)
-        if any(end["kind"] == MovementKind.CONVERT for end in by):  # it counts what was given, the hold what it took
+        if any(end["kind"] in _ALL for end in by):  # it counts what was given, the hold what it took
             assert hold["captured"] == hold["amount"]
         else:
             taken = sum(end["amount"] for end in by if end["kind"] not in _NOTHING)

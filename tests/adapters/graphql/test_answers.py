@@ -58,6 +58,22 @@ def test_a_refusal_is_in_the_hubs_words(reason: str, ours: Reason) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "ours"),
+    [
+        ("COMPLETED", Status.SUCCEEDED),
+        ("PENDING", Status.PENDING),
+        ("IN_DOUBT", Status.PENDING),
+        ("REFUSED", Status.REFUSED),
+        ("SOMETHING_OF_A_LATER_VERSION", Status.UNKNOWN),
+    ],
+)
+def test_an_act_that_waits_for_a_third_system_is_not_done(status: str, ours: Status) -> None:
+    answer = told(TRANSFER | {"status": status})
+    assert answer.status is ours
+    assert (answer.reason is Reason.OTHER) == (ours is Status.REFUSED)
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         refused("INSUFFICIENT_POINTS", Operation.CREDIT),

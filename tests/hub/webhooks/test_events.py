@@ -9,6 +9,7 @@ from hub.access import Role
 from hub.currencies import RateConsent
 from hub.ledger import commands
 from hub.ledger.commands import Party
+from hub.partners import Reason, Status
 from hub.webhooks.endpoints import EventType
 from tests.hub.webhooks.conftest import World
 
@@ -293,3 +294,39 @@ def test_types_are_in_the_form_that_the_specification_recommends() -> None:
         assert type.value.replace(".", "").replace("_", "").isalnum()
         assert type.value.islower()
         assert type.value.count(".") == 1
+
+
+async def test_acts_over_partners_are_told_while_they_wait_and_once_they_are_done(world: World) -> None:
+    hub = world.hub
+    await hub.currency("FAR", "AIR", adapter="played", connection=commands.Connection("{}", 6))
+    await listen(world, "AIR", "SHOP", "BANK")
+    host, al = hub.engine.configuration.host.id, Party("AIR", "al")
+
+    async def say(exchange: int, letter: str, status: Status) -> None:
+        reason = Reason.OTHER if status is Status.REFUSED else None
+        reference = f"PH-{exchange:X}-{letter}"
+        await hub.do(commands.ReportOrder(actor=host, reference=reference, status=status, reason=reason))
+
+    asked: dict[str, Any] = {"actor": hub.admin, "currency": "FAR", "customer": al, "merchant": "SHOP", "memo": None}
+    made = await hub.do(commands.Redeem(**asked, key="1", amount="40"))
+    id = ids.text(ids.REDEMPTION, made.id)
+    [pending] = (await told(world, "AIR", "SHOP", "BANK"))["SHOP"]
+    assert (pending["type"], pending["subject"], pending["data"]["status"]) == ("redemption.pending", id, "PENDING")
+    await say(made.id, "D", Status.UNKNOWN)
+    assert (await told(world, "AIR", "SHOP", "BANK"))["SHOP"][-1]["type"] == "redemption.in_doubt"
+    await say(made.id, "D", Status.SUCCEEDED)
+    back = await hub.do(commands.Reverse(actor=hub.admin, key="2", id=made.id, amount="10", reason="returned"))
+    assert (await told(world, "AIR", "SHOP", "BANK"))["SHOP"][-1]["type"] == "reversal.pending"
+    await say(back.id, "C", Status.SUCCEEDED)
+    declined = await hub.do(commands.Redeem(**asked, key="3", amount="5"))
+    await say(declined.id, "D", Status.REFUSED)
+    found = await told(world, "AIR", "SHOP", "BANK")
+    assert types(found["SHOP"]) == types(found["AIR"])
+    assert types(found["SHOP"])[2:] == [
+        "redemption.posted", "reversal.pending", "reversal.posted", "redemption.refused",
+    ]  # fmt: skip
+    posted, _, reversal, refused = found["SHOP"][2:]
+    assert (posted["data"]["id"], posted["data"]["value"]["amount"]) == (id, "2.00")  # 40 × 0.05
+    assert (reversal["subject"], reversal["data"]["id"]) == (id, ids.text(ids.REVERSAL, back.id))
+    assert refused["data"]["status"] == "REFUSED"
+    assert found["BANK"] == []
