@@ -24,9 +24,11 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-# Thousands of courses of events, by seeds that `make test` leaves out: what it does not meet is met here.
+# Thousands of courses of events, by seeds that `make test` leaves out: what it does not meet is met here. Then every way
+# that an exchange can go, with every fault and a place to be killed at, over partners of every kind.
 simulate: setup
 	$(BIN)/python -m tests.simulation --seeds 2000 $(ARGS)
+	$(BIN)/python -m tests.exchange --matrix ONE_PLACE
 
 check: setup
 	$(BIN)/ruff format --check .

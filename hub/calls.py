@@ -31,7 +31,7 @@ _TAKE = f"""
 WITH due AS (
     SELECT reference, greatest(sent_at, leased_until) AS sent_at FROM partner_call
     WHERE journal_id = {JOURNAL_ID} AND due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1)
-      AND currency <> ALL($4::text[])
+      AND (currency <> ALL($4::text[]) OR (currency = ANY($5::text[]) AND due_at <= $6))
     ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
 ), taken AS (
     UPDATE partner_call c SET attempts = c.attempts + 1, leased_until = $2, sent_at = coalesce(due.sent_at, $1)
@@ -92,12 +92,19 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def take(
-    database: Database, at: datetime, lease: timedelta, most: int, paused: Collection[str] = ()
+    database: Database,
+    at: datetime,
+    lease: timedelta,
+    most: int,
+    paused: Collection[str] = (),
+    halted: Collection[str] = (),
+    give_up: timedelta = timedelta(0),
 ) -> list[Call]:
-    """Take up to ``most`` calls that are due at ``at``, for ``lease``; none of currencies that are ``paused``."""
+    """Take up to ``most`` calls that are due at ``at``, for ``lease``; none of currencies that are ``paused``, but for
+    those that are ``halted`` what has been due for ``give_up``."""
     async with database.beside() as connection:
         driver = await driver_of(connection)
-        found = await driver.fetch(_TAKE, at, at + lease, most, list(paused))
+        found = await driver.fetch(_TAKE, at, at + lease, most, list(paused), list(halted), at - give_up)
     return [_call(row) for row in found]
 
 

@@ -10,7 +10,9 @@ nothing here is needed to go on after a crash: whoever comes first takes the cal
 - Unknown is unknown: the act is in doubt, and the order is asked for with growing pauses, for ever.
 - What was certainly not done is tried again until it is ``give_up`` old; then it counts as refused. A refund is never
   given up.
-- A partner whose calls fail is left alone for a while; one that halts, until the operator says otherwise.
+- A refund that was certainly not done for so long is in doubt as well: it is tried on, and two persons can decide.
+- A partner whose calls fail is left alone for a while; one that halts, until the operator says otherwise. Nothing is
+  held for that: of what has waited ``give_up`` for it, what was never sent counts as refused, and the rest is in doubt.
 """
 
 import asyncio
@@ -215,9 +217,10 @@ class Exchange:
         if not any(of.connection for of in configuration.currencies.values()):
             await self._wait(IDLE_S)  # nobody keeps points anywhere else
             return
-        paused = self._paused(configuration)
-        most = min(room, CALLS_OF_PARTNER)
-        taken = await calls.take(self._database, clock.now(), self._patience.lease, most, paused)
+        halted = _halted(configuration)
+        paused = halted + self._paused()
+        most, patience = min(room, CALLS_OF_PARTNER), self._patience
+        taken = await calls.take(self._database, clock.now(), patience.lease, most, paused, halted, patience.give_up)
         for call in taken:
             task = asyncio.create_task(self._attend(call))
             self._under_way[task] = call
@@ -241,13 +244,12 @@ class Exchange:
         await self._reading.refresh()
         return self._engine.configuration
 
-    def _paused(self, configuration: Configuration) -> list[str]:
-        """Currencies whose partners are left alone: halted ones, those that fail, and those that are busy with us."""
-        halted = [of.code for of in configuration.currencies.values() if of.partner is PartnerState.HALTED]
+    def _paused(self) -> list[str]:
+        """Currencies whose partners are left alone: those that fail, and those that are busy with us."""
         until = time() - self._patience.rest.total_seconds()
         failing = [code for code, one in self._breakers.items() if (one.context.opened_at or until) > until]
         asked = Counter(call.currency for call in self._under_way.values())
-        return halted + failing + [code for code, many in asked.items() if many >= CALLS_OF_PARTNER]
+        return failing + [code for code, many in asked.items() if many >= CALLS_OF_PARTNER]
 
     # --- one call -----------------------------------------------------------------------------------------------------
 
@@ -267,6 +269,9 @@ class Exchange:
         of = self._engine.configuration.currency(call.currency)
         if of is None:
             raise LookupError(f"There is no point currency {call.currency}.")
+        if of.partner is PartnerState.HALTED:
+            await self._take_in(call, _unasked(call, "It is halted."), _Sent(call.sent_at), nightly=False)
+            return
         breaker = self._breakers.get(of.code)
         if breaker is None:
             breaker = self._breakers[of.code] = await self._factory.get_breaker(of.code)
@@ -285,9 +290,9 @@ class Exchange:
             log.warning("call taken over", reference=call.reference)
             return
         except OpenedState:  # others have failed since this one was taken
-            answer = Answer(status=Status.ABSENT if call.sent_at is None else Status.UNKNOWN)
+            answer = _unasked(call)
         except PartnerUnavailable as error:
-            answer = Answer(status=Status.ABSENT if call.sent_at is None else Status.UNKNOWN, message=str(error))
+            answer = _unasked(call, str(error))
         if answer.status not in FINAL and _left(call) <= 0:
             log.warning("call taken over", reference=call.reference)
             return  # what is not final was true then; whoever has it now knows better
@@ -357,7 +362,10 @@ class Exchange:
     def _is_given_up(self, call: Call) -> bool:
         """Whether an order that was not done is not tried again. What was taken has to be given back, however long it
         takes."""
-        return call.state is not ExchangeState.REFUNDING and clock.now() > call.asked_at + self._patience.give_up
+        return call.state is not ExchangeState.REFUNDING and self._is_old(call)
+
+    def _is_old(self, call: Call) -> bool:
+        return clock.now() >= call.asked_at + self._patience.give_up
 
     async def _take_in(self, call: Call, answer: Answer, sent: "_Sent", *, nightly: bool) -> None:
         """Report what there is to report, and otherwise have the order asked for again."""
@@ -367,7 +375,8 @@ class Exchange:
                 return
             pause = self._patience.retry_max  # a refund that is refused waits for a person
         elif status is Status.ABSENT:
-            if (sent.is_over or self._is_given_up(call)) and await self._report(call, answer):
+            is_over = sent.is_over or self._is_given_up(call) or (self._is_old(call) and not call.in_doubt)
+            if is_over and await self._report(call, answer):
                 return
             sent.at = None
         else:
@@ -419,6 +428,16 @@ class _Sent:
     def __init__(self, at: datetime | None) -> None:
         self.at = at
         self.is_over = False
+
+
+def _halted(configuration: Configuration) -> list[str]:
+    """Currencies of whose partners nothing is asked."""
+    return [of.code for of in configuration.currencies.values() if of.partner is PartnerState.HALTED]
+
+
+def _unasked(call: Call, message: str | None = None) -> Answer:
+    """What is known of an order where its partner cannot be asked."""
+    return Answer(status=Status.ABSENT if call.sent_at is None else Status.UNKNOWN, message=message)
 
 
 def _left(call: Call) -> float:

@@ -78,10 +78,13 @@ class Calls:
         standing = {"state": exchange["state"], "in_doubt": exchange["in_doubt"], "asked_at": entry["at"]}
         return picked({**order, **row, **standing, "sent_at": sent_at, "member": member}, _NAMES)
 
-    def take(self, at: datetime, until: datetime, most: int, paused: list[str]) -> list[Row]:
+    def take(
+        self, at: datetime, until: datetime, most: int, paused: list[str], halted: list[str], overdue: datetime
+    ) -> list[Row]:
         due = [
             row
-            for row in self._free(paused)
+            for row in self._calls.values()
+            if row["currency"] not in paused or (row["currency"] in halted and row["due_at"] <= overdue)
             if row["due_at"] <= at and (row["leased_until"] is None or row["leased_until"] <= at)
         ]
         taken = []

@@ -35,3 +35,13 @@ async def test_whose_lease_ended_puts_nothing_back_and_ends_no_lease(hub: Hub) -
     assert found is not None
     assert found.leased_until == second.leased_until
     assert found.sent_at == second.sent_at
+
+
+async def test_of_who_is_halted_only_what_has_waited_for_long_is_taken(hub: Hub) -> None:
+    await network(hub)
+    await begun(hub, AL, HAN, "MILE>STAY", "200")
+    now, hour = clock.now() + timedelta(seconds=1), timedelta(hours=1)
+    assert await calls.take(hub.database, now, LEASE, 10, ["MILE"], ["MILE"], hour) == []
+    assert await calls.take(hub.database, now + hour, LEASE, 10, ["MILE"], [], hour) == []  # it is only left alone
+    [taken] = await calls.take(hub.database, now + hour, LEASE, 10, ["MILE"], ["MILE"], hour)
+    assert taken.sent_at is None

@@ -140,10 +140,24 @@ def wait(found: Callable[[], Any], seconds: float = 60) -> Any:
         time.sleep(0.05)
 
 
+def directly(url: str) -> str:
+    """A partner with nothing between it and the hub."""
+    return url
+
+
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    folder = tmp_path_factory.mktemp("partners")
-    environment = environment_of(folder / "data") | {"HUB_PARTNER_LEASE_SECONDS": "3"}
+    with told(tmp_path_factory.mktemp("partners")) as story:
+        yield story
+
+
+@contextmanager
+def told(
+    folder: Path, line: Callable[[str], str] = directly, lease_s: int = 3, members: int = MEMBERS, **terms: Any
+) -> Iterator[Story]:
+    """A story from its beginning; ``line``: where the hub reaches who is at an address; ``terms``: of the partners'
+    configuration."""
+    environment = environment_of(folder / "data") | {"HUB_PARTNER_LEASE_SECONDS": str(lease_s)}
     made = subprocess.run(
         [sys.executable, "-m", "hub", "init", "--json", "--person", "first"],
         env=environment,
@@ -164,7 +178,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         partners = []
         for code, home in (("MILE", "AIR"), ("STAY", "HOTEL")):
             at = stack.enter_context(simulator(folder, home, f"{url}/partners/{code}/answers"))
-            fields = {"adapter": "http_json", "adapterConfig": configured(at.url), "scale": 2}
+            fields = {"adapter": "http_json", "adapterConfig": configured(line(at.url)) | terms, "scale": 2}
             value = {"amount": "0.05", "currency": "CNY"}
             registered = operator.do(
                 "registerPointCurrency", code=code, name=code, issuer=codes[home], unitValue=value,
@@ -174,14 +188,14 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             codes[code] = code
             partners.append(at)
         network.rate("MILE", "STAY", 3, 2)
-        for number in range(MEMBERS):
+        for number in range(members):
             partners[0].enroll(f"M{number}", START)
             partners[1].enroll(f"M{number}", 0)
         airline, hotel = partners
-        told = Story(environment, port, process, network, airline, hotel, codes)
-        yield told
-        os.killpg(told.process.pid, signal.SIGTERM)
-        told.process.wait(timeout=60)
+        story = Story(environment, port, process, network, airline, hotel, codes)
+        yield story
+        os.killpg(story.process.pid, signal.SIGTERM)
+        story.process.wait(timeout=60)
 
 
 def test_a_conversion_over_two_partners_completes_and_its_money_is_in_the_open_window(story: Story) -> None:
@@ -345,6 +359,11 @@ async def _under_load(story: Story, sent: dict[str, str | None]) -> None:
     await enough.wait()
     os.killpg(story.process.pid, signal.SIGKILL)
     await asyncio.gather(*lanes)
+    restart(story, workers)
+
+
+def restart(story: Story, workers: list[int]) -> None:
+    """Serve again once everybody who was killed is gone."""
     story.process.wait(timeout=30)
     wait(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers), 10)
     story.process = start(story.environment, story.port)
