@@ -19,6 +19,7 @@ from adapters.file.configuration import Configuration, Outcome
 from adapters.file.durable import Busy, NoFile
 from adapters.file.results import Results, Wrong
 from adapters.file.tables import Asked, Told, Unwritable
+from adapters.orders import refused, units_of
 from hub.partners import (
     Answer,
     Capabilities,
@@ -31,7 +32,6 @@ from hub.partners import (
     Status,
     for_order,
 )
-from hub.points import AMOUNT_MAX
 
 log = structlog.get_logger()
 
@@ -126,12 +126,9 @@ class FilePartner:
         return self._told(order)
 
     def _stage(self, order: Order) -> Answer:
-        capabilities = self._capabilities
-        if order.operation not in capabilities.operations:
-            return _refused(Reason.NOT_SUPPORTED, f"It does not do {order.operation.value}.")
-        units, rest = divmod(order.amount * 10**capabilities.scale, 10**order.scale)
-        if rest or not capabilities.minimum <= units <= capabilities.maximum:
-            return _refused(Reason.INVALID_AMOUNT, f"It does not take {order.decimal}.")
+        units = units_of(order, self._capabilities)
+        if isinstance(units, Answer):
+            return units
         asked = Asked(
             reference=order.reference,
             operation=order.operation,
@@ -143,7 +140,7 @@ class FilePartner:
         try:
             self._batches.stage(asked, order, self._clock())
         except Unwritable as error:
-            return _refused(Reason.OTHER, f"It cannot be told of the order: {error}.")
+            return refused(Reason.OTHER, f"It cannot be told of the order: {error}.")
         return Answer(status=Status.PENDING, reference=order.reference)
 
     def _status(self, order: Order) -> Answer:
@@ -223,12 +220,8 @@ def _capabilities(configuration: Configuration) -> Capabilities:
         settling=Settling.NIGHTLY,
         echoes=configuration.results.echoes,
         idempotent=True,
-        minimum=configuration.units(configuration.minimum, 1),
-        maximum=configuration.units(configuration.maximum, AMOUNT_MAX),
+        minimum=configuration.units_min,
+        maximum=configuration.units_max,
         absent_after_s=ABSENT_AFTER_S,
         answers_within_s=ANSWERS_WITHIN_S,
     )
-
-
-def _refused(reason: Reason, told: str) -> Answer:
-    return Answer(status=Status.REFUSED, reason=reason, message=told)
