@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from adapters import parts
 from adapters.amounts import TimeForm
+from adapters.file.sftp import Sftp
 from adapters.parts import Part, Points
 from hub.partners import Echo, Operation, Reason
 
@@ -73,6 +74,7 @@ class Configuration(Points):
     """A partner that takes orders and gives results as CSV files in a folder."""
 
     folder: str = Field(max_length=500, description="A folder of the hub's machine, with outgoing, incoming and hub.")
+    sftp: Sftp | None = Field(default=None, description="The partner's server, if the hub carries the files itself.")
     unit: Word = Field(description="The partner's word for its points.")
     cut_off: str = Field(
         pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="When the day's orders go out, such as 23:30."
