@@ -48,9 +48,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 class Proxy:
     """A relay to ``host`` and ``port``; use as ``async with``. ``tls``: to the partner; from the client it is plain."""
 
-    def __init__(self, host: str, port: int, *, seed: int = 0, tls: bool = False) -> None:
+    def __init__(self, host: str, port: int, *, seed: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self._upstream = (host, port)
-        self._tls = ssl.create_default_context() if tls else None
+        self._tls = tls
         self._random = random.Random(seed)
         self._armed: list[tuple[bytes, Fault]] = []
         self._tasks: set[asyncio.Task[None]] = set()

@@ -5,7 +5,8 @@
 
 ``configuration`` is the adapter's own. ``sandbox`` is a simulator, which enrolls members as they are needed; a live
 partner has ``members`` that may be used instead, each by one check at a time and with points enough. ``address`` names
-the field of the configuration that has the partner's URL, so that the fault proxy can be put in its place.
+the field of the configuration that has the partner's URL, so that the fault proxy can be put in its place. ``tls`` is
+for the sandbox and for the proxy, which speaks plainly to the adapter: an authority, and our certificate with its key.
 """
 
 import itertools
@@ -22,6 +23,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.conformance.trial import Failed, Seeded, Upstream
+from adapters.tls import Tls
 from hub.partners import Kind, Partner, PartnerUnavailable
 from hub.points import parse, render
 
@@ -45,6 +47,7 @@ class TrialSettings(BaseModel):
     configuration: dict[str, Any]
     sandbox: str | None = None
     address: str | None = None
+    tls: Tls = Tls()
     members: list[TrialMember] = []
     exceptions: dict[str, str] = Field(default={}, description="Checks that are left out, each with its reason.")
 
@@ -74,9 +77,9 @@ def read(path: Path) -> TrialSettings:
 
 
 @cache
-def _trust() -> ssl.SSLContext:
-    """Whom TLS trusts; reading that takes longer than a question."""
-    return ssl.create_default_context()
+def _context(tls: Tls) -> ssl.SSLContext:
+    """With what TLS is spoken; reading that takes longer than a question."""
+    return tls.context()
 
 
 class FileHarness:
@@ -100,8 +103,8 @@ class FileHarness:
         if self._settings.address is None:
             return None
         address = urlsplit(self._settings.configuration[self._settings.address])
-        tls = address.scheme == "https"
-        return Upstream(address.hostname or "", address.port or (443 if tls else 80), tls)
+        tls = _context(self._settings.tls) if address.scheme == "https" else None
+        return Upstream(address.hostname or "", address.port or (80 if tls is None else 443), tls)
 
     async def connect(self, port: int | None) -> Partner:
         """The adapter, by the file's configuration."""
@@ -147,7 +150,8 @@ class FileHarness:
             raise WrongTrial(_first_line(error)) from None
 
     async def _ask(self, method: str, path: str, body: object = None) -> Any:
-        async with httpx2.AsyncClient(base_url=str(self._settings.sandbox), verify=_trust(), trust_env=False) as client:
+        tls = _context(self._settings.tls)
+        async with httpx2.AsyncClient(base_url=str(self._settings.sandbox), verify=tls, trust_env=False) as client:
             try:
                 answer = await client.request(method, path, json=body)
             except httpx2.HTTPError as error:
