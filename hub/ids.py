@@ -40,6 +40,7 @@ BINDING = "bd"
 LINK = "lk"
 EXCHANGE = "ex"
 EVIDENCE = "ev"
+CERTIFICATE = "ac"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

@@ -10,6 +10,7 @@ from schema.act_limits import LimitMutation, LimitQuery
 from schema.adapters import AdapterQuery
 from schema.bindings import BindingMutation, BindingQuery
 from schema.cancellations import CancellationMutation
+from schema.certificates import CertificateMutation
 from schema.clearings import ClearingMutation, ClearingQuery
 from schema.conversions import ConversionMutation, ConversionQuery
 from schema.credentials import CredentialMutation, CredentialQuery
@@ -101,6 +102,7 @@ class Mutation(
     QuoteMutation,
     ConversionMutation,
     ExchangeMutation,
+    CertificateMutation,
     RedemptionMutation,
     ReversalMutation,
     CancellationMutation,

@@ -1,12 +1,14 @@
 """The file by which an adapter is checked from the command line, and the harness that is made of it.
 
-    {"configuration": {...}, "sandbox": "http://127.0.0.1:9000", "address": "url",
+    {"configuration": {...}, "sandbox": "http://127.0.0.1:9000", "address": "url", "without": ["allowPlainHttp"],
      "members": [{"member": "M-1", "lookup": {"membershipNumber": "M-1", "familyName": "Li"}}], "exceptions": {...}}
 
 ``configuration`` is the adapter's own. ``sandbox`` is a simulator, which enrolls members as they are needed; a live
 partner has ``members`` that may be used instead, each by one check at a time and with points enough. ``address`` names
 the field of the configuration that has the partner's URL, so that the fault proxy can be put in its place. ``tls`` is
 for the sandbox and for the proxy, which speaks plainly to the adapter: an authority, and our certificate with its key.
+``without`` names fields that are others where the adapter is used; the certificate says that it does not speak of them,
+nor of the address.
 """
 
 import itertools
@@ -48,6 +50,7 @@ class TrialSettings(BaseModel):
     sandbox: str | None = None
     address: str | None = None
     tls: Tls = Tls()
+    without: list[str] = Field(default=[], description="Fields that differ where the adapter is used.")
     members: list[TrialMember] = []
     exceptions: dict[str, str] = Field(default={}, description="Checks that are left out, each with its reason.")
 
@@ -90,7 +93,7 @@ class FileHarness:
         self._settings = settings
         self._members = itertools.cycle(settings.members)
         self._scale: int | None = None
-        self._connect(settings.configuration)  # what is wrong with it is told now
+        self.configuration = self._connect(settings.configuration)  # what is wrong with it is told now
 
     @property
     def exceptions(self) -> Mapping[str, str]:

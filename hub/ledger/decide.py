@@ -29,7 +29,7 @@ from hub.ledger import (
     reversals,
 )
 from hub.ledger.book import Book, Draft
-from hub.registry import credentials, currencies, institutions, limits, rates, webhooks
+from hub.registry import certificates, credentials, currencies, institutions, limits, rates, webhooks
 
 HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.CreateInstitution: institutions.create,
@@ -54,6 +54,7 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.RotateWebhookSecret: webhooks.rotate,
     commands.ResealWebhookSecrets: webhooks.reseal,
     commands.DisableWebhook: webhooks.disable,
+    commands.RegisterCertificate: certificates.register,
     commands.EnrollCustomer: acts.enroll,
     commands.BindIdentifier: bindings.bind,
     commands.UnbindIdentifier: bindings.unbind,
