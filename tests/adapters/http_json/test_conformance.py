@@ -35,7 +35,7 @@ FEW = ("does-debit-or-refuses-it", "finds-members", "survives-error-500")
 
 def configured(url: str, **more: Any) -> dict[str, Any]:
     """The guide's example, for a simulator."""
-    told = {**example(), "baseUrl": url, "allowPlainHttp": True, "answersWithinS": 1, "callbacks": None, **more}
+    told = {**example(), "baseUrl": url, "allowPlainHttp": True, "answersWithinS": 2, "callbacks": None, **more}
     return {**told, "partial": ["CAPTURE", "RELEASE", "REVERSE"]}
 
 

@@ -50,7 +50,7 @@ class Books:
 
     def connect(self, port: int | None = None, text: str = TABLE, **changes: Any) -> SqlPartner:
         """The adapter by a configuration of the guide's, with other settings, through ``port``."""
-        return self.opened({**msgspec.json.decode(text), "answersWithinS": 1, **changes}, port)
+        return self.opened({**msgspec.json.decode(text), "answersWithinS": 2, **changes}, port)
 
     def opened(self, told: dict[str, Any], port: int | None = None) -> SqlPartner:
         """The adapter by a configuration; it is closed with the database."""
