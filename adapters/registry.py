@@ -9,14 +9,16 @@ secret sent to another address.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, Protocol
 
 import msgspec
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
+from adapters.certified import Certified, Signed, Verify, believed
 from hub.errors import InvalidInput
 from hub.partners import ENTRY_POINTS, Kind, Partner, PartnerUnavailable
 
@@ -52,27 +54,31 @@ class Secrets(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """The kinds that are installed, by name, and those that cannot be used, with why."""
+    """The kinds that are installed, by name, and those that cannot be used, with why. ``versions``: the distribution
+    that brings a kind, and its version."""
 
     kinds: Mapping[str, Kind]
     broken: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def installed() -> Installed:
     """What is installed beside this process. Loading a kind runs its distribution's code."""
     kinds: dict[str, Kind] = {}
     broken: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for point in entry_points(group=ENTRY_POINTS):
         if point.name in kinds or point.name in broken or point.name == HOSTED:
             # Whose it would be is not for the order of folders to say.
             kinds.pop(point.name, None)
             broken[point.name] = "The name is taken."
             continue
+        versions[point.name] = "unknown" if point.dist is None else f"{point.dist.name} {point.dist.version}"
         try:
             kinds[point.name] = _loaded(point)
         except Exception as error:  # whatever somebody else's code does
             broken[point.name] = f"{type(error).__name__}: {error}"
-    return Installed(kinds, broken)
+    return Installed(kinds, broken, {name: versions[name] for name in kinds})
 
 
 def _loaded(point: EntryPoint) -> Kind:
@@ -96,12 +102,19 @@ class Checked:
     partial: tuple[str, ...]
 
 
-class Registry:
-    """The adapters of one process, and its connected partners: one per currency and configuration."""
+def _nobody(token: str) -> Signed:
+    raise ValueError("Nobody is believed here.")
 
-    def __init__(self, installed: Installed, sealer: Sealer) -> None:
+
+class Registry:
+    """The adapters of one process, and its connected partners: one per currency and configuration. ``verify``: whose
+    certificates are believed."""
+
+    def __init__(self, installed: Installed, sealer: Sealer, verify: Verify = _nobody) -> None:
         self.broken = installed.broken
+        self.versions = installed.versions
         self._kinds = installed.kinds
+        self._verify = verify
         self._sealer = sealer
         self._partners: dict[str, tuple[str, str, Partner]] = {}
 
@@ -136,6 +149,18 @@ class Registry:
         sealed = _kept(name, model, self._sealer)
         operations = tuple(sorted(one.value for one in can.operations))
         return Checked(sealed, can.scale, operations, tuple(sorted(one.value for one in can.partial)))
+
+    def certificate(self, token: str, now: datetime) -> Certified:
+        """What a certificate says of a kind that is installed.
+
+        Raises:
+            InvalidInput: it is not believed, or does not fit what is installed.
+        """
+        return believed(token, self._verify, self.versions, now)
+
+    def digest(self, name: str, sealed: str, without: Iterable[str]) -> str:
+        """What a certificate says of a configuration that was kept, if it was checked with this one."""
+        return _digest(name, _except(msgspec.json.decode(sealed, type=Kept).configuration, without))
 
     def connect(self, name: str, sealed: str) -> Partner:
         """A new connection of a partner by a text that ``check`` made; the caller closes it.
@@ -174,6 +199,12 @@ class Registry:
             await partner.close()
 
 
+def digest(name: str, configuration: BaseModel, without: Iterable[str]) -> str:
+    """The SHA-256, in hexadecimal, of a kind's configuration without its secrets and without some of its fields."""
+    rest = _without(configuration.model_dump(by_alias=True, exclude_unset=True), "", {})
+    return _digest(name, _except(rest, without))
+
+
 def resealed(text: str, sealer: Sealer) -> str:
     """A kept configuration with its secrets sealed anew, as by now they would be; its kind need not be installed.
 
@@ -198,6 +229,11 @@ def _opened(name: str, text: str, model: type[BaseModel], sealer: Sealer) -> Bas
         raise ValueError("the configuration is not the one that its secrets were sealed with")
     whole = _with(kept.configuration, "", secrets.secrets)
     return model.model_validate_json(msgspec.json.encode(whole))
+
+
+def _except(configuration: Mapping[str, Any], without: Iterable[str]) -> dict[str, Any]:
+    left_out = frozenset(without)
+    return {name: value for name, value in configuration.items() if name not in left_out}
 
 
 def _digest(name: str, rest: object) -> str:

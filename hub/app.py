@@ -62,6 +62,7 @@ from schema.sheets import language, sheet
 from schema.statements import PATH as STATEMENT
 from schema.statements import check_order
 from settlement.publish import Keys, Reports
+from settlement.signers import Signers
 from settlement.signing import CURRENT, SigningError, SigningKey
 
 REQUEST_S_MAX: Final = 30
@@ -217,7 +218,7 @@ class Parts:
 
 def _adapters(settings: Settings) -> Registry:
     """The adapters that are installed; one that cannot be used stops nothing but the currencies that need it."""
-    registry = Registry(installed(), SecretsKey.of(settings))
+    registry = Registry(installed(), SecretsKey.of(settings), Signers.of(settings).verified)
     for name, reason in registry.broken.items():
         log.error("adapter unusable", adapter=name, reason=reason)
     return registry

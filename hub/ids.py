@@ -45,6 +45,7 @@ RELOCATION = "rl"
 RECONCILIATION = "rc"
 BREAK = "br"
 BREAK_STEP = "bs"
+CERTIFICATE = "ac"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

@@ -6,6 +6,7 @@ from hub.access import Right, require
 from hub.currencies import HOSTED
 from hub.errors import InvalidInput
 from hub.ledger import commands
+from schema.certificates import AdapterCertificate, to_certificate
 from schema.context import Context, Info
 from schema.fields import field
 from schema.scalars import JSON
@@ -14,9 +15,14 @@ from schema.scalars import JSON
 @strawberry.type(description="A kind of partner's system that keeps the balances of a currency itself.")
 class Adapter:
     name: str = strawberry.field(description="What a currency is registered with as `adapter`.")
+    version: str = strawberry.field(description="The distribution that brings it, and its version.")
     configuration_schema: JSON = strawberry.field(
         description="The JSON Schema of `adapterConfig`. What has the format `password` is kept encrypted, and never "
         "shown."
+    )
+    certificates: list[AdapterCertificate] = strawberry.field(
+        description="What checks have found of it, the latest first: one for each configuration that was checked, also "
+        "of other versions."
     )
 
 
@@ -24,9 +30,19 @@ class Adapter:
 class AdapterQuery:
     @field("The adapters that this hub has, by name; `hosted`, where the hub itself keeps the balances, is none.")
     async def adapters(self, info: Info) -> list[Adapter]:
-        async with info.context.read():  # for whoever has a key
-            found = info.context.adapters.schemas()
-        return [Adapter(name=name, configuration_schema=JSON(shape)) for name, shape in found]
+        adapters = info.context.adapters
+        async with info.context.read() as reader:  # for whoever has a key
+            registered = reader.configuration.certificates.values()
+        latest = sorted(registered, key=lambda one: one.found.checked_at, reverse=True)
+        return [
+            Adapter(
+                name=name,
+                version=adapters.versions.get(name, "unknown"),
+                configuration_schema=JSON(shape),
+                certificates=[to_certificate(one) for one in latest if one.found.adapter == name],
+            )
+            for name, shape in adapters.schemas()
+        ]
 
 
 async def reach(context: Context, adapter: str, configuration: object, issuer: str) -> commands.Connection | None:

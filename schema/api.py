@@ -11,6 +11,7 @@ from schema.adapters import AdapterQuery
 from schema.bindings import BindingMutation, BindingQuery
 from schema.cancellations import CancellationMutation
 from schema.caps import CapMutation
+from schema.certificates import CertificateMutation
 from schema.clearings import ClearingMutation, ClearingQuery
 from schema.conversions import ConversionMutation, ConversionQuery
 from schema.credentials import CredentialMutation, CredentialQuery
@@ -111,6 +112,7 @@ class Mutation(
     ConversionMutation,
     ExchangeMutation,
     ReconciliationMutation,
+    CertificateMutation,
     RedemptionMutation,
     ReversalMutation,
     CancellationMutation,

@@ -5,7 +5,7 @@ never shared by fields that are resolved at the same time; what nested fields ne
 batch of keys in a read of its own. Whoever has no key is ``Unauthenticated`` at both doors.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,11 +93,54 @@ class CheckedAdapter(Protocol):
     def partial(self) -> tuple[str, ...]: ...
 
 
+class BelievedCertificate(Protocol):
+    """What a certificate says whose signature was verified; see ``hub.certificates.Examined``."""
+
+    @property
+    def adapter(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def hub(self) -> str: ...
+    @property
+    def signer(self) -> str: ...
+    @property
+    def checked_at(self) -> datetime: ...
+    @property
+    def conforms(self) -> bool: ...
+    @property
+    def passed(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def excepted(self) -> int: ...
+    @property
+    def beside(self) -> int: ...
+    @property
+    def configuration(self) -> str: ...
+    @property
+    def without(self) -> tuple[str, ...]: ...
+    @property
+    def capabilities(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+
+
 class Adapters(Protocol):
     """The kinds of partners' systems that this hub can reach."""
 
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """The distribution that brings each, and its version, by name."""
+
     def schemas(self) -> list[tuple[str, dict[str, Any]]]:
         """Each one's name and the JSON Schema of its configuration."""
+
+    def certificate(self, token: str, now: datetime, /) -> BelievedCertificate:
+        """What a signed certificate says. Refused as ``InvalidInput`` if it is not believed or does not fit."""
+
+    def digest(self, name: str, sealed: str, without: Iterable[str], /) -> str:
+        """What a certificate says of a configuration, that was checked with this one."""
 
     async def check(self, name: str, configuration: object, /) -> CheckedAdapter:
         """A configuration of the adapter ``name``, checked and sealed. Refused as ``InvalidInput``."""

@@ -18,6 +18,7 @@ from hub.ledger.records import Exposure
 from hub.money import format_millionths
 from hub.zones import zones_at
 from schema.amounts import Money, Points, to_points, to_price
+from schema.certificates import AdapterCertification, certification
 from schema.context import Info
 from schema.enums import publish
 from schema.fields import field
@@ -270,6 +271,10 @@ class PointCurrency(Node):
     async def member_lookup(self, info: Info) -> JSON | None:
         found = await members.form(info.context.adapters, self.record)
         return None if found is None else JSON(found)
+
+    @field("How its adapter stands by the certificates that are registered; null where the hub keeps the balances.")
+    def certification(self, info: Info) -> AdapterCertification | None:
+        return certification(info.context.adapters, info.context.configuration.certificates, self.record)
 
     @field("Who owes the points.")
     def issuer(self, info: Info) -> Institution:

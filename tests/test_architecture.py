@@ -35,6 +35,7 @@ ROOMS = {
         "schema.graphiql",
     ),
     "uvicorn": (*ENTRY_ROOMS, "adapters.simulator"),
+    "asyncssh": ("adapters.file.sftp",),
     "aiohttp": ("adapters", "hub.demo.client"),
     "gql": ("adapters", "hub.demo.client"),
     "httpx2": ("adapters", "hub.demo.client", "hub.webhooks.sender"),

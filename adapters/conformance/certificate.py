@@ -5,7 +5,7 @@ them. It says what was found, conforming or not; it is kept as ``<adapter>.jws``
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,16 +18,19 @@ from hub.partners import Capabilities
 
 TYPE: Final = "points-hub/adapter-certificate"
 TYP: Final = "points-hub-certificate+jws"
-VERSION: Final = 1
+VERSION: Final = 2
 FOLDER: Final = "certificates"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
-    """What a certificate says. ``version``: the adapter's distribution and its version."""
+    """What a certificate says. ``version``: the adapter's distribution and its version. ``configuration``: the SHA-256,
+    in hexadecimal, of what it was configured with, without secrets and without the fields in ``without``."""
 
     adapter: str
     version: str
+    configuration: str
+    without: tuple[str, ...]
     hub: str
     at: datetime
     capabilities: Mapping[str, Any]
@@ -57,6 +60,7 @@ def payload(certificate: Certificate) -> bytes:
         "formatVersion": VERSION,
         "adapter": certificate.adapter,
         "version": certificate.version,
+        "configuration": {"sha256": certificate.configuration, "without": list(certificate.without)},
         "hub": certificate.hub,
         "at": certificate.at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "conforms": certificate.conforms,
@@ -82,6 +86,8 @@ def read(raw: bytes) -> Certificate:
         return Certificate(
             adapter=told["adapter"],
             version=told["version"],
+            configuration=told["configuration"]["sha256"],
+            without=tuple(told["configuration"]["without"]),
             hub=told["hub"],
             at=datetime.fromisoformat(told["at"]),
             capabilities=told["capabilities"],
@@ -122,12 +128,3 @@ def path_of(folder: Path, adapter: str) -> Path:
     if not _NAME.fullmatch(adapter):
         raise ValueError(f"{adapter!r} is no adapter's name.")
     return folder / FOLDER / f"{adapter}.jws"
-
-
-def made(
-    adapter: str, version: str, hub: str, at: datetime, capabilities: Capabilities, results: Sequence[Result]
-) -> Certificate:
-    """A certificate of what was just found."""
-    return Certificate(
-        adapter=adapter, version=version, hub=hub, at=at, capabilities=listed(capabilities), results=tuple(results)
-    )

@@ -36,9 +36,11 @@ class Breach(StrEnum):
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """One breach of the line. ``answer``: of REPLACE."""
+    """One breach of the line. ``answer``: of REPLACE. ``after``: not before the client has sent so many octets, for
+    lines that are encrypted."""
 
     breach: Breach
+    after: int = 0
     ms: int = 0
     answer: bytes = b""
 
@@ -46,9 +48,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 class Proxy:
     """A relay to ``host`` and ``port``; use as ``async with``. ``tls``: to the partner; from the client it is plain."""
 
-    def __init__(self, host: str, port: int, *, seed: int = 0, tls: bool = False) -> None:
+    def __init__(self, host: str, port: int, *, seed: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self._upstream = (host, port)
-        self._tls = ssl.create_default_context() if tls else None
+        self._tls = tls
         self._random = random.Random(seed)
         self._armed: list[tuple[bytes, Fault]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -117,8 +119,9 @@ class Proxy:
             if line.answered:
                 line.request, line.answered, line.fault = b"", False, None
             line.request += data
+            line.sent += len(data)
             if line.fault is None:
-                line.fault = self._strike(line.request)
+                line.fault = self._strike(line.request, line.sent)
             match None if line.fault is None else line.fault.breach:
                 case Breach.DROP_BEFORE:
                     raise _Closed
@@ -173,9 +176,9 @@ class Proxy:
         finally:
             writer.close()
 
-    def _strike(self, data: bytes) -> Fault | None:
+    def _strike(self, data: bytes, sent: int) -> Fault | None:
         for place, (match, fault) in enumerate(self._armed):
-            if match in data:
+            if match in data and sent > fault.after:
                 del self._armed[place]
                 self.struck += 1
                 return fault
@@ -205,5 +208,6 @@ class _Line:
         self.reader, self.writer = reader, writer
         self.from_partner, self.to_partner = from_partner, to_partner
         self.request = b""
+        self.sent = 0  # octets by the client
         self.answered = False
         self.fault: Fault | None = None

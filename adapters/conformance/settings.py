@@ -1,11 +1,14 @@
 """The file by which an adapter is checked from the command line, and the harness that is made of it.
 
-    {"configuration": {...}, "sandbox": "http://127.0.0.1:9000", "address": "url",
+    {"configuration": {...}, "sandbox": "http://127.0.0.1:9000", "address": "url", "without": ["allowPlainHttp"],
      "members": [{"member": "M-1", "lookup": {"membershipNumber": "M-1", "familyName": "Li"}}], "exceptions": {...}}
 
 ``configuration`` is the adapter's own. ``sandbox`` is a simulator, which enrolls members as they are needed; a live
 partner has ``members`` that may be used instead, each by one check at a time and with points enough. ``address`` names
-the field of the configuration that has the partner's URL, so that the fault proxy can be put in its place.
+the field of the configuration that has the partner's URL, so that the fault proxy can be put in its place. ``tls`` is
+for the sandbox and for the proxy, which speaks plainly to the adapter: an authority, and our certificate with its key.
+``without`` names fields that are others where the adapter is used; the certificate says that it does not speak of them,
+nor of the address.
 """
 
 import itertools
@@ -22,6 +25,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.conformance.trial import Failed, Seeded, Upstream
+from adapters.tls import Tls
 from hub.partners import Kind, Partner, PartnerUnavailable
 from hub.points import parse, render
 
@@ -45,6 +49,8 @@ class TrialSettings(BaseModel):
     configuration: dict[str, Any]
     sandbox: str | None = None
     address: str | None = None
+    tls: Tls = Tls()
+    without: list[str] = Field(default=[], description="Fields that differ where the adapter is used.")
     members: list[TrialMember] = []
     exceptions: dict[str, str] = Field(default={}, description="Checks that are left out, each with its reason.")
 
@@ -74,9 +80,9 @@ def read(path: Path) -> TrialSettings:
 
 
 @cache
-def _trust() -> ssl.SSLContext:
-    """Whom TLS trusts; reading that takes longer than a question."""
-    return ssl.create_default_context()
+def _context(tls: Tls) -> ssl.SSLContext:
+    """With what TLS is spoken; reading that takes longer than a question."""
+    return tls.context()
 
 
 class FileHarness:
@@ -87,7 +93,7 @@ class FileHarness:
         self._settings = settings
         self._members = itertools.cycle(settings.members)
         self._scale: int | None = None
-        self._connect(settings.configuration)  # what is wrong with it is told now
+        self.configuration = self._connect(settings.configuration)  # what is wrong with it is told now
 
     @property
     def exceptions(self) -> Mapping[str, str]:
@@ -100,8 +106,8 @@ class FileHarness:
         if self._settings.address is None:
             return None
         address = urlsplit(self._settings.configuration[self._settings.address])
-        tls = address.scheme == "https"
-        return Upstream(address.hostname or "", address.port or (443 if tls else 80), tls)
+        tls = _context(self._settings.tls) if address.scheme == "https" else None
+        return Upstream(address.hostname or "", address.port or (80 if tls is None else 443), tls)
 
     async def connect(self, port: int | None) -> Partner:
         """The adapter, by the file's configuration."""
@@ -147,7 +153,8 @@ class FileHarness:
             raise WrongTrial(_first_line(error)) from None
 
     async def _ask(self, method: str, path: str, body: object = None) -> Any:
-        async with httpx2.AsyncClient(base_url=str(self._settings.sandbox), verify=_trust(), trust_env=False) as client:
+        tls = _context(self._settings.tls)
+        async with httpx2.AsyncClient(base_url=str(self._settings.sandbox), verify=tls, trust_env=False) as client:
             try:
                 answer = await client.request(method, path, json=body)
             except httpx2.HTTPError as error:

@@ -6,6 +6,7 @@ they come to be.
 
 import itertools
 import secrets
+import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -39,11 +40,12 @@ class Seeded(msgspec.Struct, frozen=True):
 
 
 class Upstream(msgspec.Struct, frozen=True):
-    """Where the partner listens, for the proxy that is put before it."""
+    """Where the partner listens, for the proxy that is put before it. ``tls``: with what the proxy speaks to it, such
+    as with our own certificate; to the proxy the adapter speaks plainly."""
 
     host: str
     port: int
-    tls: bool = False
+    tls: ssl.SSLContext | None = None
 
 
 class Harness(Protocol):

@@ -1,6 +1,8 @@
-"""Partners that work in nightly batches over a folder: CSV goes out and comes in (docs/guides/connect-a-partner.md).
+"""Partners that work in nightly batches, over a folder or SFTP: CSV goes out and comes in.
 
 configuration.py   what a partner is described by
+sftp.py            a partner's server, where there is one
+carrier.py         between the folder and that server
 durable.py         files that are whole or not there, and one process at a time
 tables.py          the files' form: rows, totals and digest
 batches.py         our side of the folder: orders are staged, and go out in one file, once

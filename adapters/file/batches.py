@@ -2,7 +2,7 @@
 
     outgoing/   orders-20260301-001.csv, for the partner, who may take them away
     incoming/   results-20260301-001.csv, by the partner; only ever read
-    hub/        ours alone: staged/ ready/ composed/ believed/, the lock, and whose folder it is
+    hub/        ours alone: staged/ ready/ composed/ believed/ sent/, the locks, and whose folder it is
 
 The three are made by whoever runs the machine and never by the hub: a folder that is not mounted must not look like one
 in which nothing was ever staged. All of it is on one file system.
@@ -69,7 +69,7 @@ class Batches:
         root = Path(configuration.folder)
         self.outgoing, self.incoming, self.ours = root / "outgoing", root / "incoming", root / "hub"
         self.staged, self.ready = self.ours / "staged", self.ours / "ready"
-        self.composed, self.believed = self.ours / "composed", self.ours / "believed"
+        self.composed, self.believed, self.sent = self.ours / "composed", self.ours / "believed", self.ours / "sent"
         self._kept: OrderedDict[str, Composed] = OrderedDict()
 
     def check(self) -> None:
@@ -91,7 +91,7 @@ class Batches:
         """
         self.check()
         with durable.locked(self.ours / "lock", until):
-            for folder in (self.staged, self.ready, self.composed, self.believed):
+            for folder in (self.staged, self.ready, self.composed, self.believed, self.sent):
                 if not folder.is_dir():
                     folder.mkdir(mode=0o700)
                     durable.sync(self.ours)
@@ -163,6 +163,19 @@ class Batches:
                 self._kept.popitem(last=False)
         return self._kept[name]
 
+    def awaited(self) -> list[str]:
+        """The batches that went out, and whose results have not been believed so far."""
+        return [name for name in self.names(since=date.min) if not (self.believed / f"{name}.json").exists()]
+
+    def going_out(self) -> list[Path]:
+        """The files of orders that lie in ``outgoing``, in their order.
+
+        Raises:
+            NotReady: the folder is not there.
+        """
+        self.check()
+        return sorted(self.outgoing.glob("orders-*.csv"))
+
     def _waiting(self) -> list[Staged]:
         raws = [durable.read(path) for path in self.staged.glob("*.json")]
         return [msgspec.json.decode(raw, type=Staged) for raw in raws if raw is not None]
@@ -191,6 +204,11 @@ class Batches:
 def file_of(name: str) -> str:
     """The file of orders of a batch."""
     return f"orders-{name}.csv"
+
+
+def results_file_of(name: str) -> str:
+    """The partner's file of the results of a batch."""
+    return f"results-{name}.csv"
 
 
 def _digits(day: date) -> str:

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from adapters.http_json.amounts import Part, TimeForm
-from hub.errors import InvalidAmount
+from adapters import parts
+from adapters.amounts import TimeForm
+from adapters.file.sftp import Sftp
+from adapters.parts import Part, Points
 from hub.partners import Echo, Operation, Reason
-from hub.points import AMOUNT_MAX, SCALE_MAX, parse_positive
 
 Name = Annotated[str, Field(pattern=r"^[^\W_][^\x00-\x1f\x7f\"]{0,59}$")]
 Word = Annotated[str, Field(pattern=r"^[^\W_][^\x00-\x1f\x7f\"]{0,99}$")]
@@ -69,12 +70,12 @@ class ResultColumns(Part):
         return frozenset({Echo.REFERENCE, Echo.AMOUNT, *(echo for echo, name in optional.items() if name is not None)})
 
 
-class Configuration(Part):
+class Configuration(Points):
     """A partner that takes orders and gives results as CSV files in a folder."""
 
     folder: str = Field(max_length=500, description="A folder of the hub's machine, with outgoing, incoming and hub.")
+    sftp: Sftp | None = Field(default=None, description="The partner's server, if the hub carries the files itself.")
     unit: Word = Field(description="The partner's word for its points.")
-    scale: int = Field(default=0, ge=0, le=SCALE_MAX, description="How many decimals its points have.")
     cut_off: str = Field(
         pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="When the day's orders go out, such as 23:30."
     )
@@ -93,8 +94,6 @@ class Configuration(Part):
         default={reason.value: reason for reason in Reason}, description="What its reasons mean; others are OTHER."
     )
     time: TimeForm = TimeForm()
-    minimum: str | None = Field(default=None, max_length=40, description="The least of one order, in whole points.")
-    maximum: str | None = Field(default=None, max_length=40, description="The most of one order, in whole points.")
 
     @field_validator("folder")
     @classmethod
@@ -106,7 +105,7 @@ class Configuration(Part):
     @field_validator("zone")
     @classmethod
     def _is_zone(cls, zone: str) -> str:
-        return TimeForm(zone=zone).zone or zone
+        return parts.zone(zone)
 
     @model_validator(mode="after")
     def _fits(self) -> "Configuration":
@@ -126,20 +125,7 @@ class Configuration(Part):
                 text.encode(self.encoding)
         except UnicodeEncodeError:
             raise ValueError("the encoding lacks a character of the unit, a column or a word") from None
-        if self.units(self.minimum, 1) > self.units(self.maximum, AMOUNT_MAX):
-            raise ValueError("the minimum is above the maximum")
         return self
-
-    def units(self, amount: str | None, default: int) -> int:
-        """A bound of one order in smallest units.
-
-        Raises:
-            ValueError: it is no amount of the partner's points.
-        """
-        try:
-            return default if amount is None else parse_positive(amount, self.scale)
-        except InvalidAmount:
-            raise ValueError("minimum or maximum is no amount of the partner's points") from None
 
     def word(self, operation: Operation) -> str:
         """The partner's word for an operation."""

@@ -1,4 +1,4 @@
-"""A partner that works in nightly batches over a folder: the port, by its configuration.
+"""A partner that works in nightly batches, by files: the port, by its configuration.
 
 Nothing runs by itself: the first question after the cut-off lets the orders go out. Whatever is staged is pending, so
 it is asked for.
@@ -15,10 +15,12 @@ import msgspec
 import structlog
 
 from adapters.file.batches import LOCK_S_MAX, Batches, NotReady
+from adapters.file.carrier import Carrier
 from adapters.file.configuration import Configuration, Outcome
 from adapters.file.durable import Busy, NoFile
 from adapters.file.results import Results, Wrong
 from adapters.file.tables import Asked, Told, Unwritable
+from adapters.orders import refused, units_of
 from hub.partners import (
     Answer,
     Capabilities,
@@ -31,12 +33,12 @@ from hub.partners import (
     Status,
     for_order,
 )
-from hub.points import AMOUNT_MAX
 
 log = structlog.get_logger()
 
 ANSWERS_WITHIN_S: Final = 30
 ABSENT_AFTER_S: Final = 60  # longer than a sending that was given up can still come to be staged
+_OPEN: Final = frozenset({Status.PENDING, Status.UNKNOWN})  # another file may end it
 _T = TypeVar("_T")
 _TROUBLE = (OSError, Busy, NotReady, NoFile, msgspec.MsgspecError)
 
@@ -56,6 +58,7 @@ class FilePartner:
         self._results = Results(configuration, self._batches)
         self._composed_until: datetime | None = None
         self._thread = ThreadPoolExecutor(1, "partner-files")
+        self._carrier = None if configuration.sftp is None else Carrier(configuration.sftp, self._batches, self._run)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -69,7 +72,14 @@ class FilePartner:
 
     async def status(self, order: Order) -> Answer:
         """See ``Partner.status``. ABSENT only if the folder is there, and never had the order."""
-        return await self._answer(lambda: self._status(order))
+        answer = await self._answer(lambda: self._status(order))
+        if self._carrier is None or answer.status not in _OPEN:
+            return answer
+        await self._carrier.visit()
+        answer = await self._answer(lambda: self._told(order))
+        if answer.status is Status.PENDING:
+            return msgspec.structs.replace(answer, message=self._carrier.trouble)
+        return answer
 
     async def lookup(self, fields: Mapping[str, str]) -> Member | None:
         """See ``Partner.lookup``. Files find nobody."""
@@ -79,6 +89,8 @@ class FilePartner:
         """See ``Partner.journal``. The day's own results have to be there."""
         if not self._capabilities.journal:
             raise PartnerUnavailable("Its results do not say when something was done.")
+        if self._carrier is not None:
+            await self._carrier.visit()
         try:
             entries = await self._run(lambda: [self._entry(*one) for one in self._results.done(day)])
         except (*_TROUBLE, Wrong, LookupError) as error:
@@ -91,15 +103,22 @@ class FilePartner:
         nothing is staged.
 
         Raises:
-            PartnerUnavailable: it cannot be done now.
+            PartnerUnavailable: it cannot be done now; what was composed goes out later.
         """
         now = self._clock()
         try:
-            return await self._run(lambda: self._compose(self._configuration.day(now), now))
+            name = await self._run(lambda: self._compose(self._configuration.day(now), now))
         except (*_TROUBLE, Unwritable) as error:
             raise PartnerUnavailable(str(error)) from error
+        if self._carrier is not None:
+            await self._carrier.visit(now=True)
+            if self._carrier.trouble is not None:
+                raise PartnerUnavailable(self._carrier.trouble)
+        return name
 
     async def close(self) -> None:
+        if self._carrier is not None:
+            await self._carrier.close()
         self._thread.shutdown(wait=False)
 
     async def _run(self, work: Callable[[], _T]) -> _T:
@@ -126,12 +145,9 @@ class FilePartner:
         return self._told(order)
 
     def _stage(self, order: Order) -> Answer:
-        capabilities = self._capabilities
-        if order.operation not in capabilities.operations:
-            return _refused(Reason.NOT_SUPPORTED, f"It does not do {order.operation.value}.")
-        units, rest = divmod(order.amount * 10**capabilities.scale, 10**order.scale)
-        if rest or not capabilities.minimum <= units <= capabilities.maximum:
-            return _refused(Reason.INVALID_AMOUNT, f"It does not take {order.decimal}.")
+        units = units_of(order, self._capabilities)
+        if isinstance(units, Answer):
+            return units
         asked = Asked(
             reference=order.reference,
             operation=order.operation,
@@ -143,7 +159,7 @@ class FilePartner:
         try:
             self._batches.stage(asked, order, self._clock())
         except Unwritable as error:
-            return _refused(Reason.OTHER, f"It cannot be told of the order: {error}.")
+            return refused(Reason.OTHER, f"It cannot be told of the order: {error}.")
         return Answer(status=Status.PENDING, reference=order.reference)
 
     def _status(self, order: Order) -> Answer:
@@ -223,12 +239,8 @@ def _capabilities(configuration: Configuration) -> Capabilities:
         settling=Settling.NIGHTLY,
         echoes=configuration.results.echoes,
         idempotent=True,
-        minimum=configuration.units(configuration.minimum, 1),
-        maximum=configuration.units(configuration.maximum, AMOUNT_MAX),
+        minimum=configuration.units_min,
+        maximum=configuration.units_max,
         absent_after_s=ABSENT_AFTER_S,
         answers_within_s=ANSWERS_WITHIN_S,
     )
-
-
-def _refused(reason: Reason, told: str) -> Answer:
-    return Answer(status=Status.REFUSED, reason=reason, message=told)

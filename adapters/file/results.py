@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from adapters.file import durable, tables
-from adapters.file.batches import LOCK_S_MAX, Batches, Composed
+from adapters.file.batches import LOCK_S_MAX, Batches, Composed, results_file_of
 from adapters.file.configuration import Configuration, Outcome
 from adapters.file.tables import Asked, Malformed, Told
 
@@ -92,7 +92,7 @@ class Results:
 
     def _new(self, composed: Composed) -> list[Told] | None:
         name = composed.batch.name
-        path = self._batches.incoming / f"results-{name}.csv"
+        path = self._batches.incoming / results_file_of(name)
         try:
             found = os.lstat(path)
         except FileNotFoundError:
@@ -142,4 +142,4 @@ class Results:
 
 def _complain(name: str, wrong: str | None) -> None:
     if wrong is not None:
-        raise Wrong(f"The file results-{name}.csv is not believed: {wrong}.")
+        raise Wrong(f"The file {results_file_of(name)} is not believed: {wrong}.")

@@ -17,8 +17,8 @@ from typing import Final
 
 import msgspec
 
+from adapters.amounts import WrongAnswer
 from adapters.file.configuration import Configuration, Outcome
-from adapters.http_json.amounts import WrongAnswer
 from hub.errors import InvalidAmount
 from hub.partners import Operation
 from hub.points import AMOUNT_MAX, parse, render

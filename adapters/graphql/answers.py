@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from adapters.http_json.amounts import WrongAnswer
+from adapters.amounts import WrongAnswer
 from adapters.http_json.wire import Heard
 from hub.errors import InvalidAmount
 from hub.partners import Answer, Operation, Reason, Status

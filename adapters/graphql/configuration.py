@@ -4,11 +4,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from adapters.http_json.amounts import Part
-from adapters.http_json.configuration import address
-from adapters.http_json.tls import Tls
-from hub.errors import InvalidAmount
-from hub.points import AMOUNT_MAX, SCALE_MAX, parse_positive
+from adapters.parts import Part, Points, address
+from adapters.tls import Tls
 
 
 class Reserve(Part):
@@ -18,7 +15,7 @@ class Reserve(Part):
     institution: str | None = Field(default=None, max_length=32, description="Default: the members' institution.")
 
 
-class Configuration(Part):
+class Configuration(Points):
     """Another hub that keeps a currency's points."""
 
     url: str = Field(max_length=500, description="Its API, such as https://hub.example/graphql.")
@@ -26,7 +23,6 @@ class Configuration(Part):
     key: SecretStr = Field(min_length=1, description="Of a trader for the members' and the reserve's institution.")
     institution: str = Field(min_length=1, max_length=32, description="The members' institution there, by its code.")
     currency: str = Field(min_length=1, max_length=32, description="The point currency there, by its code.")
-    scale: int = Field(default=0, ge=0, le=SCALE_MAX, description="How many decimals it has there.")
     reserve: Reserve
     member_prefix: str = Field(
         default="", max_length=60, description="What stands before our reference of a member in the one there."
@@ -36,8 +32,6 @@ class Configuration(Part):
         description="Hold, capture and release as well; then no day can be listed, as statements lack holds.",
     )
     hold_days: int = Field(default=7, ge=1, le=365, description="How long a hold lasts; the currency there bounds it.")
-    minimum: str | None = Field(default=None, max_length=40, description="The least of one order, in whole points.")
-    maximum: str | None = Field(default=None, max_length=40, description="The most of one order, in whole points.")
     tls: Tls = Tls()
     connect_s: int = Field(default=5, ge=1, le=60, description="How long is waited for a connection.")
     answers_within_s: int = Field(default=10, ge=1, le=120, description="How long is waited for an answer in all.")
@@ -55,22 +49,9 @@ class Configuration(Part):
     def _fits(self) -> "Configuration":
         if self.url.startswith("http:") and not self.allow_plain_http:
             raise ValueError("without allowPlainHttp the address is https")
-        if self.units(self.minimum, 1) > self.units(self.maximum, AMOUNT_MAX):
-            raise ValueError("the minimum is above the maximum")
         return self
 
     @property
     def reserve_institution(self) -> str:
         """Where the reserve is a customer."""
         return self.reserve.institution or self.institution
-
-    def units(self, amount: str | None, default: int) -> int:
-        """A bound of one order in smallest units.
-
-        Raises:
-            ValueError: it is no amount of the currency.
-        """
-        try:
-            return default if amount is None else parse_positive(amount, self.scale)
-        except InvalidAmount:
-            raise ValueError("minimum or maximum is no amount of the currency") from None

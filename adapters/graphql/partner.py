@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from adapters.amounts import WrongAnswer
 from adapters.graphql import answers, documents
 from adapters.graphql.answers import NotAdmitted, Points
 from adapters.graphql.configuration import Configuration
-from adapters.http_json.amounts import WrongAnswer
 from adapters.http_json.configuration import Call
 from adapters.http_json.credentials import BearerAuth
 from adapters.http_json.wire import Broken, Heard, Line, NotSent, Wire
+from adapters.orders import refused, units_of
 from hub.partners import (
     FOLLOWING,
     Answer,
@@ -35,7 +36,7 @@ from hub.partners import (
     Status,
     for_order,
 )
-from hub.points import AMOUNT_MAX, render
+from hub.points import render
 
 PAGES_MAX: Final = 100_000  # of a day's statement
 _MOVING: Final = frozenset({Operation.DEBIT, Operation.CREDIT, Operation.REVERSE})
@@ -129,12 +130,9 @@ class HubPartner:
 
     async def perform(self, order: Order) -> Answer:
         """See ``Partner.perform``. ABSENT speaks of this sending: of an order that was sent before, nothing."""
-        if order.operation not in self._capabilities.operations:
-            return _refused(Reason.NOT_SUPPORTED, f"It does not do {order.operation.value}.")
-        scale = self._configuration.scale
-        units, rest = divmod(order.amount * 10**scale, 10**order.scale)
-        if rest or not self._capabilities.minimum <= units <= self._capabilities.maximum:
-            return _refused(Reason.INVALID_AMOUNT, f"It does not take {order.decimal}.")
+        units = units_of(order, self._capabilities)
+        if isinstance(units, Answer):
+            return units
         if order.operation in FOLLOWING and order.partner_of is None:
             return Answer(status=Status.ABSENT, message="Nobody knows what the other hub calls the earlier order.")
         try:
@@ -148,7 +146,9 @@ class HubPartner:
             return Answer(status=Status.UNKNOWN, message=str(error))
         except NotAdmitted as error:
             return answers.not_admitted(error)
-        answer = answers.understood(heard, order.operation, scale, self._configuration.reserve.reference)
+        answer = answers.understood(
+            heard, order.operation, self._configuration.scale, self._configuration.reserve.reference
+        )
         return for_order(answer, order, self._capabilities)
 
     async def status(self, order: Order) -> Answer:
@@ -248,8 +248,8 @@ class HubPartner:
             raise WrongAnswer("It shows no such hold.")
         whole = answers.units(answers.convert(told, _Held).points.amount, self._configuration.scale)
         if units > whole:
-            return _refused(Reason.EXCEEDS_ORIGINAL, "It holds less.")
-        return _refused(Reason.NOT_SUPPORTED, "It resolves holds as a whole.") if units < whole else None
+            return refused(Reason.EXCEEDS_ORIGINAL, "It holds less.")
+        return refused(Reason.NOT_SUPPORTED, "It resolves holds as a whole.") if units < whole else None
 
     def _member(self, order: Order) -> dict[str, str]:
         configuration = self._configuration
@@ -304,15 +304,11 @@ def _capabilities(configuration: Configuration) -> Capabilities:
         journal=not configuration.holds,
         lookup=_LOOKUP,
         echoes=frozenset({Echo.PARTNER_REFERENCE, Echo.AMOUNT, Echo.UNIT}),
-        minimum=configuration.units(configuration.minimum, 1),
-        maximum=configuration.units(configuration.maximum, AMOUNT_MAX),
+        minimum=configuration.units_min,
+        maximum=configuration.units_max,
         answers_within_s=configuration.answers_within_s,
     )
 
 
 def _instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat()
-
-
-def _refused(reason: Reason, told: str) -> Answer:
-    return Answer(status=Status.REFUSED, reason=reason, message=told)

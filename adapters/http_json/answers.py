@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
+from adapters.amounts import Digits, WrongAnswer
 from adapters.http_json import paths
-from adapters.http_json.amounts import Digits, WrongAnswer
 from adapters.http_json.configuration import AnswerForm, Configuration, Match, Rule
 from adapters.http_json.wire import Heard
 from hub.partners import Answer, Reason, Status

@@ -6,18 +6,16 @@ one call, and amounts have room for every digit of the partner's points.
 
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, JsonValue, SecretStr, field_validator, model_validator
 
+from adapters.amounts import AmountForm, TimeForm, scaled_enough
 from adapters.http_json import paths, templates
-from adapters.http_json.amounts import AmountForm, Part, TimeForm, scaled_enough
 from adapters.http_json.credentials import Auth, HeaderName, NoAuth, OAuth2Auth
 from adapters.http_json.proofs import Proof, Verification
-from adapters.http_json.tls import Tls
-from hub.errors import InvalidAmount
+from adapters.parts import LookupField, Part, Points, StatusWord, address
+from adapters.tls import Tls
 from hub.partners import Echo, Operation, Reason, Settling
-from hub.points import AMOUNT_MAX, SCALE_MAX, parse_positive
 
 OF_AN_ORDER = {"reference", "operation", "member", "amount", "unit", "of", "partnerOf", "time"}
 OF_A_DAY = {"day", "cursor"}
@@ -115,9 +113,6 @@ class Rule(Match):
         return self
 
 
-StatusWord = Literal["SUCCEEDED", "REFUSED", "PENDING", "UNKNOWN"]
-
-
 class AnswerForm(Part):
     """Where an answer says what. ``statuses``: what the partner's words of status mean; another word is unknown."""
 
@@ -139,22 +134,6 @@ class StatusCall(Part):
     call: Call
     absent: tuple[Match, ...] = ()
     answer: AnswerForm | None = None
-
-
-class Labels(Part):
-    """What a field is called, for people."""
-
-    en: str = Field(min_length=1, max_length=100)
-    chinese: str = Field(alias="zh-CN", min_length=1, max_length=100)
-
-
-class LookupField(Part):
-    """One of the fields by which a member is found."""
-
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")
-    labels: Labels
-    pattern: str | None = Field(default=None, max_length=200)
-    required: bool = True
 
 
 class LookupCall(Part):
@@ -202,13 +181,12 @@ class Callbacks(Part):
     answer: AnswerForm | None = None
 
 
-class Configuration(Part):
+class Configuration(Points):
     """A partner that speaks JSON over HTTP."""
 
     base_url: str = Field(max_length=500, description="What all paths follow, such as https://points.example/api.")
     allow_plain_http: bool = Field(default=False, description="Let the address be http: leased lines, and trials.")
     unit: str = Field(min_length=1, max_length=40, description="The partner's word for its points.")
-    scale: int = Field(default=0, ge=0, le=SCALE_MAX, description="How many decimals its points have.")
     auth: Auth = NoAuth(scheme="none")
     tls: Tls = Tls()
     verify_answers: Verification | None = Field(default=None, description="Believe signed answers only.")
@@ -232,8 +210,6 @@ class Configuration(Part):
     )
     idempotent: bool = Field(default=True, description="Whether a reference that is sent again is done once.")
     settling: Settling = Settling.REAL_TIME
-    minimum: str | None = Field(default=None, max_length=40, description="The least of one order, in whole points.")
-    maximum: str | None = Field(default=None, max_length=40, description="The most of one order, in whole points.")
     connect_s: int = Field(default=5, ge=1, le=60, description="How long is waited for a connection.")
     answers_within_s: int = Field(default=10, ge=1, le=120, description="How long is waited for an answer in all.")
     absent_after_s: int = Field(default=60, ge=0, le=86_400, description="How long it may not know what it was sent.")
@@ -269,24 +245,11 @@ class Configuration(Part):
         for form in self._amount_forms():
             if not scaled_enough(form, self.scale):
                 raise ValueError(f"amounts have fewer decimals than the partner's points, which have {self.scale}")
-        if self.units(self.minimum, 1) > self.units(self.maximum, AMOUNT_MAX):
-            raise ValueError("the minimum is above the maximum")
         if self.callbacks is not None and (self.callbacks.answer or self.answer).reference is None:
             raise ValueError("callbacks need to say of which reference they speak")
         if self.echoes is not None and self.echoes - self.mapped():
             raise ValueError("echoes names what answer does not map")
         return self
-
-    def units(self, amount: str | None, default: int) -> int:
-        """A bound of one order in smallest units.
-
-        Raises:
-            ValueError: it is no amount of the partner's points.
-        """
-        try:
-            return default if amount is None else parse_positive(amount, self.scale)
-        except InvalidAmount:
-            raise ValueError("minimum or maximum is no amount of the partner's points") from None
 
     def _amount_forms(self) -> list[AmountForm]:
         answers = [self.answer, self.status and self.status.answer, self.callbacks and self.callbacks.answer]
@@ -303,17 +266,3 @@ class Configuration(Part):
             Echo.TIME: answer.time,
         }
         return frozenset(echo for echo, path in found.items() if path is not None)
-
-
-def address(url: str) -> str:
-    """An absolute address of HTTP, without anything that follows its path.
-
-    Raises:
-        ValueError: it is none.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.password:
-        raise ValueError("it is no address such as https://points.example/api")
-    if parts.query or parts.fragment or not url.isascii() or not url.isprintable() or " " in url:
-        raise ValueError("an address ends with its path")
-    return url

@@ -16,8 +16,9 @@ from http_message_signatures import HTTPMessageSigner, HTTPSignatureAlgorithm, M
 from http_message_signatures.httpx2 import adapt_message
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from adapters.amounts import TimeForm, WrongAnswer, decode
 from adapters.http_json import templates
-from adapters.http_json.amounts import Part, TimeForm, WrongAnswer, decode
+from adapters.parts import Part
 
 ALGORITHMS: Final[dict[str, type[HTTPSignatureAlgorithm]]] = {
     "ed25519": algorithms.ED25519,

@@ -6,13 +6,15 @@ from typing import Any
 
 import msgspec
 
+from adapters.amounts import AmountForm, WrongAnswer, decode
 from adapters.http_json import paths
-from adapters.http_json.amounts import AmountForm, WrongAnswer, decode
 from adapters.http_json.answers import is_listed, understood, unread, word
 from adapters.http_json.configuration import Call, Configuration, EntryForm, JournalCall, LookupCall
 from adapters.http_json.proofs import prove
 from adapters.http_json.templates import Unsendable, Value
 from adapters.http_json.wire import Broken, Heard, Line, NotSent, Wire
+from adapters.orders import refused, units_of
+from adapters.parts import shape
 from hub.partners import (
     Answer,
     Capabilities,
@@ -26,7 +28,6 @@ from hub.partners import (
     Status,
     for_order,
 )
-from hub.points import AMOUNT_MAX
 
 PAGES_MAX = 100_000  # of a day's journal
 
@@ -46,16 +47,13 @@ class HttpJsonPartner:
 
     async def perform(self, order: Order) -> Answer:
         """See ``Partner.perform``. ABSENT speaks of this sending: of an order that was sent before, nothing."""
-        call = self._calls.get(order.operation)
-        if call is None:
-            return _refused(Reason.NOT_SUPPORTED, f"It does not do {order.operation.value}.")
-        units, rest = divmod(order.amount * 10**self._configuration.scale, 10**order.scale)
-        if rest or not self._capabilities.minimum <= units <= self._capabilities.maximum:
-            return _refused(Reason.INVALID_AMOUNT, f"It does not take {order.decimal}.")
+        units = units_of(order, self._capabilities)
+        if isinstance(units, Answer):
+            return units
         try:
-            heard = await self._wire.ask(call, self._values(order, units))
+            heard = await self._wire.ask(self._calls[order.operation], self._values(order, units))
         except Unsendable as error:
-            return _refused(Reason.OTHER, f"It cannot be told of the order: {error}.")
+            return refused(Reason.OTHER, f"It cannot be told of the order: {error}.")
         except NotSent as error:
             return Answer(status=Status.ABSENT, message=str(error), halts=error.halts)
         except Broken as error:
@@ -232,31 +230,15 @@ def _capabilities(configuration: Configuration) -> Capabilities:
         partial=configuration.partial,
         status=configuration.status is not None,
         journal=configuration.journal is not None,
-        lookup=None if configuration.lookup is None else _shape(configuration.lookup),
+        lookup=None if configuration.lookup is None else shape(configuration.lookup.fields),
         settling=configuration.settling,
         echoes=configuration.mapped() if configuration.echoes is None else configuration.echoes,
         idempotent=configuration.idempotent,
-        minimum=configuration.units(configuration.minimum, 1),
-        maximum=configuration.units(configuration.maximum, AMOUNT_MAX),
+        minimum=configuration.units_min,
+        maximum=configuration.units_max,
         absent_after_s=configuration.absent_after_s,
         answers_within_s=configuration.answers_within_s,
     )
-
-
-def _shape(asking: LookupCall) -> dict[str, Any]:
-    """The fields of a lookup as JSON Schema."""
-    properties = {}
-    for field in asking.fields:
-        shape: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200}
-        if field.pattern is not None:
-            shape["pattern"] = field.pattern
-        properties[field.name] = {**shape, "x-labels": {"en": field.labels.en, "zh-CN": field.labels.chinese}}
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": [field.name for field in asking.fields if field.required],
-        "additionalProperties": False,
-    }
 
 
 def _document(heard: Heard) -> Any:
@@ -270,7 +252,3 @@ def _document(heard: Heard) -> Any:
 def _truth(document: Any, path: str | None) -> bool:
     """Whether the partner allows something; what it never tells, it does; what is no truth is no."""
     return path is None or paths.find(document, path) is True
-
-
-def _refused(reason: Reason, told: str) -> Answer:
-    return Answer(status=Status.REFUSED, reason=reason, message=told)

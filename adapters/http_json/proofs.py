@@ -9,9 +9,10 @@ from http_message_signatures import HTTPMessageSignaturesException, HTTPMessageV
 from http_message_signatures.httpx2 import adapt_message
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from adapters.amounts import WrongAnswer
 from adapters.http_json import templates
-from adapters.http_json.amounts import Part, WrongAnswer
 from adapters.http_json.credentials import ALGORITHMS, Algorithm, HmacAuth, fits
+from adapters.parts import Part
 from hub.partners import Message, NotProven
 
 _ORIGIN = "https://callbacks.invalid"  # of callbacks without a Host

@@ -15,13 +15,13 @@ import httpx2
 import msgspec
 from pydantic import SecretStr
 
+from adapters.amounts import decode
 from adapters.http_json import templates
-from adapters.http_json.amounts import decode
 from adapters.http_json.configuration import Call
 from adapters.http_json.credentials import Auth, TokenRefused, signer
 from adapters.http_json.proofs import Verification
 from adapters.http_json.templates import Value
-from adapters.http_json.tls import Tls
+from adapters.tls import Tls
 from hub.partners import NotProven
 
 KEEP_ALIVE_S: Final = 30

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -42,6 +43,7 @@ from adapters.simulator.problems import (
 from adapters.simulator.reading import Body
 from adapters.simulator.rules import Member, Programme, read_order
 from adapters.simulator.script import LABELS, MAGIC, Behaviour, Play, Question, read_script
+from adapters.simulator.signatures import SignedAnswers
 from adapters.simulator.store import Order, Store
 from hub.errors import InvalidAmount
 from hub.partners import Operation, Reason, Status
@@ -93,6 +95,7 @@ def create_app(
             route("/", "GET", _page),
             route("/{file}", "GET", _page),
         ],
+        middleware=[Middleware(SignedAnswers, signatures)] if (signatures := authentication.signatures) else [],
         exception_handlers={Problem: _explain, HTTPException: _no_such_place},
         lifespan=working,
     )
@@ -336,7 +339,8 @@ async def _sent(request: Request) -> Sent:
     scope = request.scope
     path = scope["raw_path"].decode("ascii", "replace")
     query = scope["query_string"].decode("ascii", "replace")
-    return Sent(request.method, f"{path}?{query}" if query else path, dict(request.headers), raw)
+    origin = f"{scope['scheme']}://{request.headers.get('host', 'simulator.invalid')}"
+    return Sent(request.method, f"{path}?{query}" if query else path, dict(request.headers), raw, origin)
 
 
 async def _json(request: Request) -> bytes:

@@ -1,5 +1,5 @@
-"""How requests and callbacks prove who sends them: nothing, a bearer token, HMAC-SHA256 headers, or OAuth 2 client
-credentials.
+"""How requests and callbacks prove who sends them: nothing, a bearer token, HMAC-SHA256 headers, OAuth 2 client
+credentials, or HTTP message signatures (``signatures.py``).
 
 HMAC: ``x-timestamp`` is whole seconds since 1970, ``x-signature`` the hexadecimal HMAC-SHA256 of
 ``timestamp.METHOD.path.body``, where the path has its query, as sent. Both are compared in constant time.
@@ -13,13 +13,14 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from urllib.parse import parse_qs, unquote_plus
+from urllib.parse import parse_qs, unquote_plus, urlsplit
 
+import httpx2
 import msgspec
 
 from adapters.simulator.problems import Unauthenticated, WrongValue
+from adapters.simulator.signatures import SKEW_S, Signatures
 
-SKEW_S = 300  # by which a signature's time may differ from ours, to either side
 TOKEN_S = 600
 
 
@@ -30,15 +31,17 @@ class Scheme(StrEnum):
     BEARER = "bearer"
     HMAC = "hmac"
     OAUTH2 = "oauth2"
+    RFC9421 = "rfc9421"
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What of a request is authenticated; names of headers in lower case."""
+    """What of a request is authenticated; names of headers in lower case. ``origin``: to which it was sent."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
+    origin: str = "http://simulator.invalid"
 
 
 def signature(secret: str, timestamp: str, method: str, path: str, body: bytes) -> str:
@@ -48,14 +51,23 @@ def signature(secret: str, timestamp: str, method: str, path: str, body: bytes) 
 
 
 class Authentication:
-    """One scheme with its secret. ``client``: of OAuth 2. Tokens are kept in memory: after a restart, ask anew."""
+    """One scheme with its secret, or its keys. ``client``: of OAuth 2. Tokens are kept in memory: after a restart, ask
+    anew."""
 
     def __init__(
-        self, scheme: Scheme, secret: str = "", client: str = "points-hub", clock: Callable[[], float] = time.time
+        self,
+        scheme: Scheme,
+        secret: str = "",
+        client: str = "points-hub",
+        clock: Callable[[], float] = time.time,
+        signatures: Signatures | None = None,
     ) -> None:
-        if scheme is not Scheme.NONE and not secret:
+        if scheme not in (Scheme.NONE, Scheme.RFC9421) and not secret:
             raise WrongValue(f"The scheme {scheme} needs a secret.", "secret")
+        if (scheme is Scheme.RFC9421) != (signatures is not None):
+            raise WrongValue("The scheme rfc9421 alone has keys: ours, and the client's public one.", "signing_key")
         self.scheme = scheme
+        self.signatures = signatures
         self._secret = secret
         self._client = client
         self._clock = clock
@@ -69,6 +81,9 @@ class Authentication:
         """
         if self.scheme is Scheme.NONE:
             return
+        if self.signatures is not None:
+            self.signatures.check(_request(sent), sent.body)
+            return
         if self.scheme is Scheme.HMAC:
             self._check_signature(sent)
             return
@@ -81,12 +96,16 @@ class Authentication:
         elif not _same(token, self._secret):
             raise Unauthenticated("The token is another.")
 
-    def sign(self, method: str, path: str, body: bytes) -> dict[str, str]:
+    def sign(self, method: str, url: str, body: bytes) -> dict[str, str]:
         """The headers that prove a callback to be ours; under OAuth 2, where nobody gives us tokens, those of HMAC."""
         if self.scheme is Scheme.NONE:
             return {}
+        if self.signatures is not None:
+            return self.signatures.of_request(method, url, body)
         if self.scheme is Scheme.BEARER:
             return {"authorization": f"Bearer {self._secret}"}
+        address = urlsplit(url)
+        path = (address.path or "/") + (f"?{address.query}" if address.query else "")
         timestamp = str(int(self._clock()))
         return {"x-timestamp": timestamp, "x-signature": signature(self._secret, timestamp, method, path, body)}
 
@@ -119,6 +138,13 @@ class Authentication:
             raise Unauthenticated(f"x-timestamp differs from the time here by more than {SKEW_S} seconds.")
         if not _same(given, signature(self._secret, timestamp, sent.method, sent.path, sent.body)):
             raise Unauthenticated("x-signature is not the HMAC-SHA256 of timestamp.METHOD.path.body in hexadecimal.")
+
+
+def _request(sent: Sent) -> httpx2.Request:
+    try:
+        return httpx2.Request(sent.method, f"{sent.origin}{sent.path}", headers=list(sent.headers.items()))
+    except (httpx2.InvalidURL, ValueError, TypeError):
+        raise Unauthenticated("The request is malformed.") from None
 
 
 def _same(given: str, expected: str) -> bool:

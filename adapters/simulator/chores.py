@@ -7,7 +7,6 @@ Both live in the store, so they go on where they were after a restart. A callbac
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from urllib.parse import urlsplit
 
 import httpx2
 
@@ -59,9 +58,7 @@ class Chores:
                 await self._until(self._store.next_callback(), self._send)
 
     async def _post(self, client: httpx2.AsyncClient, url: str, callback: Callback) -> tuple[str, bool]:
-        address = urlsplit(url)
-        path = (address.path or "/") + (f"?{address.query}" if address.query else "")
-        headers = self._authentication.sign("POST", path, callback.body)
+        headers = self._authentication.sign("POST", url, callback.body)
         try:
             answer = await client.post(
                 url, content=callback.body, headers={"content-type": "application/json", **headers}

@@ -2,14 +2,33 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 GRACEFUL_S = 2
+
+
+class Tls(msgspec.Struct, frozen=True):
+    """With what TLS is spoken, as files of PEM. ``clients``: who may vouch for clients, which then have to show a
+    certificate (mTLS)."""
+
+    certificate: Path
+    key: Path
+    clients: Path | None = None
+
+    def options(self) -> dict[str, Any]:
+        """What the server is told of it."""
+        asked = ssl.CERT_NONE if self.clients is None else ssl.CERT_REQUIRED
+        files = {"ssl_certfile": self.certificate, "ssl_keyfile": self.key, "ssl_ca_certs": self.clients}
+        return {**files, "ssl_cert_reqs": asked}
 
 
 class _Protocol(H11Protocol):
@@ -38,7 +57,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def running(app: ASGIApp, sockets: Sequence[socket.socket]) -> AsyncIterator[None]:
+async def running(app: ASGIApp, sockets: Sequence[socket.socket], tls: Tls | None = None) -> AsyncIterator[None]:
     """The application is served on bound sockets while the context lasts; closes them."""
     config = uvicorn.Config(
         app,
@@ -49,6 +68,7 @@ async def running(app: ASGIApp, sockets: Sequence[socket.socket]) -> AsyncIterat
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACEFUL_S,
+        **({} if tls is None else tls.options()),
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(list(sockets)))

@@ -2,6 +2,7 @@
 
 configuration.py   where the database is, and what its tables or procedures are called
 values.py          members, amounts and times as a database keeps them; exact, never a float
+guard.py           octets that are no PostgreSQL go no further
 line.py            a transaction on its way, and what is certain of it when it fails
 tables.py          a table of members, and orders that are kept in one beside it
 procedures.py      the partner's own statements, and what the columns of their results mean

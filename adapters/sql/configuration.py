@@ -6,19 +6,16 @@ quotes; everything else that an order says is bound as a value and never becomes
 
 import re
 from typing import Annotated, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.http_json.amounts import Part
-from adapters.http_json.configuration import LookupField, StatusWord
-from adapters.http_json.tls import Tls
+from adapters import parts
+from adapters.parts import LookupField, Part, Points, StatusWord
 from adapters.sql.values import Form, Naming
-from hub.errors import InvalidAmount
+from adapters.tls import Tls
 from hub.partners import Echo, Operation, Reason
-from hub.points import AMOUNT_MAX, SCALE_MAX, parse_positive
 
 OF_AN_ORDER = {"reference", "operation", "member", "amount", "unit", "of", "partnerOf"}
 OF_A_DAY = {"day", "start", "until"}
@@ -159,19 +156,16 @@ class Procedure(Part):
         return self
 
 
-class Configuration(Part):
+class Configuration(Points):
     """A partner's database: a table of members, or procedures of the partner's own."""
 
     url: SecretStr = Field(description="Such as postgresql+asyncpg://user:password@host/database.")
     allow_plain: bool = Field(default=False, description="Let the line be without TLS: leased lines, and trials.")
     tls: Tls = Tls()
     unit: str = Field(min_length=1, max_length=40, description="The partner's word for its points.")
-    scale: int = Field(default=0, ge=0, le=SCALE_MAX, description="How many decimals its points have.")
     table: Table | None = None
     procedure: Procedure | None = None
     zone: str = Field(default="UTC", description="Of the days of its journal, and of times that name no zone.")
-    minimum: str | None = Field(default=None, max_length=40, description="The least of one order, in whole points.")
-    maximum: str | None = Field(default=None, max_length=40, description="The most of one order, in whole points.")
     connect_s: int = Field(default=5, ge=1, le=60, description="How long is waited for a connection.")
     answers_within_s: int = Field(default=10, ge=1, le=120, description="How long is waited for an answer in all.")
     absent_after_s: int = Field(default=60, ge=0, le=86_400, description="How long it may not know what it was sent.")
@@ -193,26 +187,10 @@ class Configuration(Part):
     @field_validator("zone")
     @classmethod
     def _is_zone(cls, zone: str) -> str:
-        try:
-            return ZoneInfo(zone).key
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("there is no such time zone") from None
+        return parts.zone(zone)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if (self.table is None) == (self.procedure is None):
             raise ValueError("it has a table or procedures, not both")
-        if self.units(self.minimum, 1) > self.units(self.maximum, AMOUNT_MAX):
-            raise ValueError("the minimum is above the maximum")
         return self
-
-    def units(self, amount: str | None, default: int) -> int:
-        """A bound of one order in smallest units.
-
-        Raises:
-            ValueError: it is no amount of the partner's points.
-        """
-        try:
-            return default if amount is None else parse_positive(amount, self.scale)
-        except InvalidAmount:
-            raise ValueError("minimum or maximum is no amount of the partner's points") from None

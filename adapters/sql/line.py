@@ -7,6 +7,7 @@ to undo, nobody knows: ``Unclear``.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from enum import Enum
 from typing import Any, Final, TypeVar
 
@@ -15,10 +16,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from adapters.sql.configuration import Configuration
+from adapters.sql.guard import Guard
 from adapters.sql.values import Misfit
 from hub.partners import Answer
 
 T = TypeVar("T")
+POSTGRESQL_PORT: Final = 5432
 _PAGE: Final = 1_000  # rows that are read at once
 _UNDONE: Final = ("23", "40001", "40P01")  # told at COMMIT, the transaction was surely rolled back
 _SEVERED: Final = ("08", "57P")  # these end the connection, so they may have come between COMMIT and its answer
@@ -62,7 +65,8 @@ class Line:
     def __init__(self, configuration: Configuration) -> None:
         self._connect_s = configuration.connect_s
         self._answers_within_s = configuration.answers_within_s
-        self._engine = _engine(configuration)
+        self._guard = _guard(configuration)
+        self._engine = _engine(configuration, self._guard)
 
     async def transact(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """What ``work`` makes of one transaction, once that is committed.
@@ -75,8 +79,7 @@ class Line:
         stage = _Stage.APART
         try:
             async with asyncio.timeout(self._answers_within_s):
-                async with asyncio.timeout(self._connect_s):
-                    connection = await self._engine.connect()
+                connection = await self._connected()
                 try:
                     stage = _Stage.ASKING
                     made = await work(connection)
@@ -99,8 +102,7 @@ class Line:
             NotDone, Unclear: they cannot be had.
         """
         try:
-            async with asyncio.timeout(self._connect_s):
-                connection = await self._engine.connect()
+            connection = await self._connected()
             try:
                 async with asyncio.timeout(self._answers_within_s):
                     found = (await connection.stream(statement, values)).mappings()
@@ -117,8 +119,18 @@ class Line:
             raise _certain(error, _Stage.ASKING) from error
 
     async def close(self) -> None:
-        """Let go of all connections."""
-        await self._engine.dispose()
+        """Let go of all connections. What is silent is cut, because it would never say that it is closed."""
+        if self._guard is not None:
+            await self._guard.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._connect_s):
+                await self._engine.dispose()
+
+    async def _connected(self) -> AsyncConnection:
+        async with asyncio.timeout(self._connect_s):
+            if self._guard is not None:
+                await self._guard.start()
+            return await self._engine.connect()
 
 
 def code_of(error: BaseException) -> str | None:
@@ -141,12 +153,23 @@ def _certain(error: Exception, stage: _Stage) -> NotDone | Unclear:
     return Unclear(f"It broke while {stage.value.lower()}: {told}.")
 
 
-def _engine(configuration: Configuration) -> AsyncEngine:
+def _guard(configuration: Configuration) -> Guard | None:
+    """What stands before the database; None for other drivers, which have their own ways."""
+    url = make_url(configuration.url.get_secret_value())
+    if url.get_dialect().driver != "asyncpg" or url.host is None:
+        return None
+    tls = None if configuration.allow_plain else configuration.tls.context()
+    return Guard(url.host, url.port or POSTGRESQL_PORT, tls, configuration.connect_s)
+
+
+def _engine(configuration: Configuration, guard: Guard | None) -> AsyncEngine:
     url = make_url(configuration.url.get_secret_value())
     arguments: dict[str, Any] = {}
     if url.get_dialect().driver == "asyncpg":
         arguments["ssl"] = False if configuration.allow_plain else configuration.tls.context()
         arguments["server_settings"] = {"application_name": "points-hub"}
+    if guard is not None:
+        arguments |= guard.address
     return create_async_engine(
         url,
         pool_size=configuration.connections_max,

@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.http_json.configuration import LookupField
+from adapters.orders import refused, units_of
+from adapters.parts import MEMBER_MAX, LookupField, shape
 from adapters.sql.configuration import Configuration
 from adapters.sql.line import Line, NotDone, Told, Unclear
 from adapters.sql.procedures import Procedures
 from adapters.sql.tables import Repeated, Tables
-from adapters.sql.values import MEMBER_MAX, Misfit
+from adapters.sql.values import Misfit
 from hub.partners import (
     Answer,
     Capabilities,
@@ -28,7 +29,6 @@ from hub.partners import (
     Status,
     for_order,
 )
-from hub.points import AMOUNT_MAX
 
 _A_DAY: Final = timedelta(days=1)
 
@@ -71,13 +71,11 @@ class SqlPartner:
 
     async def perform(self, order: Order) -> Answer:
         """See ``Partner.perform``. ABSENT speaks of this sending: of an order that was sent before, nothing."""
-        if order.operation not in self._mode.operations:
-            return _refused(Reason.NOT_SUPPORTED, f"It does not do {order.operation.value}.")
-        units, rest = divmod(order.amount * 10**self._configuration.scale, 10**order.scale)
-        if rest or not self._capabilities.minimum <= units <= self._capabilities.maximum:
-            return _refused(Reason.INVALID_AMOUNT, f"It does not take {order.decimal}.")
+        units = units_of(order, self._capabilities)
+        if isinstance(units, Answer):
+            return units
         if not 0 < len(order.member) <= MEMBER_MAX or "\0" in order.member:
-            return _refused(Reason.NO_SUCH_MEMBER, "No member can be called so.")
+            return refused(Reason.NO_SUCH_MEMBER, "No member can be called so.")
         try:
             answer = await self._line.transact(lambda connection: self._mode.perform(connection, order, units))
         except Repeated:
@@ -151,27 +149,11 @@ def _capabilities(configuration: Configuration, mode: _Mode) -> Capabilities:
         partial=mode.partial,
         status=mode.tells_status,
         journal=mode.lists,
-        lookup=_shape(mode.fields) if mode.fields else None,
+        lookup=shape(mode.fields) if mode.fields else None,
         echoes=mode.echoes,
         idempotent=mode.idempotent,
-        minimum=configuration.units(configuration.minimum, 1),
-        maximum=configuration.units(configuration.maximum, AMOUNT_MAX),
+        minimum=configuration.units_min,
+        maximum=configuration.units_max,
         absent_after_s=configuration.absent_after_s,
         answers_within_s=configuration.answers_within_s,
     )
-
-
-def _shape(fields: tuple[LookupField, ...]) -> dict[str, Any]:
-    """The fields of a look-up as JSON Schema."""
-    properties = {}
-    for field in fields:
-        shape: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MEMBER_MAX}
-        if field.pattern is not None:
-            shape["pattern"] = field.pattern
-        properties[field.name] = {**shape, "x-labels": {"en": field.labels.en, "zh-CN": field.labels.chinese}}
-    required = [field.name for field in fields if field.required]
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def _refused(reason: Reason, told: str) -> Answer:
-    return Answer(status=Status.REFUSED, reason=reason, message=told)

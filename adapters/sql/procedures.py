@@ -13,7 +13,7 @@ from sqlalchemy import Date, DateTime, String, TextClause, bindparam, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.http_json.configuration import LookupField
+from adapters.parts import LookupField
 from adapters.sql.configuration import Procedure, Result, Statement
 from adapters.sql.line import Told, code_of
 from adapters.sql.values import Misfit, instant, no, word

@@ -33,7 +33,7 @@ from sqlalchemy import Table as SqlTable
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.http_json.configuration import LookupField
+from adapters.parts import LookupField
 from adapters.sql.configuration import Table
 from adapters.sql.line import Undone
 from adapters.sql.values import Misfit, exact, instant, no

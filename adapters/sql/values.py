@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import BigInteger, Numeric, String, Uuid
 from sqlalchemy.types import TypeEngine
 
+from adapters.parts import MEMBER_MAX
 from hub.points import AMOUNT_MAX, render
 
-MEMBER_MAX: Final = 200  # characters
 WORDS_MAX: Final = 200  # characters of a partner's own words that are kept
 _INTEGER_MAX: Final = 2**63 - 1
 _DIGITS_MAX: Final = 38

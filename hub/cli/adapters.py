@@ -14,12 +14,13 @@ from adapters.conformance import certificate as certificates
 from adapters.conformance.certificate import Certificate
 from adapters.conformance.check import Result, Verdict
 from adapters.conformance.checks import CHECKS, run_all
-from adapters.conformance.kinds import kinds, version_of
 from adapters.conformance.settings import FileHarness, WrongTrial, read
+from adapters.registry import Installed, digest, installed
 from hub import postgres
 from hub.cli.shared import OPTIONS, chosen_settings
 from hub.clock import now
 from hub.ending import FINDINGS
+from hub.partners import Capabilities
 from hub.settings import Settings
 from settlement import signing
 from settlement.publish import Keys
@@ -44,17 +45,31 @@ def check(
     It sends real orders: name a simulator as `sandbox`, or members of the partner's that may be used. What it found is
     signed with the hub's key and kept in `certificates` of HUB_DATA_DIR. The exit code is 0 only if nothing failed.
     """
-    found = kinds()
-    if name not in found:
-        raise typer.BadParameter(f"No adapter {name!r} is installed; there is {', '.join(found) or 'none'}.")
+    found = installed()
+    if name in found.broken:
+        raise typer.BadParameter(f"The adapter {name!r} cannot be loaded: {found.broken[name]}")
+    if name not in found.kinds:
+        raise typer.BadParameter(f"No adapter {name!r} is installed; there is {', '.join(found.kinds) or 'none'}.")
     chosen = chosen_settings()
     try:
-        harness = FileHarness(found[name].load(), read(config))
+        settings = read(config)
+        harness = FileHarness(found.kinds[name], settings)
     except WrongTrial as wrong:
         raise typer.BadParameter(str(wrong), param_hint="--config") from None
     postgres.claim(chosen.data_dir)
     key = Keys.of(chosen).current()  # a key that cannot be used is found out before the partner is asked anything
-    made = asyncio.run(_checked(name, version_of(found[name]), chosen, harness, shown=not as_json))
+    capabilities, results = asyncio.run(_checked(harness, shown=not as_json))
+    without = sorted({*settings.without, *([] if settings.address is None else [settings.address])})
+    made = Certificate(
+        adapter=name,
+        version=found.versions[name],
+        configuration=digest(name, harness.configuration, without),
+        without=tuple(without),
+        hub=chosen.name,
+        at=now(),
+        capabilities=certificates.listed(capabilities),
+        results=tuple(results),
+    )
     signed = certificates.payload(made)
     kept = certificates.keep(chosen.data_dir, name, key.sign(signed, certificates.TYP))
     if as_json:
@@ -69,7 +84,7 @@ def check(
 def listing(as_json: Annotated[bool, typer.Option("--json", help="Write one JSON array to stdout.")] = False) -> None:
     """List the installed kinds of adapter, each with its last certificate."""
     chosen = chosen_settings()
-    rows = [_row(chosen, name, version_of(point)) for name, point in kinds().items()]
+    rows = _rows(chosen, installed())
     if as_json:
         typer.echo(json.dumps(rows))
         return
@@ -82,8 +97,8 @@ def listing(as_json: Annotated[bool, typer.Option("--json", help="Write one JSON
     Console().print(table)
 
 
-async def _checked(name: str, version: str, chosen: Settings, harness: FileHarness, *, shown: bool) -> Certificate:
-    """The certificate of all checks, run now."""
+async def _checked(harness: FileHarness, *, shown: bool) -> tuple[Capabilities, list[Result]]:
+    """What the adapter declares, and the verdicts of all checks, run now."""
     partner = await harness.connect(None)
     capabilities = partner.capabilities
     await partner.close()
@@ -92,7 +107,7 @@ async def _checked(name: str, version: str, chosen: Settings, harness: FileHarne
     with console.status("Checking", spinner="line") if shown and console.is_terminal else console.capture():
         async for result in run_all(harness):
             results.append(result)
-    return certificates.made(name, version, chosen.name, now(), capabilities, results)
+    return capabilities, results
 
 
 def _show(made: Certificate, kept: Path) -> None:
@@ -108,6 +123,16 @@ def _show(made: Certificate, kept: Path) -> None:
     counted = ", ".join(f"{made.count(verdict)} {verdict.value.lower()}" for verdict in Verdict)
     typer.echo(f"{made.adapter} {'conforms' if made.conforms else 'does not conform'}: {counted}.")
     typer.echo(f"The certificate is {kept}.")
+
+
+def _rows(chosen: Settings, found: Installed) -> list[dict[str, str | None]]:
+    """All kinds by name, also those that cannot be loaded."""
+    rows = [_row(chosen, name, found.versions[name]) for name in found.kinds]
+    rows += [
+        {"adapter": name, "version": None, "certificate": f"cannot be loaded: {why}", "at": None}
+        for name, why in found.broken.items()
+    ]
+    return sorted(rows, key=lambda row: str(row["adapter"]))
 
 
 def _row(chosen: Settings, name: str, version: str) -> dict[str, str | None]:

@@ -14,7 +14,8 @@ from adapters.simulator.app import create_app
 from adapters.simulator.authentication import Authentication, Scheme
 from adapters.simulator.problems import Problem
 from adapters.simulator.rules import Programme
-from adapters.simulator.serving import running
+from adapters.simulator.serving import Tls, running
+from adapters.simulator.signatures import Signatures
 from adapters.simulator.store import Store, next_night
 from hub import serving
 from hub.cli.shared import OPTIONS
@@ -37,7 +38,22 @@ def simulator(
         str,
         typer.Option(envvar="SIMULATOR_SECRET", help="The token, key or client secret; better in SIMULATOR_SECRET."),
     ] = "",
-    client: Annotated[str, typer.Option(help="The client's name, of OAuth 2.")] = "points-hub",
+    client: Annotated[str, typer.Option(help="The client's name, of OAuth 2 and rfc9421.")] = "points-hub",
+    signing_key: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Its private key as PEM, of rfc9421.")
+    ] = None,
+    client_key: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The client's public key as PEM, of rfc9421.")
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Speak TLS with this certificate, PEM.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The certificate's private key, PEM.")
+    ] = None,
+    client_authority: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Who vouches for clients, PEM: asks for mTLS.")
+    ] = None,
     callback: Annotated[str, typer.Option(metavar="URL", help="Where to POST what becomes of pending orders.")] = "",
     nightly: Annotated[
         str, typer.Option(metavar="TIME", help="Orders are pending until this time of day (UTC), or until 'asked'.")
@@ -59,9 +75,15 @@ def simulator(
     """
     try:
         next_night(nightly or "asked", now())
-        checked = Authentication(authentication, secret, client)
+        signatures = None
+        if signing_key is not None and client_key is not None:
+            signatures = Signatures(signing_key.read_bytes(), client_key.read_bytes(), client)
+        checked = Authentication(authentication, secret, client, signatures=signatures)
     except Problem as problem:
         raise typer.BadParameter(str(problem), param_hint=problem.field) from None
+    tls = None if tls_certificate is None or tls_key is None else Tls(tls_certificate, tls_key, client_authority)
+    if tls is None and (tls_certificate, tls_key, client_authority) != (None, None, None):
+        raise typer.BadParameter("TLS needs a certificate and its key.", param_hint="tls_certificate")
     programme = Programme(
         unit=unit,
         scale=scale,
@@ -76,13 +98,13 @@ def simulator(
         store = Store(programme, data, tells=bool(callback), clock=now)
         try:
             app = create_app(store, checked, callback or None, now)
-            ended = asyncio.run(_serve(app, listeners))
+            ended = asyncio.run(_serve(app, listeners, tls))
         finally:
             store.close()
     raise typer.Exit(128 + ended)
 
 
-async def _serve(app: Any, listeners: Sequence[socket.socket]) -> int:
+async def _serve(app: Any, listeners: Sequence[socket.socket], tls: Tls | None) -> int:
     """Serve until a signal asks to end; its number."""
     asked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
@@ -92,8 +114,9 @@ async def _serve(app: Any, listeners: Sequence[socket.socket]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, ask, number)
-    async with running(app, listeners):
+    scheme = "http" if tls is None else "https"
+    async with running(app, listeners, tls):
         for listener in listeners:
             where, at = listener.getsockname()[:2]
-            typer.echo(f"The simulator is at http://{f'[{where}]' if ':' in where else where}:{at}/", err=True)
+            typer.echo(f"The simulator is at {scheme}://{f'[{where}]' if ':' in where else where}:{at}/", err=True)
         return await asked

@@ -14,6 +14,7 @@ from typing import ClassVar
 import msgspec
 
 from hub.access import Role
+from hub.certificates import Examined
 from hub.currencies import AccountMode, ExpiryKind, HeldExpiry, PartnerState, RateConsent, Shortfall
 from hub.errors import InvalidInput
 from hub.institutions import Kind
@@ -492,6 +493,12 @@ class DisableWebhook(Command, frozen=True, kw_only=True):
 
     institution: str
     gone: str | None = None
+
+
+class RegisterCertificate(Command, frozen=True, kw_only=True):
+    """``found``: what a certificate says whose signature was verified."""
+
+    found: Examined
 
 
 # --- acts -------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pytest
 from adapters.simulator.app import create_app
 from adapters.simulator.authentication import Authentication, Scheme
 from adapters.simulator.rules import Programme
-from adapters.simulator.serving import running
+from adapters.simulator.serving import Tls, running
 from adapters.simulator.store import Store
 from hub import serving
 from hub.clock import now
@@ -67,14 +67,18 @@ async def playing(
     authentication: Authentication | None = None,
     callback: str | None = None,
     clock: Callable[[], datetime] = now,
+    tls: Tls | None = None,
+    trust: ssl.SSLContext = TRUST,
 ) -> AsyncIterator[Playing]:
     """A simulator on a port of its own; it ends with the context."""
     store = Store(programme or Programme(), data, tells=callback is not None, clock=clock)
     app = create_app(store, authentication or Authentication(Scheme.NONE), callback, clock)
     try:
         with serving.bind(HOST, 0) as listeners:
-            url = f"http://{HOST}:{listeners[0].getsockname()[1]}"
-            async with running(app, listeners), httpx2.AsyncClient(base_url=url, verify=TRUST, trust_env=False) as http:
+            scheme, host = ("http", HOST) if tls is None else ("https", "localhost")
+            url = f"{scheme}://{host}:{listeners[0].getsockname()[1]}"
+            client = httpx2.AsyncClient(base_url=url, verify=trust, trust_env=False)
+            async with running(app, listeners, tls), client as http:
                 yield Playing(url, store, http, itertools.count(1))
     finally:
         store.close()

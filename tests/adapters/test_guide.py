@@ -46,6 +46,6 @@ def test_the_guide_s_commands_exist() -> None:
         known = typer.main.get_command(app)
         words = command.split()
         for word in words[: 2 if words[0] == "adapters" else 1]:
-            known = known.commands[word]  # type: ignore[attr-defined]
+            known = known.get_command(None, word)  # type: ignore[attr-defined]
         options = {option for parameter in known.params for option in parameter.opts}
         assert {word for word in words if word.startswith("--") and word != "--help"} <= options

@@ -22,6 +22,7 @@ from hub.limits import Act, Measure, Mode, Period, Subject
 from hub.rates import Funding
 from tests.conftest import Hub
 from tests.hub import aged_story, audited
+from tests.hub.test_certificates import FOUND
 
 DATABASE = "points_hub_audited"
 
@@ -104,6 +105,7 @@ class Story:
         await hub.currency("BRP", "BRANCH", unit_value="0.0031")
         await hub.currency("OLD", "BRANCH")
         await hub.cap("BANK", "1000")
+        await hub.do(commands.RegisterCertificate(actor=hub.admin, found=FOUND))
         bonus = commands.BonusTerms("10", "60000", None, None, Funding.TARGET_ISSUER, None, None)
         rate = await hub.rate("BP", "MILE", "1:25", fee_percent="1", bonuses=(bonus,))
         await hub.rate("BRP", "MILE", "1:20", fee_fixed=commands.MoneyText("0.0007", "CNY"))
@@ -356,6 +358,11 @@ TAMPERED = {
     "no head": ("DELETE FROM journal_head", {"EMPTY"}),
     "a configuration's document": (
         'UPDATE configuration_change SET document = replace(document, $$"name":"SHOP"$$, $$"name":"SHED"$$)',
+        {"ENTRY_CONTENT"},
+    ),
+    "a certificate that found something else": (
+        """UPDATE configuration_change SET document = replace(document, '"failed":1', '"failed":0')"""
+        " WHERE noun = 'certificate'",
         {"ENTRY_CONTENT"},
     ),
     "a configuration's document that is none": (

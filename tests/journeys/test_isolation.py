@@ -771,6 +771,12 @@ CASES: dict[str, Case] = {
         "FORBIDDEN",
         "FORBIDDEN",
     ),
+    "Mutation.registerAdapterCertificate": Case(
+        f'mutation {{ registerAdapterCertificate(certificate: "x") {{ __typename {REFUSED} }} }}',
+        _nothing,
+        "FORBIDDEN",
+        "FORBIDDEN",
+    ),
     "Mutation.addExchangeEvidence": Case(
         f'mutation($id: ID!) {{ addExchangeEvidence(conversionId: $id, text: "t") {{ __typename {REFUSED} }} }}',
         lambda victim: {"id": victim.conversion},

@@ -16,7 +16,16 @@ CAN = Capabilities(operations=frozenset({Operation.CREDIT, Operation.DEBIT}), un
 PASSED = Result("one", Verdict.PASSED)
 FAILED = Result("two", Verdict.FAILED, "It was done twice.")
 EXCEPTED = Result("three", Verdict.EXCEPTED, "Nobody has so many points.")
-MADE = certificates.made("airline", "airline 1.0", "Points Hub", NOW, CAN, [PASSED, EXCEPTED])
+MADE = certificates.Certificate(
+    adapter="airline",
+    version="airline 1.0",
+    configuration="ab" * 32,
+    without=("url",),
+    hub="Points Hub",
+    at=NOW,
+    capabilities=certificates.listed(CAN),
+    results=(PASSED, EXCEPTED),
+)
 
 
 def test_a_certificate_is_read_as_it_was_made() -> None:
@@ -26,6 +35,7 @@ def test_a_certificate_is_read_as_it_was_made() -> None:
     assert told["capabilities"]["maximum"] == str(10**15)
     assert told["checks"][1] == {"check": "three", "verdict": "EXCEPTED", "reason": "Nobody has so many points."}
     assert told["conforms"] is True
+    assert told["configuration"] == {"sha256": "ab" * 32, "without": ["url"]}
 
 
 @pytest.mark.parametrize(("results", "conforms"), [((PASSED, FAILED), False), ((EXCEPTED,), False), ((), False)])

@@ -7,7 +7,6 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from adapters.conformance.settings import FileHarness, TrialSettings, WrongTrial, read
-from adapters.conformance.trial import Upstream
 from tests.adapters.conftest import Playing
 from tests.adapters.example import Airline, kind
 
@@ -50,15 +49,17 @@ def test_a_wrong_configuration_is_told_without_its_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "upstream"),
+    ("url", "upstream", "by_tls"),
     [
-        ("http://127.0.0.1:9000/a", Upstream("127.0.0.1", 9000)),
-        ("https://partner.example/b", Upstream("partner.example", 443, tls=True)),
+        ("http://127.0.0.1:9000/a", ("127.0.0.1", 9000), False),
+        ("https://partner.example/b", ("partner.example", 443), True),
     ],
 )
-def test_the_proxy_is_put_before_the_address(url: str, upstream: Upstream) -> None:
+def test_the_proxy_is_put_before_the_address(url: str, upstream: tuple[str, int], by_tls: bool) -> None:
     settings = TrialSettings(configuration={"url": url}, sandbox="x", address="url")
-    assert FileHarness(kind, settings).upstream == upstream
+    found = FileHarness(kind, settings).upstream
+    assert found is not None
+    assert ((found.host, found.port), found.tls is not None) == (upstream, by_tls)
 
 
 async def test_a_live_partner_s_members_are_used_in_turn_and_looked_up(simulator: Playing) -> None:

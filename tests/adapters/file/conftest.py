@@ -18,6 +18,7 @@ from adapters.file import kind
 from adapters.file.configuration import Configuration
 from adapters.file.partner import FilePartner
 from hub.partners import Operation, Order
+from tests.adapters.file.server import Server, serving
 
 PARTNER = Path(__file__).with_name("partner.py")
 
@@ -38,6 +39,7 @@ class Exchanged:
         self.folder = self.root / "folder"
         for name in ("outgoing", "incoming", "hub"):
             (self.folder / name).mkdir(parents=True)
+        self.theirs = self.folder  # where the partner looks
 
     def configuration(self, **more: Any) -> Configuration:
         """How the hub is told of the folder: two decimals, all operations, and a cut-off at half past ten."""
@@ -69,7 +71,7 @@ class Exchanged:
     async def night(self) -> None:
         """The partner's night: it reads what lies there, and answers."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", str(PARTNER), str(self.folder), str(self.books)),
+            *(sys.executable, "-I", str(PARTNER), str(self.theirs), str(self.books)),
             env={"PATH": os.environ.get("PATH", "")},
             stderr=asyncio.subprocess.PIPE,
         )
@@ -84,11 +86,11 @@ class Exchanged:
 
     def files(self, folder: str = "outgoing") -> list[str]:
         """The names that lie in a folder."""
-        return sorted(path.name for path in (self.folder / folder).iterdir())
+        return sorted(path.name for path in (self.theirs / folder).iterdir())
 
     def rows(self, name: str) -> list[list[str]]:
         """The cells of a file of orders."""
-        return [line.split(",") for line in (self.folder / "outgoing" / name).read_text().splitlines()]
+        return [line.split(",") for line in (self.theirs / "outgoing" / name).read_text().splitlines()]
 
 
 @pytest.fixture
@@ -97,4 +99,13 @@ async def exchanged(tmp_path: Path) -> AsyncIterator[Exchanged]:
     async with AsyncExitStack() as stack:
         made = Exchanged(tmp_path, stack)
         made.enroll()
+        yield made
+
+
+@pytest.fixture
+async def server(exchanged: Exchanged) -> AsyncIterator[Server]:
+    """The partner's server, over which the folder is exchanged."""
+    async with serving(exchanged.root / "partner") as made:
+        exchanged.theirs = made.root
+        exchanged.more["sftp"] = made.told()
         yield made

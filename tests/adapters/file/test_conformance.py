@@ -1,4 +1,4 @@
-"""The adapter passes the suite, over a folder and a partner that is a process of its own."""
+"""The adapter passes the suite, over a folder and over SFTP, and a partner that is a process of its own."""
 
 from collections.abc import Mapping
 
@@ -10,8 +10,9 @@ from adapters.conformance.trial import Harness, Seeded, Upstream
 from hub.partners import Partner
 from hub.points import parse, render
 from tests.adapters.file.conftest import Exchanged
+from tests.adapters.file.server import Server
 
-NO_LINE = "There is no line to break but a folder; test_kills.py and test_results.py break that."
+NO_LINE = "An order is taken by the folder; test_kills.py, test_results.py and test_carrier.py break what is behind it."
 
 
 class FolderHarness:
@@ -46,4 +47,10 @@ class FolderHarness:
 class TestFile(PartnerConformance):
     @pytest.fixture
     def harness(self, exchanged: Exchanged) -> Harness:
+        return FolderHarness(exchanged)
+
+
+class TestSftp(PartnerConformance):
+    @pytest.fixture
+    def harness(self, exchanged: Exchanged, server: Server) -> Harness:
         return FolderHarness(exchanged)

@@ -15,6 +15,7 @@ from tests.adapters.file.conftest import Exchanged
 
 TEXT = (Path(__file__).parents[3] / "docs" / "guides" / "connect-a-partner.md").read_text()
 [SECTION] = re.findall(r"^## A partner that works in nightly batches\n(.*?)^## ", TEXT, re.S | re.M)
+[OVER_SFTP] = re.findall(r"^## The same over SFTP\n(.*?)^## ", TEXT, re.S | re.M)
 ORDERS, RESULTS = re.findall(r"```csv\n(.*?)```", SECTION, re.S)
 
 
@@ -65,3 +66,12 @@ def test_every_encoding_and_separator_of_the_guide_is_one() -> None:
         for separator in fields["separator"]["enum"]:
             told = Configuration.model_validate({**base, "encoding": encoding, "separator": separator})
             assert is_whole(written([], told), told)
+
+
+def test_the_guide_s_server_is_one_and_its_defaults_are_ours() -> None:
+    [shown] = re.findall(r"```json\n(.*?)```", OVER_SFTP, re.S)
+    sftp = Configuration.model_validate(msgspec.json.decode(shown)).sftp
+    assert sftp is not None
+    assert f"`lookEveryS` ({sftp.look_every_s} seconds)" in OVER_SFTP
+    assert f"`transferS` ({sftp.transfer_s})" in OVER_SFTP
+    assert f"`connectS` ({sftp.connect_s})" in OVER_SFTP

@@ -21,7 +21,7 @@ GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "federate.md"
 
 def test_the_guides_example_is_accepted() -> None:
     [text] = re.findall(r"```json\n(.*?)```", GUIDE.read_text(), re.S)
-    assert Configuration.model_validate(json.loads(text)).units("0.01", 1) == 1
+    assert Configuration.model_validate(json.loads(text)).units_min == 1
 
 
 def test_the_reserve_is_the_members_institutions_unless_it_says_otherwise() -> None:

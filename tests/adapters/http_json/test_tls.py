@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from pydantic import ValidationError
 
-from adapters.http_json.tls import Tls
+from adapters.tls import Tls
 from hub.partners import Answer, Status
 from tests.adapters.http_json.bank import Bank, connected, order
 from tests.adapters.http_json.certificates import Holder, holder, server_context

@@ -6,8 +6,9 @@ import hmac
 
 import pytest
 
-from adapters.simulator.authentication import SKEW_S, TOKEN_S, Authentication, Scheme, Sent
+from adapters.simulator.authentication import TOKEN_S, Authentication, Scheme, Sent
 from adapters.simulator.problems import Problem, Unauthenticated, WrongValue
+from adapters.simulator.signatures import SKEW_S
 
 NOW = 1_790_000_000
 SECRET = "s3cret"

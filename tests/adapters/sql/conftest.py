@@ -54,8 +54,8 @@ class Books:
 
     def opened(self, told: dict[str, Any], port: int | None = None) -> SqlPartner:
         """The adapter by a configuration; it is closed with the database."""
-        url = make_url(self.url).set(host="127.0.0.1", port=port or self.port)
-        told = {**told, "url": url.render_as_string(hide_password=False), "allowPlain": True}
+        url = make_url(self.url).set(host=told.pop("host", "127.0.0.1"), port=port or self.port)
+        told = {"allowPlain": True, **told, "url": url.render_as_string(hide_password=False)}
         made = SqlPartner(Configuration.model_validate(told))
         self.partners.append(made)
         return made
@@ -118,8 +118,10 @@ async def _relay(server: postgres.Server) -> asyncio.Server:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+    try:
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+    finally:
+        writer.close()

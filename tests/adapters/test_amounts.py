@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.http_json.amounts import AmountForm, Digits, TimeForm, WrongAnswer, decode
+from adapters.amounts import AmountForm, Digits, TimeForm, WrongAnswer, decode
 from hub.points import AMOUNT_MAX
 
 FORMS = [

@@ -5,24 +5,19 @@ Inside, an amount is in smallest units of the partner's scale.
 
 from datetime import UTC, datetime, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, field_validator, model_validator
 
+from adapters import parts
+from adapters.parts import Part
 from hub.errors import InvalidAmount
 from hub.points import AMOUNT_MAX, SCALE_MAX, parse, render
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _SECOND = timedelta(seconds=1)
-
-
-class Part(BaseModel):
-    """A part of a configuration: every name is known, and none is changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, hide_input_in_errors=True)
 
 
 class WrongAnswer(Exception):
@@ -101,10 +96,7 @@ class TimeForm(Part):
     @field_validator("zone")
     @classmethod
     def _is_zone(cls, zone: str | None) -> str | None:
-        try:
-            return zone if zone is None else ZoneInfo(zone).key
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("there is no such time zone") from None
+        return zone if zone is None else parts.zone(zone)
 
     @model_validator(mode="after")
     def _fits(self) -> "TimeForm":

@@ -6,7 +6,7 @@ import tempfile
 
 from pydantic import Field, SecretStr, model_validator
 
-from adapters.http_json.amounts import Part
+from adapters.parts import Part
 
 
 class Tls(Part):
