@@ -8,7 +8,7 @@ import itertools
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -108,16 +108,28 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-async def addresses(
+def databases(
     postgres_server: postgres.Server, superuser: "asyncpg.Connection[Any]", template: str
-) -> AsyncIterator[Addresses]:
+) -> Callable[[], AbstractAsyncContextManager[Addresses]]:
+    """Makes fresh, migrated databases, each of which is gone after its block."""
+
+    @asynccontextmanager
+    async def fresh() -> AsyncIterator[Addresses]:
+        name = f"points_hub_test_{next(_numbers)}"
+        await superuser.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {postgres.OWNER}")
+        try:
+            yield _addresses(postgres_server, name)
+        finally:
+            await superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    return fresh
+
+
+@pytest.fixture
+async def addresses(databases: Callable[[], AbstractAsyncContextManager[Addresses]]) -> AsyncIterator[Addresses]:
     """A fresh, migrated database, which is gone after the test."""
-    name = f"points_hub_test_{next(_numbers)}"
-    await superuser.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {postgres.OWNER}")
-    try:
-        yield _addresses(postgres_server, name)
-    finally:
-        await superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    async with databases() as made:
+        yield made
 
 
 def _addresses(server: postgres.Server, database: str) -> Addresses:
@@ -335,8 +347,8 @@ class Hub:
         return int(rows[0][0])
 
 
-@pytest.fixture
-async def hub(addresses: Addresses) -> AsyncIterator[Hub]:
+@asynccontextmanager
+async def new_hub(addresses: Addresses) -> AsyncIterator[Hub]:
     """A hub that is set up and has nobody in it but the operator."""
     code, admin, secret = await set_up(addresses, "Points Hub", "root")
     assert code == OPERATOR_CODE
@@ -346,6 +358,13 @@ async def hub(addresses: Addresses) -> AsyncIterator[Hub]:
     made.second, _ = await made.key(OPERATOR_CODE, Role.OPERATOR_ADMIN, person="second")
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def hub(addresses: Addresses) -> AsyncIterator[Hub]:
+    """See ``new_hub``."""
+    async with new_hub(addresses) as made:
+        yield made
 
 
 @contextmanager

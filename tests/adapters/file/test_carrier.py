@@ -170,7 +170,9 @@ async def test_a_server_with_several_host_keys_shows_the_one_that_is_known(excha
         assert len(exchanged.files()) == 1
 
 
-@pytest.mark.parametrize("wrong", [{"password": "guessed"}, {"password": None, "key": private("another")}], ids=["a password", "a key"])
+@pytest.mark.parametrize(
+    "wrong", [{"password": "guessed"}, {"password": None, "key": private("another")}], ids=["a password", "a key"]
+)
 async def test_whoever_is_not_admitted_is_told_so(exchanged: Exchanged, server: Server, wrong: dict[str, str]) -> None:
     partner = exchanged.connect(sftp=server.told(**wrong))
     await partner.perform(exchanged.order())
