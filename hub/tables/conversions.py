@@ -1,0 +1,116 @@
+"""Quotes, conversions, and what bonuses have counted."""
+
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, PrimaryKeyConstraint, SmallInteger, Table, text
+
+from hub.tables.columns import id_, journal_, metadata, text_, time_
+
+clearing = Table(
+    "clearing",
+    metadata,
+    journal_(),
+    id_("id"),
+    id_("credential_id"),
+    id_("for_institution_id"),
+    text_("currency"),
+    text_("scope"),
+    time_("earned_before", nullable=True),
+    time_("starts_at"),
+    text_("reason"),
+    text_("status"),
+    id_("reached"),
+    id_("accounts"),
+    id_("cleared"),
+    id_("pinned"),
+    id_("ageless"),
+    time_("ended_at", nullable=True),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("clearing_running", "starts_at", postgresql_where=text("status = 'RUNNING'")),
+    Index("clearing_currency", "currency", "id"),
+    postgresql_with={"fillfactor": 80},
+)
+
+# What was said of points that will end, once; nothing is derived from it.
+expiry_notice = Table(
+    "expiry_notice",
+    metadata,
+    journal_(),
+    id_("account_id"),
+    time_("expires_at"),
+    text_("currency"),
+    id_("customer_id"),
+    id_("amount"),
+    time_("noticed_at"),
+    PrimaryKeyConstraint("journal_id", "account_id", "expires_at"),
+    Index("expiry_notice_currency", "currency", "noticed_at", "account_id", "expires_at"),
+)
+
+quote = Table(
+    "quote",
+    metadata,
+    journal_(),
+    id_("id"),
+    id_("credential_id"),
+    id_("for_institution_id"),
+    id_("rate_id"),
+    id_("from_customer_id"),
+    id_("to_customer_id"),
+    id_("source"),
+    id_("target"),
+    id_("bonus"),
+    id_("fee"),
+    id_("settlement"),
+    text_("eligible"),
+    text_("residue"),
+    time_("expires_at"),
+    id_("used_by", nullable=True),
+    Column("cancelled", Boolean, nullable=False),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("quote_customer", "from_customer_id", "expires_at"),
+    Index("quote_rate", "rate_id", "expires_at"),
+    postgresql_with={"fillfactor": 80},
+)
+
+conversion = Table(
+    "conversion",
+    metadata,
+    journal_(),
+    id_("id"),
+    text_("status"),
+    id_("changed_in"),
+    id_("credential_id"),
+    id_("for_institution_id"),
+    id_("rate_id"),
+    id_("quote_id", nullable=True),
+    id_("from_customer_id"),
+    id_("from_institution_id"),
+    id_("to_customer_id"),
+    id_("to_institution_id"),
+    id_("source"),
+    id_("target"),
+    id_("bonus"),
+    id_("fee"),
+    id_("settlement"),
+    text_("eligible"),
+    text_("residue"),
+    id_("window_id"),
+    time_("completed_at", nullable=True),
+    PrimaryKeyConstraint("journal_id", "id"),
+    Index("conversion_from", "from_institution_id", "id"),
+    Index("conversion_to", "to_institution_id", "id"),
+    # Those of whose state events tell; a conversion that went through at once is told by its movement.
+    Index("conversion_changed", "changed_in", postgresql_where=text("status <> 'COMPLETED'")),
+    postgresql_with={"fillfactor": 80},
+)
+
+bonus_use = Table(
+    "bonus_use",
+    metadata,
+    journal_(),
+    id_("rate_id"),
+    Column("bonus", SmallInteger, nullable=False),
+    id_("customer_id"),
+    id_("used"),
+    PrimaryKeyConstraint("journal_id", "customer_id", "rate_id", "bonus"),
+    CheckConstraint("used >= 0", name="bonus_use_not_negative"),
+    postgresql_with={"fillfactor": 70},
+)

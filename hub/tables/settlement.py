@@ -1,0 +1,114 @@
+"""Settlement: windows, positions, nets, confirmations and reports."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from hub.tables.columns import id_, journal_, metadata, text_, time_
+
+settlement_window = Table(
+    "settlement_window",
+    metadata,
+    journal_(),
+    id_("id"),
+    text_("model"),
+    Column("number", Integer, nullable=False),
+    text_("status"),
+    time_("opened_at"),
+    time_("closed_at", nullable=True),
+    time_("settled_at", nullable=True),
+    id_("closed_in", nullable=True),
+    id_("changed_in"),
+    # Whether nets go from level to level; of what was closed before there were levels everybody settles with the hub.
+    Column("levels", Boolean, nullable=False),
+    PrimaryKeyConstraint("journal_id", "id"),
+    UniqueConstraint("journal_id", "model", "number", name="settlement_window_number"),
+    Index("settlement_window_open", "journal_id", "model", unique=True, postgresql_where=text("status = 'OPEN'")),
+    Index("settlement_window_unsettled", "id", postgresql_where=text("status <> 'SETTLED'")),
+)
+
+# Per window, institution and currency: its own acts, and what the hub owes its subtree and has not settled.
+position = Table(
+    "position",
+    metadata,
+    journal_(),
+    id_("window_id"),
+    id_("institution_id"),
+    text_("currency"),
+    id_("debits"),
+    id_("credits"),
+    id_("subtree"),
+    id_("apart"),
+    id_("gross"),
+    PrimaryKeyConstraint("journal_id", "window_id", "institution_id", "currency"),
+    postgresql_with={"fillfactor": 50},
+)
+
+window_net = Table(
+    "window_net",
+    metadata,
+    journal_(),
+    id_("window_id"),
+    id_("institution_id"),
+    text_("currency"),
+    id_("debits"),
+    id_("credits"),
+    id_("net"),
+    PrimaryKeyConstraint("journal_id", "window_id", "institution_id", "currency"),
+)
+
+# The owner of the accounts through which a node's nets go to a parent: internal:<parent>:<node>.
+internal_account = Table(
+    "internal_account",
+    metadata,
+    journal_(),
+    id_("id"),
+    id_("parent_id"),
+    id_("institution_id"),
+    PrimaryKeyConstraint("journal_id", "id"),
+    UniqueConstraint("journal_id", "parent_id", "institution_id", name="internal_account_of"),
+)
+
+confirmation = Table(
+    "confirmation",
+    metadata,
+    journal_(),
+    id_("window_id"),
+    id_("institution_id"),
+    text_("currency"),
+    id_("movement_id"),
+    id_("amount"),
+    text_("value_date", nullable=True),
+    text_("reference"),
+    PrimaryKeyConstraint("journal_id", "window_id", "institution_id", "currency"),
+)
+
+settlement_report = Table(
+    "settlement_report",
+    metadata,
+    journal_(),
+    id_("window_id"),
+    id_("institution_id"),
+    Column("payload", LargeBinary, nullable=False),
+    text_("jws"),
+    text_("digest"),
+    text_("previous_digest", nullable=True),
+    PrimaryKeyConstraint("journal_id", "window_id", "institution_id"),
+)
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    text_("jwk"),
+    time_("published_at"),
+)
