@@ -16,9 +16,10 @@ from hub.currencies import PointCurrency
 from hub.institutions import OPERATOR_CODE, DebitCap, Institution
 from hub.limits import Act, Limit
 from hub.rates import Rate, RateStatus
+from hub.revocations import Revocation
 from hub.webhooks.endpoints import Webhook
 
-Noun = Institution | Credential | PointCurrency | Rate | DebitCap | Limit | Webhook
+Noun = Institution | Credential | PointCurrency | Rate | DebitCap | Limit | Webhook | Revocation
 NOUNS: dict[str, type[Any]] = {
     "institution": Institution,
     "credential": Credential,
@@ -27,6 +28,7 @@ NOUNS: dict[str, type[Any]] = {
     "cap": DebitCap,
     "limit": Limit,
     "webhook": Webhook,
+    "revocation": Revocation,
 }
 _NAMES = {noun: name for name, noun in NOUNS.items()}
 
@@ -74,6 +76,7 @@ class Configuration:
     limit_versions: dict[int, int] = field(default_factory=dict)  # a version's family
     limited: dict[tuple[Act, int], tuple[int, ...]] = field(default_factory=dict)  # families, by act and currency
     webhooks: dict[int, Webhook] = field(default_factory=dict)  # by institution
+    revocations: dict[str, Revocation] = field(default_factory=dict)  # of signing keys, by their thumbprint
 
     def institution(self, code: str) -> Institution | None:
         """The institution with this code."""
@@ -120,6 +123,9 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
             continue
         if isinstance(noun, Webhook):
             fresh.webhooks[noun.institution] = noun
+            continue
+        if isinstance(noun, Revocation):
+            fresh.revocations[noun.kid] = noun
             continue
         table = getattr(fresh, _TABLES[type(noun)])
         before = table.get(noun.id)

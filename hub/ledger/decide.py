@@ -29,7 +29,7 @@ from hub.ledger import (
     reversals,
 )
 from hub.ledger.book import Book, Draft
-from hub.registry import caps, credentials, currencies, institutions, limits, rates, webhooks
+from hub.registry import caps, credentials, currencies, institutions, limits, rates, revocations, webhooks
 
 HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.CreateInstitution: institutions.create,
@@ -58,6 +58,7 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.RotateWebhookSecret: webhooks.rotate,
     commands.ResealWebhookSecrets: webhooks.reseal,
     commands.DisableWebhook: webhooks.disable,
+    commands.RevokeSigningKey: revocations.revoke,
     commands.EnrollCustomer: acts.enroll,
     commands.BindIdentifier: bindings.bind,
     commands.UnbindIdentifier: bindings.unbind,

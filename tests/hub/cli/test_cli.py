@@ -23,7 +23,7 @@ from tests.hub.programs import PROGRAM, SOON_S_MAX, Pattern, environment, is_gon
 
 WORDS = [
     [], ["init"], ["migrate"], ["serve"], ["demo"], ["audit"], ["verify"], ["expire"], ["clear"],
-    ["window"], ["window", "close"], ["keys"], ["keys", "rotate"], ["keys", "reseal"],
+    ["window"], ["window", "close"], ["keys"], ["keys", "rotate"], ["keys", "revoke"], ["keys", "reseal"],
     ["simulator"], ["adapters"], ["adapters", "check"], ["adapters", "list"],
 ]  # fmt: skip
 
