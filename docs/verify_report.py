@@ -347,12 +347,14 @@ class Report:
         self.institution: tuple[str, str] | None = None  # code and name
         self.nets: list[Net] = []
         self.nets_whole = False  # no net is missing or malformed
+        self.currencies: set[str] = set()  # of the nets
         self.lines: tuple[int, str] | None = None  # count and root
         self.previous_digest: str | None = None
         self.journal: tuple[int, str] | None = None  # batch and hash
         self.children: list[Child] | None = None
         if payload is not None:
             self.read(payload)
+        self.currencies.update(net.currency for net in self.nets)
 
     def wrong(self, code: str, sentence: str) -> None:
         self.findings.append((code, sentence))
@@ -612,18 +614,21 @@ def levels(nets: list[Net], unit: int) -> dict[str, tuple[int, int, int]] | None
             way.append(above)
             exact[above] = exact.get(above, 0) + net.exact
             above = parents.get(above)
-    rounded = largest_remainder({code: exact[code] for code in exact if parents.get(code) is None}, unit, 0)
+    children: dict[str | None, list[str]] = {}
+    for code in exact:
+        children.setdefault(parents.get(code), []).append(code)
+    rounded = largest_remainder({code: exact[code] for code in children.get(None, [])}, unit, 0)
     due: dict[str, tuple[int, int, int]] = {}
     waiting = sorted(rounded)
     while waiting:
         code = waiting.pop()
-        children = [child for child in exact if parents.get(child) == code]
-        own = exact[code] - sum(exact[child] for child in children)
-        shares = largest_remainder({code: own, **{child: exact[child] for child in children}}, unit, rounded[code])
-        rounded.update({child: shares[child] for child in children})
-        owed = [rounded[child] for child in children]
+        below = children.get(code, [])
+        own = exact[code] - sum(exact[child] for child in below)
+        shares = largest_remainder({code: own, **{child: exact[child] for child in below}}, unit, rounded[code])
+        rounded.update({child: shares[child] for child in below})
+        owed = [rounded[child] for child in below]
         due[code] = rounded[code], sum(-net for net in owed if net < 0), sum(net for net in owed if net > 0)
-        waiting += children
+        waiting += below
     return due
 
 
@@ -755,7 +760,7 @@ def is_text(value: str) -> bool:
 def check_line(findings: Findings, report: Report, line: Line, position: int) -> None:
     if report.window is not None and line.window != report.window.number:
         findings.add("LINE_WINDOW", f"Line {position} is of window {line.window}, not {report.window.number}.")
-    if report.nets_whole and line.currency not in {net.currency for net in report.nets}:
+    if report.nets_whole and line.currency not in report.currencies:
         findings.add("LINE_CURRENCY", f"Line {position} is in {line.currency}, of which the report has no net.")
     if report.kind == "institution" and report.institution is not None:
         code = report.institution[0]

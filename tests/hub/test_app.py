@@ -127,7 +127,15 @@ def test_errors_have_a_code_and_a_sentence(server: Served, path: str, status: in
     assert json.loads(body)["error"]["message"]
 
 
-@pytest.mark.parametrize("path", ["/settlement/sw_1/BANK/lines.ndjson", "/settlement/x/BANK/lines.ndjson"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/settlement/sw_1/BANK/lines.ndjson",
+        "/settlement/x/BANK/lines.ndjson",
+        "/settlement/sw_1/BANK/lines/1.json",
+        "/settlement/x/BANK/lines/1.json",
+    ],
+)
 def test_lines_that_are_not_there_do_not_exist(server: Served, path: str) -> None:
     status, body = server.get(path, server.secret)
     assert (status, json.loads(body)["error"]["code"]) == (404, "NOT_FOUND")
