@@ -138,11 +138,12 @@ def test_it_spells_amounts_alike(amount: int, currency: str) -> None:
 
 
 CODES = [f"N{number}" for number in range(8)]
+AMOUNTS = st.one_of(st.integers(1, 10**7), st.sampled_from([2_500, 5_000, 7_500]))  # often as much lost as another
 
 
 @settings(deadline=None)
 @given(
-    st.lists(st.tuples(st.sampled_from(CODES), st.sampled_from(CODES), st.integers(1, 10**7)), max_size=20),
+    st.lists(st.tuples(st.sampled_from(CODES), st.sampled_from(CODES), AMOUNTS), max_size=20),
     st.permutations(CODES),
     st.data(),
 )
@@ -154,7 +155,10 @@ def test_it_rounds_over_levels_alike(acts: list[tuple[str, str, int]], order: li
         own[payee] += amount
     above = {code: data.draw(st.sampled_from([None, *order[:place]])) for place, code in enumerate(order)}
     parents = {code: parent for code, parent in above.items() if parent is not None}
-    nets = [ALONE.Net(code, "CNY", max(0, -own[code]), max(0, own[code]), 0, parents.get(code), 0, 0) for code in CODES]
+    nets = [
+        ALONE.Net(code, "CNY", max(0, -own[code]), max(0, own[code]), 0, parents.get(code), 0, 0)
+        for code in reversed(order)
+    ]
     due = {code: (of.net, of.below_debit, of.below_credit) for code, of in roll_up(own, parents, 10_000).items()}
     assert ALONE.levels(nets, 10_000) == due
 
