@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test simulate check serve bench lock format clean
+.PHONY: setup demo test simulate tamper check serve bench lock format clean
 
 setup: $(STAMP)
 
@@ -29,6 +29,10 @@ test: setup
 simulate: setup
 	$(BIN)/python -m tests.simulation --seeds 2000 $(ARGS)
 	$(BIN)/python -m tests.exchange --matrix ONE_PLACE
+
+# A hundred thousand tampered reports, which both verifiers must catch, and each change of each place told alike by both.
+tamper: setup
+	$(BIN)/python -m tests.settlement $(ARGS)
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -4,6 +4,8 @@
     /partners/{currency}/answers what a partner tells without having been asked, signed in its adapter's way
     /settlement/{window}/{institution}/lines.ndjson
                                  the lines behind a report, for whoever may see it
+    /settlement/{window}/{institution}/lines/{number}.json
+                                 one of them, with the proof that the report holds it
     /statements/{customer}/{currency}.csv
                                  a statement of a past period, for whoever may see the customer
     /.well-known/jwks.json       every public key that ever signed a report
@@ -61,7 +63,8 @@ from schema.scalars import parse_datetime
 from schema.sheets import language, sheet
 from schema.statements import PATH as STATEMENT
 from schema.statements import check_order
-from settlement.publish import Keys, Reports
+from settlement.proof import NoSuchLine, encode
+from settlement.publish import Keys, Reports, StoredReport
 from settlement.signers import Signers
 from settlement.signing import CURRENT, SigningError, SigningKey
 
@@ -71,6 +74,7 @@ GRAPHQL: Final = "/graphql"
 ANSWERS: Final = "/partners/{currency}/answers"
 ANSWER_BYTES_MAX: Final = 65_536
 LINES: Final = "/settlement/{window}/{code}/lines.ndjson"
+LINE: Final = "/settlement/{window}/{code}/lines/{number:int}.json"
 
 _KINDS: Final = {
     "partners": "answers",
@@ -324,6 +328,9 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
     async def lines(request: Request) -> Response:
         return await _lines(parts, request)
 
+    async def line(request: Request) -> Response:
+        return await _line(parts, request)
+
     async def statement(request: Request) -> Response:
         return await _statement(parts, request)
 
@@ -338,6 +345,7 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
             Route("/metrics", metrics),
             Route("/.well-known/jwks.json", keys),
             Route(LINES, lines),
+            Route(LINE, line),
             Route(STATEMENT, statement),
             *endpoint.routes(GRAPHQL),
         ],
@@ -360,19 +368,38 @@ async def _credential(parts: Parts, request: Request) -> int:
 
 async def _lines(parts: Parts, request: Request) -> Response:
     """The lines of an institution's report, for those who may see the institution; the operator's are all of them."""
+    stored = await _report(parts, request)
+    return StreamingResponse(
+        parts.reports.lines(stored.window, stored.institution),
+        media_type="application/x-ndjson",
+        headers={"cache-control": "private, no-store"},
+    )
+
+
+async def _line(parts: Parts, request: Request) -> Response:
+    """One line of a report with its proof; it takes a reading of all of them."""
+    stored = await _report(parts, request)
+    try:
+        proof = await parts.reports.proof(stored, request.path_params["number"])
+    except NoSuchLine:
+        raise faults.NotFound from None
+    return Response(
+        encode(proof) + b"\n", media_type="application/json", headers={"cache-control": "private, no-store"}
+    )
+
+
+async def _report(parts: Parts, request: Request) -> StoredReport:
+    """The report that the path names, for those who may see its institution."""
     credential = await _credential(parts, request)
     window = ids.number(request.path_params["window"], ids.WINDOW)
     async with parts.reading.open(credential) as reader:
         institution = reader.configuration.institution(request.path_params["code"])
         if window is None or institution is None or not reader.sees(institution.id):
             raise faults.NotFound
-        if await parts.reports.report(reader, window, institution.id) is None:
+        stored = await parts.reports.report(reader, window, institution.id)
+        if stored is None:
             raise faults.NotFound
-    return StreamingResponse(
-        parts.reports.lines(window, institution.id),
-        media_type="application/x-ndjson",
-        headers={"cache-control": "private, no-store"},
-    )
+        return stored
 
 
 async def _statement(parts: Parts, request: Request) -> Response:

@@ -17,9 +17,10 @@ from hub.currencies import PointCurrency
 from hub.institutions import OPERATOR_CODE, DebitCap, Institution
 from hub.limits import Act, Limit
 from hub.rates import Rate, RateStatus
+from hub.revocations import Revocation
 from hub.webhooks.endpoints import Webhook
 
-Noun = Institution | Credential | PointCurrency | Rate | DebitCap | Limit | Webhook | Certificate
+Noun = Institution | Credential | PointCurrency | Rate | DebitCap | Limit | Webhook | Certificate | Revocation
 NOUNS: dict[str, type[Any]] = {
     "institution": Institution,
     "credential": Credential,
@@ -29,6 +30,7 @@ NOUNS: dict[str, type[Any]] = {
     "limit": Limit,
     "webhook": Webhook,
     "certificate": Certificate,
+    "revocation": Revocation,
 }
 _NAMES = {noun: name for name, noun in NOUNS.items()}
 
@@ -77,6 +79,7 @@ class Configuration:
     limited: dict[tuple[Act, int], tuple[int, ...]] = field(default_factory=dict)  # families, by act and currency
     webhooks: dict[int, Webhook] = field(default_factory=dict)  # by institution
     certificates: dict[tuple[str, str], Certificate] = field(default_factory=dict)  # by adapter and configuration
+    revocations: dict[str, Revocation] = field(default_factory=dict)  # of signing keys, by their thumbprint
 
     def institution(self, code: str) -> Institution | None:
         """The institution with this code."""
@@ -126,6 +129,9 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
             continue
         if isinstance(noun, Certificate):
             fresh.certificates[noun.of] = noun
+            continue
+        if isinstance(noun, Revocation):
+            fresh.revocations[noun.kid] = noun
             continue
         table = getattr(fresh, _TABLES[type(noun)])
         before = table.get(noun.id)

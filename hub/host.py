@@ -25,17 +25,26 @@ from hub.currencies import HOSTED
 from hub.db import Database, UnfitDatabase
 from hub.errors import InvalidInput, NotFound, NotSetUp
 from hub.ledger import journal, rows
-from hub.ledger.commands import ClearPoints, CloseWindow, Connection, ResealWebhookSecrets, SetAdapterConfig
+from hub.ledger.commands import (
+    ClearPoints,
+    CloseWindow,
+    Connection,
+    ResealWebhookSecrets,
+    RevokeSigningKey,
+    SetAdapterConfig,
+)
 from hub.ledger.engine import COLLECTOR, Engine
 from hub.ledger.opening import Relocation
 from hub.ledger.records import Clearing, ClearingScope, Net, Window, WindowStatus
 from hub.migrate import newest
 from hub.points import parse
 from hub.reading import Reading
+from hub.revocations import Revocation, RevocationReason
 from hub.sealing import SecretsKey
 from hub.settings import Settings
 from settlement.audit import audit as audit_all
 from settlement.publish import Keys, Reports
+from settlement.signing import KeyInUse, KeyNotFound
 
 CONNECT_S_MAX = 15
 OPENING_TYPE = "points-hub/opening-balances"
@@ -275,6 +284,27 @@ async def reseal(url: str, key: SecretsKey) -> list[str]:
             )
             await sweeping.ask(engine, renewed)
         return [of.code for of in reached] + list(told_to)
+
+
+async def revoke(settings: Settings, url: str, kid: str, since: datetime, reason: RevocationReason) -> Revocation:
+    """Have a signing key of this hub's believed no more for what happened at ``since`` or later; what it signed is
+    signed anew when it is asked for.
+
+    Raises:
+        SigningError: there is no such key, or it is the one that signs.
+        InvalidInput: the instant is yet to come.
+        Fault: the host's credential was not let through.
+        NotSetUp: there is no hub.
+    """
+    keys = Keys.of(settings)
+    async with own_engine(url) as (database, engine):
+        if kid not in {member["kid"] for member in (await Reports(database, keys, settings.name).jwks())["keys"]}:
+            raise KeyNotFound(kid)
+        if keys.current().kid == kid:
+            raise KeyInUse(kid)
+        told = RevokeSigningKey(actor=engine.configuration.host.id, kid=kid, since=since, reason=reason)
+        await sweeping.ask(engine, told)
+        return engine.configuration.revocations[kid]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,10 @@ class SettlementReport(Node):
     )
     lines_url: str = strawberry.field(description="Where its lines are: NDJSON, one line per money leg.")
 
+    @field("Where one of its lines is, with the proof that the report holds it (RFC 9162); lines are numbered from 1.")
+    async def line_url(self, number: Annotated[int, strawberry.argument(description="Which line, from 1.")]) -> str:
+        return f"{self.lines_url.removesuffix('.ndjson')}/{number}.json"
+
     @field("The nets that it reports; the operator's: of all that settle with the hub.")
     async def nets(self, info: Info, every_level: EveryLevel = False) -> list[Net]:
         home = self.institution.record

@@ -102,7 +102,7 @@ class _Reports:
             )
         )
         for row in found:
-            self._signature(row, keys)
+            self._signature(row, keys, window)
         expected = await self._expected(window)
         if expected is not None:
             self._whole(found, expected)
@@ -111,7 +111,7 @@ class _Reports:
         self._last.update({(window.model, row.institution_id): row.digest for row in found})
         return len(found)
 
-    def _signature(self, row: Any, keys: Mapping[str, Mapping[str, Any]]) -> None:
+    def _signature(self, row: Any, keys: Mapping[str, Mapping[str, Any]], window: Window) -> None:
         name, payload = self._name(row), bytes(row.payload)
         if row.digest != report.digest(payload):
             self._findings.add("REPORT_DIGEST", f"{name} does not have the digest that is stored with it.")
@@ -125,6 +125,10 @@ class _Reports:
         key = keys.get(str(signed.header.get("kid")))
         if key is None or not is_signed_by(row.jws, key):
             self._findings.add("REPORT_SIGNATURE", f"{name} is signed by no key of the hub's.")
+            return
+        revocation = self._configuration.revocations.get(str(signed.header["kid"]))
+        if revocation is not None and ids.batch_of(revocation.id) < (window.closed_in or 0):
+            self._findings.add("REPORT_SIGNATURE", f"{name} is signed with a key that had been revoked before.")
 
     async def _expected(self, window: Window) -> _Expected | None:
         entry = None if window.closed_in is None else await journal.entry_hash(self._connection, window.closed_in)

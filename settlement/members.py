@@ -1,9 +1,12 @@
 """Members: taking the members of a JSON document one by one, and collecting what is wrong with them."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+FINDINGS_PER_CODE_MAX: Final = 100  # of each kind in full; the rest is counted in one more finding
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -16,6 +19,27 @@ class Finding:
 
     code: str
     sentence: str
+
+
+class Findings:
+    """Collects findings, of each code the first in full and then only their number."""
+
+    def __init__(self) -> None:
+        self._findings: list[Finding] = []
+        self._counts: Counter[str] = Counter()
+
+    def add(self, code: str, sentence: str) -> None:
+        self._counts[code] += 1
+        if self._counts[code] <= FINDINGS_PER_CODE_MAX:
+            self._findings.append(Finding(code, sentence))
+
+    def all(self) -> tuple[Finding, ...]:
+        more = [
+            Finding(code, f"{count - FINDINGS_PER_CODE_MAX} more findings of this kind.")
+            for code, count in sorted(self._counts.items())
+            if count > FINDINGS_PER_CODE_MAX
+        ]
+        return (*self._findings, *more)
 
 
 class Reader:

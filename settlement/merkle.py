@@ -2,9 +2,11 @@
 
 RFC 9162 section 2.1.1 (the same as RFC 6962): SHA-256, a 0x00 byte before a leaf and a 0x01 byte before an inner node,
 so that no line can pass for a node; an empty list is the hash of nothing. The lines are streamed: one hash for each
-perfect subtree is held, O(log n). It makes no inclusion proofs and does not look into the lines.
+perfect subtree is held, O(log n). An inclusion path (section 2.1.3) shows that one line stands at its place, by the
+hashes of all that stands beside it, without any other line. Nothing here looks into the lines.
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 _LEAF = b"\x00"
@@ -40,3 +42,74 @@ class Root:
         for left in reversed(self._subtrees[:-1]):
             node = sha256(_NODE + left + node).digest()
         return node.hex()
+
+
+class Path:
+    """The inclusion path of one line, made while all lines of the tree are streamed in their order.
+
+    Raises:
+        IndexError: there is no line ``index`` (the first is 0) among ``count``.
+    """
+
+    __slots__ = ("_added", "_beside", "_count")
+
+    def __init__(self, index: int, count: int) -> None:
+        if not 0 <= index < count:
+            raise IndexError(index)
+        self._count = count
+        self._added = 0
+        self._beside = [(start, end, Root()) for start, end in beside(index, count)]
+
+    def add(self, line: bytes) -> None:
+        """Append ``line`` as the next leaf."""
+        for start, end, root in self._beside:
+            if start <= self._added < end:
+                root.add(line)
+                break
+        self._added += 1
+
+    def hexdigests(self) -> tuple[str, ...]:
+        """The path, from the line's neighbour up to the other half of the tree.
+
+        Raises:
+            ValueError: other than ``count`` lines were added.
+        """
+        if self._added != self._count:
+            raise ValueError(f"There were {self._added} lines and not {self._count}.")
+        return tuple(root.hexdigest() for _, _, root in self._beside)
+
+
+def beside(index: int, count: int) -> list[tuple[int, int]]:
+    """The subtrees beside the way from leaf ``index`` to the root of ``count`` leaves, each as the leaves from a first
+    one to before another; the smallest first."""
+    ranges = []
+    start, end = 0, count
+    while end - start > 1:
+        middle = start + (1 << (end - start - 1).bit_length() - 1)  # the largest power of two below the leaves here
+        if index < middle:
+            ranges.append((middle, end))
+            end = middle
+        else:
+            ranges.append((start, middle))
+            start = middle
+    return ranges[::-1]
+
+
+def root_of(line: bytes, index: int, count: int, path: Sequence[bytes]) -> str | None:
+    """The root, in 64 hex digits, of the tree of ``count`` leaves in which ``line`` stands at ``index`` beside
+    ``path``; None: such a tree's path has another length. After RFC 9162 section 2.1.3.2."""
+    if not 0 <= index < count:
+        return None
+    here, last = index, count - 1
+    node = sha256(_LEAF + line).digest()
+    for sibling in path:
+        if last == 0:
+            return None
+        if here & 1 or here == last:
+            node = sha256(_NODE + sibling + node).digest()
+            while here and not here & 1:  # the right edge: levels on which this node has no sibling
+                here, last = here >> 1, last >> 1
+        else:
+            node = sha256(_NODE + node + sibling).digest()
+        here, last = here >> 1, last >> 1
+    return node.hex() if last == 0 else None

@@ -9,7 +9,7 @@ Who may see a report is for the caller to ask.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,12 +26,15 @@ from hub.ledger import journal, rows
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import Net, Window, WindowStatus
 from hub.reading import Reader
+from hub.revocations import Revocation
 from hub.settings import Settings
 from settlement import report, signing
+from settlement.keyring import revoked
 from settlement.legs import Legs, Sums
 from settlement.lines import encode
 from settlement.merkle import Root
 from settlement.netting import NetLine
+from settlement.proof import LineProof, Prover
 
 _stored = tables.settlement_report
 _window = tables.settlement_window
@@ -130,14 +133,14 @@ class Reports:
             NetsMismatch, SigningError: as ``ensure``.
         """
         found = await _find(reader.connection, window_id, institution_id)
-        if found is not None or await _is_published(reader.connection, window_id, reader.configuration.operator.id):
-            return found
-        try:
-            await self.ensure(window_id)
-        except NotClosed:
-            return None
-        async with self._database.write() as connection:  # not a second reader: all of them may be waiting here
-            return await _find(connection, window_id, institution_id)
+        if found is None and not await _is_published(reader.connection, window_id, reader.configuration.operator.id):
+            try:
+                await self.ensure(window_id)
+            except NotClosed:
+                return None
+            async with self._database.write() as connection:  # not a second reader: all of them may be waiting here
+                found = await _find(connection, window_id, institution_id)
+        return found if found is None else await self._signed_anew(found, reader.configuration.revocations)
 
     async def lines(self, window_id: int, institution_id: int | None) -> AsyncIterator[bytes]:
         """The lines behind an institution's report, each with its line break, in the order of the ledger; all lines of
@@ -160,14 +163,55 @@ class Reports:
             yield b"".join(encode(line) + b"\n" for line in page)
             after = page[-1].order
 
-    async def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """Every public key that signs or ever signed, of all processes and hosts, as a JWK set sorted by kid."""
-        keys = {member["kid"]: member for member in await asyncio.to_thread(self._keys.public)}
+    async def proof(self, stored: StoredReport, number: int) -> LineProof:
+        """One line of a report, by its number from 1, with the proof that the report holds it. Reads all its lines.
+
+        Raises:
+            NoSuchLine: the report has fewer lines.
+            ValueError: its lines are not those that it counts.
+        """
+        said = report.read(stored.payload).lines
+        prover = Prover(stored.digest, number, 0 if said is None else said.count)
+        async for page in self.lines(stored.window, stored.institution):
+            for line in page.splitlines():
+                prover.add(line)
+        return prover.proof()
+
+    async def jwks(self) -> dict[str, list[dict[str, Any]]]:
+        """Every public key that signs or ever signed, of all processes and hosts, as a JWK set sorted by kid. Those
+        that are revoked say so, in the member ``revoked``."""
+        keys: dict[str, dict[str, Any]] = {
+            member["kid"]: dict(member) for member in await asyncio.to_thread(self._keys.public)
+        }
         async with self._database.snapshot() as connection:
             for text in await connection.scalars(select(tables.signing_key.c.jwk)):
                 member = json.loads(text)
                 keys.setdefault(member["kid"], member)
+            revocations = (await self._refreshed(connection)).revocations
+        for kid in keys.keys() & revocations.keys():
+            keys[kid]["revoked"] = revoked(revocations[kid].since, revocations[kid].reason)
         return {"keys": [keys[kid] for kid in sorted(keys)]}
+
+    async def _signed_anew(self, stored: StoredReport, revocations: Mapping[str, Revocation]) -> StoredReport:
+        """The report under the current key if its own is revoked: the same bytes, so its digest and the chain stand.
+
+        What is stored otherwise than it was signed is not signed again, and nothing is signed with a revoked key; both
+        are handed out as they are, and whoever verifies them finds it.
+        """
+        if not revocations:
+            return stored
+        signed = signing.take_apart(stored.jws)
+        kid = str(signed.header.get("kid"))
+        if kid not in revocations:
+            return stored
+        key = await asyncio.to_thread(self._keys.current)
+        async with self._database.write() as connection:
+            old = await connection.scalar(select(tables.signing_key.c.jwk).where(tables.signing_key.c.kid == kid))
+            is_genuine = old is not None and signing.is_signed_by(stored.jws, json.loads(old))
+            if not is_genuine or signed.payload != stored.payload or key.kid in revocations:
+                return stored
+            await _keep(connection, key)
+        return replace(stored, jws=key.sign(stored.payload))
 
     async def _refreshed(self, connection: AsyncConnection) -> Configuration:
         head = await journal.look(connection)
@@ -227,16 +271,10 @@ class Reports:
         )
         _check(shape, sums)
         key = await asyncio.to_thread(self._keys.current)
+        if key.kid in legs.configuration.revocations:
+            raise signing.KeyRevoked(key.kid)
         made = await asyncio.to_thread(_sign, shape, sums, key)
-        await connection.execute(
-            insert(tables.signing_key)
-            .values(
-                kid=key.kid,
-                jwk=json.dumps(key.public_jwk(), sort_keys=True),
-                published_at=func.clock_timestamp(),
-            )
-            .on_conflict_do_nothing()
-        )
+        await _keep(connection, key)
         await connection.execute(insert(_stored).on_conflict_do_nothing(), made)
 
 
@@ -352,6 +390,19 @@ def net_lines(legs: Legs, nets: Sequence[Net]) -> tuple[NetLine, ...]:
         figures = (net.debits, net.credits, net.net)
         lines.append(NetLine(code, net.currency, *figures, parents.get(code), *below.get((code, net.currency), (0, 0))))
     return tuple(sorted(lines, key=lambda line: (line.institution, line.currency)))
+
+
+async def _keep(connection: AsyncConnection, key: signing.SigningKey) -> None:
+    """Have the public half where all hosts find it."""
+    await connection.execute(
+        insert(tables.signing_key)
+        .values(
+            kid=key.kid,
+            jwk=json.dumps(key.public_jwk(), sort_keys=True),
+            published_at=func.clock_timestamp(),
+        )
+        .on_conflict_do_nothing()
+    )
 
 
 async def _find(connection: AsyncConnection, window_id: int, institution_id: int) -> StoredReport | None:

@@ -58,6 +58,18 @@ class KeyNotFound(SigningError):
     code = "KEY_NOT_FOUND"
 
 
+class KeyInUse(SigningError):
+    """The key signs reports: rotate it before it is revoked."""
+
+    code = "KEY_IN_USE"
+
+
+class KeyRevoked(SigningError):
+    """The signing key is revoked: rotate it."""
+
+    code = "KEY_REVOKED"
+
+
 class MalformedJws(ValueError):
     """The text is no JWS in compact serialization."""
 

@@ -6,22 +6,23 @@ number of lines. It needs no database and no network; whether the public keys ar
 What no line implies (names, instants, the journal's head) is protected by the signature alone.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from hub.levels import NoTree, roll_up
 from hub.money import minor_unit_millionths
-from settlement.lines import Line, LineError, parse
-from settlement.merkle import Root
+from settlement.keyring import Keyring, Opened
+from settlement.lines import Line, LineError, instant_text, parse
+from settlement.members import FINDINGS_PER_CODE_MAX, Findings
+from settlement.merkle import Root, root_of
 from settlement.netting import NetLine, Tally
+from settlement.proof import MalformedProof
+from settlement.proof import parse as parse_proof
 from settlement.report import Finding, Reading, digest, read
-from settlement.signing import ALGORITHM, TYP, MalformedJws, is_signed_by, take_apart, thumbprint
 
 __all__ = ["FINDINGS_PER_CODE_MAX", "Finding", "Verdict", "verify"]
-
-FINDINGS_PER_CODE_MAX: Final = 100  # of each kind in full; the rest is counted in one more finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +36,13 @@ class Verdict:
     lines_checked: int | None  # how many lines were read; None: none were given, and no figure was recomputed from them
     previous_checked: bool
     children_checked: int  # how many children's reports were held against this one
+    line_checked: int | None  # the number of the one line that was given with its proof
+    revoked_from: datetime | None  # the key that signed is revoked for windows that close from then on
 
     @property
     def ok(self) -> bool:
         """No findings. Says nothing about lines or a previous report that were not given."""
         return not self.findings
-
-
-class _Findings:
-    """Collects findings, of each code the first in full and then only their number."""
-
-    def __init__(self) -> None:
-        self._findings: list[Finding] = []
-        self._counts: Counter[str] = Counter()
-
-    def add(self, code: str, sentence: str) -> None:
-        self._counts[code] += 1
-        if self._counts[code] <= FINDINGS_PER_CODE_MAX:
-            self._findings.append(Finding(code, sentence))
-
-    def all(self) -> tuple[Finding, ...]:
-        more = [
-            Finding(code, f"{count - FINDINGS_PER_CODE_MAX} more findings of this kind.")
-            for code, count in sorted(self._counts.items())
-            if count > FINDINGS_PER_CODE_MAX
-        ]
-        return (*self._findings, *more)
 
 
 def verify(
@@ -69,27 +51,32 @@ def verify(
     jwks: Mapping[str, Any],
     previous: str | None = None,
     children: Iterable[str] = (),
+    proof: bytes | None = None,
 ) -> Verdict:
     """Everything that is wrong with a report.
 
     ``jws`` is the compact serialization without white space around it; ``lines`` are the report's lines in order, each
     with or without its line break, read once; ``jwks`` the hub's JWK set; ``previous`` the JWS of the same
     institution's report of the window before; ``children`` those of institutions whose nets it takes over, of the same
-    window, as many as are at hand. Parts that are None are not checked, and the verdict says so. What cannot be read is
-    a finding, and what can still be checked is. Never raises for what is in the documents.
+    window, as many as are at hand; ``proof`` one line with its proof (``settlement.proof``). Parts that are None are
+    not checked, and the verdict says so. What cannot be read is a finding, and what can still be checked is. Never
+    raises for what is in the documents.
     """
-    findings = _Findings()
-    keys = _keys(findings, jwks)
-    payload, kid = _open(findings, jws, keys, "", "The report")
+    findings = Findings()
+    keys = Keyring(findings, jwks)
+    opened = keys.open(findings, jws, "", "The report")
+    payload = opened.payload
     reading = read(payload) if payload is not None else Reading()
     for finding in reading.findings:
         findings.add(finding.code, finding.sentence)
+    _check_key(findings, opened, reading, "", "The report")
     _check_nets(findings, reading)
     _check_children(findings, reading)
     count = None
     if lines is not None:
         count, tally = _check_lines(findings, reading, lines)
         _check_sums(findings, reading, tally)
+    number = None if proof is None else _check_proof(findings, reading, payload, proof)
     if previous is not None:
         _check_previous(findings, reading, previous, keys)
     below = list(children)
@@ -99,55 +86,26 @@ def verify(
         findings=findings.all(),
         reading=reading,
         digest=None if payload is None else digest(payload),
-        kid=kid,
+        kid=opened.kid,
         lines_checked=count,
         previous_checked=previous is not None,
         children_checked=len(below),
+        line_checked=number,
+        revoked_from=opened.revoked_from,
     )
 
 
-def _keys(findings: _Findings, jwks: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The set's Ed25519 keys by their computed thumbprint: what a key calls itself does not count."""
-    members = jwks.get("keys")
-    keys: dict[str, Mapping[str, Any]] = {}
-    if isinstance(members, list):
-        for member in members:
-            try:
-                keys[thumbprint(member)] = member
-            except ValueError:
-                continue  # a key of another kind, or for another use
-    if not keys:
-        findings.add("JWKS", "The key set holds no Ed25519 public key.")
-    return keys
+def _check_key(findings: Findings, opened: Opened, reading: Reading, prefix: str, subject: str) -> None:
+    """A key that was revoked speaks for windows only that had closed before; what has no window is of no time."""
+    if opened.revoked_from is not None and (reading.window is None or reading.window.closed_at >= opened.revoked_from):
+        findings.add(
+            f"{prefix}KEY_REVOKED",
+            f"{subject} is signed with a key that is revoked from {instant_text(opened.revoked_from)} on "
+            f"({opened.reason}).",
+        )
 
 
-def _open(
-    findings: _Findings, token: str, keys: Mapping[str, Mapping[str, Any]], prefix: str, subject: str
-) -> tuple[bytes | None, str | None]:
-    """The payload, and the kid if the signature is valid."""
-    try:
-        unverified = take_apart(token)
-    except MalformedJws as error:
-        findings.add(f"{prefix}JWS", f"{subject}: {error}")
-        return None, None
-    header = unverified.header
-    for name in sorted(header.keys() - {"alg", "kid", "typ"}):
-        findings.add(f"{prefix}HEADER", f"{subject}'s header has an unknown member {ascii(name)[:40]}.")
-    for name, expected in (("alg", ALGORITHM), ("typ", TYP)):
-        if header.get(name) != expected:
-            shown = ascii(header.get(name))[:40]
-            findings.add(f"{prefix}{name.upper()}", f"{subject}'s header has {name} {shown} and not {expected!r}.")
-    kid = header.get("kid")
-    if not isinstance(kid, str) or kid not in keys:
-        findings.add(f"{prefix}KID", f"{subject} names a key that is not in the key set ({ascii(kid)[:60]}).")
-        return unverified.payload, None
-    if not is_signed_by(token, keys[kid]):
-        findings.add(f"{prefix}SIGNATURE", f"{subject} is not signed by the key that it names ({kid}).")
-        return unverified.payload, None
-    return unverified.payload, kid
-
-
-def _check_nets(findings: _Findings, reading: Reading) -> None:
+def _check_nets(findings: Findings, reading: Reading) -> None:
     """What the payload's figures must fulfil among themselves."""
     parents: dict[str, str | None] = {}
     by_currency: dict[str, list[NetLine]] = {}
@@ -169,7 +127,7 @@ def _check_nets(findings: _Findings, reading: Reading) -> None:
             _check_levels(findings, currency, nets, unit)
 
 
-def _is_balanced(findings: _Findings, currency: str, nets: list[NetLine]) -> bool:
+def _is_balanced(findings: Findings, currency: str, nets: list[NetLine]) -> bool:
     total = sum(net.net_millionths for net in nets if net.parent is None)
     if total:
         findings.add(
@@ -182,7 +140,7 @@ def _is_balanced(findings: _Findings, currency: str, nets: list[NetLine]) -> boo
     return exact == 0 and distinct
 
 
-def _check_levels(findings: _Findings, currency: str, nets: list[NetLine], unit: int) -> None:
+def _check_levels(findings: Findings, currency: str, nets: list[NetLine], unit: int) -> None:
     """The nets from the leaves upward, recomputed from everybody's own acts and from who stands under whom."""
     own = {net.institution: _exact(net) for net in nets}
     try:
@@ -204,7 +162,7 @@ def _check_levels(findings: _Findings, currency: str, nets: list[NetLine], unit:
             findings.add("NET_CHILDREN", f"{_of(net)}: debit and credit do not hold what its children bring.")
 
 
-def _check_children(findings: _Findings, reading: Reading) -> None:
+def _check_children(findings: Findings, reading: Reading) -> None:
     if reading.children is None or reading.institution is None:
         return
     if reading.kind == "summary":
@@ -225,14 +183,16 @@ def _check_children(findings: _Findings, reading: Reading) -> None:
                 )
 
 
-def _check_below(findings: _Findings, reading: Reading, token: str, keys: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_below(findings: Findings, reading: Reading, token: str, keys: Keyring) -> None:
     """A child's report against what its parent's, or the summary, says of it."""
-    payload, _ = _open(findings, token, keys, "CHILD_", "A child's report")
+    opened = keys.open(findings, token, "CHILD_", "A child's report")
+    payload = opened.payload
     if payload is None:
         return
     below = read(payload)
     for finding in below.findings:
         findings.add(f"CHILD_{finding.code}", f"Child's report: {finding.sentence}")
+    _check_key(findings, opened, below, "CHILD_", "A child's report")
     if below.institution is None or reading.institution is None or below.kind != "institution":
         findings.add("CHILD_KIND", "A child's report is none of an institution's.")
         return
@@ -258,7 +218,7 @@ def _check_below(findings: _Findings, reading: Reading, token: str, keys: Mappin
         findings.add("CHILD_NET", f"{code}'s own report has other nets than are taken over of it here.")
 
 
-def _check_lines(findings: _Findings, reading: Reading, lines: Iterable[bytes]) -> tuple[int, Tally]:
+def _check_lines(findings: Findings, reading: Reading, lines: Iterable[bytes]) -> tuple[int, Tally]:
     """Each line by itself, their order, their count and root; the sums of those that could be read."""
     root = Root()
     tally = Tally()
@@ -292,7 +252,7 @@ def _check_lines(findings: _Findings, reading: Reading, lines: Iterable[bytes]) 
     return root.count, tally
 
 
-def _check_line(findings: _Findings, reading: Reading, line: Line, position: int, currencies: set[str] | None) -> None:
+def _check_line(findings: Findings, reading: Reading, line: Line, position: int, currencies: set[str] | None) -> None:
     if reading.window is not None and line.window != reading.window.number:
         findings.add("LINE_WINDOW", f"Line {position} is of window {line.window}, not {reading.window.number}.")
     if currencies is not None and line.currency not in currencies:
@@ -303,7 +263,32 @@ def _check_line(findings: _Findings, reading: Reading, line: Line, position: int
             findings.add("LINE_FOREIGN", f"Line {position} is between {line.payer} and {line.payee}, not of {code}.")
 
 
-def _check_sums(findings: _Findings, reading: Reading, tally: Tally) -> None:
+def _check_proof(findings: Findings, reading: Reading, payload: bytes | None, raw: bytes) -> int | None:
+    """One line, and that the report's root holds it at its place; answers which line it is."""
+    try:
+        proof = parse_proof(raw)
+    except MalformedProof as error:
+        findings.add("PROOF", str(error))
+        return None
+    if payload is not None and proof.report != digest(payload):
+        findings.add("PROOF_REPORT", f"The proof is of the report {proof.report}, not of this one.")
+    currencies = {net.currency for net in reading.nets} if reading.nets_whole else None
+    try:
+        _check_line(findings, reading, parse(proof.line), proof.number, currencies)
+    except LineError as error:
+        findings.add(error.code, f"Line {proof.number}: {error}")
+    if reading.lines is not None:
+        found = root_of(proof.line, proof.number - 1, reading.lines.count, proof.path)
+        if found != reading.lines.root:
+            findings.add(
+                "PROOF_ROOT",
+                f"By the proof line {proof.number} of {reading.lines.count} leads to {found}; the report has "
+                f"{reading.lines.root}.",
+            )
+    return proof.number
+
+
+def _check_sums(findings: Findings, reading: Reading, tally: Tally) -> None:
     """The payload's debits and credits against the lines'."""
     if reading.kind is None or reading.institution is None:
         return
@@ -328,10 +313,9 @@ def _check_sums(findings: _Findings, reading: Reading, tally: Tally) -> None:
                 findings.add("NET_MISSING", f"{institution} has lines in {currency}, but no net.")
 
 
-def _check_previous(
-    findings: _Findings, reading: Reading, previous: str, keys: Mapping[str, Mapping[str, Any]]
-) -> None:
-    payload, _ = _open(findings, previous, keys, "PREVIOUS_", "The previous report")
+def _check_previous(findings: Findings, reading: Reading, previous: str, keys: Keyring) -> None:
+    opened = keys.open(findings, previous, "PREVIOUS_", "The previous report")
+    payload = opened.payload
     if payload is None:
         return
     if digest(payload) != reading.previous_digest:
@@ -342,6 +326,7 @@ def _check_previous(
     before = read(payload)
     for finding in before.findings:
         findings.add(f"PREVIOUS_{finding.code}", f"Previous report: {finding.sentence}")
+    _check_key(findings, opened, before, "PREVIOUS_", "The previous report")
     for code, then, now in (
         ("HUB", before.hub, reading.hub),
         ("MODEL", before.model, reading.model),

@@ -10,6 +10,8 @@ from rich.progress import Progress
 
 from hub.cli.shared import OPTIONS, File, counted, progress_bar
 from hub.ending import FINDINGS
+from settlement.lines import instant_text
+from settlement.proof import NoSuchLine, encode, prove
 from settlement.verify import Verdict
 from settlement.verify import verify as verify_report
 
@@ -19,8 +21,18 @@ commands = typer.Typer(**OPTIONS)
 @commands.command()
 def verify(
     report: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The report: a JWS.")],
-    lines: Annotated[Path, File(help="Its lines, one JSON object each (NDJSON), in their order.")],
     jwks: Annotated[Path, File(help="The hub's public keys, from its /.well-known/jwks.json.")],
+    lines: Annotated[
+        Path | None, File(help="Its lines, one JSON object each (NDJSON), in their order; all of them.")
+    ] = None,
+    line: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|NUMBER",
+            help="One of its lines with its proof, instead of all lines; or, with `--lines`, the number of the line "
+            "whose proof to write, from 1.",
+        ),
+    ] = "",
     previous: Annotated[Path | None, File(help="The same institution's report of the window before.")] = None,
     child: Annotated[
         list[Path] | None, File(help="A report of the same window whose nets it takes over; may be given repeatedly.")
@@ -32,15 +44,39 @@ def verify(
     `points-hub verify report.jws --lines lines.ndjson --jwks jwks.json`
     """
     keys = _jwks(jwks)
+    number = int(line) if line.isascii() and line.isdecimal() else None
+    proof = _proof(line) if line and number is None else None
+    if lines is None and proof is None:
+        raise typer.BadParameter("all lines are needed, or one with its proof (--line FILE).", param_hint="--lines")
     before = None if previous is None else _token(previous)
-    with progress_bar("Verifying", total=lines.stat().st_size) as progress:
-        verdict = verify_report(_token(report), _read_lines(lines, progress), keys, before, map(_token, child or ()))
+    with progress_bar("Verifying", total=None if lines is None else lines.stat().st_size) as progress:
+        given = None if lines is None else _read_lines(lines, progress)
+        verdict = verify_report(_token(report), given, keys, before, map(_token, child or ()), proof)
     for finding in verdict.findings:
         typer.echo(f"{finding.code}: {finding.sentence}")
     if not verdict.ok:
         typer.echo(f"{counted(len(verdict.findings), 'finding')}: this report is not to be believed.", err=True)
         raise typer.Exit(FINDINGS)
-    typer.echo(_genuine(verdict))
+    typer.echo(_genuine(verdict), err=number is not None)
+    if number is not None and lines is not None:
+        typer.echo(_proved(verdict, lines, number))
+
+
+def _proved(verdict: Verdict, lines: Path, number: int) -> str:
+    """The proof of a line of a report that was found to be genuine."""
+    with progress_bar("Proving", total=lines.stat().st_size) as progress:
+        try:
+            proof = prove(_read_lines(lines, progress), verdict.digest or "", number, verdict.lines_checked or 0)
+        except NoSuchLine as error:
+            raise typer.BadParameter(str(error), param_hint="--line") from None
+    return encode(proof).decode()
+
+
+def _proof(line: str) -> bytes:
+    try:
+        return Path(line).read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"{line}: {error.strerror}.", param_hint="--line") from None
 
 
 def _read_lines(path: Path, progress: Progress) -> Iterator[bytes]:
@@ -66,13 +102,21 @@ def _jwks(path: Path) -> dict[str, Any]:
 
 def _genuine(verdict: Verdict) -> str:
     reading = verdict.reading
-    if reading.institution is None or reading.window is None:
+    if reading.institution is None or reading.window is None or reading.lines is None:
         raise AssertionError("a report without findings was read")
-    agreed = counted(verdict.children_checked, "report")
-    below = f"; it agrees with {agreed} below it" if verdict.children_checked else ""
-    return (
-        f"Genuine and complete: {reading.institution.code}'s report of window {reading.window.number}, "
-        f"{counted(verdict.lines_checked or 0, 'line')}, {counted(len(reading.nets), 'net')}, signed with {verdict.kid}"
-        + below
-        + ("; it follows the previous report." if verdict.previous_checked else ".")
-    )
+    said = f"Genuine{'' if verdict.lines_checked is None else ' and complete'}: "
+    said += f"{reading.institution.code}'s report of window {reading.window.number}, "
+    said += "" if verdict.lines_checked is None else f"{counted(verdict.lines_checked, 'line')}, "
+    said += f"{counted(len(reading.nets), 'net')}, signed with {verdict.kid}"
+    if verdict.line_checked is not None:
+        said += f"; line {verdict.line_checked:,} is one of its {counted(reading.lines.count, 'line')}"
+    if verdict.children_checked:
+        said += f"; it agrees with {counted(verdict.children_checked, 'report')} below it"
+    said += "; it follows the previous report." if verdict.previous_checked else "."
+    if verdict.revoked_from is not None:
+        said += (
+            f"\nIts key is revoked from {instant_text(verdict.revoked_from)} on, after the window closed. Whoever has "
+            "a stolen key can date a report back: fetch it again, signed with another key, or hold it against the "
+            "report that follows it (--previous)."
+        )
+    return said

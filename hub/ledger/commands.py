@@ -25,6 +25,7 @@ from hub.limits import Act, Measure, Mode, Period, Subject
 from hub.partners import Reason, Status
 from hub.rates import Funding, Life
 from hub.reconciliation.breaks import Ending, Found, SideSum
+from hub.revocations import RevocationReason
 
 KEY_MAX = 200
 TEXT_MAX = 2_000
@@ -486,6 +487,14 @@ class ResealWebhookSecrets(Command, frozen=True, kw_only=True):
     secret: str
     previous: str | None
     instead_of: str
+
+
+class RevokeSigningKey(Command, frozen=True, kw_only=True):
+    """``kid``: the thumbprint of a key of the hub's; it is not believed for what happened at ``since`` or later."""
+
+    kid: str
+    since: datetime
+    reason: RevocationReason
 
 
 class DisableWebhook(Command, frozen=True, kw_only=True):

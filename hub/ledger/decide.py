@@ -33,7 +33,7 @@ from hub.ledger import (
     reversals,
 )
 from hub.ledger.book import Book, Draft
-from hub.registry import caps, certificates, credentials, currencies, institutions, limits, rates, webhooks
+from hub.registry import caps, certificates, credentials, currencies, institutions, limits, rates, revocations, webhooks
 
 HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.CreateInstitution: institutions.create,
@@ -71,6 +71,7 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.ResealWebhookSecrets: webhooks.reseal,
     commands.DisableWebhook: webhooks.disable,
     commands.RegisterCertificate: certificates.register,
+    commands.RevokeSigningKey: revocations.revoke,
     commands.EnrollCustomer: acts.enroll,
     commands.BindIdentifier: bindings.bind,
     commands.UnbindIdentifier: bindings.unbind,

@@ -21,7 +21,7 @@ mutation($input: [IssuePointsInput!]!) {
 }
 """
 REPORT = """
-query($window: ID!) { settlementReport(windowId: $window, institution: "BANK") { jws linesUrl } }
+query($window: ID!) { settlementReport(windowId: $window, institution: "BANK") { jws linesUrl lineUrl(number: 1) } }
 """
 
 
@@ -127,7 +127,15 @@ def test_errors_have_a_code_and_a_sentence(server: Served, path: str, status: in
     assert json.loads(body)["error"]["message"]
 
 
-@pytest.mark.parametrize("path", ["/settlement/sw_1/BANK/lines.ndjson", "/settlement/x/BANK/lines.ndjson"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/settlement/sw_1/BANK/lines.ndjson",
+        "/settlement/x/BANK/lines.ndjson",
+        "/settlement/sw_1/BANK/lines/1.json",
+        "/settlement/x/BANK/lines/1.json",
+    ],
+)
 def test_lines_that_are_not_there_do_not_exist(server: Served, path: str) -> None:
     status, body = server.get(path, server.secret)
     assert (status, json.loads(body)["error"]["code"]) == (404, "NOT_FOUND")
@@ -254,6 +262,34 @@ def test_a_window_closed_on_the_host_is_reported_served_and_verifiable(server: S
     done = run(tmp_path / "none", "verify", paths["report"], "--lines", paths["lines"], "--jwks", paths["jwks"])
     assert (done.returncode, done.stderr) == (0, "")
     assert "BANK's report of window 1, 1 line," in done.stdout
+    # One line with its proof, and nothing where there is no line.
+    status, proof = server.get(report["lineUrl"], server.secret)
+    assert status == 200
+    (tmp_path / "proof").write_bytes(proof)
+    words = ["--line", str(tmp_path / "proof"), "--jwks", paths["jwks"]]
+    done = run(tmp_path / "none", "verify", paths["report"], *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("; line 1 is one of its 1 line.\n")
+    assert server.get(report["lineUrl"])[0] == 401
+    for number in ("0", "2", "x"):
+        assert server.get(report["lineUrl"].replace("1.json", f"{number}.json"), server.secret)[0] == 404
+
+
+def test_a_key_is_revoked_on_the_host_after_it_was_rotated(server: Served) -> None:
+    [first, *_] = json.loads(server.get("/.well-known/jwks.json")[1])["keys"]
+    words = ["--reason", "compromised", "--from", "2026-01-01T00:00+08:00"]
+    refused = run(server.folder, "keys", "revoke", first["kid"], *words)
+    assert refused.returncode == 3
+    assert "rotate it before it is revoked" in refused.stderr
+    assert "There is no signing key" in run(server.folder, "keys", "revoke", "nobodys", *words).stderr
+    assert run(server.folder, "keys", "rotate").returncode == 0
+    done = run(server.folder, "keys", "revoke", first["kid"], *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = {key["kid"]: key.get("revoked") for key in json.loads(server.get("/.well-known/jwks.json")[1])["keys"]}
+    since = 1_767_196_800  # 2025-12-31T16:00:00Z
+    assert listed.pop(first["kid"]) == {"revoked_at": since, "reason": "compromised"}
+    assert list(listed.values()) == [None]
+    assert run(server.folder, "keys", "revoke", first["kid"], *words[:2], "--from", "2999-01-01").returncode == 3
 
 
 # --- how it begins and ends; each with a hub of its own ---------------------------------------------------------------

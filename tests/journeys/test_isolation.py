@@ -1224,9 +1224,10 @@ def test_guessed_identifiers_reveal_nothing(victim: Victim) -> None:
     assert [stranger.ask(NODE, id=id)["node"] for id in reports] == [None] * 3
 
 
-def test_the_lines_of_another_s_report_do_not_exist(victim: Victim) -> None:
+@pytest.mark.parametrize("ending", [".ndjson", "/1.json"])
+def test_the_lines_of_another_s_report_do_not_exist(victim: Victim, ending: str) -> None:
     url = victim.network.operator.url
-    own = victim.report["linesUrl"]
+    own = victim.report["linesUrl"].replace(".ndjson", ending)
     statuses, bodies = {}, {}
     for name, caller in victim.callers.items():
         headers = {} if caller.secret is None else {"authorization": f"Bearer {caller.secret}"}

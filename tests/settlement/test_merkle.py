@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from settlement.merkle import Root
+from settlement.merkle import Path, Root, beside, root_of
 
 # The leaves and roots that RFC 6962 implementations check themselves against.
 LEAVES = [
@@ -24,7 +24,7 @@ ROOTS = [
 ]
 
 
-def root_of(lines: list[bytes]) -> Root:
+def tree_of(lines: list[bytes]) -> Root:
     root = Root()
     for line in lines:
         root.add(line)
@@ -45,7 +45,7 @@ def by_definition(lines: list[bytes]) -> bytes:
 
 @pytest.mark.parametrize("count", range(len(ROOTS)))
 def test_known_roots(count: int) -> None:
-    root = root_of(LEAVES[:count])
+    root = tree_of(LEAVES[:count])
     assert root.hexdigest() == ROOTS[count]
     assert root.count == count
 
@@ -53,7 +53,7 @@ def test_known_roots(count: int) -> None:
 @settings(deadline=None)
 @given(st.lists(st.binary(max_size=4), max_size=70))
 def test_streaming_equals_the_definition(lines: list[bytes]) -> None:
-    assert root_of(lines).hexdigest() == by_definition(lines).hex()
+    assert tree_of(lines).hexdigest() == by_definition(lines).hex()
 
 
 def test_reading_the_root_does_not_disturb_it() -> None:
@@ -65,10 +65,78 @@ def test_reading_the_root_does_not_disturb_it() -> None:
 
 
 def test_memory_is_logarithmic() -> None:
-    root = root_of([b"line"] * 1_023)
+    root = tree_of([b"line"] * 1_023)
     assert len(root._subtrees) == 10  # 1,023 = ten set bits
 
 
 def test_a_line_cannot_pass_for_a_node() -> None:
     left, right = sha256(b"\x00a").digest(), sha256(b"\x00b").digest()
-    assert root_of([b"a", b"b"]).hexdigest() != root_of([left + right]).hexdigest()
+    assert tree_of([b"a", b"b"]).hexdigest() != tree_of([left + right]).hexdigest()
+
+
+# --- inclusion --------------------------------------------------------------------------------------------------------
+
+
+def path_by_definition(index: int, lines: list[bytes]) -> list[bytes]:
+    """RFC 9162 section 2.1.3.1, as it is written there."""
+    if len(lines) == 1:
+        return []
+    split = 1
+    while split * 2 < len(lines):
+        split *= 2
+    if index < split:
+        return [*path_by_definition(index, lines[:split]), by_definition(lines[split:])]
+    return [*path_by_definition(index - split, lines[split:]), by_definition(lines[:split])]
+
+
+def path_of(index: int, lines: list[bytes]) -> list[bytes]:
+    path = Path(index, len(lines))
+    for line in lines:
+        path.add(line)
+    return [bytes.fromhex(one) for one in path.hexdigests()]
+
+
+LINES = st.lists(st.binary(max_size=4), min_size=1, max_size=70)
+
+
+@settings(deadline=None)
+@given(LINES, st.data())
+def test_a_streamed_path_is_the_definitions_and_leads_to_the_root(lines: list[bytes], data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, len(lines) - 1))
+    path = path_of(index, lines)
+    assert path == path_by_definition(index, lines)
+    assert root_of(lines[index], index, len(lines), path) == tree_of(lines).hexdigest()
+
+
+@settings(deadline=None)
+@given(LINES, st.data())
+def test_nothing_else_leads_to_the_root(lines: list[bytes], data: st.DataObject) -> None:
+    """Another line, another place, another number of lines, a hash more, less or other."""
+    index, count = data.draw(st.integers(0, len(lines) - 1)), len(lines)
+    path, root = path_of(index, lines), tree_of(lines).hexdigest()
+    other = data.draw(st.binary(max_size=4).filter(lambda line: line != lines[index]))
+    assert root_of(other, index, count, path) != root
+    place = data.draw(
+        st.integers(-1, count).filter(lambda place: place < 0 or place == count or lines[place] != lines[index])
+    )
+    assert root_of(lines[index], place, count, path) != root
+    assert root_of(lines[index], index, count, [*path, bytes(32)]) != root
+    for position in range(len(path)):
+        assert root_of(lines[index], index, count, path[:position] + path[position + 1 :]) != root
+        bent = bytes([path[position][0] ^ 1]) + path[position][1:]
+        assert root_of(lines[index], index, count, [*path[:position], bent, *path[position + 1 :]]) != root
+
+
+def test_a_path_is_as_long_as_the_tree_is_deep() -> None:
+    assert [len(beside(0, count)) for count in (1, 2, 3, 4, 5, 10_000_000)] == [0, 1, 2, 2, 3, 24]
+    assert len(beside(4, 5)) == 1  # the last of five stands beside the first four
+
+
+def test_there_is_no_path_of_a_line_that_is_not_there() -> None:
+    for index, count in ((-1, 1), (1, 1), (0, 0)):
+        with pytest.raises(IndexError):
+            Path(index, count)
+    path = Path(0, 2)
+    path.add(b"only one")
+    with pytest.raises(ValueError, match="1 lines and not 2"):
+        path.hexdigests()

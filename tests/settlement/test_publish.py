@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from hub import ids, postgres
+from hub.clock import now
 from hub.institutions import Kind
 from hub.ledger import commands
+from hub.revocations import RevocationReason
 from hub.settings import Settings
 from settlement import signing
 from settlement.audit import audit
+from settlement.keyring import revoked
+from settlement.proof import NoSuchLine, encode
 from settlement.publish import Keys, NetsMismatch, NotClosed, Reports, StoredReport
 from settlement.verify import Verdict, verify
 from tests.conftest import Hub, driver_url
@@ -358,3 +363,120 @@ async def test_a_window_that_closed_before_there_were_levels_is_reported_as_it_w
     assert (await verified(members, reports, window, "HUB")).ok
     async with members.database.snapshot() as connection:
         assert (await audit(connection)).findings == ()
+
+
+async def test_each_line_is_proved_by_the_root_that_its_report_signs(members: Hub, reports: Reports) -> None:
+    await convert(members, "c1")
+    window = await close(members)
+    for code, count in (("BANK", 2), ("AIR", 1), ("HUB", 2)):
+        stored = await report_of(members, reports, window, code)
+        assert stored is not None
+        lines = await lines_of(members, reports, window, code)
+        for number in range(1, count + 1):
+            proof = await reports.proof(stored, number)
+            assert proof.line + b"\n" == lines[number - 1]
+            verdict = verify(stored.jws, None, await reports.jwks(), proof=encode(proof))
+            assert (verdict.findings, verdict.line_checked) == ((), number)
+        with pytest.raises(NoSuchLine):
+            await reports.proof(stored, count + 1)
+
+
+async def revoke(hub: Hub, kid: str, since: datetime) -> None:
+    await hub.do(commands.RevokeSigningKey(actor=hub.admin, kid=kid, since=since, reason=RevocationReason.COMPROMISED))
+    await hub.reading.refresh()
+
+
+async def test_what_a_revoked_key_signed_is_signed_anew_and_the_chain_stands(
+    members: Hub, reports: Reports, keys: Keys
+) -> None:
+    await convert(members, "c1")
+    window = await close(members)
+    before = await report_of(members, reports, window, "BANK")
+    assert before is not None
+    old = keys.current().kid
+    new = signing.rotate(keys.folder).kid
+    await revoke(members, old, now() - timedelta(days=1))
+    jwks = await reports.jwks()
+    assert {key["kid"]: key.get("revoked", {}).get("reason") for key in jwks["keys"]} == {old: "compromised", new: None}
+    lines = await lines_of(members, reports, window, "BANK")
+    assert [finding.code for finding in verify(before.jws, lines, jwks).findings] == ["KEY_REVOKED"]
+    after = await report_of(members, reports, window, "BANK")
+    assert after is not None
+    assert (after.payload, after.digest) == (before.payload, before.digest)
+    verdict = verify(after.jws, lines, jwks)
+    assert (verdict.findings, verdict.kid) == ((), new)
+    stored = await members.sql("SELECT kid FROM signing_key")
+    assert {row[0] for row in stored} == {old, new}  # other hosts know the key that signs anew
+    following = await close(members)
+    async with members.database.snapshot() as connection:
+        assert (await audit(connection)).findings == ()
+    assert (await verified(members, reports, following, "HUB")).findings == ()
+
+
+async def test_a_report_from_before_its_key_was_revoked_is_believed_with_a_word(
+    members: Hub, reports: Reports, keys: Keys
+) -> None:
+    await convert(members, "c1")
+    window = await close(members)
+    before = await report_of(members, reports, window, "BANK")
+    assert before is not None
+    closed = now() + timedelta(seconds=1)
+    keys_then = {"keys": [{**keys.current().public_jwk(), "revoked": revoked(closed, "superseded")}]}
+    verdict = verify(before.jws, None, keys_then)
+    assert verdict.findings == ()
+    assert verdict.revoked_from == closed.replace(microsecond=0)
+
+
+async def test_a_revoked_key_signs_nothing(members: Hub, reports: Reports, keys: Keys) -> None:
+    await convert(members, "c1")
+    first = await close(members)
+    stored = await report_of(members, reports, first, "BANK")
+    await revoke(members, keys.current().kid, now())
+    second = await close(members)
+    with pytest.raises(signing.KeyRevoked):
+        await reports.ensure(second)
+    assert await report_of(members, reports, first, "BANK") == stored  # as it is: whoever verifies it is told
+
+
+async def test_a_report_signed_after_its_key_was_revoked_is_found_by_the_audit(
+    members: Hub, reports: Reports, keys: Keys, postgres_server: postgres.Server
+) -> None:
+    await convert(members, "c1")
+    stolen = keys.current()
+    await reports.ensure(await close(members))
+    signing.rotate(keys.folder)
+    await revoke(members, stolen.kid, now())
+    window = await close(members)
+    stored = await report_of(members, reports, window, "HUB")
+    assert stored is not None
+    connection = await superuser_of(members, postgres_server)
+    try:
+        await connection.execute("SET session_replication_role = replica")
+        await connection.execute(
+            "UPDATE settlement_report SET jws = $1 WHERE window_id = $2", stolen.sign(stored.payload), window
+        )
+    finally:
+        await connection.close()
+    async with members.database.snapshot() as snapshot:
+        found = (await audit(snapshot)).findings
+    assert [(one.code, "had been revoked before" in one.sentence) for one in found] == [("REPORT_SIGNATURE", True)]
+
+
+async def test_what_is_stored_otherwise_than_it_was_signed_is_not_signed_anew(
+    members: Hub, reports: Reports, keys: Keys, postgres_server: postgres.Server
+) -> None:
+    await convert(members, "c1")
+    window = await close(members)
+    await reports.ensure(window)
+    old = keys.current().kid
+    signing.rotate(keys.folder)
+    await revoke(members, old, now())
+    connection = await superuser_of(members, postgres_server)
+    try:
+        await connection.execute("SET session_replication_role = replica")
+        await connection.execute("UPDATE settlement_report SET payload = 'x'")
+    finally:
+        await connection.close()
+    stored = await report_of(members, reports, window, "BANK")
+    assert stored is not None
+    assert signing.take_apart(stored.jws).header["kid"] == old

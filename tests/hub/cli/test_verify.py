@@ -46,6 +46,33 @@ def test_a_report_that_does_not_follow_the_one_before_is_found_out(here: Here) -
     assert {line.partition(":")[0] for line in done.stdout.splitlines()} == {"PREVIOUS_DIGEST", "PREVIOUS_NUMBER"}
 
 
+def test_a_line_is_proved_and_its_proof_verified_without_the_others(here: Here) -> None:
+    folder = here.folder.parent
+    assert verification(here, BANK_LINES).returncode == 0  # leaves its files
+    report, jwks = str(folder / "report.jws"), str(folder / "jwks.json")
+    made = here.run("verify", report, "--lines", str(folder / "lines.ndjson"), "--jwks", jwks, "--line", "3")
+    assert made.returncode == 0, made.stderr
+    assert "Genuine and complete" in made.stderr  # the output is the proof alone
+    (folder / "proof.json").write_text(made.stdout)
+    done = here.run("verify", report, "--line", str(folder / "proof.json"), "--jwks", jwks)
+    assert done.stdout == (
+        f"Genuine: BANK's report of window 7, 1 net, signed with {KEY.kid}; line 3 is one of its 4 lines.\n"
+    )
+    (folder / "proof.json").write_text(made.stdout.replace("50.00", "50.01"))
+    done = here.run("verify", report, "--line", str(folder / "proof.json"), "--jwks", jwks)
+    assert (done.returncode, done.stdout.partition(":")[0]) == (1, "PROOF_ROOT")
+
+
+def test_a_line_needs_its_proof_or_all_lines(here: Here) -> None:
+    folder = here.folder.parent
+    verification(here, BANK_LINES)
+    report, jwks, lines = (str(folder / name) for name in ("report.jws", "jwks.json", "lines.ndjson"))
+    assert here.run("verify", report, "--jwks", jwks, "--line", "3").returncode == 2
+    assert here.run("verify", report, "--jwks", jwks).returncode == 2
+    assert here.run("verify", report, "--jwks", jwks, "--lines", lines, "--line", "5").returncode == 2
+    assert here.run("verify", report, "--jwks", jwks, "--line", "absent").returncode == 2
+
+
 def test_keys_that_are_none_are_a_wrong_call(here: Here) -> None:
     file = here.folder.parent / "file"
     file.write_text("[]")

@@ -1,0 +1,1099 @@
+#!/usr/bin/env python3
+"""Verify a settlement report of Points Hub without the hub: one file, Python 3.9 or newer, and `cryptography`.
+
+    python verify_report.py report.jws --lines lines.ndjson --jwks jwks.json
+        [--previous last.jws] [--child east.jws --child west.jws] [--line proof.json]
+
+It lists everything that is wrong with the report and believes no figure that it can recompute. Exit codes: 0 nothing is
+wrong; 1 something is, one finding a line on standard output; 2 it was called wrongly; 3 a file could not be read.
+
+This program shares no code with the hub's `points-hub verify` and was written to give the same verdict: two readings of
+one format check each other. Read it from top to bottom. What is proved, and by what:
+
+  1  the document is exactly what the hub signed               signature (Ed25519), over the payload's bytes
+  2  the key is one of the hub's, and was not revoked          the key set, which you got by a way that you trust
+  3  the payload says what a report says, in one spelling      canonical JSON (RFC 8785)
+  4  the lines are those that were signed, in their order      Merkle root (RFC 9162), count
+  5  debits and credits are the sums of the lines              addition
+  6  nets are credits less debits, rounded fairly, to zero     largest remainder, from the top of the tree down
+  7  the report follows the one before                         digest of the previous report
+  8  what it takes over of others is what their reports say    digests and nets of the children's reports
+  9  one line belongs to the report, the others unseen         inclusion proof (RFC 9162)
+
+What no line implies (names, instants, the journal's head) stands under the signature alone.
+Money is counted in whole millionths of a currency's major unit, never in fractions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+# How many digits the minor unit of a currency has (ISO 4217); what is not listed cannot be paid.
+MINOR_UNITS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    2: """AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW
+          CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF
+          IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK
+          MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP
+          SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG
+          YER ZAR ZMW ZWG""",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+DIGITS = {code: digits for digits, codes in MINOR_UNITS.items() for code in codes.split()}
+PAYLOAD_BYTES_MAX, LINE_BYTES_MAX, PROOF_BYTES_MAX = 64 * 1024 * 1024, 16_384, 65_536
+HEADER_LENGTH_MAX, SECONDS_MAX, FINDINGS_PER_CODE_MAX = 512, 253_402_300_799, 100
+EPOCH = datetime(1970, 1, 1)  # instants are in UTC throughout
+
+
+class Findings:
+    """What is wrong: codes and sentences; of each code the first hundred in full, then their number."""
+
+    def __init__(self) -> None:
+        self.listed: list[tuple[str, str]] = []
+        self.counts: Counter[str] = Counter()
+
+    def add(self, code: str, sentence: str) -> None:
+        self.counts[code] += 1
+        if self.counts[code] <= FINDINGS_PER_CODE_MAX:
+            self.listed.append((code, sentence))
+
+    def all(self) -> list[tuple[str, str]]:
+        beyond = {code: count - FINDINGS_PER_CODE_MAX for code, count in sorted(self.counts.items())}
+        more = [(code, f"{left} more findings of this kind.") for code, left in beyond.items() if left > 0]
+        return self.listed + more
+
+
+# --- texts: each thing has one spelling -----------------------------------------------------------------------------
+
+
+def shown(value: object) -> str:
+    return ascii(value)[:60]
+
+
+def text(value: str) -> str:
+    if not (0 < len(value) <= 200 and value.isprintable() and value == value.strip()):
+        raise ValueError("is no plain text")
+    return value
+
+
+def count(value: str) -> int:
+    if not re.fullmatch(r"0|[1-9][0-9]{0,18}", value):
+        raise ValueError("is no whole number in decimal digits")
+    return int(value)
+
+
+def digest_text(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", value):
+        raise ValueError("is no SHA-256 in 64 lower-case hex digits")
+    return value
+
+
+def instant(value: str) -> datetime:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z", value):
+        raise ValueError("is no RFC 3339 instant in UTC with six decimals")
+    return datetime.fromisoformat(value[:-1])
+
+
+def millionths(value: str) -> int:
+    match = re.fullmatch(r"(-?)(0|[1-9][0-9]{0,29})(?:\.([0-9]{1,6}))?", value)
+    found = 0 if match is None else int(match[2] + (match[3] or "").ljust(6, "0"))
+    if match is None or (match[1] and not found):
+        raise ValueError(f"The text is no plain decimal of at most six digits after the point. ({value[:40]!r})")
+    return -found if match[1] else found
+
+
+def spelled(amount: int, currency: str) -> str:
+    """Decimal text with at least the digits of the minor unit, more only where
+    they are not zero: 4,800 is 0.0048 in CNY, 6,000,000 is 6.00."""
+    whole, fraction = divmod(abs(amount), 1_000_000)
+    digits = f"{fraction:06d}"
+    decimals = digits[: DIGITS[currency]] + digits[DIGITS[currency] :].rstrip("0")
+    return ("-" if amount < 0 else "") + str(whole) + ("." + decimals if decimals else "")
+
+
+def currency_code(value: str) -> str:
+    if value not in DIGITS:
+        raise ValueError("is no currency that can be paid")
+    return value
+
+
+def money_in(currency: str) -> Callable[[str], int]:
+    def money(value: str) -> int:
+        try:
+            amount = millionths(value)
+        except ValueError:
+            raise ValueError("is no plain decimal") from None
+        if spelled(amount, currency) != value:
+            raise ValueError("is an amount in another spelling")
+        return amount
+
+    return money
+
+
+def place_in_ledger(identifier: str) -> int | None:
+    """The 63-bit number in an identifier such as mv_1f."""
+    match = re.fullmatch(r"[a-z]{2}_(0|[1-9a-f][0-9a-f]{0,15})", identifier)
+    number = -1 if match is None else int(match[1], 16)
+    return number if 0 <= number < 1 << 63 else None
+
+
+# --- canonical JSON (RFC 8785), of texts, whole numbers, true, false, null, lists and objects -----------------------
+
+
+def no_fraction(value: str) -> Any:
+    raise ValueError(f"{value[:40]} is no whole number")
+
+
+def parsed(raw: bytes) -> Any:
+    return json.loads(raw.decode(), parse_float=no_fraction, parse_constant=no_fraction)
+
+
+def canonical(value: Any) -> str:
+    if isinstance(value, dict):  # sorted by UTF-16 code units
+        names = sorted(value, key=lambda name: name.encode("utf-16-be"))
+        return "{" + ",".join([canonical(name) + ":" + canonical(value[name]) for name in names]) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join([canonical(one) for one in value]) + "]"
+    if isinstance(value, int) and abs(value) >= 1 << 53:
+        raise ValueError("A number is too large to be exact for every reader.")
+    return json.dumps(value, ensure_ascii=False)
+
+
+def is_canonical(value: Any, raw: bytes) -> bool:
+    try:
+        return canonical(value).encode() == raw
+    except (ValueError, RecursionError):  # a text that is no Unicode, a number too large
+        return False
+
+
+# --- signature: JWS in compact serialization (RFC 7515), Ed25519 (RFC 9864), keys as RFC 8037, 7638 and 7517 --------
+
+
+def unbase64(part: str) -> bytes:
+    try:
+        raw = base64.b64decode(part.encode("ascii") + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        raise ValueError("a part is no base64url") from None
+    if base64url(raw) != part:
+        raise ValueError("a part is base64url in another spelling")
+    return raw
+
+
+def base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+class Key(NamedTuple):
+    public: Ed25519PublicKey
+    revoked_from: datetime | None  # not to be believed for what happens from then on
+    reason: str
+
+
+def key_set(findings: Findings, jwks: dict[str, Any]) -> dict[str, Key]:
+    """The Ed25519 keys by their computed thumbprint: what a key calls itself does not count."""
+    keys: dict[str, Key] = {}
+    for member in jwks["keys"] if isinstance(jwks.get("keys"), list) else []:
+        if not isinstance(member, dict) or (member.get("kty"), member.get("crv")) != ("OKP", "Ed25519"):
+            continue
+        if not isinstance(member.get("x"), str) or "d" in member:
+            continue
+        try:
+            public = Ed25519PublicKey.from_public_bytes(unbase64(member["x"]))
+        except ValueError:
+            continue
+        kid = base64url(sha256(canonical({"crv": "Ed25519", "kty": "OKP", "x": member["x"]}).encode()))
+        known = keys.get(kid, Key(public, None, ""))
+        if "revoked" in member:
+            since, reason = revocation(member["revoked"])
+            if known.revoked_from is None or (since, reason) < (known.revoked_from, known.reason):
+                known = Key(public, since, reason)
+        keys[kid] = known
+    if not keys:
+        findings.add("JWKS", "The key set holds no Ed25519 public key.")
+    return keys
+
+
+def revocation(revoked: Any) -> tuple[datetime, str]:
+    """From when on, and why. What cannot be read counts from the beginning of time."""
+    if not isinstance(revoked, dict):
+        return EPOCH, "unspecified"
+    seconds, reason = revoked.get("revoked_at"), revoked.get("reason")
+    if type(seconds) is not int or not 0 <= seconds <= SECONDS_MAX:
+        seconds = 0
+    return EPOCH + timedelta(seconds=seconds), shown(reason) if isinstance(reason, str) else "unspecified"
+
+
+class Opened(NamedTuple):
+    payload: bytes | None = None
+    kid: str | None = None  # only if the signature is valid
+    key: Key | None = None
+
+
+def open_jws(findings: Findings, token: str, keys: dict[str, Key], prefix: str, subject: str) -> Opened:
+    parts = token.split(".")
+    try:
+        if len(parts) != 3:
+            raise ValueError(f"{len(parts)} parts")
+        header_bytes, payload, signature = [unbase64(part) for part in parts]
+        try:
+            header = json.loads(header_bytes.decode())
+        except (ValueError, RecursionError):
+            raise ValueError("the header is no JSON") from None
+        if not isinstance(header, dict):
+            raise ValueError("the header is no object")
+    except ValueError as error:
+        findings.add(f"{prefix}JWS", f"{subject}: The text is no JWS in compact serialization. ({error})")
+        return Opened()
+    unknown = sorted(header.keys() - {"alg", "kid", "typ"})
+    for name in unknown:
+        findings.add(f"{prefix}HEADER", f"{subject}'s header has an unknown member {ascii(name)[:40]}.")
+    ours = {"alg": "Ed25519", "typ": "points-hub-report+jws"}
+    for name, due in ours.items():
+        if header.get(name) != due:
+            said = ascii(header.get(name))[:40]
+            findings.add(f"{prefix}{name.upper()}", f"{subject}'s header has {name} {said} and not {due!r}.")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or kid not in keys:
+        findings.add(f"{prefix}KID", f"{subject} names a key that is not in the key set ({ascii(kid)[:60]}).")
+        return Opened(payload)
+    if unknown or any(header.get(name) != due for name, due in ours.items()):
+        return Opened(payload)  # under another header than the hub's it is none of its signatures
+    try:
+        if len(parts[0]) > HEADER_LENGTH_MAX or len(parts[1]) > PAYLOAD_BYTES_MAX * 4 // 3 + 4:
+            raise InvalidSignature
+        keys[kid].public.verify(signature, f"{parts[0]}.{parts[1]}".encode())
+    except InvalidSignature:
+        findings.add(f"{prefix}SIGNATURE", f"{subject} is not signed by the key that it names ({kid}).")
+        return Opened(payload)
+    return Opened(payload, kid, keys[kid])
+
+
+def check_revoked(findings: Findings, opened: Opened, report: Report, prefix: str, subject: str) -> None:
+    since = None if opened.key is None else opened.key.revoked_from
+    if opened.key is not None and since is not None and (report.window is None or report.window.closed_at >= since):
+        when = since.isoformat(timespec="microseconds") + "Z"
+        sentence = f"{subject} is signed with a key that is revoked from {when} on ({opened.key.reason})."
+        findings.add(f"{prefix}KEY_REVOKED", sentence)
+
+
+# --- what the payload says ------------------------------------------------------------------------------------------
+
+
+class Window(NamedTuple):
+    id: str
+    number: int
+    opened_at: datetime
+    closed_at: datetime
+
+
+class Net(NamedTuple):
+    """Debit and credit are of the institution's own acts; what its children bring stands apart. To whom the net goes is
+    ``parent``; None: it settles with the hub."""
+
+    institution: str
+    currency: str
+    debit: int
+    credit: int
+    net: int
+    parent: str | None
+    below_debit: int
+    below_credit: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.institution} in {self.currency}"
+
+    @property
+    def exact(self) -> int:
+        return self.credit - self.debit
+
+    @property
+    def rounded(self) -> int:
+        """What the net holds of the institution's own acts."""
+        return self.net - self.below_credit + self.below_debit
+
+
+class Child(NamedTuple):
+    institution: str
+    digest: str
+    nets: tuple[tuple[str, int], ...]
+
+
+class Report:
+    """What could be read of a payload, with a finding for each thing that it may not say or says malformed."""
+
+    NAMES = "type version kind hub model window institution nets lines previousDigest children journal"
+
+    def __init__(self, payload: bytes | None) -> None:
+        self.findings: list[tuple[str, str]] = []
+        self.kind: str | None = None
+        self.hub: str | None = None
+        self.model: str | None = None
+        self.window: Window | None = None
+        self.institution: tuple[str, str] | None = None  # code and name
+        self.nets: list[Net] = []
+        self.nets_whole = False  # no net is missing or malformed
+        self.currencies: set[str] = set()  # of the nets
+        self.lines: tuple[int, str] | None = None  # count and root
+        self.previous_digest: str | None = None
+        self.journal: tuple[int, str] | None = None  # batch and hash
+        self.children: list[Child] | None = None
+        if payload is not None:
+            self.read(payload)
+        self.currencies.update(net.currency for net in self.nets)
+
+    def wrong(self, code: str, sentence: str) -> None:
+        self.findings.append((code, sentence))
+
+    def members(self, value: Any, place: str, names: str) -> dict[str, Any] | None:
+        """An object with exactly these members."""
+        if not isinstance(value, dict):
+            self.wrong("SHAPE", f"{place} is no object.")
+            return None
+        for name in sorted(value.keys() - set(names.split())):
+            self.wrong("SHAPE", f"{place} has an unknown member {shown(name)}.")
+        for name in sorted(set(names.split()) - value.keys()):
+            self.wrong("SHAPE", f"{place} lacks {name}.")
+        return value
+
+    def value(self, members: dict[str, Any], place: str, name: str, parse: Callable[[str], Any]) -> Any:
+        """A member that is a text, parsed; None if it is missing or malformed."""
+        if name not in members:
+            return None
+        value = members[name]
+        if not isinstance(value, str):
+            self.wrong("SHAPE", f"{place}.{name} is no text.")
+            return None
+        try:
+            return parse(value)
+        except ValueError as error:
+            self.wrong("SHAPE", f"{place}.{name} {error} ({shown(value)}).")
+            return None
+
+    def values(self, inside: dict[str, Any], place: str, **parsers: Callable[[str], Any]) -> Any:
+        """An object of texts, parsed; None if one is missing or malformed."""
+        members = self.members(inside[place], place, " ".join(parsers)) if place in inside else None
+        if members is None:
+            return None
+        found = tuple([self.value(members, place, name, parse) for name, parse in parsers.items()])
+        return None if None in found else found
+
+    def entries(self, members: dict[str, Any], name: str) -> list[Any] | None:
+        if name in members and not isinstance(members[name], list):
+            self.wrong("SHAPE", f"{name} is no list.")
+        return members[name] if isinstance(members.get(name), list) else None
+
+    def ascending(self, keys: list[Any], place: str) -> None:
+        for position in range(1, len(keys)):
+            if keys[position - 1] >= keys[position]:
+                what = "stands twice" if keys[position - 1] == keys[position] else "is out of order"
+                self.wrong("ORDER", f"{place}[{position}] {what} ({shown(keys[position])}).")
+
+    def read(self, payload: bytes) -> None:
+        if len(payload) > PAYLOAD_BYTES_MAX:
+            return self.wrong("PAYLOAD_NOT_JSON", f"The payload is larger than {PAYLOAD_BYTES_MAX} bytes.")
+        try:
+            document = parsed(payload)
+        except (ValueError, RecursionError) as error:
+            reason = type(error).__name__
+            return self.wrong("PAYLOAD_NOT_JSON", f"The payload is no JSON without fractions ({reason}).")
+        if not is_canonical(document, payload):
+            self.wrong("NOT_CANONICAL", "The payload is not spelled canonically (RFC 8785).")
+        # The first version had no levels: everybody settled with the hub.
+        has_levels = not isinstance(document, dict) or document.get("version") != 1
+        is_summary = isinstance(document, dict) and document.get("kind") == "summary"
+        root = self.members(document, "report", self.NAMES + (" levels" if is_summary and has_levels else ""))
+        if root is None:
+            return None
+        if "type" in root and root["type"] != "points-hub/settlement-report":
+            self.wrong("TYPE", f"type is {shown(root['type'])} and not 'points-hub/settlement-report'.")
+        if "version" in root and (type(root["version"]) is not int or root["version"] not in (1, 2)):
+            self.wrong("VERSION", f"version is {shown(root['version'])} and not 2.")
+        self.kind = self.value(root, "report", "kind", self.read_kind)
+        self.hub = self.value(root, "report", "hub", text)
+        self.model = self.value(root, "report", "model", text)
+        self.read_window(root)
+        self.institution = self.values(root, "institution", code=text, name=text)
+        self.nets, self.nets_whole = self.read_nets(root, "nets", has_levels)
+        if is_summary and has_levels:
+            self.read_levels(root)
+        self.lines = self.values(root, "lines", count=count, root=digest_text)
+        if root.get("previousDigest") is not None:
+            self.previous_digest = self.value(root, "report", "previousDigest", digest_text)
+        self.journal = self.values(root, "journal", batch=count, hash=digest_text)
+        self.read_children(root, has_nets=has_levels and self.kind != "summary")
+        if self.kind == "institution":
+            if self.children and not has_levels:
+                self.wrong("CHILDREN", "Only the operator's summary lists other reports.")
+            for net in self.nets:
+                if self.institution is not None and net.institution != self.institution[0]:
+                    whose = self.institution[0]
+                    self.wrong("NET_FOREIGN", f"A net of {net.institution} is in the report of {whose}.")
+        return None
+
+    @staticmethod
+    def read_kind(value: str) -> str:
+        if value not in ("institution", "summary"):
+            raise ValueError("is neither institution nor summary")
+        return value
+
+    def read_window(self, root: dict[str, Any]) -> None:
+        members = self.members(root["window"], "window", "id number openedAt closedAt") if "window" in root else None
+        if members is None:
+            return
+        parsers = (("id", text), ("number", count), ("openedAt", instant), ("closedAt", instant))
+        found = [self.value(members, "window", name, parse) for name, parse in parsers]
+        if found[2] is not None and found[3] is not None and found[3] < found[2]:
+            self.wrong("WINDOW", "The window closes before it opens.")
+        self.window = None if None in found else Window(*found)
+
+    def read_levels(self, root: dict[str, Any]) -> None:
+        """A summary's nets that go to parents, next to those that settle with the hub."""
+        levels, whole = self.read_nets(root, "levels", True)
+        for net in self.nets:
+            if net.parent is not None:
+                self.wrong("NET_PARENT", f"A net of {net.institution} goes to {net.parent}, but stands with the hub's.")
+        for net in levels:
+            if net.parent is None:
+                self.wrong(
+                    "NET_PARENT", f"A net of {net.institution} settles with the hub, but stands with the levels."
+                )
+        self.nets = sorted(self.nets + levels, key=lambda net: (net.institution, net.currency))
+        self.nets_whole = self.nets_whole and whole
+        if len({(net.institution, net.currency) for net in self.nets}) < len(self.nets):
+            self.wrong("ORDER", "A net stands both with the hub's and with the levels.")
+
+    def read_nets(self, root: dict[str, Any], name: str, has_levels: bool) -> tuple[list[Net], bool]:
+        entries = self.entries(root, name)
+        read = [self.read_net(entry, f"{name}[{n}]", has_levels) for n, entry in enumerate(entries or [])]
+        nets = [net for net in read if net is not None]
+        self.ascending([(net.institution, net.currency) for net in nets], name)
+        return nets, entries is not None and len(nets) == len(entries)
+
+    def read_net(self, entry: Any, place: str, has_levels: bool) -> Net | None:
+        names = "institution currency debit credit net" + (" parent own" if has_levels else "")
+        members = self.members(entry, place, names)
+        if members is None:
+            return None
+        institution = self.value(members, place, "institution", text)
+        currency = self.value(members, place, "currency", currency_code)
+        parent = self.value(members, place, "parent", text) if members.get("parent") is not None else None
+        if institution is None or currency is None:
+            return None
+        net = self.value(members, place, "net", money_in(currency))
+        total = self.read_sides(members, place, currency)
+        own: list[Any] = total
+        if has_levels:
+            acts = self.members(members.get("own"), f"{place}.own", "debit credit")
+            own = [None, None] if acts is None else self.read_sides(acts, f"{place}.own", currency)
+        if None in (net, *total, *own):
+            return None
+        below = [total[0] - own[0], total[1] - own[1]]
+        if min(below) < 0:
+            self.wrong("SHAPE", f"{place} owes less than its own acts do, or is owed less.")
+        return Net(institution, currency, own[0], own[1], net, parent, below[0], below[1])
+
+    def read_sides(self, members: dict[str, Any], place: str, currency: str) -> list[Any]:
+        sides = [self.value(members, place, name, money_in(currency)) for name in ("debit", "credit")]
+        for name, amount in (("debit", sides[0]), ("credit", sides[1])):
+            if amount is not None and amount < 0:
+                self.wrong("SHAPE", f"{place}.{name} is negative.")
+        return sides
+
+    def read_children(self, root: dict[str, Any], has_nets: bool) -> None:
+        entries = self.entries(root, "children")
+        if entries is None:
+            return
+        read = [self.read_child(entry, f"children[{n}]", has_nets) for n, entry in enumerate(entries)]
+        children = [child for child in read if child is not None]
+        self.ascending([child.institution for child in children], "children")
+        self.children = children if len(children) == len(entries) else None
+
+    def read_child(self, entry: Any, place: str, has_nets: bool) -> Child | None:
+        members = self.members(entry, place, "institution digest" + (" nets" if has_nets else ""))
+        if members is None:
+            return None
+        institution = self.value(members, place, "institution", text)
+        digest = self.value(members, place, "digest", digest_text)
+        entries = (self.entries(members, "nets") if has_nets else None) or []
+        nets: list[tuple[str, int]] = []
+        for n, one in enumerate(entries):
+            where = f"{place}.nets[{n}]"
+            net = self.members(one, where, "currency net")
+            currency = None if net is None else self.value(net, where, "currency", currency_code)
+            amount = None
+            if net is not None and currency is not None:
+                amount = self.value(net, where, "net", money_in(currency))
+            if currency is not None and amount is not None:
+                nets.append((currency, amount))
+        self.ascending([currency for currency, _ in nets], f"{place}.nets")
+        if institution is None or digest is None or len(nets) != len(entries):
+            return None
+        return Child(institution, digest, tuple(nets))
+
+
+# --- the figures among themselves -----------------------------------------------------------------------------------
+
+
+def check_nets(findings: Findings, report: Report) -> None:
+    parents: dict[str, str | None] = {}
+    for net in report.nets:
+        if parents.setdefault(net.institution, net.parent) != net.parent:
+            findings.add("NET_PARENT", f"{net.name}: the net goes to another parent than in another currency.")
+    for currency in sorted({net.currency for net in report.nets}):
+        nets = [net for net in report.nets if net.currency == currency]
+        unit = 10 ** (6 - DIGITS[currency])
+        for net in nets:
+            if net.net % unit:
+                findings.add("NET_MINOR_UNIT", f"{net.name}: the net is no whole number of minor units.")
+            if abs(net.rounded - net.exact) >= unit:
+                findings.add(
+                    "NET_ROUNDING",
+                    f"{net.name}: less what its children bring, the net is a minor unit or more from credit − debit.",
+                )
+        if report.kind == "summary" and report.nets_whole:
+            check_balance(findings, currency, nets, unit)
+
+
+def check_balance(findings: Findings, currency: str, nets: list[Net], unit: int) -> None:
+    total = sum(net.net for net in nets if net.parent is None)
+    if total:
+        sentence = f"The nets in {currency} that settle with the hub sum to {total} millionths and not to zero."
+        findings.add("NET_SUM", sentence)
+    exact = sum(net.exact for net in nets)
+    if exact:
+        findings.add("NET_BALANCE", f"Credits and debits in {currency} differ by {exact} millionths.")
+    if exact or len({net.institution for net in nets}) < len(nets):
+        return
+    due = levels(nets, unit)
+    if due is None:
+        findings.add("NET_PARENT", f"In {currency} institutions stand under one another in a circle.")
+        return
+    for code in sorted(due.keys() - {net.institution for net in nets}):
+        findings.add("NET_MISSING", f"{code} takes nets over in {currency}, but has none.")
+    for net in nets:
+        rounded, below_debit, below_credit = due[net.institution]
+        if net.net != rounded:
+            findings.add(
+                "NET_ROUNDING",
+                f"{net.name}: the net is {net.net} millionths; rounding all levels by largest remainder gives "
+                f"{rounded}.",
+            )
+        if (net.below_debit, net.below_credit) != (below_debit, below_credit):
+            findings.add("NET_CHILDREN", f"{net.name}: debit and credit do not hold what its children bring.")
+
+
+def levels(nets: list[Net], unit: int) -> dict[str, tuple[int, int, int]] | None:
+    """Of each institution the net, and what its children owe and are owed, all rounded to the unit; None for a circle.
+
+    First the exact amounts that settle with the hub are rounded, to a sum of zero. Then each net, from the top of the
+    tree down, is shared out to the institution's own acts and its children's exact amounts.
+    """
+    parents = {net.institution: net.parent for net in nets}
+    exact: dict[str, int] = {}  # of each institution with all below it
+    for net in nets:
+        above: str | None = net.institution
+        way: list[str] = []
+        while above is not None:
+            if above in way:
+                return None
+            way.append(above)
+            exact[above] = exact.get(above, 0) + net.exact
+            above = parents.get(above)
+    children: dict[str | None, list[str]] = {}
+    for code in exact:
+        children.setdefault(parents.get(code), []).append(code)
+    rounded = largest_remainder({code: exact[code] for code in children.get(None, [])}, unit, 0)
+    due: dict[str, tuple[int, int, int]] = {}
+    waiting = sorted(rounded)
+    while waiting:
+        code = waiting.pop()
+        below = children.get(code, [])
+        own = exact[code] - sum(exact[child] for child in below)
+        shares = largest_remainder({code: own, **{child: exact[child] for child in below}}, unit, rounded[code])
+        rounded.update({child: shares[child] for child in below})
+        owed = [rounded[child] for child in below]
+        due[code] = rounded[code], sum(-net for net in owed if net < 0), sum(net for net in owed if net > 0)
+        waiting += below
+    return due
+
+
+def largest_remainder(parts: dict[str, int], unit: int, total: int) -> dict[str, int]:
+    """All parts rounded down to the unit; the units that are then missing from the total go one each to those who lost
+    most, in a tie to the lower code."""
+    rounded = {code: part - part % unit for code, part in parts.items()}
+    by_loss = sorted(parts, key=lambda code: (rounded[code] - parts[code], code))
+    for code in by_loss[: (total - sum(rounded.values())) // unit]:
+        rounded[code] += unit
+    return rounded
+
+
+def check_children(findings: Findings, report: Report) -> None:
+    """That a summary lists all reports, and an institution's report adds up over those below it."""
+    if report.children is None or report.institution is None:
+        return
+    if report.kind == "summary":
+        listed = {child.institution for child in report.children} | {report.institution[0]}
+        for code in sorted({net.institution for net in report.nets} - listed):
+            findings.add("CHILD_MISSING", f"{code} has a net, but its report is not listed.")
+    elif report.kind == "institution" and report.nets_whole:
+        there = {net.currency: [net.below_debit, net.below_credit] for net in report.nets}
+        brought = {net.currency: [0, 0] for net in report.nets}
+        for child in report.children:
+            for currency, amount in child.nets:
+                brought.setdefault(currency, [0, 0])[amount > 0] += abs(amount)
+        for currency in sorted(brought):
+            if there.get(currency) != brought[currency]:
+                name = f"{report.institution[0]} in {currency}"
+                findings.add("NET_CHILDREN", f"{name}: debit and credit do not hold what its children bring.")
+
+
+# --- the lines ------------------------------------------------------------------------------------------------------
+
+
+class Line(NamedTuple):
+    window: int
+    movement: str
+    leg: int
+    currency: str
+    amount: int
+    payer: str
+    payee: str
+
+
+class NoLine(ValueError):
+    def __init__(self, code: str, detail: str) -> None:
+        sentence = {
+            "LINE_NOT_JSON": "The line is no JSON object of a line's size.",
+            "LINE_MEMBER": "A member of the line is missing, unknown or malformed.",
+            "LINE_NOT_CANONICAL": "The line says what a line may say, but is not spelled canonically.",
+        }[code]
+        super().__init__(f"{sentence} ({detail})")
+        self.code = code
+
+
+def read_line(raw: bytes) -> Line:
+    """The line that these bytes spell, without a line break."""
+    if len(raw) > LINE_BYTES_MAX:
+        raise NoLine("LINE_NOT_JSON", f"{len(raw)} bytes")
+    try:
+        members = parsed(raw)
+    except (ValueError, RecursionError) as error:
+        raise NoLine("LINE_NOT_JSON", type(error).__name__) from None
+    if not isinstance(members, dict):
+        raise NoLine("LINE_NOT_JSON", "no object")
+    names = {"amount", "at", "currency", "from", "kind", "leg", "movement", "purpose", "reverses", "to", "window"}
+    unknown, missing = members.keys() - names - {"points"}, names - members.keys()
+    require(not unknown, ascii(min(unknown, default=""))[:40], "is unknown")
+    require(not missing, min(missing, default=""), "is missing")
+    leg, points, reverses = members["leg"], members.get("points", [None]), members["reverses"]
+    require(type(leg) is int, "leg", "is no whole number")
+    window = of_line(members, "window", count)
+    movement, kind = of_line(members, "movement"), of_line(members, "kind")
+    of_line(members, "at", instant)
+    currency, amount = of_line(members, "currency"), of_line(members, "amount", millionths)
+    payer, payee, purpose = of_line(members, "from"), of_line(members, "to"), of_line(members, "purpose")
+    is_list = isinstance(points, list) and len(points) > 0
+    require(is_list, "points", "is no list of points (it is left out when there are none)")
+    for point in points if "points" in members else []:
+        is_point = isinstance(point, dict) and point.keys() == {"currency", "amount"}
+        require(is_point, "points", "has an entry that is not currency and amount")
+        of_line(point, "currency")
+        of_line(point, "amount")
+    if reverses is not None:
+        of_line(members, "reverses")
+    require(window < 1 << 53, "window", "is no window's number")
+    require(0 <= leg < 1 << 31, "leg", "is no leg's number")
+    require(place_in_ledger(movement) is not None, "movement", "is no identifier")
+    require(reverses is None or place_in_ledger(reverses) is not None, "reverses", "is no identifier")
+    require(re.fullmatch(r"[a-z][a-z_]{0,31}", kind), "kind", "is no kind of act")
+    require(amount > 0, "amount", "is not more than zero")
+    require(is_text(payer), "from", "is no institution's code")
+    require(is_text(payee), "to", "is no institution's code")
+    require(payer != payee, "to", "is the payer itself")
+    require(purpose in ("settlement", "fee"), "purpose", "is neither settlement nor fee")
+    for point in points if "points" in members else []:
+        is_amount = re.fullmatch(r"(?:0|[1-9][0-9]{0,29})(?:\.[0-9]{1,12})?", point["amount"])
+        require(is_text(point["currency"]), "points", "currency is no code")
+        require(is_amount, "points", "amount is no plain decimal")
+    no_money = f"The code names no ISO 4217 currency that has a minor unit. ({currency[:40]!r})"
+    require(currency in DIGITS, "currency", no_money)
+    if spelled(amount, currency) != members["amount"] or not is_canonical(members, raw):
+        raise NoLine("LINE_NOT_CANONICAL", f"movement={movement}, leg={leg}")
+    return Line(window, movement, leg, currency, amount, payer, payee)
+
+
+def require(holds: Any, member: str, detail: str) -> None:
+    if not holds:
+        raise NoLine("LINE_MEMBER", f"{member}: {detail}")
+
+
+def of_line(members: dict[str, Any], name: str, parse: Callable[[str], Any] = str) -> Any:
+    require(isinstance(members[name], str), name, "is no text")
+    try:
+        return parse(members[name])
+    except ValueError as error:
+        raise NoLine("LINE_MEMBER", f"{name}: {error}") from None
+
+
+def is_text(value: str) -> bool:
+    try:
+        return text(value) == value
+    except ValueError:
+        return False
+
+
+def check_line(findings: Findings, report: Report, line: Line, position: int) -> None:
+    if report.window is not None and line.window != report.window.number:
+        findings.add("LINE_WINDOW", f"Line {position} is of window {line.window}, not {report.window.number}.")
+    if report.nets_whole and line.currency not in report.currencies:
+        findings.add("LINE_CURRENCY", f"Line {position} is in {line.currency}, of which the report has no net.")
+    if report.kind == "institution" and report.institution is not None:
+        code = report.institution[0]
+        if code not in (line.payer, line.payee):
+            findings.add("LINE_FOREIGN", f"Line {position} is between {line.payer} and {line.payee}, not of {code}.")
+
+
+def sha256(raw: bytes) -> bytes:
+    return hashlib.sha256(raw).digest()
+
+
+def leaf(line: bytes) -> bytes:
+    return sha256(b"\x00" + line)
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    return sha256(b"\x01" + left + right)
+
+
+def check_lines(findings: Findings, report: Report, lines: Iterable[bytes]) -> int:
+    """Each line by itself, their order, count and root, and the sums that the report makes of them."""
+    whole: list[tuple[int, bytes]] = []  # perfect subtrees, the largest first: how many leaves, and their hash
+    sums: dict[tuple[str, str], list[int]] = {}
+    last, total = None, 0
+    for raw in lines:
+        content, total = raw[:-1] if raw.endswith(b"\n") else raw, total + 1
+        whole.append((1, leaf(content)))
+        while len(whole) > 1 and whole[-1][0] == whole[-2][0]:
+            (size, right), (_, left) = whole.pop(), whole.pop()
+            whole.append((2 * size, node(left, right)))
+        try:
+            line = read_line(content)
+        except NoLine as error:
+            findings.add(error.code, f"Line {total}: {error}")
+            continue
+        check_line(findings, report, line, total)
+        order = (place_in_ledger(line.movement) or 0, line.leg)
+        if last is not None and order == last:
+            findings.add("LINE_DUPLICATE", f"Line {total} repeats leg {line.leg} of {line.movement}.")
+        elif last is not None and order < last:
+            findings.add("LINE_ORDER", f"Line {total} ({line.movement}, {line.leg}) belongs before an earlier one.")
+        else:
+            last = order
+        sums.setdefault((line.payer, line.currency), [0, 0])[0] += line.amount
+        sums.setdefault((line.payee, line.currency), [0, 0])[1] += line.amount
+    root = whole.pop()[1] if whole else sha256(b"")
+    while whole:
+        root = node(whole.pop()[1], root)
+    if report.lines is not None:
+        if report.lines[0] != total:
+            findings.add("LINE_COUNT", f"There are {total} lines; the report counts {report.lines[0]}.")
+        if report.lines[1] != root.hex():
+            findings.add("LINE_ROOT", f"The lines' root is {root.hex()}; the report has {report.lines[1]}.")
+    check_sums(findings, report, sums)
+    return total
+
+
+def check_sums(findings: Findings, report: Report, sums: dict[tuple[str, str], list[int]]) -> None:
+    if report.kind is None or report.institution is None:
+        return
+    is_of = {code: report.kind == "summary" or code == report.institution[0] for code, _ in sums}
+    nets = [net for net in report.nets if report.kind == "summary" or net.institution == report.institution[0]]
+    for net in nets:
+        found = sums.get((net.institution, net.currency))
+        if found is None:
+            if net.debit or net.credit or net.rounded:
+                findings.add("NET_WITHOUT_LINES", f"{net.name}: there is no line, but the figures are not zero.")
+            continue
+        for name, stated, summed in (("debit", net.debit, found[0]), ("credit", net.credit, found[1])):
+            if stated != summed:
+                sentence = f"{net.name}: the {name} is {stated} millionths; the lines sum to {summed}."
+                findings.add(f"NET_{name.upper()}", sentence)
+    if report.nets_whole:
+        for code, currency in sorted(sums.keys() - {(net.institution, net.currency) for net in nets}):
+            if is_of[code]:
+                findings.add("NET_MISSING", f"{code} has lines in {currency}, but no net.")
+
+
+# --- one line with its proof ----------------------------------------------------------------------------------------
+
+
+def check_proof(findings: Findings, report: Report, payload: bytes | None, raw: bytes) -> int | None:
+    """One line, and that the report's root holds it at its place; answers which line it is."""
+    try:
+        proof = read_proof(raw[:-1] if raw.endswith(b"\n") else raw)
+    except ValueError as error:
+        findings.add("PROOF", f"The document is no proof of a line. ({error})")
+        return None
+    number, content = count(proof["number"]), proof["line"].encode()
+    if payload is not None and proof["report"] != sha256(payload).hex():
+        findings.add("PROOF_REPORT", f"The proof is of the report {proof['report']}, not of this one.")
+    try:
+        check_line(findings, report, read_line(content), number)
+    except NoLine as error:
+        findings.add(error.code, f"Line {number}: {error}")
+    if report.lines is not None:
+        path = [bytes.fromhex(one) for one in proof["path"]]
+        top = climbed(leaf(content), number - 1, report.lines[0], path) if number <= report.lines[0] else None
+        found = None if top is None else top.hex()
+        if found != report.lines[1]:
+            findings.add(
+                "PROOF_ROOT",
+                f"By the proof line {number} of {report.lines[0]} leads to {found}; the report has {report.lines[1]}.",
+            )
+    return number
+
+
+def read_proof(content: bytes) -> dict[str, Any]:
+    if len(content) > PROOF_BYTES_MAX:
+        raise ValueError(f"{len(content)} bytes")
+    try:
+        proof = parsed(content)
+    except (ValueError, RecursionError):
+        raise ValueError("no canonical JSON") from None
+    if not is_canonical(proof, content):
+        raise ValueError("no canonical JSON")
+    if not isinstance(proof, dict) or proof.keys() != {"line", "number", "path", "report", "type", "version"}:
+        raise ValueError("other members than a proof has")
+    is_hash = re.compile(r"[0-9a-f]{64}").fullmatch
+    path = proof["path"]
+    if not isinstance(path, list) or not all(isinstance(one, str) and is_hash(one) for one in path):
+        raise ValueError("path is no list of SHA-256 in hex digits")
+    if not all(isinstance(value, str) for name, value in proof.items() if name != "path"):
+        raise ValueError("a member is no text")
+    if (proof["type"], proof["version"]) != ("points-hub/line-proof", "1"):
+        raise ValueError("another type or version")
+    if not is_hash(proof["report"]):
+        raise ValueError("report is no SHA-256 in hex digits")
+    try:
+        number = count(proof["number"])
+    except ValueError as error:
+        raise ValueError(f"number {error}") from None
+    if number == 0:
+        raise ValueError("lines are numbered from 1")
+    return proof
+
+
+def climbed(here: bytes, index: int, leaves: int, path: list[bytes]) -> bytes | None:
+    """The root over ``here``, which is leaf ``index``. A tree is split at the largest power of two below its leaves,
+    and the path's last hash is of the half in which the leaf is not. None if the path has another length."""
+    if leaves == 1 or not path:
+        return here if leaves == 1 and not path else None
+    split = 1 << ((leaves - 1).bit_length() - 1)
+    if index < split:
+        half = climbed(here, index, split, path[:-1])
+        return None if half is None else node(half, path[-1])
+    half = climbed(here, index - split, leaves - split, path[:-1])
+    return None if half is None else node(path[-1], half)
+
+
+# --- other reports --------------------------------------------------------------------------------------------------
+
+
+def check_previous(findings: Findings, report: Report, token: str, keys: dict[str, Key]) -> None:
+    opened = open_jws(findings, token, keys, "PREVIOUS_", "The previous report")
+    if opened.payload is None:
+        return
+    found = sha256(opened.payload).hex()
+    if found != report.previous_digest:
+        sentence = f"The previous report's digest is {found}; the report follows {report.previous_digest}."
+        findings.add("PREVIOUS_DIGEST", sentence)
+    before = Report(opened.payload)
+    for code, sentence in before.findings:
+        findings.add(f"PREVIOUS_{code}", f"Previous report: {sentence}")
+    check_revoked(findings, opened, before, "PREVIOUS_", "The previous report")
+    for name, then, now in (
+        ("hub", before.hub, report.hub),
+        ("model", before.model, report.model),
+        ("kind", before.kind, report.kind),
+        ("institution", before.institution and before.institution[0], report.institution and report.institution[0]),
+    ):
+        if then is not None and now is not None and then != now:
+            sentence = f"By the previous report the {name} would be {then}; it is {now}."
+            findings.add(f"PREVIOUS_{name.upper()}", sentence)
+    # Not the number before: an institution without a net in a window has no report of it.
+    if before.window and report.window and before.window.number >= report.window.number:
+        sentence = f"The previous report is of window {before.window.number}, this one of {report.window.number}."
+        findings.add("PREVIOUS_NUMBER", sentence)
+
+
+def check_below(findings: Findings, report: Report, token: str, keys: dict[str, Key]) -> None:
+    """A child's report against what its parent's, or the summary, says of it."""
+    opened = open_jws(findings, token, keys, "CHILD_", "A child's report")
+    if opened.payload is None:
+        return
+    below = Report(opened.payload)
+    for code, sentence in below.findings:
+        findings.add(f"CHILD_{code}", f"Child's report: {sentence}")
+    check_revoked(findings, opened, below, "CHILD_", "A child's report")
+    if below.institution is None or report.institution is None or below.kind != "institution":
+        findings.add("CHILD_KIND", "A child's report is none of an institution's.")
+        return
+    code = below.institution[0]
+    stated = [child for child in report.children or [] if child.institution == code][:1]
+    if not stated or stated[0].digest != sha256(opened.payload).hex():
+        findings.add("CHILD_DIGEST", f"{code}'s report is not the one that is listed, or is not listed at all.")
+    for name in ("hub", "model", "window", "journal"):
+        if getattr(report, name) != getattr(below, name):
+            findings.add(f"CHILD_{name.upper()}", f"{code}'s report is of another {name}.")
+    if report.kind == "summary":
+        its = [net for net in report.nets if net.institution == code]
+        agree = sorted(below.nets, key=lambda net: net.name) == sorted(its, key=lambda net: net.name)
+    else:
+        goes = {net.parent for net in below.nets} <= {report.institution[0]}
+        brings = sorted((net.currency, net.net) for net in below.nets)
+        agree = goes and bool(stated) and brings == sorted(stated[0].nets)
+    if not agree:
+        findings.add("CHILD_NET", f"{code}'s own report has other nets than are taken over of it here.")
+
+
+# --- all of it ------------------------------------------------------------------------------------------------------
+
+
+class Verdict(NamedTuple):
+    findings: list[tuple[str, str]]
+    report: Report
+    opened: Opened
+    lines: int | None  # how many were read
+    line: int | None  # the number of the one line that came with a proof
+
+
+def verify(
+    token: str,
+    jwks: dict[str, Any],
+    lines: Iterable[bytes] | None = None,
+    previous: str | None = None,
+    children: Iterable[str] = (),
+    proof: bytes | None = None,
+) -> Verdict:
+    """Everything that is wrong with a report. What is None is not checked."""
+    findings = Findings()
+    keys = key_set(findings, jwks)
+    opened = open_jws(findings, token, keys, "", "The report")
+    report = Report(opened.payload)
+    for code, sentence in report.findings:
+        findings.add(code, sentence)
+    if opened.payload is not None:
+        check_revoked(findings, opened, report, "", "The report")
+    check_nets(findings, report)
+    check_children(findings, report)
+    total = None if lines is None else check_lines(findings, report, lines)
+    number = None if proof is None else check_proof(findings, report, opened.payload, proof)
+    if previous is not None:
+        check_previous(findings, report, previous, keys)
+    for child in children:
+        check_below(findings, report, child, keys)
+    return Verdict(findings.all(), report, opened, total, number)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").partition("\n\n")[0] + " Lists everything that is wrong with the report.",
+        epilog="Exit codes: 0 nothing is wrong; 1 something is; 2 called wrongly; 3 a file could not be read.",
+    )
+    parser.add_argument("report", help="the report: a JWS")
+    parser.add_argument("--lines", metavar="FILE", help="its lines, one JSON object each (NDJSON), in their order")
+    parser.add_argument("--line", metavar="FILE", help="one of its lines with its proof, instead of all lines")
+    parser.add_argument("--jwks", metavar="FILE", required=True, help="the hub's public keys")
+    parser.add_argument("--previous", metavar="FILE", help="the same institution's report of the window before")
+    parser.add_argument(
+        "--child", metavar="FILE", action="append", default=[], help="a report whose nets it takes over; repeatable"
+    )
+    given = parser.parse_args()
+    for path in [given.report, given.lines, given.line, given.jwks, given.previous, *given.child]:
+        if path is not None and not os.path.isfile(path):
+            parser.error(f"there is no file {path}")
+    if given.lines is None and given.line is None:
+        parser.error("--lines or --line is needed")
+    try:
+        jwks = json.loads(whole_file(given.jwks))
+    except ValueError:
+        jwks = None
+    if not isinstance(jwks, dict):
+        parser.error(f"{given.jwks} holds no JWK set")
+    verdict = verify(
+        token_in(given.report),
+        jwks,
+        None if given.lines is None else lines_in(given.lines),
+        None if given.previous is None else token_in(given.previous),
+        [token_in(path) for path in given.child],
+        None if given.line is None else whole_file(given.line),
+    )
+    for code, sentence in verdict.findings:
+        sys.stdout.write(f"{code}: {sentence}\n")
+    if verdict.findings:
+        found = f"{len(verdict.findings):,} finding{'' if len(verdict.findings) == 1 else 's'}"
+        sys.stderr.write(f"{found}: this report is not to be believed.\n")
+        return 1
+    sys.stdout.write(genuine(verdict, len(given.child), given.previous is not None) + "\n")
+    return 0
+
+
+def genuine(verdict: Verdict, children: int, follows: bool) -> str:
+    report, opened = verdict.report, verdict.opened
+    if report.institution is None or report.window is None or report.lines is None or opened.key is None:
+        raise AssertionError("a report without findings was read")
+    said = "Genuine and complete" if verdict.lines is not None else "Genuine"
+    said += f": {report.institution[0]}'s report of window {report.window.number}, "
+    said += "" if verdict.lines is None else f"{counted(verdict.lines, 'line')}, "
+    said += f"{counted(len(report.nets), 'net')}, signed with {opened.kid}"
+    said += "" if verdict.line is None else f"; line {verdict.line:,} is one of its {counted(report.lines[0], 'line')}"
+    said += f"; it agrees with {counted(children, 'report')} below it" if children else ""
+    said += "; it follows the previous report." if follows else "."
+    if opened.key.revoked_from is not None:
+        said += (
+            f"\nIts key is revoked from {opened.key.revoked_from.isoformat(timespec='microseconds')}Z on, after the "
+            "window closed. Whoever has a stolen key can date a report back: fetch it again, signed with another key, "
+            "or hold it against the report that follows it (--previous)."
+        )
+    return said
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def whole_file(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def token_in(path: str) -> str:
+    return whole_file(path).decode("ascii", "replace").strip()
+
+
+def lines_in(path: str) -> Iterable[bytes]:
+    with open(path, "rb") as file:
+        yield from file
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except OSError as error:
+        sys.stderr.write(f"{error.filename}: {error.strerror}.\n")
+        sys.exit(3)

@@ -1,0 +1,367 @@
+"""Bending: reports of all shapes and everything that can be done to them, for whoever compares verdicts.
+
+The shapes are the windows of ``test_verify`` and ``test_verify_levels``; what is done to one is drawn from a seed, or
+done to each place in turn. Nothing is asserted here.
+"""
+
+import base64
+import importlib.util
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import rfc8785
+
+from settlement.proof import encode as encode_proof
+from settlement.proof import prove
+from settlement.report import build, digest
+from settlement.signing import TYP, SigningKey
+from settlement.verify import verify
+from tests.settlement.test_verify import (
+    BANK,
+    BANK_LINES,
+    BEFORE,
+    JWKS,
+    KEY,
+    OTHER_KEY,
+    SUMMARY,
+    forged_header,
+    lines_of,
+)
+from tests.settlement.test_verify import report as flat_report
+from tests.settlement.test_verify_levels import REPORTS, raw
+
+FILE: Final = Path(__file__).parents[2] / "docs" / "verify_report.py"
+HEADER: Final = {"alg": "Ed25519", "kid": KEY.kid, "typ": TYP}
+STRANGER: Final = SigningKey.generate()
+
+
+def loaded() -> ModuleType:
+    """The verifier that stands alone."""
+    spec = importlib.util.spec_from_file_location("verify_report", FILE)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(FILE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+ALONE: Final = loaded()
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that a verifier is given."""
+
+    payload: bytes
+    lines: Sequence[bytes] | None
+    key: SigningKey = KEY
+    jws: str | None = None  # instead of the payload, signed
+    jwks: Any = field(default_factory=lambda: JWKS)
+    previous: str | None = None
+    children: Sequence[str] = ()
+    proof: bytes | None = None
+
+    @property
+    def token(self) -> str:
+        return self.jws if self.jws is not None else self.key.sign(self.payload)
+
+
+def verdicts(case: Case) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """What the hub's verifier finds, and the other."""
+    ours = verify(case.token, case.lines, case.jwks, case.previous, case.children, case.proof)
+    theirs = ALONE.verify(case.token, case.jwks, case.lines, case.previous, case.children, case.proof)
+    return [(finding.code, finding.sentence) for finding in ours.findings], theirs.findings
+
+
+def proved(payload: bytes, lines: Sequence[bytes], number: int) -> bytes:
+    return encode_proof(prove(lines, digest(payload), number, len(lines)))
+
+
+def _true_cases() -> dict[str, Case]:
+    cases = {}
+    for code in ("BANK", "AIR", "SHOP"):
+        payload = build(flat_report("institution", code))
+        cases[f"flat {code}"] = Case(payload, lines_of(code), proof=proved(payload, lines_of(code), 1))
+    payload = build(replace(BANK, previous_digest=digest(build(BEFORE))))
+    cases["followed"] = Case(payload, BANK_LINES, previous=KEY.sign(build(BEFORE)), key=OTHER_KEY)
+    below = [KEY.sign(build(flat_report("institution", child.institution))) for child in SUMMARY.children]
+    cases["flat summary"] = Case(
+        build(SUMMARY), lines_of(None), children=below, proof=proved(build(SUMMARY), lines_of(None), 4)
+    )
+    for code, made in REPORTS.items():
+        lines = raw(None if code == "HUB" else code)
+        children = [KEY.sign(build(REPORTS[child.institution])) for child in made.children]
+        cases[f"level {code}"] = Case(build(made), lines, children=children)
+    document = json.loads(build(flat_report("institution", "BANK")))
+    document["version"] = 1
+    for net in document["nets"]:
+        del net["own"], net["parent"]
+    cases["first version"] = Case(rfc8785.dumps(document), BANK_LINES)
+    return cases
+
+
+TRUE: Final = _true_cases()
+
+
+# --- one place after the other ----------------------------------------------------------------------------------------
+
+VALUES: Final[Sequence[Any]] = (
+    None, "", "x", " x", "0", "1", "-1", "1.5", "0.00", "1e3", "BANK", "AIR", "HUB", "USD", "XAU", "ab" * 32,
+    "2026-01-01T00:00:00.000000Z", "2026-13-01T00:00:00.000000Z", "mv_1",
+    0, 1, 2, True, [], {}, [{}], "\u200b", "\U0001f600",
+)  # fmt: skip
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every member and entry of a document, inner ones too."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, one in inner:
+        yield (*path, name)
+        yield from places(one, (*path, name))
+
+
+def bent(document: Any, path: tuple[Any, ...], value: Any, how: str) -> Any:
+    """A copy of the document with another value at a place, without it, with it twice, or with something beside it."""
+    copy = json.loads(json.dumps(document))
+    place = copy
+    for step in path[:-1]:
+        place = place[step]
+    if how == "gone":
+        del place[path[-1]]
+    elif how == "beside" and isinstance(place, dict):
+        place["extra"] = value
+    elif how == "beside":
+        place.insert(path[-1], json.loads(json.dumps(place[path[-1]])))
+    else:
+        place[path[-1]] = value
+    return copy
+
+
+def one_by_one(case: Case) -> Iterator[Case]:
+    """The case with each member of its payload changed in each way, signed again; what no line implies is changed too,
+    so not all of these are to be found."""
+    document = json.loads(case.payload)
+    for path in places(document):
+        for how in ("gone", "beside"):
+            yield replace(case, payload=rfc8785.dumps(bent(document, path, "x", how)))
+        for value in VALUES:
+            yield replace(case, payload=rfc8785.dumps(bent(document, path, value, "other")))
+
+
+def lines_one_by_one(case: Case) -> Iterator[Case]:
+    """The case with each line gone, twice, in another's place, spelled otherwise, and each member of it changed."""
+    lines = list(case.lines or ())
+    for at, line in enumerate(lines):
+        rest = lines[:at] + lines[at + 1 :]
+        yield replace(case, lines=rest)
+        yield replace(case, lines=[*lines[: at + 1], line, *lines[at + 1 :]])
+        yield from (replace(case, lines=[*rest[:to], line, *rest[to:]]) for to in range(len(lines)) if to != at)
+        members = json.loads(line)
+        spellings = [
+            json.dumps(members).encode(), line + b" ", line + b"\r\n", b"", b"[]", b"null", line[:-1], b"{}",
+            b"\xff" + line,
+            line.replace(b'"leg":', b'"leg":1,"leg":'), line.replace(b'"leg":', b'"leg":1.0,"leg":'), b" " * 20_000,
+            line.replace(b'"amount":"', b'"amount":"0'), line.replace(b'"leg":1', b'"leg":-0'), b"[" * 5_000,
+        ]  # fmt: skip
+        for path in places(members):
+            changed = [bent(members, path, "x", how) for how in ("gone", "beside")]
+            changed += [
+                bent(members, path, value, "other")
+                for value in (*VALUES, "cv_f", "cv_10", "cv_11", "AIR", "7", "8", 1 << 60)
+            ]
+            spellings += [json.dumps(one, sort_keys=True, separators=(",", ":")).encode() for one in changed]
+        for spelling in spellings:
+            yield replace(case, lines=[*lines[:at], spelling, *lines[at + 1 :]])
+
+
+def proofs_one_by_one(case: Case) -> Iterator[Case]:
+    """The case with each member of its proof changed in each way."""
+    if case.proof is None:
+        return
+    document = json.loads(case.proof)
+    for path in places(document):
+        for how in ("gone", "beside"):
+            yield replace(case, proof=rfc8785.dumps(bent(document, path, "x", how)))
+        for value in (*VALUES, "2", "999", "cd" * 32):
+            yield replace(case, proof=rfc8785.dumps(bent(document, path, value, "other")))
+    for spelling in (
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"1",
+        b"1.5",
+        b" " + case.proof,
+        case.proof + b"\n\n",
+        b" " * 70_000,
+        b"\xff",
+    ):
+        yield replace(case, proof=spelling)
+
+
+# --- by a seed --------------------------------------------------------------------------------------------------------
+
+
+def tampered(chance: random.Random) -> tuple[str, Case]:
+    """A true report to which one thing was done that no honest hub would do, and the name of what was done."""
+    name = chance.choice(sorted(TRUE))
+    case = TRUE[name]
+    how = chance.choice(("byte", "payload", "figure", "line", "lines", "key", "swap", "previous", "child", "proof"))
+    done = _TAMPER[how](chance, case)
+    return f"{how} of {name}", done
+
+
+def _byte(chance: random.Random, case: Case) -> Case:
+    """One bit of the token, wherever it stands."""
+    token = bytearray(case.token.encode())
+    at = chance.randrange(len(token))
+    token[at] ^= 1 << chance.randrange(7)
+    return replace(case, jws=token.decode("ascii", "replace"))
+
+
+def _payload(chance: random.Random, case: Case) -> Case:
+    """Bytes of the payload under the old signature, or under the signature of a stranger who takes the hub's name."""
+    payload = bytearray(case.payload)
+    for _ in range(chance.randint(1, 3)):
+        at = chance.randrange(len(payload))
+        payload[at] ^= chance.randint(1, 255)
+    if payload == case.payload:
+        payload[0] ^= 1
+    if chance.random() < 0.5:
+        return replace(case, jws=forged_header(HEADER, bytes(payload), STRANGER))
+    head, _, signature = case.token.split(".")
+    body = base64.urlsafe_b64encode(bytes(payload)).rstrip(b"=").decode()
+    return replace(case, jws=f"{head}.{body}.{signature}")
+
+
+def _figure(chance: random.Random, case: Case) -> Case:
+    """A figure of the payload, signed with the hub's own key."""
+    document = json.loads(case.payload)
+    net = chance.choice([*document["nets"], *document.get("levels", ())])
+    place, name = net, chance.choice(("debit", "credit", "net", "own"))
+    if name == "own":
+        place, name = net.get("own", net), chance.choice(("debit", "credit"))
+    unit = len(place[name].partition(".")[2])
+    # Whose net a cent was rounded up is told by the summary alone: one cent in one report may be true.
+    least = 2 if name == "net" and document["kind"] == "institution" else 1
+    change = chance.choice((1, -1)) * chance.randint(least, 10 ** chance.randint(1, 6))
+    whole = round(float(place[name]) * 10**unit) + change
+    sign = "-" if whole < 0 else ""
+    digits = str(abs(whole)).rjust(unit + 1, "0")
+    place[name] = sign + (f"{digits[:-unit]}.{digits[-unit:]}" if unit else digits)
+    return replace(case, payload=rfc8785.dumps(document))
+
+
+def _line(chance: random.Random, case: Case) -> Case:
+    """A byte of a line."""
+    lines = list(case.lines or ())
+    if not lines:
+        return replace(case, lines=[b"{}"])
+    at = chance.randrange(len(lines))
+    line = bytearray(lines[at])
+    line[chance.randrange(len(line))] ^= chance.randint(1, 255)
+    lines[at] = bytes(line)
+    return replace(case, lines=lines)
+
+
+def _lines(chance: random.Random, case: Case) -> Case:
+    """A line left out, doubled, moved, or put in from another report."""
+    lines = list(case.lines or ())
+    others = [line for line in lines_of(None) + raw(None) if line not in lines] or [b"{}"]
+    doing = chance.choice(("out", "double", "move", "in")) if len(lines) > 1 else "in"
+    at = chance.randrange(len(lines)) if lines else 0
+    if doing == "out":
+        del lines[at]
+    elif doing == "double":
+        lines.insert(chance.randint(0, len(lines)), lines[at])
+    elif doing == "move":
+        line = lines.pop(at)
+        lines.insert(chance.choice([to for to in range(len(lines) + 1) if to != at]), line)
+    else:
+        lines.insert(chance.randint(0, len(lines)), chance.choice(others))
+    return replace(case, lines=lines)
+
+
+def _key(chance: random.Random, case: Case) -> Case:
+    """A key that is none of the hub's, that takes another's name, or that was revoked before the window closed."""
+    doing = chance.choice(("stranger", "name", "revoked", "none"))
+    if doing == "stranger":
+        return replace(case, key=STRANGER)
+    if doing == "name":
+        thief = {**STRANGER.public_jwk(), "kid": KEY.kid}
+        return replace(case, jws=forged_header(HEADER, case.payload, STRANGER), jwks={"keys": [thief]})
+    if doing == "none":
+        return replace(case, jwks={"keys": [key for key in JWKS["keys"] if key["kid"] != case.key.kid]})
+    since = {"revoked_at": chance.randint(0, 1_769_904_000), "reason": "compromised"}  # 2026-02-01: the windows close
+    return replace(case, jwks={"keys": [{**key, "revoked": since} for key in JWKS["keys"]]})
+
+
+def _swap(chance: random.Random, case: Case) -> Case:
+    """Another institution's or window's report over these lines."""
+    if chance.random() < 0.5:
+        other = TRUE[chance.choice([name for name in sorted(TRUE) if TRUE[name].lines != case.lines])]
+        return replace(case, payload=other.payload, previous=None, children=(), proof=None)
+    document = json.loads(case.payload)
+    if case.lines and chance.random() < 0.5:
+        document["window"]["number"] = str(chance.choice([1, 6, 8, 70]))
+    else:
+        document["institution"]["code"] = chance.choice(["ZOO", "NOBODY", "MINE"])
+        if document["kind"] == "summary":  # the operator's own net is then one without a report
+            document["children"] = document["children"][1:]
+    return replace(case, payload=rfc8785.dumps(document))
+
+
+def _previous(chance: random.Random, case: Case) -> Case:
+    """A predecessor that the report does not name."""
+    document = json.loads(TRUE["followed"].payload)
+    document["previousDigest"] = None
+    document["window"]["number"] = str(chance.randint(0, 9))
+    return replace(case, previous=chance.choice([KEY, STRANGER]).sign(rfc8785.dumps(document)))
+
+
+def _child(chance: random.Random, case: Case) -> Case:
+    """A child's report with one figure more, or of somebody who is no child."""
+    donor = TRUE[chance.choice(["level DESK", "level KIOSK", "level BANK", "flat AIR", "flat SHOP"])]
+    return replace(case, children=[*case.children, KEY.sign(_figure(chance, donor).payload)])
+
+
+def _proof(chance: random.Random, case: Case) -> Case:
+    """A byte of a proof, its number, or the proof of another report's line."""
+    with_proof = [one for one in TRUE.values() if one.proof is not None]
+    of = case if case.proof is not None else chance.choice(with_proof)
+    proof = of.proof or b""
+    doing = chance.choice(("byte", "number", "other", "path"))
+    if doing == "other":
+        others = [one.proof for one in with_proof if one.payload != of.payload]
+        return replace(of, proof=chance.choice(others), lines=None)
+    if doing == "byte":
+        changed = bytearray(proof)
+        changed[chance.randrange(len(changed))] ^= chance.randint(1, 255)
+        return replace(of, proof=bytes(changed), lines=None)
+    document = json.loads(proof)
+    if doing == "number":
+        document["number"] = str(chance.choice([n for n in range(9) if str(n) != document["number"]]))
+    elif document["path"] and chance.random() < 0.5:
+        document["path"].pop(chance.randrange(len(document["path"])))
+    else:
+        document["path"].insert(chance.randint(0, len(document["path"])), "ab" * 32)
+    return replace(of, proof=rfc8785.dumps(document), lines=None)
+
+
+_TAMPER: Final = {
+    "byte": _byte,
+    "payload": _payload,
+    "figure": _figure,
+    "line": _line,
+    "lines": _lines,
+    "key": _key,
+    "swap": _swap,
+    "previous": _previous,
+    "child": _child,
+    "proof": _proof,
+}
