@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 3
+WORKERS ?= 4
 STAMP := $(VENV)/.installed
 
 .PHONY: setup demo test simulate tamper check serve bench lock format clean
@@ -19,7 +19,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup
 	$(BIN)/points-hub demo
 
-# In three processes, because much of a test is waiting, each with a PostgreSQL of its own; who is done first takes over
+# In four processes, because much of a test is waiting, each with a PostgreSQL of its own; who is done first takes over
 # from the others. ARGS come last: -n 0 is one process, a path or -k some tests.
 test: setup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

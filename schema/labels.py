@@ -43,6 +43,7 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "ACCEPT_REVERSE": ("Reversal under way", "冲正处理中"),
     "ACCEPT_TRANSFER": ("Transfer under way", "转赠处理中"),
     "ACCEPT_ISSUE": ("Issue under way", "发放处理中"),
+    "ADJUST": ("Adjustment at a reconciliation", "对账调整"),
     "RELOCATE": ("Moved to another keeper", "余额迁移"),
     "RECOGNISE": ("Recognised at the partner", "合作方余额确认"),
     "DERECOGNISE": ("Not found at the partner", "合作方余额核减"),

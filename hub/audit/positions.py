@@ -256,8 +256,12 @@ class Positions:
             self._findings.add(
                 "NET", f"Window {window.number}: {_place(configuration, key[1:])} was closed, but has no net."
             )
-        if any(self._brought.values()):
-            self._findings.add("NET", f"Window {window.number}: a parent that takes nets over was not closed after.")
+        for key, brought in self._brought.items():
+            debits, credits, *_ = self._sum(*key)
+            if credits - debits + brought:  # otherwise there was nothing left to pass on
+                self._findings.add(
+                    "NET", f"Window {window.number}: a parent that takes nets over was not closed after."
+                )
         self._brought.clear()
         self.nets[window.id] = {place: net for place, (_, _, net) in nets.items() if net}
         self.due[window.id] = {

@@ -77,6 +77,33 @@ async def test_nets_over_levels_are_clean(story: Hub) -> None:
     assert done.counts["internal_account"] == 4  # DESK under BANK, and under AIR; SHOP under AIR; STALL under SHOP
 
 
+async def test_a_parent_whose_own_acts_make_up_for_its_childrens_has_nothing_to_pass_on_and_is_clean(hub: Hub) -> None:
+    for code, parent in (("BANK", "HUB"), ("DESK", "BANK"), ("AIR", "HUB")):
+        await hub.institution(code, parent=parent)
+    await hub.currency("DP", "DESK", unit_value="0.01")
+    await hub.currency("AP", "AIR", unit_value="0.01")
+    await hub.issue("DP", "DESK", "alice", "1000")
+    await hub.issue("AP", "AIR", "bob", "1000")
+    for key, currency, home, reference, merchant in (
+        ("owes", "DP", "DESK", "alice", "AIR"),  # DESK owes AIR 1.00, which is BANK's to pay
+        ("is owed", "AP", "AIR", "bob", "BANK"),  # AIR owes BANK 1.00
+    ):
+        await hub.do(
+            commands.Redeem(
+                actor=hub.admin,
+                key=key,
+                currency=currency,
+                customer=Party(home, reference),
+                merchant=merchant,
+                amount="100",
+                memo=None,
+            )
+        )
+    await hub.do(commands.CloseWindow(actor=hub.admin, key="close", window=await hub.window()))
+    async with hub.database.snapshot() as connection:
+        assert (await audit(connection)).findings == ()
+
+
 LEVEL_LEG = "(movement_id, n) = (SELECT movement_id, n FROM leg WHERE purpose = 7 ORDER BY 1 LIMIT 1)"
 NODE = "(SELECT institution_id FROM internal_account ORDER BY id LIMIT 1)"
 TAMPERED = {

@@ -188,14 +188,15 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
 
 
 def test_a_cap_is_set_by_the_level_above_and_eased_by_two_persons(tree: Tree) -> None:
-    above, own = tree.network.person(tree.bank, ADMIN), tree.network.person(tree.branch, ADMIN)
-    cap = {"institution": tree.branch, "currency": "CNY", "amount": "5"}
+    branch = tree.network.institution("BRANCH", "BRANCH", parent=tree.bank)
+    above, own = tree.network.person(tree.bank, ADMIN), tree.network.person(branch, ADMIN)
+    cap = {"institution": branch, "currency": "CNY", "amount": "5"}
     assert outcome(own, "setDebitCap", cap) == "FORBIDDEN"
     assert above.do("setDebitCap", cap)["debitCap"] == "5.00"
     asked = above.do("setDebitCap", cap | {"amount": "9"})
     assert asked["debitCap"] == "5.00"
     query = "query($c: String!) { institution(code: $c) { positions { debitCap proposedCap { id amount } } } }"
-    [found] = own.ask(query, c=tree.branch)["institution"]["positions"]
+    [found] = own.ask(query, c=branch)["institution"]["positions"]
     assert (found["debitCap"], found["proposedCap"]["amount"]) == ("5.00", "9.00")
     approve = (
         f"mutation($id: ID!) {{ approveDebitCap(id: $id) {{ __typename ... on Position {{ debitCap }} {REFUSED} }} }}"

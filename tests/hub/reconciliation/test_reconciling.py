@@ -34,7 +34,7 @@ async def test_each_difference_in_the_partner_s_books_is_a_break_of_its_type(day
     day.plant("DELETE FROM orders WHERE reference = ?", gone)
     day.plant("UPDATE orders SET amount = '9.00' WHERE reference = ?", other)
     day.plant("UPDATE orders SET member = 'M-2' WHERE reference = ?", whose)
-    then = (datetime.now(UTC) - timedelta(hours=13)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    then = (datetime.now(UTC) - timedelta(hours=20)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     day.plant("UPDATE orders SET at = ? WHERE reference = ?", then, when)  # before midnight
     day.plant("UPDATE orders SET status = 'SUCCEEDED', done = 99 WHERE reference = ?", refused)
     theirs = await day.airline.order("CREDIT", "3")
