@@ -51,8 +51,16 @@ scratch.choose()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin what takes long first, so that no worker is at it alone when the others are done."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    """Begin what takes long first, and in all workers, so that none is at it alone when the others are done: each is
+    given its share of the list at the start, one after the other, and takes from others only at its end."""
+    first = [item for item in items if item.get_closest_marker("long")]
+    then = iter([item for item in items if not item.get_closest_marker("long")])
+    workers, ordered = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")), list[pytest.Item]()
+    for place in range(workers):
+        share = (len(items) - len(ordered)) // (workers - place)
+        mine = first[place::workers]
+        ordered += [*mine, *itertools.islice(then, max(0, share - len(mine)))]
+    items[:] = [*ordered, *then]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

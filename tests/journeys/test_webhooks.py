@@ -92,6 +92,7 @@ def deliveries(operator: Client, bank: str) -> list[dict[str, Any]]:
     return [edge["node"] for edge in operator.ask(query, i=bank)["webhookDeliveries"]["edges"]]
 
 
+@pytest.mark.long  # it waits for the leases of the dead
 def test_a_kill_between_sending_and_recording_loses_nothing(environment: dict[str, str]) -> None:
     """All is sent and nothing answered when the server is killed; what came before or after is told as well."""
     secret, port = set_up(environment), free_port()

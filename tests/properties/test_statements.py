@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,7 @@ async def audited(hub: Hub) -> list[tuple[datetime, Sums]]:
     return history
 
 
+@pytest.mark.long
 async def test_every_balance_and_statement_is_the_audits(hub: Hub) -> None:
     clock = Clock(START)
     doors = [hub.beside(clock=clock), hub.beside(batch_max=3, clock=clock)]
