@@ -1,0 +1,74 @@
+"""Records: what the ledger keeps and gives back, as plain frozen values.
+
+Points are in smallest units of their currency, money in millionths. The same records come fresh out of a batch and
+again out of the database, so an answer and its replay are one thing.
+"""
+
+from hub.ledger.records.accounts import Account, AccountKind, Mark
+from hub.ledger.records.clearings import Clearing, ClearingScope, ClearingStatus
+from hub.ledger.records.conversions import Conversion, ConversionStatus, Quote
+from hub.ledger.records.holds import Hold, HoldAct, HoldKind, HoldStatus, Lapsed
+from hub.ledger.records.movements import ACCEPTED, Leg, Movement, MovementKind, Phase, Piece, Purpose, homes_of
+from hub.ledger.records.people import Binding, Customer, Identifier, Link, LinkStatus, Profile, Step, masked
+from hub.ledger.records.pools import Membership, Pool, PoolAct, PoolKind, PoolRight
+from hub.ledger.records.restrictions import Cancellation, Missing, Restriction, RestrictionKind
+from hub.ledger.records.settlement import (
+    Confirmation,
+    Exposure,
+    InternalAccount,
+    Net,
+    NetView,
+    Position,
+    Window,
+    WindowStatus,
+)
+
+__all__ = [
+    "ACCEPTED",
+    "Account",
+    "AccountKind",
+    "Binding",
+    "Cancellation",
+    "Clearing",
+    "ClearingScope",
+    "ClearingStatus",
+    "Confirmation",
+    "Conversion",
+    "ConversionStatus",
+    "Customer",
+    "Exposure",
+    "Hold",
+    "HoldAct",
+    "HoldKind",
+    "HoldStatus",
+    "Identifier",
+    "InternalAccount",
+    "Lapsed",
+    "Leg",
+    "Link",
+    "LinkStatus",
+    "Mark",
+    "Membership",
+    "Missing",
+    "Movement",
+    "MovementKind",
+    "Net",
+    "NetView",
+    "Phase",
+    "Piece",
+    "Pool",
+    "PoolAct",
+    "PoolKind",
+    "PoolRight",
+    "Position",
+    "Profile",
+    "Purpose",
+    "Quote",
+    "Restriction",
+    "RestrictionKind",
+    "Step",
+    "Window",
+    "WindowStatus",
+    "homes_of",
+    "masked",
+]

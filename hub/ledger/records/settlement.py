@@ -1,0 +1,100 @@
+"""Windows, nets and what the bank moved, positions and exposures."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from hub.institutions import CapProposal
+
+
+class WindowStatus(StrEnum):
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+    SETTLING = "SETTLING"
+    SETTLED = "SETTLED"
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """A settlement window of a model; ``closed_in``: the batch that closed it. ``levels``: whether nets go from level
+    to level; in the first windows of an old hub everybody settles with the hub itself."""
+
+    id: int
+    model: str
+    number: int
+    status: WindowStatus
+    opened_at: datetime
+    closed_at: datetime | None = None
+    settled_at: datetime | None = None
+    closed_in: int | None = None
+    levels: bool = True
+
+
+class Net(msgspec.Struct, frozen=True):
+    """What an institution's own acts of a window come to, exactly; and in whole minor units its ``net``: of these acts
+    and of its children's nets."""
+
+    window: int
+    institution: int
+    currency: str
+    debits: int
+    credits: int
+    net: int
+
+
+class NetView(msgspec.Struct, frozen=True):
+    """A net as people see it: to whom it goes (None: it settles with the hub), what the children bring, apart by sign,
+    and whether it is settled."""
+
+    net: Net
+    parent: int | None
+    below_debits: int
+    below_credits: int
+    confirmed: bool
+
+
+class InternalAccount(msgspec.Struct, frozen=True):
+    """Whose accounts of kind INTERNAL these are, in all currencies: a node's under one of its parents."""
+
+    id: int
+    parent: int
+    institution: int
+
+
+class Confirmation(msgspec.Struct, frozen=True):
+    """The bank moved a net."""
+
+    window: int
+    institution: int
+    currency: str
+    movement: int
+    amount: int
+    value_date: str | None
+    reference: str
+
+
+class Position:
+    """The counters of one window, institution and currency: own debits and credits of acts, and what the hub owes the
+    subtree of this window and has not settled; of that, what those below who settle apart come to, and owe
+    (``hub.ledger.apart``)."""
+
+    __slots__ = ("apart", "credits", "debits", "gross", "subtree")
+
+    def __init__(self, debits: int = 0, credits: int = 0, subtree: int = 0, apart: int = 0, gross: int = 0) -> None:
+        self.debits = debits
+        self.credits = credits
+        self.subtree = subtree
+        self.apart = apart
+        self.gross = gross
+
+
+class Exposure(msgspec.Struct, frozen=True):
+    """What an institution's subtree owes in a currency, and the cap on it; millionths."""
+
+    institution: int
+    currency: str
+    own: int
+    subtree: int
+    exposure: int
+    cap: int | None
+    proposal: CapProposal | None = None
