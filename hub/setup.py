@@ -9,7 +9,8 @@ from hub.db import Addresses, driver_of
 from hub.errors import Failure
 from hub.institutions import OPERATOR_CODE
 from hub.ledger import journal
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.store import Batch
 from hub.registry import credentials, institutions
 from hub.windows import first_window

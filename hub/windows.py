@@ -17,7 +17,8 @@ from hub.access import Right
 from hub.errors import Duplicate, InvalidAmount, InvalidInput, NotFound, WindowClosed, WindowOrder
 from hub.institutions import pays_through
 from hub.ledger import commands, resolve
-from hub.ledger.book import Book, Draft, live_windows
+from hub.ledger.book import Book, live_windows
+from hub.ledger.draft import Draft
 from hub.ledger.records import (
     AccountKind,
     Confirmation,

@@ -9,8 +9,9 @@ from hub.errors import InvalidAmount, InvalidInput, NotHosted, TransferForbidden
 from hub.expiry import NEVER
 from hub.institutions import Institution
 from hub.ledger import ageing, commands, exchanges, limiting, parts, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
 from hub.ledger.commands import Party
+from hub.ledger.draft import Draft
 from hub.ledger.records import AccountKind, Customer, Movement, MovementKind, Purpose
 from hub.limits import Act
 from hub.points import AMOUNT_MAX, parse_positive

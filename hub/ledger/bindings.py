@@ -11,8 +11,9 @@ from hub.access import Right
 from hub.errors import AlreadyBound, Duplicate, InvalidInput, NotFound
 from hub.institutions import Institution
 from hub.ledger import commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
 from hub.ledger.commands import Party
+from hub.ledger.draft import Draft
 from hub.ledger.records import Binding, Identifier, Step, masked
 
 

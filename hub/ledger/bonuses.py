@@ -1,6 +1,6 @@
 """Bonuses: giving back what a conversion counted under bonus caps, when it comes to nothing or is reversed. Pure."""
 
-from hub.ledger.book import Draft
+from hub.ledger.draft import Draft
 from hub.ledger.records import Conversion
 from hub.points import share
 

@@ -2,7 +2,7 @@
 cleared, or because their owner leaves. Pure."""
 
 from hub.ledger import resolve
-from hub.ledger.book import Draft
+from hub.ledger.draft import Draft
 from hub.ledger.records import Account, AccountKind, Customer, Movement, MovementKind, Piece
 
 

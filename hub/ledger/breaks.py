@@ -17,7 +17,8 @@ import msgspec
 from hub.access import Right
 from hub.errors import InvalidInput, NotFound, SameApprover
 from hub.ledger import commands, exchanges, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.orders import Exchange, exchange_of
 from hub.ledger.records import AccountKind, Movement, MovementKind
 from hub.partners import Status

@@ -3,7 +3,8 @@
 from hub import ids
 from hub.errors import AlreadyReversed, InvalidInput, NotFound, Unexpected
 from hub.ledger import commands, resolve, reversals
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.records import Account, Cancellation
 
 ISSUES_MAX = 1_000

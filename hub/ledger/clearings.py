@@ -16,7 +16,8 @@ from hub.currencies import ExpiryKind, PointCurrency
 from hub.errors import InvalidInput, NotFound
 from hub.expiry import day_of, end_of, start_of
 from hub.ledger import breakage, commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.lots import NO_ORIGIN, Lot, origin_of, take, total
 from hub.ledger.records import (
     Account,

@@ -18,7 +18,8 @@ from hub.errors import (
     TransferForbidden,
 )
 from hub.ledger import ageing, commands, exchanges, limiting, links, parts, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.records import (
     AccountKind,
     Conversion,

@@ -7,7 +7,8 @@ while there is one. Whatever is credited to that account repays it in the same a
 from hub.access import Right
 from hub.errors import ExceedsDebt
 from hub.ledger import commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.records import AccountKind, Movement, MovementKind
 from hub.points import parse_positive, render
 

@@ -32,7 +32,8 @@ from hub.ledger import (
     restrictions,
     reversals,
 )
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.registry import caps, certificates, credentials, currencies, institutions, limits, rates, revocations, webhooks
 
 HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {

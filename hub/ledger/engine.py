@@ -23,6 +23,7 @@ from hub.configuration import Configuration
 from hub.db import Database, driver_of
 from hub.errors import Fault, InvalidAmount, InvalidInput, NotSetUp, RetryLater, Unexpected
 from hub.ledger import journal, rows
+from hub.ledger.applying import apply
 from hub.ledger.beside import beside
 from hub.ledger.commands import Command, malformed
 from hub.ledger.decide import Outcome, Outcomes, decide, remember
@@ -145,7 +146,7 @@ class Engine:
             needs.add(command)
             book, known = await load(connection, await driver_of(connection), head, [command], needs)
             for due in lapses(book):
-                book.apply(due)
+                apply(book, due)
             try:
                 return decide(book, known, command)
             except Fault as fault:

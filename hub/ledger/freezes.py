@@ -11,8 +11,9 @@ from hub.currencies import PointCurrency, Shortfall
 from hub.errors import CustomerClosed, FreezeResolved, NotFound
 from hub.expiry import NEVER
 from hub.ledger import commands, holds, lapse, lots, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
 from hub.ledger.commands import FreezeOutcome
+from hub.ledger.draft import Draft
 from hub.ledger.records import (
     AccountKind,
     Hold,

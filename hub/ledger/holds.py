@@ -21,7 +21,8 @@ from hub.errors import (
     TransferForbidden,
 )
 from hub.ledger import acts, commands, lapse, limiting, lots, parts, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.records import (
     Account,
     AccountKind,

@@ -13,7 +13,8 @@ import msgspec
 
 from hub.access import Right
 from hub.ledger import breakage, commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.lots import Lot, total
 from hub.ledger.records import (
     Account,

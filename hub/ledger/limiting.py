@@ -8,7 +8,8 @@ counted and to the same periods; it is bound by no limit itself.
 from hub.currencies import PointCurrency
 from hub.errors import LimitExceeded
 from hub.ledger import resolve
-from hub.ledger.book import Book, Draft, Original
+from hub.ledger.book import Book, Original
+from hub.ledger.draft import Draft
 from hub.ledger.records import AccountKind, Customer, Movement
 from hub.limits import (
     Act,

@@ -10,7 +10,8 @@ import msgspec
 from hub.access import Right
 from hub.errors import Duplicate, Forbidden, InvalidInput, NotFound
 from hub.ledger import commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.records import Customer, Link, LinkStatus, Step
 
 _OPEN = (LinkStatus.PROPOSED, LinkStatus.ACTIVE)

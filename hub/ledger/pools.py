@@ -10,8 +10,9 @@ from hub.access import Right
 from hub.errors import Duplicate, InvalidInput, NotFound
 from hub.institutions import Institution, is_below
 from hub.ledger import commands, limiting, parts, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
 from hub.ledger.commands import Party
+from hub.ledger.draft import Draft
 from hub.ledger.lots import in_order, origin_of, total
 from hub.ledger.records import (
     Account,

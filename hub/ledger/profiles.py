@@ -7,7 +7,8 @@ personal data.
 from hub.access import Right
 from hub.errors import Forbidden, InvalidInput
 from hub.ledger import commands, parts, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.records import Profile
 
 GROUPS_MAX = 50

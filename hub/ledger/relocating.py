@@ -18,7 +18,8 @@ from hub.currencies import PartnerState, PointCurrency
 from hub.errors import CustomerClosed, InvalidInput
 from hub.expiry import NEVER
 from hub.ledger import ageing, commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.lots import in_order, merged
 from hub.ledger.opening import Holder, OpeningBalance, OpeningLot, Relocation, RelocationAct, RelocationStatus
 from hub.ledger.records import Account, AccountKind, Customer, Mark, Movement, MovementKind

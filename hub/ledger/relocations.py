@@ -17,7 +17,8 @@ from hub.access import Right
 from hub.currencies import HOSTED, PointCurrency, Relocating
 from hub.errors import CurrencyMoving, Duplicate, InvalidInput, NotAccepted, NotFound, SameApprover
 from hub.ledger import commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.opening import ENDED, Relocation, RelocationAct, RelocationStatus, RelocationStep
 from hub.points import parse, render
 from hub.registry.currencies import sealed_connection

@@ -20,8 +20,9 @@ from hub.errors import (
     UnknownCurrency,
 )
 from hub.institutions import Institution, Status, is_below
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
 from hub.ledger.commands import KEY_MAX, Party
+from hub.ledger.draft import Draft
 from hub.ledger.records import Account, AccountKind, Customer, Mark, PoolRight
 from hub.money import UnknownMoney, minor_unit
 from hub.points import render

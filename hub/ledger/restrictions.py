@@ -9,7 +9,8 @@ from hub.access import Right
 from hub.errors import CustomerClosed, Duplicate, Frozen, NotFound, PointsUnresolved
 from hub.institutions import is_below
 from hub.ledger import breakage, commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.records import (
     Account,
     AccountKind,

@@ -29,8 +29,9 @@ from hub.errors import (
     ReversalPending,
 )
 from hub.ledger import ageing, bonuses, commands, exchanges, halting, lapse, limiting, lots, resolve
-from hub.ledger.book import Book, Draft, Original
+from hub.ledger.book import Book, Original
 from hub.ledger.commands import ReversalShortfall
+from hub.ledger.draft import Draft
 from hub.ledger.lots import Lot, LotKey
 from hub.ledger.records import (
     Account,

@@ -12,10 +12,12 @@ import msgspec
 from hub.configuration import Noun, change
 from hub.ids import batch_of
 from hub.ledger import break_rows, journal
+from hub.ledger.applying import apply
 from hub.ledger.beside import beside
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
 from hub.ledger.commands import Command, Keyed
 from hub.ledger.decide import Outcome
+from hub.ledger.draft import Draft
 from hub.ledger.journal import Head, Row
 from hub.ledger.lots import Lot, LotKey
 from hub.ledger.opening import Relocation
@@ -81,7 +83,7 @@ class Batch:
         """Take an outcome in: what it changes, and what is kept under its key.
 
         Raises:
-            InvalidAmount: see ``Book.apply``; nothing was taken.
+            InvalidAmount: see ``applying.apply``; nothing was taken.
         """
         if outcome.draft is not None:
             self.take(outcome.draft, command.actor)
@@ -92,9 +94,9 @@ class Batch:
         """Take a draft into the book and its rows into the batch.
 
         Raises:
-            InvalidAmount: see ``Book.apply``; nothing was taken.
+            InvalidAmount: see ``applying.apply``; nothing was taken.
         """
-        posted = self.book.apply(draft)
+        posted = apply(self.book, draft)
         if draft.customers:
             self._customers(draft.customers)
         for account in draft.accounts.values():

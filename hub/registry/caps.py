@@ -12,7 +12,8 @@ from hub.access import Credential, Right
 from hub.errors import InvalidAmount, LimitExceeded, NotFound, SameApprover
 from hub.institutions import CapProposal, DebitCap, Institution, ancestry, is_below
 from hub.ledger import commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.money import format_millionths
 from hub.points import MONEY_SCALE, parse
 from hub.registry import checks

@@ -4,7 +4,8 @@ from hub.access import Right
 from hub.certificates import Certificate
 from hub.errors import Duplicate, InvalidInput
 from hub.ledger import commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 
 
 def register(book: Book, command: commands.RegisterCertificate) -> Draft:

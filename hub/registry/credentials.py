@@ -6,7 +6,8 @@ from hub.access import OPERATOR_ROLES, Credential, Right, Role
 from hub.errors import Forbidden, InvalidInput, NotFound
 from hub.institutions import Institution
 from hub.ledger import commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.registry import checks
 
 

@@ -10,7 +10,8 @@ from hub.currencies import HOSTED, Expiry, ExpiryKind, PartnerState, PointCurren
 from hub.errors import Duplicate, InvalidAmount, InvalidInput
 from hub.expiry import is_zone
 from hub.ledger import commands, profiles, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.records import AccountKind
 from hub.money import is_money
 from hub.points import PRICE_SCALE, SCALE_MAX, parse

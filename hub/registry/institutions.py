@@ -7,7 +7,8 @@ from hub.access import Right
 from hub.errors import Duplicate, InvalidInput, OrgCycle
 from hub.institutions import Institution, Kind, Placement, SetOff, Status, ZoneVersion, is_below
 from hub.ledger import commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.registry import checks
 
 

@@ -26,7 +26,8 @@ from hub.errors import (
 )
 from hub.institutions import is_below
 from hub.ledger import commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.points import MONEY_SCALE, PERCENT_SCALE, PRICE_SCALE, parse, parse_positive, ratio
 from hub.rates import Bonus, Rate, RateStatus, Step
 from hub.registry import checks

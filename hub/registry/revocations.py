@@ -5,7 +5,8 @@ from dataclasses import replace
 from hub.access import Right
 from hub.errors import InvalidInput
 from hub.ledger import commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.revocations import Revocation
 
 

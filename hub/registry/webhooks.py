@@ -11,7 +11,8 @@ from hub.access import Right
 from hub.errors import InvalidInput, NotFound
 from hub.institutions import Institution
 from hub.ledger import commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.webhooks.endpoints import ALL, BOTH_SIGN_FOR, EventType, Webhook, WebhookStatus
 
 URL_MAX = 1_000

@@ -15,7 +15,8 @@ from hub import calls, exchange
 from hub.audit import exchanges as auditing
 from hub.exchange import Exchange
 from hub.ledger import commands, decide
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.exchanges import answers, deals
 from hub.ledger.orders import UNDER_WAY, ExchangeState, exchange_of
 from hub.ledger.records import MovementKind

@@ -14,7 +14,8 @@ import pytest
 from hub import exchange
 from hub.exchange import Exchange
 from hub.ledger import commands, decide, exchanges
-from hub.ledger.book import Book, Draft, Original
+from hub.ledger.book import Book, Original
+from hub.ledger.draft import Draft
 from hub.ledger.exchanges import answers
 from hub.ledger.orders import ExchangeState, exchange_of
 from tests.exchange import seeds

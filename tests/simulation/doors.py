@@ -14,8 +14,9 @@ from hub.ids import batch_of
 from hub.institutions import OPERATOR_CODE
 from hub.ledger import engine, lapse, load, rows
 from hub.ledger import memory as remembering
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
 from hub.ledger.commands import Command
+from hub.ledger.draft import Draft
 from hub.ledger.needs import Needs
 from hub.ledger.store import Batch
 from hub.ledger.waiting import Answer

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from hub.ledger import ageing, book, engine, holds, lapse, limiting, load, lot_rows, lots, parts, resolve, reversals
-from hub.ledger.book import Draft
+from hub.ledger import ageing, draft, engine, holds, lapse, limiting, load, lot_rows, lots, parts, resolve, reversals
+from hub.ledger.draft import Draft
 from hub.ledger.lots import Lot
 from hub.ledger.records import Phase, Piece
 from hub.points import share
@@ -88,7 +88,7 @@ def each_rounded(pieces: Sequence[Piece], whole: int, into: int) -> list[int]:
 
 
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "points that end last are spent first": lambda m: m.setattr(book, "take", spent_from_the_end),
+    "points that end last are spent first": lambda m: m.setattr(draft, "take", spent_from_the_end),
     "a capture voids no hold": lambda m: m.setattr(Draft, "points", never_voided(Draft.points)),
     "keys are forgotten": lambda m: m.setattr(load, "_known", nothing_known),
     "keys are forgotten within a batch": lambda m: m.setattr(engine, "remember", lambda *_: None),

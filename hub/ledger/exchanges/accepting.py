@@ -4,7 +4,7 @@ from hub.currencies import HOSTED
 from hub.errors import CustomerClosed, InvalidInput
 from hub.expiry import NEVER
 from hub.ledger import commands, limiting, parts, resolve
-from hub.ledger.book import Draft
+from hub.ledger.draft import Draft
 from hub.ledger.exchanges import deals, steps
 from hub.ledger.orders import Deal, Exchange, ExchangeState
 from hub.ledger.records import (

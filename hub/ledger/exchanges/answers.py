@@ -6,7 +6,8 @@ from hub.access import Right
 from hub.currencies import PointCurrency
 from hub.errors import CustomerClosed, PartnerRefused, PartnerUnavailable, Refusal
 from hub.ledger import bonuses, commands, lapse, limiting, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.exchanges import completing, deals, steps
 from hub.ledger.orders import Deal, Exchange, ExchangeState, exchange_of
 from hub.ledger.records import Account, AccountKind, Hold, HoldStatus, Movement, MovementKind, Phase

@@ -4,7 +4,7 @@ import msgspec
 
 from hub.currencies import HOSTED
 from hub.ledger import ageing, bonuses, lapse, limiting, lots, parts
-from hub.ledger.book import Draft
+from hub.ledger.draft import Draft
 from hub.ledger.exchanges import deals
 from hub.ledger.orders import Deal, End, Exchange, ExchangeState
 from hub.ledger.records import (

@@ -2,7 +2,8 @@
 
 from hub.configuration import Configuration
 from hub.currencies import HOSTED, PointCurrency
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.orders import Deal, End, ExchangeState, Payment, reference_of
 from hub.ledger.records import (
     ACCEPTED,

@@ -3,7 +3,8 @@
 from hub.access import Right
 from hub.errors import InvalidInput, NotFound, SameApprover
 from hub.ledger import commands, resolve
-from hub.ledger.book import Book, Draft
+from hub.ledger.book import Book
+from hub.ledger.draft import Draft
 from hub.ledger.exchanges import answers
 from hub.ledger.orders import Evidence, EvidenceKind, Exchange, ExchangeState, PlacedOrder
 from hub.partners import Reason, Status

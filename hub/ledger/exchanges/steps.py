@@ -5,7 +5,7 @@ import msgspec
 from hub.currencies import PointCurrency
 from hub.errors import PartnerRefused
 from hub.ledger import commands
-from hub.ledger.book import Draft
+from hub.ledger.draft import Draft
 from hub.ledger.exchanges import deals
 from hub.ledger.orders import Deal, End, Exchange, ExchangeState, PlacedOrder, Step, reference_of
 from hub.ledger.records import ConversionStatus

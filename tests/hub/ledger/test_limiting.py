@@ -16,8 +16,10 @@ from hub.configuration import Configuration, with_changes
 from hub.errors import InsufficientPoints, LimitExceeded
 from hub.institutions import Kind, Status
 from hub.ledger import acts, commands, reversals
-from hub.ledger.book import Book, Draft, Original
+from hub.ledger.applying import apply
+from hub.ledger.book import Book, Original
 from hub.ledger.commands import Party
+from hub.ledger.draft import Draft
 from hub.ledger.records import AccountKind, Customer, Movement, MovementKind, Window, WindowStatus
 from hub.limits import Act, Limit, Measure, Mode, Period, Subject
 from tests.hub.test_limits import AIR, BANK, BP, BRANCH, HUB, LIMIT, NOW, TREE
@@ -43,7 +45,7 @@ def party(name: str) -> Party:
 
 def take(made: Book, draft: Draft) -> Movement:
     """Take a draft in, as a batch does, and keep its act for a reversal."""
-    posted = made.apply(draft)
+    posted = apply(made, draft)
     [moved] = draft.movements
     if moved.kind is not MovementKind.REVERSE:
         made.originals[moved.id] = Original(moved, [leg for _, _, leg, _, _ in posted], None, 0)
