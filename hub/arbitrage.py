@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
-from hub.rates import Rate, in_force
+from hub.rates import Rate
+from hub.versions import in_force
 
 Pair = tuple[int, int]
 

@@ -16,8 +16,9 @@ from hub.certificates import Certificate
 from hub.currencies import PointCurrency
 from hub.institutions import OPERATOR_CODE, DebitCap, Institution
 from hub.limits import Act, Limit
-from hub.rates import Rate, RateStatus
+from hub.rates import Rate
 from hub.revocations import Revocation
+from hub.versions import with_version
 from hub.webhooks.endpoints import Webhook
 
 Noun = Institution | Credential | PointCurrency | Rate | DebitCap | Limit | Webhook | Certificate | Revocation
@@ -154,11 +155,9 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
 
 def _index_rate(fresh: Configuration, rate: Rate) -> None:
     pair = (rate.source, rate.target)
-    others = tuple(other for other in fresh.approved.get(pair, ()) if other.id != rate.id)
-    if rate.status is RateStatus.APPROVED:
-        fresh.approved[pair] = (*others, rate)
-    elif others:
-        fresh.approved[pair] = others
+    versions = with_version(fresh.approved.get(pair, ()), rate)
+    if versions:
+        fresh.approved[pair] = versions
     else:
         fresh.approved.pop(pair, None)
 

@@ -1,11 +1,11 @@
 """Rates: approved versions of the terms on which one point currency becomes another, and what they make of an amount.
 
-A version is never edited. Which one is in force is computed: of the approved ones whose validity holds the instant, the
-one that started last. Every figure is exact until its one, named rounding. What this file does not do: ask who may
-propose or approve (``hub.registry.rates``), or look for cycles (``hub.arbitrage``).
+What all versions have, and which one is in force, is in ``hub.versions``. Every figure is exact until its one, named
+rounding. What this file does not do: ask who may propose or approve (``hub.registry.rates``), or look for cycles
+(``hub.arbitrage``).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from hub.errors import AboveMaximum, AmountTooSmall, BelowMinimum, InvalidAmount, NotAMultiple
 from hub.points import AMOUNT_MAX, MONEY_SCALE, PERCENT_SCALE, PRICE_SCALE, half_up, render
+from hub.versions import Version
 
 
 class Funding(StrEnum):
@@ -38,15 +39,6 @@ class Step(StrEnum):
     OPERATOR = "OPERATOR"
 
 
-class RateStatus(StrEnum):
-    """A version's life; only an APPROVED one is ever in force."""
-
-    PROPOSED = "PROPOSED"
-    APPROVED = "APPROVED"
-    REJECTED = "REJECTED"
-    WITHDRAWN = "WITHDRAWN"
-
-
 @dataclass(frozen=True, slots=True)
 class Bonus:
     """Percent of the base amount (in 10^-6 percent), or ``per_block`` target units for every ``block`` source units.
@@ -67,17 +59,14 @@ class Bonus:
         return (self.starts is None or self.starts <= at) and (self.ends is None or at < self.ends)
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """One version. Source and target are point currencies' ids; bounds in source units; fee amounts in millionths of
-    ``money``, ``fee_per_point`` and ``price`` in 10^-12 of it per whole point; ``fee_percent`` in 10^-6 percent.
-    ``allows_cashout``: points that cannot become money may become cashable ones by this rate."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate(Version):
+    """One version, of a pair. Source and target are point currencies' ids; bounds in source units; fee amounts in
+    millionths of ``money``, ``fee_per_point`` and ``price`` in 10^-12 of it per whole point; ``fee_percent`` in 10^-6
+    percent. ``allows_cashout``: points that cannot become money may become cashable ones by this rate."""
 
-    id: int
     source: int
     target: int
-    version: int
-    status: RateStatus
     numerator: int
     denominator: int
     minimum: int | None
@@ -90,21 +79,9 @@ class Rate:
     fee_cap: int | None
     price: int
     bonuses: tuple[Bonus, ...]
-    starts: datetime | None
-    ends: datetime | None
-    awaiting: tuple[Step, ...]
-    proposed_by: str
-    proposed_by_credential: int
-    proposed_by_institution: int
-    accepted_by: tuple[str, ...]
-    decided_by: str | None
-    reason: str | None
+    awaiting: tuple[Step, ...] = ()
     life: Life = Life.TARGET_POLICY
     allows_cashout: bool = False
-
-    def holds(self, at: datetime) -> bool:
-        """Whether its validity contains ``at``."""
-        return self.starts is not None and self.starts <= at and (self.ends is None or at < self.ends)
 
     def yield_at(self, at: datetime, source_scale: int, target_scale: int) -> Fraction:
         """The most whole target points that one source point can become at ``at``: the ratio with every live bonus at
@@ -136,15 +113,6 @@ class Figures:
     settlement: int
     eligible: tuple[int, ...]
     residue: Fraction
-
-
-def in_force(versions: Iterable[Rate], at: datetime) -> Rate | None:
-    """The version in force at ``at`` of one pair's approved ``versions``: the one that started last."""
-    best: Rate | None = None
-    for rate in versions:
-        if rate.holds(at) and (best is None or best.starts is None or (rate.starts or at) > best.starts):
-            best = rate
-    return best
 
 
 def check_bounds(rate: Rate, source: int, scale: int) -> None:

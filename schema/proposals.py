@@ -9,8 +9,9 @@ from hub import ids, rates
 from hub.access import Credential
 from hub.configuration import Configuration
 from hub.ledger import commands
-from hub.rates import Funding, Life, RateStatus, in_force
+from hub.rates import Funding, Life
 from hub.registry.rates import is_party
+from hub.versions import VersionStatus, in_force
 from schema.connection import Connection, connect, page
 from schema.context import Info
 from schema.fields import field, mutation
@@ -91,7 +92,7 @@ class RateQuery:
         at: Annotated[
             datetime | None, strawberry.argument(description="Only the version of each pair in force at this instant.")
         ] = None,
-        status: Annotated[RateStatus | None, strawberry.argument(description="Only in this state.")] = None,
+        status: Annotated[VersionStatus | None, strawberry.argument(description="Only in this state.")] = None,
         first: First = 50,
         after: After = None,
     ) -> Connection[Rate]:
@@ -150,7 +151,7 @@ def matching(
     source: str | None,
     target: str | None,
     at: datetime | None,
-    status: RateStatus | None,
+    status: VersionStatus | None,
 ) -> list[rates.Rate]:
     """The versions that the arguments ask for and the viewer may see, by identifier."""
     pair = (configuration.currency(source or ""), configuration.currency(target or ""))
@@ -174,7 +175,7 @@ def _is_in_force(configuration: Configuration, rate: rates.Rate, at: datetime) -
 
 def is_visible(configuration: Configuration, viewer: Credential, rate: rates.Rate) -> bool:
     """Whether a version exists for the viewer."""
-    return rate.status is RateStatus.APPROVED or is_party(configuration, viewer, rate)
+    return rate.status is VersionStatus.APPROVED or is_party(configuration, viewer, rate)
 
 
 def propose_command(actor: int, input: ProposeRateInput) -> commands.ProposeRate:

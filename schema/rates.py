@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from hub import ids, rates
+from hub import ids, rates, versions
 from hub.configuration import Configuration
 from schema.amounts import Money, Ratio, to_money, to_percent, to_price, to_units
 from schema.context import Info
@@ -38,7 +38,7 @@ publish(
     OPERATOR="Another person than the proposer approves it for the operator.",
 )
 publish(
-    rates.RateStatus,
+    versions.VersionStatus,
     "RateStatus",
     "The life of a rate version. Only an approved one is ever in force.",
     PROPOSED="It waits for consent or approval.",
@@ -68,7 +68,7 @@ class RateBonus:
 class Rate(Node):
     record: strawberry.Private[rates.Rate]
     version: int = strawberry.field(description="Numbered from 1 for each pair of currencies.")
-    status: rates.RateStatus = strawberry.field(description="Where it is in its life.")
+    status: versions.VersionStatus = strawberry.field(description="Where it is in its life.")
     awaiting: list[rates.Step] = strawberry.field(description="Whose word it still needs.")
     minimum: Decimal | None = strawberry.field(description="The least source points in one go.")
     maximum: Decimal | None = strawberry.field(description="The most source points in one go.")

@@ -32,7 +32,8 @@ from hub.ledger.records import (
 )
 from hub.limits import Act
 from hub.points import parse, parse_positive, render
-from hub.rates import Figures, Rate, figures, in_force
+from hub.rates import Figures, Rate, figures
+from hub.versions import in_force
 
 QUOTES_OPEN_MAX = 5  # per customer and pair
 

@@ -4,8 +4,6 @@ Consent: who proposes agrees, the other issuer accepts, unless its currency was 
 Then a person of the operator's approves who did not propose it. Approvals are serial, because commands are.
 """
 
-from dataclasses import replace
-from datetime import timedelta
 from fractions import Fraction
 
 import msgspec
@@ -18,20 +16,18 @@ from hub.errors import (
     Forbidden,
     InvalidAmount,
     InvalidInput,
-    NotAccepted,
     NotFound,
     RateCycle,
-    RateOverlap,
-    SameApprover,
 )
 from hub.institutions import is_below
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.points import MONEY_SCALE, PERCENT_SCALE, PRICE_SCALE, parse, parse_positive, ratio
-from hub.rates import Bonus, Rate, RateStatus, Step
-from hub.registry import checks
+from hub.rates import Bonus, Rate, Step
+from hub.registry import approvals
 from hub.registry.currencies import PRICE_MAX
+from hub.versions import VersionStatus
 
 BONUSES_MAX = 20
 FEE_MAX = 10**15  # millionths
@@ -54,22 +50,11 @@ def propose(book: Book, command: commands.ProposeRate) -> Draft:
     exact = ratio(command.numerator, command.denominator)
     if exact is None:
         raise InvalidInput(ratio=f"{command.numerator[:30]}:{command.denominator[:30]}")
-    if command.starts is not None and command.starts < book.at:
-        raise InvalidInput(effectiveFrom=command.starts.isoformat())
-    if command.ends is not None and command.ends <= (command.starts or book.at):
-        raise InvalidInput(effectiveUntil=command.ends.isoformat())
+    approvals.check_dates(command.starts, command.ends, book.at)
     draft = Draft(book)
     rate = _terms(command, draft.new_id(), source, target, exact)
-    versions = [r.version for r in book.configuration.rates.values() if (r.source, r.target) == (source.id, target.id)]
-    rate = replace(
-        rate,
-        version=max(versions, default=0) + 1,
-        awaiting=_awaiting(book, asking, source, target),
-        proposed_by=asking.person,
-        proposed_by_credential=asking.id,
-        proposed_by_institution=asking.institution,
-    )
-    return _take(draft, rate)
+    versions = [r for r in book.configuration.rates.values() if (r.source, r.target) == (source.id, target.id)]
+    return _take(draft, approvals.propose(rate, asking, _awaiting(book, asking, source, target), versions))
 
 
 def _configures(book: Book, asking: Credential, of: PointCurrency) -> bool:
@@ -122,8 +107,6 @@ def _terms(
         id=id,
         source=source.id,
         target=target.id,
-        version=0,
-        status=RateStatus.PROPOSED,
         numerator=exact.numerator,
         denominator=exact.denominator,
         minimum=minimum,
@@ -138,13 +121,6 @@ def _terms(
         bonuses=tuple(_bonus(terms, source, target) for terms in command.bonuses),
         starts=command.starts,
         ends=command.ends,
-        awaiting=(),
-        proposed_by="",
-        proposed_by_credential=0,
-        proposed_by_institution=0,
-        accepted_by=(),
-        decided_by=None,
-        reason=None,
         life=command.life,
         allows_cashout=command.allows_cashout,
     )
@@ -202,51 +178,20 @@ def accept(book: Book, command: commands.AcceptRate) -> Draft:
     if not sides:
         raise Forbidden(right=Right.CONFIGURE.value)
     resolve.allow(book, command.actor, Right.CONFIGURE, asking.institution)
-    given = [step for step in sides if step in rate.awaiting]
-    if rate.status is not RateStatus.PROPOSED or not given:
-        raise InvalidInput(status=rate.status.value, awaiting=",".join(rate.awaiting))
-    return _take(
-        Draft(book),
-        replace(
-            rate,
-            awaiting=tuple(step for step in rate.awaiting if step not in given),
-            accepted_by=(*rate.accepted_by, asking.person),
-        ),
-    )
+    return _take(Draft(book), approvals.accept(rate, asking, sides))
 
 
 def approve(book: Book, command: commands.ApproveRate) -> Draft:
     """The operator's word, by another person than the proposer: the version is in force from its start on.
 
     Raises:
-        NotAccepted: an issuer's consent is missing.
-        SameApprover: the caller proposed it.
-        InvalidInput: it is not proposed any more, or its start or end is past.
-        RateOverlap: another approved version of the pair starts at the same instant.
+        NotAccepted, SameApprover, InvalidInput, RateOverlap: see ``approvals.approve``.
         RateCycle: points could multiply; the cycle is named.
     """
     resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
     rate, asking = _visible(book, command.actor, command.id)
-    if rate.status is not RateStatus.PROPOSED:
-        raise InvalidInput(status=rate.status.value)
-    waiting = [step for step in rate.awaiting if step is not Step.OPERATOR]
-    if waiting:
-        raise NotAccepted(awaiting=",".join(waiting))
-    if (rate.proposed_by_institution, rate.proposed_by) == (asking.institution, asking.person):
-        raise SameApprover(person=asking.person)
     others = book.configuration.versions_of(rate.source, rate.target)
-    starts = rate.starts
-    if starts is None:
-        starts, taken = book.at, {other.starts for other in others}
-        while starts in taken:  # approved by the same batch
-            starts += timedelta(microseconds=1)
-    elif starts < book.at:
-        raise InvalidInput(effectiveFrom=starts.isoformat())
-    if rate.ends is not None and rate.ends <= starts:
-        raise InvalidInput(effectiveUntil=rate.ends.isoformat())
-    if any(other.starts == starts for other in others):
-        raise RateOverlap(effectiveFrom=starts.isoformat())
-    approved = replace(rate, status=RateStatus.APPROVED, starts=starts, awaiting=(), decided_by=asking.person)
+    approved = approvals.approve(rate, asking, book.at, others, operator=Step.OPERATOR)
     _check_cycle(book, approved)
     return _take(Draft(book), approved)
 
@@ -277,7 +222,8 @@ def _decimal(product: Fraction) -> str:
 
 def reject(book: Book, command: commands.RejectRate) -> Draft:
     """End a proposal: by the operator, or by an administrator of either issuer."""
-    return _end(book, command.actor, command.id, command.reason, RateStatus.PROPOSED, RateStatus.REJECTED)
+    rate, asking = _endable(book, command.actor, command.id)
+    return _take(Draft(book), approvals.reject(rate, asking, command.reason))
 
 
 def withdraw(book: Book, command: commands.WithdrawRate) -> Draft:
@@ -287,11 +233,10 @@ def withdraw(book: Book, command: commands.WithdrawRate) -> Draft:
     Raises:
         RateCycle: an older version that comes back into force would let points multiply; withdraw that one first.
     """
-    draft = _end(book, command.actor, command.id, command.reason, RateStatus.APPROVED, RateStatus.WITHDRAWN)
-    ended = draft.nouns[0]
-    if not isinstance(ended, Rate):
-        raise AssertionError("a rate was ended")
+    rate, asking = _endable(book, command.actor, command.id)
+    ended = approvals.withdraw(rate, asking, command.reason)
     _check_cycle(book, ended)
+    draft = _take(Draft(book), ended)
     if command.cancel_quotes:
         draft.quotes.extend(
             msgspec.structs.replace(offer, cancelled=True)
@@ -301,7 +246,8 @@ def withdraw(book: Book, command: commands.WithdrawRate) -> Draft:
     return draft
 
 
-def _end(book: Book, actor: int, id: int | None, reason: str, needed: RateStatus, ending: RateStatus) -> Draft:
+def _endable(book: Book, actor: int, id: int | None) -> tuple[Rate, Credential]:
+    """A version that exists for the caller, who may end it."""
     rate, asking = _visible(book, actor, id)
     currencies = book.configuration.currencies
     side = next(
@@ -309,17 +255,14 @@ def _end(book: Book, actor: int, id: int | None, reason: str, needed: RateStatus
         currencies[rate.source],
     )
     resolve.allow(book, actor, Right.CONFIGURE, side.issuer)
-    checks.name("reason", reason)
-    if rate.status is not needed:
-        raise InvalidInput(status=rate.status.value)
-    return _take(Draft(book), replace(rate, status=ending, awaiting=(), decided_by=asking.person, reason=reason))
+    return rate, asking
 
 
 def _visible(book: Book, actor: int, id: int | None) -> tuple[Rate, Credential]:
     """A rate that exists for the caller: approved ones for all, others for their issuers and the operator."""
     asking = resolve.credential(book, actor)
     rate = book.configuration.rates.get(id or 0)
-    if rate is None or not (rate.status is RateStatus.APPROVED or is_party(book.configuration, asking, rate)):
+    if rate is None or not (rate.status is VersionStatus.APPROVED or is_party(book.configuration, asking, rate)):
         raise NotFound
     return rate, asking
 

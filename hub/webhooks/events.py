@@ -35,7 +35,8 @@ from hub.ledger.records import (
 )
 from hub.money import format_millionths
 from hub.points import render
-from hub.rates import Rate, RateStatus
+from hub.rates import Rate
+from hub.versions import VersionStatus
 from hub.webhooks.endpoints import EventType
 
 Data = dict[str, Any]
@@ -63,10 +64,10 @@ _HOLDS: Final[Mapping[HoldStatus, EventType]] = {
     HoldStatus.RELEASED: EventType.HOLD_RELEASED,
     HoldStatus.EXPIRED: EventType.HOLD_EXPIRED,
 }
-_RATES: Final[Mapping[RateStatus, EventType]] = {
-    RateStatus.APPROVED: EventType.RATE_APPROVED,
-    RateStatus.REJECTED: EventType.RATE_REJECTED,
-    RateStatus.WITHDRAWN: EventType.RATE_WITHDRAWN,
+_RATES: Final[Mapping[VersionStatus, EventType]] = {
+    VersionStatus.APPROVED: EventType.RATE_APPROVED,
+    VersionStatus.REJECTED: EventType.RATE_REJECTED,
+    VersionStatus.WITHDRAWN: EventType.RATE_WITHDRAWN,
 }
 _ACTS: Final[Mapping[MovementKind, str]] = {
     MovementKind.ISSUE: ids.ISSUE,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from hub.arbitrage import gaining_cycle
 from hub.errors import AmountTooSmall, InvalidAmount
-from hub.rates import Bonus, Rate, figures, in_force
+from hub.rates import Bonus, Rate, figures
+from hub.versions import in_force
 from tests.hub.test_rates import NOW, TICK, bonus, hours, rate
 
 A, B, C = 1, 2, 3

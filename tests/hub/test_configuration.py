@@ -12,7 +12,8 @@ from hub.configuration import Configuration, Noun, change, decode, with_changes
 from hub.currencies import Expiry, ExpiryKind, PointCurrency, RateConsent
 from hub.institutions import DebitCap, Institution, Kind, Placement, Status
 from hub.limits import Act
-from hub.rates import Funding, RateStatus, Step
+from hub.rates import Funding, Step
+from hub.versions import VersionStatus
 from tests.hub.test_limits import LIMIT as ISSUED
 from tests.hub.test_rates import NOW, bonus, rate
 
@@ -67,18 +68,18 @@ def test_times_of_any_zone_are_read_back_as_the_same_instant() -> None:
 def test_the_base_is_not_changed() -> None:
     base = with_changes(Configuration(), 1, [HUB, BANK, POINTS, OTHERS, TERMS, CAP, LIMIT])
     before = copy.deepcopy(base)
-    with_changes(base, 2, [replace(BANK, parent=None), replace(TERMS, status=RateStatus.WITHDRAWN), KEY, LIFTED])
+    with_changes(base, 2, [replace(BANK, parent=None), replace(TERMS, status=VersionStatus.WITHDRAWN), KEY, LIFTED])
     assert base == before
 
 
 def test_only_approved_rates_are_indexed_for_their_pair() -> None:
-    base = with_changes(Configuration(), 1, [POINTS, OTHERS, replace(TERMS, status=RateStatus.PROPOSED)])
+    base = with_changes(Configuration(), 1, [POINTS, OTHERS, replace(TERMS, status=VersionStatus.PROPOSED)])
     assert base.versions_of(4, 5) == ()
     approved = with_changes(base, 2, [TERMS])
     assert approved.versions_of(4, 5) == (TERMS,)
     again = with_changes(approved, 3, [replace(TERMS, reason="edited")])
     assert [one.reason for one in again.versions_of(4, 5)] == ["edited"]
-    for ending in (RateStatus.WITHDRAWN, RateStatus.REJECTED):
+    for ending in (VersionStatus.WITHDRAWN, VersionStatus.REJECTED):
         assert with_changes(again, 4, [replace(TERMS, status=ending)]).approved == {}
 
 
@@ -101,7 +102,7 @@ def test_a_moved_institution_is_its_new_parents_child() -> None:
 
 
 @given(
-    st.lists(st.sampled_from([*NOUNS, replace(BANK, parent=None), replace(TERMS, status=RateStatus.WITHDRAWN)])),
+    st.lists(st.sampled_from([*NOUNS, replace(BANK, parent=None), replace(TERMS, status=VersionStatus.WITHDRAWN)])),
     st.data(),
 )
 def test_changes_in_steps_are_changes_at_once(nouns: list[Noun], data: st.DataObject) -> None:

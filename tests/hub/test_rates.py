@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from hub.errors import AboveMaximum, AmountTooSmall, BelowMinimum, InvalidAmount, NotAMultiple
 from hub.points import AMOUNT_MAX
-from hub.rates import Bonus, Figures, Funding, Rate, RateStatus, figures, in_force
+from hub.rates import Bonus, Figures, Funding, Rate, figures
+from hub.versions import VersionStatus, in_force
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -59,7 +60,7 @@ def rate(
         source=1,
         target=2,
         version=1,
-        status=RateStatus.APPROVED,
+        status=VersionStatus.APPROVED,
         numerator=exact.numerator,
         denominator=exact.denominator,
         minimum=minimum,

@@ -22,7 +22,8 @@ from hub.errors import (
 )
 from hub.ledger import commands
 from hub.ledger.commands import BonusTerms, MoneyText
-from hub.rates import Funding, RateStatus, Step
+from hub.rates import Funding, Step
+from hub.versions import VersionStatus
 from tests.conftest import Hub, Pass
 
 CONSENT = RateConsent.ISSUER
@@ -59,7 +60,7 @@ async def test_who_proposes_agrees_the_other_accepts_and_the_operator_approves(h
     with pytest.raises(Forbidden):
         await hub.do(approve(air, proposed))
     approved = await hub.do(approve(hub.admin, proposed))
-    assert (approved.status, approved.decided_by) == (RateStatus.APPROVED, "root")
+    assert (approved.status, approved.decided_by) == (VersionStatus.APPROVED, "root")
     for again in (approve(hub.admin, proposed), accept(air, proposed)):
         with pytest.raises(InvalidInput):
             await hub.do(again)
@@ -80,7 +81,7 @@ async def test_the_operators_proposal_needs_both_issuers_and_another_person(hub:
     third, _ = await hub.key("HUB", Role.OPERATOR_ADMIN, person="root")  # the same person with another key
     with pytest.raises(SameApprover):
         await hub.do(approve(third, proposed))
-    assert (await hub.do(approve(hub.second, proposed))).status is RateStatus.APPROVED
+    assert (await hub.do(approve(hub.second, proposed))).status is VersionStatus.APPROVED
 
 
 async def test_an_institution_above_an_issuer_speaks_for_it(hub: Hub) -> None:
