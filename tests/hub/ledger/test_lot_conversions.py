@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hub.currencies import Expiry, ExpiryKind
-from hub.errors import CashoutForbidden, PointsExpired
+from hub.errors import CashoutForbidden, NoRate, PointsExpired, UnknownCurrency
 from hub.expiry import end_of, start_of
 from hub.ledger import commands
 from hub.ledger.commands import Party
@@ -70,6 +70,12 @@ async def test_clubs_that_are_fused_keep_what_is_left_of_each_life(hub: Hub) -> 
     assert [(amount, end) for amount, end, _ in await lots(hub, "U")] == sorted(
         [(100, end_x), (120, end_y)], key=lambda lot: lot[1]
     )
+    await hub.do(issue(hub, "m", 30, currency="Y"))
+    with pytest.raises(UnknownCurrency):  # a club that has not joined
+        await hub.do(convert(hub, "Z", "U", 10))
+    with pytest.raises(NoRate):  # one that has, but not in this direction
+        await hub.do(convert(hub, "U", "Y", 10))
+    assert [amount for amount, *_ in await lots(hub, "Y")] == [30]
 
 
 async def test_no_round_trip_renews_a_life(hub: Hub) -> None:
