@@ -6,6 +6,7 @@
                                  the lines behind a report, for whoever may see it
     /settlement/{window}/{institution}/lines/{number}.json
                                  one of them, with the proof that the report holds it
+    /analysis.parquet            what came into circulation and went out of it, for who sees the currencies' issuers
     /statements/{customer}/{currency}.csv
                                  a statement of a past period, for whoever may see the customer
     /.well-known/jwks.json       every public key that ever signed a report
@@ -35,7 +36,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.registry import Registry, installed
-from hub import ids, lookups, partners, statements
+from hub import analysis, ids, lookups, partners, statements
 from hub.currencies import HOSTED
 from hub.db import Database
 from hub.errors import Fault, NotSetUp, Unauthenticated
@@ -43,6 +44,7 @@ from hub.exchange import Exchange, Patience
 from hub.ledger import journal
 from hub.ledger.engine import Engine, is_outage
 from hub.metrics import CONTENT_TYPE, Board, Row
+from hub.parquet import parquet
 from hub.reading import Reading
 from hub.reconciliation.daily import Daily
 from hub.reconciliation.reconciling import Shelf
@@ -55,6 +57,8 @@ from hub.webhooks.delivering import Deliverer
 from hub.webhooks.following import Follower
 from hub.webhooks.sender import Sender
 from schema import faults
+from schema.analysis import PATH as ANALYSIS
+from schema.analysis import dimensions, table, visible
 from schema.api import api
 from schema.context import Context
 from schema.http import GraphQLEndpoint
@@ -77,6 +81,7 @@ LINES: Final = "/settlement/{window}/{code}/lines.ndjson"
 LINE: Final = "/settlement/{window}/{code}/lines/{number:int}.json"
 
 _KINDS: Final = {
+    "analysis.parquet": "analysis",
     "partners": "answers",
     "settlement": "lines",
     "statements": "statements",
@@ -334,6 +339,9 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
     async def statement(request: Request) -> Response:
         return await _statement(parts, request)
 
+    async def figures(request: Request) -> Response:
+        return await _figures(parts, request)
+
     async def answer(request: Request) -> Response:
         return await _answer(parts, request)
 
@@ -347,6 +355,7 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
             Route(LINES, lines),
             Route(LINE, line),
             Route(STATEMENT, statement),
+            Route(ANALYSIS, figures),
             *endpoint.routes(GRAPHQL),
         ],
         exception_handlers={
@@ -423,6 +432,27 @@ async def _statement(parts: Parts, request: Request) -> Response:
         headers={
             "cache-control": "private, no-store",
             "content-disposition": f'attachment; filename="{ids.text(ids.CUSTOMER, customer.id)}-{currency.code}.csv"',
+        },
+    )
+
+
+async def _figures(parts: Parts, request: Request) -> Response:
+    """What came into circulation and went out of it, as Parquet."""
+    credential = await _credential(parts, request)
+    query = request.query_params
+    by = dimensions(query.getlist("by"))
+    starts, until = (None if text is None else parse_datetime(text) for text in (query.get("from"), query.get("until")))
+    if starts is not None and until is not None:
+        check_order(starts, until)
+    async with parts.reading.open(credential, past=until) as reader:
+        of = visible(reader, query.get("currency"))
+        columns, rows = table(reader.configuration, by, await analysis.flows(reader, of, by, starts, until))
+    return Response(
+        await asyncio.to_thread(parquet, columns, rows),
+        media_type="application/vnd.apache.parquet",
+        headers={
+            "cache-control": "private, no-store",
+            "content-disposition": 'attachment; filename="analysis.parquet"',
         },
     )
 

@@ -375,5 +375,9 @@ class NotPast(Fault):
     """The instant is not past yet."""
 
 
+class TooManyParts(Fault):
+    """The figures would have too many parts: ask for a shorter period, or divide them by less."""
+
+
 class Unexpected(Fault):
     """The request failed for a reason that is the hub's own; one with a key can be sent again under it."""

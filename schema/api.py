@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.act_limits import LimitMutation, LimitQuery
 from schema.adapters import AdapterQuery
+from schema.analysis import AnalysisQuery
 from schema.bindings import BindingMutation, BindingQuery
 from schema.cancellations import CancellationMutation
 from schema.caps import CapMutation
@@ -80,6 +81,7 @@ class Query(
     IssueQuery,
     WindowQuery,
     ReportQuery,
+    AnalysisQuery,
     WebhookQuery,
 ):
     pass

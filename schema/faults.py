@@ -61,6 +61,12 @@ class NotPast(Fault):
     code = "NOT_PAST"
 
 
+class TooManyParts(Fault):
+    """The figures would have too many parts: ask for a shorter period, or divide them by less."""
+
+    code = "TOO_MANY_PARTS"
+
+
 class LimitExceeded(Fault):
     """The document passes a limit."""
 
@@ -142,6 +148,7 @@ CORE_FAULTS: dict[type[errors.Fault], type[Fault]] = {
     errors.Unauthenticated: Unauthenticated,
     errors.Forbidden: Forbidden,
     errors.NotPast: NotPast,
+    errors.TooManyParts: TooManyParts,
 }
 
 

@@ -17,9 +17,11 @@ Reason = Annotated[str, strawberry.argument(description="Why, for the record; no
 
 KEY = "Names this request for ever within the caller's institution: the same request under it gets the same answer."
 CHANNEL = (
-    "Over which channel, where the currency keeps accounts by channel: what is spent comes from that account alone, "
-    "and what is received goes there. Default: spent from all, received in the main one."
+    "Over which channel it comes, at most 64 characters; figures are divided by it. Where the currency keeps accounts "
+    "by channel, what is spent comes from that account alone, and what is received goes there. Default: spent from "
+    "all, received in the main one."
 )
+PRODUCT = "Of which product, in your words, at most 64 characters; figures are divided by it."
 BY = "The member who spends, with the right to, where the points are a pool's. Default: they are no pool's."
 
 

@@ -21,7 +21,7 @@ from schema.connection import Connection, connect, page
 from schema.context import Context, Info
 from schema.customers import Customer, to_customer
 from schema.fields import field, mutation
-from schema.inputs import CHANNEL, KEY, After, CustomerInput, First, customer_input, party
+from schema.inputs import CHANNEL, KEY, PRODUCT, After, CustomerInput, First, customer_input, party
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
 
@@ -88,6 +88,7 @@ class IssuePointsInput:
         "characters. It finds the issue again, and with others of the same record it is cancelled by it.",
     )
     channel: str | None = strawberry.field(default=None, description=CHANNEL)
+    product: str | None = strawberry.field(default=None, description=PRODUCT)
 
 
 def issue_input(value: Mapping[str, Any]) -> IssuePointsInput:
@@ -102,6 +103,7 @@ def issue_input(value: Mapping[str, Any]) -> IssuePointsInput:
         memo=value.get("memo"),
         record=value.get("record"),
         channel=value.get("channel"),
+        product=value.get("product"),
     )
 
 
@@ -163,6 +165,7 @@ def issue_command(actor: int, input: IssuePointsInput) -> commands.Issue:
         memo=input.memo,
         record=input.record,
         channel=input.channel,
+        product=input.product,
     )
 
 

@@ -13,7 +13,7 @@ from schema.context import Info
 from schema.customers import Customer, to_customer
 from schema.directory import Institution, institution_of
 from schema.fields import field, mutation
-from schema.inputs import BY, CHANNEL, KEY, CustomerInput, decimal, party
+from schema.inputs import BY, CHANNEL, KEY, PRODUCT, CustomerInput, decimal, party
 from schema.issues import known
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
@@ -49,6 +49,7 @@ class RedeemPointsInput:
     memo: str | None = strawberry.field(default=None, description="A note for the customer's statement.")
     channel: str | None = strawberry.field(default=None, description=CHANNEL)
     by: CustomerInput | None = strawberry.field(default=None, description=BY)
+    product: str | None = strawberry.field(default=None, description=PRODUCT)
 
 
 @strawberry.type
@@ -68,6 +69,7 @@ class RedemptionMutation:
             memo=input.memo,
             channel=input.channel,
             by=None if input.by is None else party(input.by),
+            product=input.product,
         )
         outcome = await context.submit(command)
         if (no := refusal_of(outcome, context.incoming.language)) is not None:

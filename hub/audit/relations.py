@@ -108,6 +108,13 @@ RELATIONS = (
         """,
     ),
     Relation(
+        "ACT_LABEL",
+        "There is a label of act {}, which there is not.",
+        f"""SELECT o.act_id FROM act_label o WHERE o.journal_id = {JOURNAL_ID}
+        AND NOT EXISTS (SELECT FROM movement m WHERE m.journal_id = {JOURNAL_ID} AND m.id = o.act_id)
+        AND NOT EXISTS (SELECT FROM conversion c WHERE c.journal_id = {JOURNAL_ID} AND c.id = o.act_id)""",
+    ),
+    Relation(
         "BINDING",
         "Binding {} is to a customer that there is not or who is another institution's.",
         f"""SELECT b.id FROM binding b

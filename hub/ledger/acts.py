@@ -8,7 +8,7 @@ from hub.currencies import HOSTED, PointCurrency, worth
 from hub.errors import InvalidAmount, InvalidInput, NotHosted, TransferForbidden
 from hub.expiry import NEVER
 from hub.institutions import Institution
-from hub.ledger import ageing, commands, exchanges, limiting, parts, resolve
+from hub.ledger import ageing, commands, exchanges, labels, limiting, parts, resolve
 from hub.ledger.book import Book
 from hub.ledger.commands import Party
 from hub.ledger.draft import Draft
@@ -34,7 +34,6 @@ def issue(book: Book, command: commands.Issue) -> Draft:
     resolve.active(book, of.issuer, home.id)
     amount = parse_positive(command.amount, of.scale)
     _check_times(book.at, command.earned_at, command.expires_at)
-    parts.check_channel(command.channel)
     if command.record is not None:
         resolve.record(command.record)
     draft = Draft(book)
@@ -71,7 +70,7 @@ def issue(book: Book, command: commands.Issue) -> Draft:
     limiting.count(draft, movement, Act.ISSUE, of, customer, amount)
     if command.record is not None:
         draft.records.append((of.code, command.record, movement.id))
-    _answer(draft, movement, command.memo)
+    _answer(draft, movement, command)
     return draft
 
 
@@ -102,7 +101,7 @@ def _issue_remote(
     )
     exchanges.accept_act(draft, movement)
     limiting.count(draft, movement, Act.ISSUE, of, customer, amount)
-    _answer(draft, movement, command.memo)
+    _answer(draft, movement, command)
     return draft
 
 
@@ -123,7 +122,6 @@ def transfer(book: Book, command: commands.Transfer) -> Draft:
         raise InvalidInput(to="the same customer")
     if not of.transferable:
         raise TransferForbidden(currency=of.code)
-    parts.check_channel(command.channel)
     hosted = of.adapter == HOSTED
     movement = Movement(
         id=draft.new_id(),
@@ -147,7 +145,7 @@ def transfer(book: Book, command: commands.Transfer) -> Draft:
         exchanges.accept_act(draft, movement)
     limiting.count(draft, movement, Act.TRANSFER, of, giver, amount)
     limiting.count(draft, movement, Act.RECEIVE, of, taker, amount)
-    _answer(draft, movement, command.memo)
+    _answer(draft, movement, command)
     return draft
 
 
@@ -162,7 +160,6 @@ def redeem(book: Book, command: commands.Redeem) -> Draft:
     amount = parse_positive(command.amount, of.scale)
     draft = Draft(book)
     customer = _spender(draft, command.customer, home, of, command.by)
-    parts.check_channel(command.channel)
     hosted = of.adapter == HOSTED
     value = value_of(of, amount)
     movement = Movement(
@@ -190,7 +187,7 @@ def redeem(book: Book, command: commands.Redeem) -> Draft:
     else:
         exchanges.accept_act(draft, movement)
     limiting.count(draft, movement, Act.REDEEM, of, customer, amount, value=value)
-    _answer(draft, movement, command.memo)
+    _answer(draft, movement, command)
     return draft
 
 
@@ -225,9 +222,12 @@ def _spender(draft: Draft, party: Party, home: Institution, of: PointCurrency, b
     return resolve.remote_spender(draft, party, home, of, by)
 
 
-def _answer(draft: Draft, movement: Movement, memo: str | None) -> None:
-    if memo:
-        draft.memos.append((movement.id, memo))
+def _answer(draft: Draft, movement: Movement, command: commands.Issue | commands.Transfer | commands.Redeem) -> None:
+    if command.memo:
+        draft.memos.append((movement.id, command.memo))
+    labels.note(
+        draft, movement.id, command.channel, None if isinstance(command, commands.Transfer) else command.product
+    )
     draft.result = movement
 
 

@@ -17,7 +17,7 @@ from hub.errors import (
     TooManyQuotes,
     TransferForbidden,
 )
-from hub.ledger import ageing, commands, exchanges, limiting, links, parts, resolve
+from hub.ledger import ageing, commands, exchanges, labels, limiting, links, parts, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.ledger.records import (
@@ -220,7 +220,6 @@ def _convert(
     book = draft.book
     configuration = book.configuration
     source, target = configuration.currencies[rate.source], configuration.currencies[rate.target]
-    parts.check_channel(command.channel)
     with_partner = exchanges.is_exchange(source, target)
     conversion = Conversion(
         id=draft.new_id(),
@@ -238,6 +237,7 @@ def _convert(
     )
     draft.conversions.append(conversion)
     draft.result = conversion
+    labels.note(draft, conversion.id, command.channel)
     for index, counted in enumerate(amounts.eligible):
         if counted and rate.bonuses[index].cap is not None:
             key = (rate.id, index, giver.id)

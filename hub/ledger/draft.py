@@ -29,6 +29,7 @@ from hub.ledger.records import (
     Hold,
     Identifier,
     InternalAccount,
+    Label,
     Lapsed,
     Leg,
     Link,
@@ -92,6 +93,7 @@ class Draft:
     orders = _Rarely(list[PlacedOrder])
     evidence = _Rarely(list[Evidence])
     clippings = _Rarely(list[Clipping])
+    labels = _Rarely(list[Label])
     windows = _Rarely(list[Window])
     nets = _Rarely(list[Net])
     internals = _Rarely(dict[tuple[int, int], InternalAccount])  # that a closing opens

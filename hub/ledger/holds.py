@@ -20,7 +20,7 @@ from hub.errors import (
     PointsExpired,
     TransferForbidden,
 )
-from hub.ledger import acts, commands, lapse, limiting, lots, parts, resolve
+from hub.ledger import acts, commands, labels, lapse, limiting, lots, parts, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.ledger.records import (
@@ -59,7 +59,6 @@ def hold(book: Book, command: commands.HoldPoints) -> Draft:
         raise InvalidInput(expiresAt=command.expires_at.isoformat(), latest=latest.isoformat())
     customer = resolve.known_customer(book, command.customer, home)
     draft = Draft(book)
-    parts.check_channel(command.channel)
     part = parts.spent_part(of, command.channel)
     account = resolve.spendable(draft, customer, of, amount, part, command.by)
     made = Hold(
@@ -75,6 +74,7 @@ def hold(book: Book, command: commands.HoldPoints) -> Draft:
         expires_at=command.expires_at,
     )
     pin(draft, made, account, of, MovementKind.HOLD, part)
+    labels.note(draft, made.id, command.channel)
     if command.memo:
         draft.memos.append((made.id, command.memo))
     draft.result = HoldAct(made.id, made)

@@ -153,6 +153,7 @@ HASHED: tuple[Hashed, ...] = (
     ),
     _hashed(tables.limit_entry, "movement_id n limit_id subject_id period amount", "movement_id n"),
     _hashed(tables.clipping, "movement_id version_id requested", "movement_id"),
+    _hashed(tables.act_label, "act_id channel product", "act_id"),
     _hashed(
         tables.binding, "id credential_id for_institution_id institution_id identifier_id customer_id ends_id", "id"
     ),

@@ -151,6 +151,8 @@ class Batch:
             self._take_exchanges(draft)
         if draft.break_steps or draft.runs:
             self._take_breaks(draft)
+        for label in draft.labels:
+            self._row("act_label", (label.act, label.channel, label.product))
         for clipped in draft.clippings:
             self._row("clipping", (clipped.movement, clipped.version, clipped.requested))
         if draft.nouns:

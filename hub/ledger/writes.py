@@ -198,6 +198,7 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["limit_entry"]),
         Write("limit_use", tables.limit_use, ("limit_id", "subject_id", "period", "used"), ("used",), upsert=True),
         _inserts(_BY_NAME["clipping"]),
+        _inserts(_BY_NAME["act_label"]),
         _inserts(_BY_NAME["binding"]),
         Write("identifier", tables.identifier, ("id", "institution_id", "text")),
         _inserts(_BY_NAME["customer_link"]),

@@ -6,6 +6,7 @@ of their currency, money in millionths.
 """
 
 from hub.tables.acts import (
+    act_label,
     cancellation,
     customer_mark,
     hold,
@@ -63,6 +64,7 @@ __all__ = [
     "FIXED",
     "UPDATABLE",
     "account",
+    "act_label",
     "binding",
     "bonus_use",
     "break_step",
@@ -136,6 +138,7 @@ APPEND_ONLY = (
     lot_entry,
     limit_entry,
     clipping,
+    act_label,
     missing,
     restriction,
     cancellation,

@@ -161,6 +161,18 @@ customer_mark = Table(
     PrimaryKeyConstraint("journal_id", "customer_id"),
 )
 
+# Over which channel an act came and of which product it was; by the identifier that the act is known by.
+act_label = Table(
+    "act_label",
+    metadata,
+    journal_(),
+    id_("act_id"),
+    text_("channel", nullable=True),
+    text_("product", nullable=True),
+    PrimaryKeyConstraint("journal_id", "act_id"),
+    CheckConstraint("channel IS NOT NULL OR product IS NOT NULL", name="act_label_something"),
+)
+
 # What an issue was made for, in its issuer's words. Apart from what is hashed, because it may name somebody.
 issue_record = Table(
     "issue_record",

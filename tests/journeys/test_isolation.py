@@ -5,8 +5,11 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx2
 import pytest
 
@@ -662,6 +665,20 @@ CASES: dict[str, Case] = {
         ],
         absent={"v": "nowhere"},
     ),
+    "Query.pointsAnalysis": Case(
+        "query($a: String!) { pointsAnalysis(currency: $a) { issued circulation { amount } } }",
+        lambda victim: {"a": victim.a},
+        [],
+        AS_OPERATOR,
+        absent={"a": "NOPE"},
+    ),
+    "Query.deferredRevenue": Case(
+        "query($a: String!) { deferredRevenue(currency: $a) { issued deferred { amount } } }",
+        lambda victim: {"a": victim.a},
+        None,
+        AS_OPERATOR,
+        absent={"a": "NOPE"},
+    ),
     "Query.settlementReport": Case(
         "query($w: ID!, $v: String!) { settlementReport(windowId: $w, institution: $v) { id payload linesUrl } }",
         lambda victim: {"w": victim.window, "v": victim.bank},
@@ -1256,6 +1273,26 @@ def test_the_statement_of_another_s_customer_does_not_exist(victim: Victim) -> N
         assert httpx2.get(url + absent, headers=stranger).text == bodies["stranger"]
     assert victim.bank not in victim.csv
     assert "alice" not in victim.csv
+
+
+def test_the_figures_of_another_s_currency_are_in_no_file(victim: Victim, tmp_path: Path) -> None:
+    url = f"{victim.network.operator.url}/analysis.parquet"
+    query = "query($a: String!) { pointsAnalysis(currency: $a) { issued } }"
+    [said] = victim.network.operator.ask(query, a=victim.a)["pointsAnalysis"]
+    found: dict[str, object] = {}
+    for name, caller in victim.callers.items():
+        headers = {} if caller.secret is None else {"authorization": f"Bearer {caller.secret}"}
+        asked = {"by": ["PRODUCT", "MONTH"], "currency": victim.a}
+        answer = httpx2.get(url, params=asked, headers=headers)
+        found[name] = answer.status_code
+        if answer.status_code == 200:
+            path = tmp_path / f"{name}.parquet"
+            path.write_bytes(answer.content)
+            found[name] = duckdb.connect().execute(f"SELECT currency, issued FROM '{path}'").fetchall()
+    assert found == {"stranger": [], "branch": [], "auditor": [(victim.a, Decimal(said["issued"]))], "anonymous": 401}
+    headers = {"authorization": f"Bearer {victim.callers['auditor'].secret}"}
+    for bad in ({"by": "WEATHER"}, {"from": "yesterday"}, {"by": ["DAY", "DAY"]}):
+        assert httpx2.get(url, params=bad, headers=headers).status_code == 400
 
 
 def test_a_branch_gets_its_own_report_and_lines_and_not_the_operator_s(victim: Victim) -> None:

@@ -26,7 +26,7 @@ STATE = (
     *("conversion", "bonus_use", "settlement_window", "position", "window_net", "internal_account", "confirmation"),
     *("lot", "lot_entry", "hold", "binding", "identifier", "customer_link", "limit_entry", "limit_use", "clipping"),
     *("customer_profile", "pool", "pool_member", "pool_use"),
-    *("exchange", "exchange_step", "partner_order", "exchange_evidence"),
+    *("exchange", "exchange_step", "partner_order", "exchange_evidence", "act_label"),
     *("missing", "restriction", "customer_mark", "issue_record", "cancellation", "clearing"),
 )
 _ORDER = {"leg": "movement_id, n", "lot_entry": "movement_id, n, place", "movement": "id"}

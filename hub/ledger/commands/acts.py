@@ -25,8 +25,9 @@ class Issue(Keyed, frozen=True, kw_only=True):
     memo: str | None
     record: str | None = None
     channel: str | None = None
+    product: str | None = None
 
-    later: ClassVar[tuple[str, ...]] = ("record", "channel")
+    later: ClassVar[tuple[str, ...]] = ("record", "channel", "product")
 
 
 class Transfer(Keyed, frozen=True, kw_only=True):
@@ -51,8 +52,9 @@ class Redeem(Keyed, frozen=True, kw_only=True):
     memo: str | None
     channel: str | None = None
     by: Party | None = None
+    product: str | None = None
 
-    later: ClassVar[tuple[str, ...]] = ("channel", "by")
+    later: ClassVar[tuple[str, ...]] = ("channel", "by", "product")
 
 
 class Reverse(Keyed, frozen=True, kw_only=True):

@@ -8,7 +8,17 @@ from hub.ledger.records.accounts import Account, AccountKind, Mark
 from hub.ledger.records.clearings import Clearing, ClearingScope, ClearingStatus
 from hub.ledger.records.conversions import Conversion, ConversionStatus, Quote
 from hub.ledger.records.holds import Hold, HoldAct, HoldKind, HoldStatus, Lapsed
-from hub.ledger.records.movements import ACCEPTED, Leg, Movement, MovementKind, Phase, Piece, Purpose, homes_of
+from hub.ledger.records.movements import (
+    ACCEPTED,
+    Label,
+    Leg,
+    Movement,
+    MovementKind,
+    Phase,
+    Piece,
+    Purpose,
+    homes_of,
+)
 from hub.ledger.records.people import Binding, Customer, Identifier, Link, LinkStatus, Profile, Step, masked
 from hub.ledger.records.pools import Membership, Pool, PoolAct, PoolKind, PoolRight
 from hub.ledger.records.restrictions import Cancellation, Missing, Restriction, RestrictionKind
@@ -43,6 +53,7 @@ __all__ = [
     "HoldStatus",
     "Identifier",
     "InternalAccount",
+    "Label",
     "Lapsed",
     "Leg",
     "Link",

@@ -123,6 +123,14 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
 
 
+class Label(msgspec.Struct, frozen=True):
+    """Over which channel an act came and of which product it was, as far as that was said."""
+
+    act: int
+    channel: str | None
+    product: str | None
+
+
 def homes_of(movement: Movement) -> list[int]:
     """The institutions to whom an act is open: its customers', its merchant and who acted."""
     homes = [party.institution for party in (movement.source, movement.target) if party is not None]
