@@ -7,6 +7,7 @@
     /settlement/{window}/{institution}/lines/{number}.json
                                  one of them, with the proof that the report holds it
     /analysis.parquet            what came into circulation and went out of it, for who sees the currencies' issuers
+    /books/{day}.csv             a day of the books for the operator's general ledger
     /statements/{customer}/{currency}.csv
                                  a statement of a past period, for whoever may see the customer
     /.well-known/jwks.json       every public key that ever signed a report
@@ -37,6 +38,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.registry import Registry, installed
 from hub import analysis, ids, lookups, partners, statements
+from hub.books import export
 from hub.currencies import HOSTED
 from hub.db import Database
 from hub.errors import Fault, NotSetUp, Unauthenticated
@@ -60,6 +62,8 @@ from schema import faults
 from schema.analysis import PATH as ANALYSIS
 from schema.analysis import dimensions, table, visible
 from schema.api import api
+from schema.books import PATH as BOOKS
+from schema.books import check_exportable
 from schema.context import Context
 from schema.http import GraphQLEndpoint
 from schema.incoming import Incoming
@@ -82,6 +86,7 @@ LINE: Final = "/settlement/{window}/{code}/lines/{number:int}.json"
 
 _KINDS: Final = {
     "analysis.parquet": "analysis",
+    "books": "books",
     "partners": "answers",
     "settlement": "lines",
     "statements": "statements",
@@ -342,6 +347,9 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
     async def figures(request: Request) -> Response:
         return await _figures(parts, request)
 
+    async def entries(request: Request) -> Response:
+        return await _entries(parts, request)
+
     async def answer(request: Request) -> Response:
         return await _answer(parts, request)
 
@@ -356,6 +364,7 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
             Route(LINE, line),
             Route(STATEMENT, statement),
             Route(ANALYSIS, figures),
+            Route(BOOKS, entries),
             *endpoint.routes(GRAPHQL),
         ],
         exception_handlers={
@@ -457,6 +466,19 @@ async def _figures(parts: Parts, request: Request) -> Response:
     )
 
 
+async def _entries(parts: Parts, request: Request) -> Response:
+    """Each line of a day of the books, for the operator's general ledger."""
+    credential = await _credential(parts, request)
+    async with parts.reading.open(credential) as reader:
+        day = await check_exportable(reader, request.path_params["day"])
+        configuration = reader.configuration
+    return StreamingResponse(
+        export.lines(parts.database, configuration, day),
+        media_type="text/csv; charset=utf-8; header=present",
+        headers={"cache-control": "private, no-store", "content-disposition": f'attachment; filename="{day}.csv"'},
+    )
+
+
 async def _answer(parts: Parts, request: Request) -> Response:
     """What a partner tells of an order. It is thanked for whatever is proven to be its own, also twice and too late, so
     that it need not ask itself whether it was heard; what is proven by nothing is refused without saying why."""
@@ -484,8 +506,15 @@ def _json(content: object, status: int = 200, headers: Mapping[str, str] | None 
     return JSONResponse(content, status, headers={"cache-control": "no-store", **(headers or {})})
 
 
-def _error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    return _json({"error": {"code": code, "message": message}}, status, headers)
+def _error(
+    status: int,
+    code: str,
+    message: str,
+    headers: Mapping[str, str] | None = None,
+    details: Mapping[str, object] | None = None,
+) -> Response:
+    more = {"details": details} if details else {}
+    return _json({"error": {"code": code, "message": message, **more}}, status, headers)
 
 
 async def _fault(_: Request, error: Exception) -> Response:
@@ -494,7 +523,8 @@ async def _fault(_: Request, error: Exception) -> Response:
     if fault is None:
         raise error
     headers = {"www-authenticate": "Bearer"} if isinstance(fault, faults.Unauthenticated) else None
-    return _error(fault.status, fault.code, fault.message, headers)
+    details = {name: value for name, value in (fault.extensions or {}).items() if name != "code"}
+    return _error(fault.status, fault.code, fault.message, headers, details)
 
 
 async def _http_error(_: Request, error: Exception) -> Response:

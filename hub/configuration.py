@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from hub.access import Credential
+from hub.books.terms import Books
 from hub.certificates import Certificate
 from hub.currencies import PointCurrency
 from hub.institutions import OPERATOR_CODE, DebitCap, Institution
@@ -21,7 +22,7 @@ from hub.revocations import Revocation
 from hub.versions import with_version
 from hub.webhooks.endpoints import Webhook
 
-Noun = Institution | Credential | PointCurrency | Rate | DebitCap | Limit | Webhook | Certificate | Revocation
+Noun = Institution | Credential | PointCurrency | Rate | DebitCap | Limit | Webhook | Certificate | Revocation | Books
 NOUNS: dict[str, type[Any]] = {
     "institution": Institution,
     "credential": Credential,
@@ -32,6 +33,7 @@ NOUNS: dict[str, type[Any]] = {
     "webhook": Webhook,
     "certificate": Certificate,
     "revocation": Revocation,
+    "books": Books,
 }
 _NAMES = {noun: name for name, noun in NOUNS.items()}
 
@@ -81,6 +83,7 @@ class Configuration:
     webhooks: dict[int, Webhook] = field(default_factory=dict)  # by institution
     certificates: dict[tuple[str, str], Certificate] = field(default_factory=dict)  # by adapter and configuration
     revocations: dict[str, Revocation] = field(default_factory=dict)  # of signing keys, by their thumbprint
+    bookkeeping: dict[int, Books] = field(default_factory=dict)  # the one that there is, or none
 
     def institution(self, code: str) -> Institution | None:
         """The institution with this code."""
@@ -96,6 +99,11 @@ class Configuration:
     def operator(self) -> Institution:
         """The root of the tree."""
         return self.institutions[self.institution_codes[OPERATOR_CODE]]
+
+    @property
+    def books(self) -> Books:
+        """The terms of the books; until somebody sets them, their days are those of UTC."""
+        return next(iter(self.bookkeeping.values()), Books(0))
 
     @property
     def host(self) -> Credential:
@@ -133,6 +141,9 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
             continue
         if isinstance(noun, Revocation):
             fresh.revocations[noun.kid] = noun
+            continue
+        if isinstance(noun, Books):
+            fresh.bookkeeping[noun.id] = noun
             continue
         table = getattr(fresh, _TABLES[type(noun)])
         before = table.get(noun.id)

@@ -375,6 +375,10 @@ class NotPast(Fault):
     """The instant is not past yet."""
 
 
+class NotMapped(Fault):
+    """Accounts that moved have no place in the general ledger: name them first."""
+
+
 class TooManyParts(Fault):
     """The figures would have too many parts: ask for a shorter period, or divide them by less."""
 

@@ -23,7 +23,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 # What a request asked for. "none": a GraphQL request that was refused before its operation was known.
 KINDS = (
     *("query", "mutation", "subscription", "none", "lines", "statements", "answers", "keys", "health", "metrics"),
-    "analysis",
+    *("analysis", "books"),
     "other",
 )
 STATUSES = (101, 200, 304, 400, 401, 403, 404, 405, 406, 413, 415, 500, 503, 504)

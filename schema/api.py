@@ -10,6 +10,7 @@ from schema.act_limits import LimitMutation, LimitQuery
 from schema.adapters import AdapterQuery
 from schema.analysis import AnalysisQuery
 from schema.bindings import BindingMutation, BindingQuery
+from schema.books import BooksMutation, BooksQuery
 from schema.cancellations import CancellationMutation
 from schema.caps import CapMutation
 from schema.certificates import CertificateMutation
@@ -82,6 +83,7 @@ class Query(
     WindowQuery,
     ReportQuery,
     AnalysisQuery,
+    BooksQuery,
     WebhookQuery,
 ):
     pass
@@ -119,6 +121,7 @@ class Mutation(
     ReversalMutation,
     CancellationMutation,
     WindowMutation,
+    BooksMutation,
     WebhookMutation,
 ):
     pass

@@ -61,6 +61,12 @@ class NotPast(Fault):
     code = "NOT_PAST"
 
 
+class NotMapped(Fault):
+    """Accounts that moved have no place in the general ledger: name them first."""
+
+    code = "NOT_MAPPED"
+
+
 class TooManyParts(Fault):
     """The figures would have too many parts: ask for a shorter period, or divide them by less."""
 
@@ -149,6 +155,7 @@ CORE_FAULTS: dict[type[errors.Fault], type[Fault]] = {
     errors.Forbidden: Forbidden,
     errors.NotPast: NotPast,
     errors.TooManyParts: TooManyParts,
+    errors.NotMapped: NotMapped,
 }
 
 

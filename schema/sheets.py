@@ -14,6 +14,7 @@ from typing import Final
 
 from hub.currencies import PointCurrency
 from hub.points import render
+from hub.spreadsheets import harmless
 from hub.statements import Entry, Statement
 from schema.faults import BadInput
 from schema.labels import label
@@ -23,7 +24,6 @@ from schema.scalars import show_datetime
 
 COLUMNS: Final = ("posted_at", "id", "kind", "direction", "amount", "balance_after", "memo", "sequence")
 _BOM: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"  # without it spreadsheets take UTF-8 for another encoding
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 async def sheet(
@@ -71,11 +71,6 @@ def language(asked: str | None) -> Language | None:
         case None | "en" | "zh":
             return asked
     raise BadInput("labels is en or zh.")
-
-
-def harmless(text: str) -> str:
-    """``text`` as a spreadsheet shows it and does not compute it."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _rows(rows: Iterable[list[str]]) -> bytes:

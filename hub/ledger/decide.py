@@ -34,7 +34,18 @@ from hub.ledger import (
 )
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
-from hub.registry import caps, certificates, credentials, currencies, institutions, limits, rates, revocations, webhooks
+from hub.registry import (
+    books,
+    caps,
+    certificates,
+    credentials,
+    currencies,
+    institutions,
+    limits,
+    rates,
+    revocations,
+    webhooks,
+)
 
 HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.CreateInstitution: institutions.create,
@@ -114,6 +125,8 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.UnfreezeAccount: restrictions.unfreeze,
     commands.CloseCustomer: restrictions.close,
     commands.WriteOffDebt: debts.write_off,
+    commands.SetBooks: books.set_books,
+    commands.LockPeriod: books.lock,
     commands.CloseWindow: windows.close,
     commands.ConfirmSettlement: windows.confirm,
 }

@@ -679,6 +679,20 @@ CASES: dict[str, Case] = {
         AS_OPERATOR,
         absent={"a": "NOPE"},
     ),
+    "Query.books": Case("{ books { timeZone } }", _nothing, "FORBIDDEN", "FORBIDDEN"),
+    "Query.trialBalance": Case(
+        "query($d: String!) { trialBalance(day: $d) { balanced lines { kind } } }",
+        lambda _: {"d": "2026-01-31"},
+        "FORBIDDEN",
+        "FORBIDDEN",
+    ),
+    "Mutation.setBooks": _acts("setBooks", "SetBooksInput!", lambda _: {"timeZone": "UTC"}),
+    "Mutation.lockPeriod": Case(
+        f'mutation {{ lockPeriod(through: "2026-01-31") {{ __typename {REFUSED} }} }}',
+        _nothing,
+        "FORBIDDEN",
+        "FORBIDDEN",
+    ),
     "Query.settlementReport": Case(
         "query($w: ID!, $v: String!) { settlementReport(windowId: $w, institution: $v) { id payload linesUrl } }",
         lambda victim: {"w": victim.window, "v": victim.bank},

@@ -17,11 +17,12 @@ from hub.currencies import PointCurrency
 from hub.ledger import commands
 from hub.ledger.commands import Party
 from hub.ledger.records import MovementKind
+from hub.spreadsheets import harmless
 from hub.statements import Entry, Span, Statement
 from schema import sheets
 from schema.faults import BadInput
 from schema.labels import LABELS, label
-from schema.sheets import COLUMNS, harmless, sheet
+from schema.sheets import COLUMNS, sheet
 from tests.schema.conftest import Client
 
 STATEMENT = """query S($customer: CustomerInput!, $currency: String!, $from: DateTime!, $until: DateTime!) {
@@ -269,12 +270,14 @@ async def test_a_sheet_for_people_is_known_as_utf_8_to_their_spreadsheets(points
     assert (await spell(points, None)).startswith(b"posted_at")
 
 
-@pytest.mark.parametrize("memo", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠1"])
+@pytest.mark.parametrize(
+    "memo", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠1", "'=1"]
+)
 def test_a_memo_that_could_be_a_formula_is_made_text(memo: str) -> None:
     assert harmless(memo) == f"'{memo}"
 
 
-@pytest.mark.parametrize("memo", ["", "a=1", "'=1", "12", "你好", " -"])
+@pytest.mark.parametrize("memo", ["", "a=1", "'a", "12", "你好", " -"])
 def test_any_other_memo_stays_as_it_is(memo: str) -> None:
     assert harmless(memo) == memo
 

@@ -6,6 +6,7 @@ configures carries none, and its second asking is refused as a duplicate.
 """
 
 from hub.ledger.commands.acts import CancelRecord, Issue, Redeem, ReversalShortfall, Reverse, Transfer
+from hub.ledger.commands.books import LedgerAccountText, LockPeriod, SetBooks
 from hub.ledger.commands.breaks import ApproveBreakEnd, AssignBreak, NoteBreak, ProposeBreakEnd, Reconcile
 from hub.ledger.commands.clearings import CancelClearing, Clear, ClearPoints, Lapse
 from hub.ledger.commands.command import (
@@ -124,8 +125,10 @@ __all__ = [
     "Keyed",
     "Lapse",
     "LeavePool",
+    "LedgerAccountText",
     "LiftLimit",
     "LimitTerms",
+    "LockPeriod",
     "MoneyText",
     "MoveInstitution",
     "NoteBreak",
@@ -154,6 +157,7 @@ __all__ = [
     "RevokeSigningKey",
     "RotateWebhookSecret",
     "SetAdapterConfig",
+    "SetBooks",
     "SetCustomerProfile",
     "SetDebitCap",
     "SetInstitutionStatus",

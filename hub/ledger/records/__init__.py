@@ -4,7 +4,7 @@ Points are in smallest units of their currency, money in millionths. The same re
 again out of the database, so an answer and its replay are one thing.
 """
 
-from hub.ledger.records.accounts import Account, AccountKind, Mark
+from hub.ledger.records.accounts import OF_POINTS, Account, AccountKind, Mark
 from hub.ledger.records.clearings import Clearing, ClearingScope, ClearingStatus
 from hub.ledger.records.conversions import Conversion, ConversionStatus, Quote
 from hub.ledger.records.holds import Hold, HoldAct, HoldKind, HoldStatus, Lapsed
@@ -35,6 +35,7 @@ from hub.ledger.records.settlement import (
 
 __all__ = [
     "ACCEPTED",
+    "OF_POINTS",
     "Account",
     "AccountKind",
     "Binding",

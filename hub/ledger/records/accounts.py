@@ -1,6 +1,7 @@
 """Accounts and what is marked on them."""
 
 from enum import IntEnum, IntFlag
+from typing import Final
 
 
 class AccountKind(IntEnum):
@@ -17,6 +18,14 @@ class AccountKind(IntEnum):
     PARTNER = 9  # the contra account of what came out of, less what went into, the system of a currency's partner
     TRANSIT = 10  # points that a partner has taken, and that are not yet anything else
     INTERNAL = 11  # through which a node's nets go to its parent, owned by the two of them together
+
+
+OF_POINTS: Final = frozenset(  # all others are of money
+    {
+        *(AccountKind.CUSTOMER, AccountKind.ISSUANCE, AccountKind.BREAKAGE, AccountKind.DEBT),
+        *(AccountKind.PARTNER, AccountKind.TRANSIT),
+    }
+)
 
 
 class Mark(IntFlag):
