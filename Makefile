@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 WORKERS ?= 4
 STAMP := $(VENV)/.installed
 
+# Python keeps what it has compiled, whatever the machine's habit: a run of the tests starts hundreds of programs.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: setup demo test simulate tamper check serve bench lock format clean
 
 setup: $(STAMP)

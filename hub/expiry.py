@@ -7,7 +7,7 @@ twelve months, points are valid through 2025-03-10 and gone at 2025-03-11 00:00.
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from hub.currencies import Expiry, ExpiryKind
@@ -52,8 +52,13 @@ def end_of_month(day: date) -> date:
 
 
 def is_zone(name: str) -> bool:
-    """Whether ``name`` is a time zone of the IANA database."""
-    return name in available_timezones()
+    """Whether ``name`` is a time zone of the IANA database, on every machine alike."""
+    return name in _zones() and name != "localtime"
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())  # which looks through the database's folders each time
 
 
 @lru_cache(maxsize=1024)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cache, lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from hub.currencies import PointCurrency, worth
 from hub.institutions import Institution, is_below
@@ -207,13 +207,3 @@ def shown(limit: Limit, of: PointCurrency, units: int) -> str:
 def held(limit: Limit, of: PointCurrency, balance: int) -> int:
     """What a balance counts under a limit on what is held."""
     return balance if limit.measure is Measure.POINTS else worth(of, balance)
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
-def is_zone(name: str) -> bool:
-    """Whether ``name`` is a time zone of the IANA database, on every machine alike."""
-    return name in _zones() and name != "localtime"

@@ -20,6 +20,7 @@ from hub.audit.originals import Original
 from hub.configuration import Configuration
 from hub.currencies import PointCurrency
 from hub.db import driver_of
+from hub.expiry import is_zone
 from hub.institutions import Institution
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import ACCEPTED, AccountKind, MovementKind, Phase
@@ -32,7 +33,6 @@ from hub.limits import (
     concerning,
     held,
     in_force,
-    is_zone,
     measured,
     period_of,
     subject_of,

@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from hub.access import Right
 from hub.currencies import HOSTED, PointCurrency
 from hub.errors import Duplicate, InvalidAmount, InvalidInput, NotFound
+from hub.expiry import is_zone
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
-from hub.limits import CREDITS, Act, Limit, Measure, Mode, Period, Subject, in_force, is_known, is_zone
+from hub.limits import CREDITS, Act, Limit, Measure, Mode, Period, Subject, in_force, is_known
 from hub.points import MONEY_SCALE, parse
 from hub.registry import checks
 

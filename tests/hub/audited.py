@@ -1,49 +1,21 @@
-"""A history that the tests of an audit share, and how they tamper with it."""
+"""How the tests of an audit tamper with a history, each time in a transaction that is rolled back."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 
-import asyncpg
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from hub import postgres
-from hub.access import Role
-from hub.db import Addresses, Database
-from hub.institutions import OPERATOR_CODE
-from hub.ledger.engine import Engine
-from hub.reading import Reading
-from hub.setup import set_up
+from hub.audit import audit
 from tests.conftest import Hub
 
 
 @asynccontextmanager
-async def told(
-    superuser: "asyncpg.Connection[Any]",
-    server: postgres.Server,
-    template: str,
-    database: str,
-    tell: Callable[[Hub], Awaitable[None]],
-) -> AsyncIterator[Hub]:
-    """A hub in a database of its own in which everything has happened that ``tell`` does."""
-    await superuser.execute(f"CREATE DATABASE {database} TEMPLATE {template} OWNER {postgres.OWNER}")
-    where = Addresses(server.url(postgres.SERVER, database), server.url(postgres.OWNER, database))
-    _, admin, secret = await set_up(where, "Points Hub", "root")
-    pool = Database(where.server)
-    engine = Engine(pool)
-    hub = Hub(where, pool, engine, Reading(pool, engine), admin, secret)
-    hub.second, _ = await hub.key(OPERATOR_CODE, Role.OPERATOR_ADMIN, person="second")
-    await tell(hub)
-    yield hub
-    await hub.close()
-    await superuser.execute(f"DROP DATABASE {database} WITH (FORCE)")
-
-
-@asynccontextmanager
-async def tampered(server: postgres.Server, database: str) -> AsyncIterator[AsyncConnection]:
+async def tampered(server: postgres.Server, hub: Hub) -> AsyncIterator[AsyncConnection]:
     """A superuser's transaction, in which triggers sleep; it is rolled back."""
+    database = make_url(hub.addresses.owner).database or ""
     engine = create_async_engine(server.url(postgres.SUPERUSER, database), poolclass=NullPool)
     async with engine.connect() as connection:
         transaction = await connection.begin()
@@ -51,3 +23,17 @@ async def tampered(server: postgres.Server, database: str) -> AsyncIterator[Asyn
         yield connection
         await transaction.rollback()
     await engine.dispose()
+
+
+async def check_every(tampered_: Mapping[str, tuple[str, str]], hub: Hub, server: postgres.Server) -> None:
+    """Fail unless the history is clean, and each statement, by what it does, changes it and leads to its finding."""
+    async with hub.database.snapshot() as connection:
+        assert (await audit(connection)).findings == ()
+    missed = {}
+    for what, (statement, expected) in tampered_.items():
+        async with tampered(server, hub) as connection:
+            done = await connection.exec_driver_sql(statement)
+            codes = {finding.code for finding in (await audit(connection)).findings}
+            if not done.rowcount or expected not in codes:
+                missed[what] = done.rowcount, codes
+    assert missed == {}

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,11 +19,9 @@ from hub.ledger import commands
 from hub.ledger.records import ClearingScope
 from hub.limits import Act, Measure, Mode, Period, Subject
 from hub.rates import Funding
-from tests.conftest import Hub
+from tests.conftest import Hub, NewHub
 from tests.hub import aged_story, audited
 from tests.hub.test_certificates import FOUND
-
-DATABASE = "points_hub_audited"
 
 
 class Story:
@@ -207,16 +204,15 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-async def story(
-    postgres_server: postgres.Server, superuser: "asyncpg.Connection[Any]", template: str
-) -> AsyncIterator[Hub]:
-    async with audited.told(superuser, postgres_server, template, DATABASE, lambda hub: Story(hub).tell()) as hub:
+async def story(hubs: NewHub) -> AsyncIterator[Hub]:
+    async with hubs() as hub:
+        await Story(hub).tell()
         yield hub
 
 
 @pytest.fixture
 async def tampering(story: Hub, postgres_server: postgres.Server) -> AsyncIterator["Tampering"]:
-    async with audited.tampered(postgres_server, DATABASE) as connection:
+    async with audited.tampered(postgres_server, story) as connection:
         yield Tampering(story, connection)
 
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,10 +13,8 @@ from hub.audit import audit
 from hub.currencies import ExpiryKind, Shortfall
 from hub.ledger import commands
 from hub.ledger.commands import FreezeOutcome, Party, ReversalShortfall
-from tests.conftest import Hub
+from tests.conftest import Hub, NewHub
 from tests.hub import audited
-
-DATABASE = "points_hub_audited_freezes"
 
 
 class Story:
@@ -101,17 +98,16 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-async def story(
-    postgres_server: postgres.Server, superuser: "asyncpg.Connection[Any]", template: str
-) -> AsyncIterator[Hub]:
-    async with audited.told(superuser, postgres_server, template, DATABASE, lambda hub: Story(hub).tell()) as hub:
+async def story(hubs: NewHub) -> AsyncIterator[Hub]:
+    async with hubs() as hub:
+        await Story(hub).tell()
         yield hub
 
 
 @pytest.fixture
 async def tampering(story: Hub, postgres_server: postgres.Server) -> AsyncIterator[AsyncConnection]:
     """A superuser's transaction, in which triggers sleep."""
-    async with audited.tampered(postgres_server, DATABASE) as connection:
+    async with audited.tampered(postgres_server, story) as connection:
         yield connection
 
 

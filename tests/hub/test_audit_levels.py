@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,10 +9,8 @@ from hub import postgres
 from hub.audit import audit
 from hub.ledger import commands
 from hub.ledger.commands import Party
-from tests.conftest import Hub
-from tests.hub.audited import tampered, told
-
-DATABASE = "points_hub_levels"
+from tests.conftest import Hub, NewHub
+from tests.hub.audited import tampered
 
 
 async def tell(hub: Hub) -> None:
@@ -56,17 +53,15 @@ async def tell(hub: Hub) -> None:
 
 
 @pytest.fixture(scope="module")
-async def story(
-    superuser: "asyncpg.Connection[object]", postgres_server: postgres.Server, template: str
-) -> AsyncIterator[Hub]:
-    async with told(superuser, postgres_server, template, DATABASE, tell) as hub:
+async def story(hubs: NewHub) -> AsyncIterator[Hub]:
+    async with hubs() as hub:
+        await tell(hub)
         yield hub
 
 
 @pytest.fixture
 async def connection(story: Hub, postgres_server: postgres.Server) -> AsyncIterator[AsyncConnection]:
-    assert story
-    async with tampered(postgres_server, DATABASE) as connection:
+    async with tampered(postgres_server, story) as connection:
         yield connection
 
 

@@ -3,15 +3,13 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
 
 from hub import postgres
-from hub.audit import audit
 from hub.ledger import commands
 from hub.ledger.commands import Party
 from hub.ledger.records import Mark, PoolKind, PoolRight
 from tests.conftest import Hub
-from tests.hub import audited
+from tests.hub.audited import check_every
 
 POOL, ANN, BEA = (Party("BANK", one) for one in ("fam", "ann", "bea"))
 MARKED = int(Mark.POOL)
@@ -80,12 +78,4 @@ async def told(hub: Hub) -> Hub:
 
 
 async def test_every_tampering_with_pools_and_profiles_is_found(told: Hub, postgres_server: postgres.Server) -> None:
-    async with told.database.snapshot() as connection:
-        assert (await audit(connection)).findings == ()
-    database = make_url(told.addresses.owner).database or ""
-    for what, (statement, expected) in TAMPERED.items():
-        async with audited.tampered(postgres_server, database) as connection:
-            done = await connection.exec_driver_sql(statement)
-            assert done.rowcount != 0, what
-            found = {one.code for one in (await audit(connection)).findings}
-            assert expected in found, what
+    await check_every(TAMPERED, told, postgres_server)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import make_url
 
 from hub import lookups, postgres
 from hub.access import Role
@@ -179,11 +178,9 @@ async def test_zones_are_set_from_now_on_or_later_by_the_operator(hub: Hub, pass
 async def test_zones_that_were_changed_in_the_past_are_found(hub: Hub, postgres_server: postgres.Server) -> None:
     await found(hub)
     await into(hub, "EAST", DELTA)
-    database = make_url(hub.addresses.server).database
-    assert database is not None
     last = "version = (SELECT max(version) FROM configuration_change WHERE noun = 'institution')"
     for before, after in (('"starts":"2', '"starts":"1'), ('"zones":[]', '"zones":["x"]')):
-        async with tampered(postgres_server, database) as connection:
+        async with tampered(postgres_server, hub) as connection:
             await connection.exec_driver_sql(
                 f"UPDATE configuration_change SET document = replace(document, '{before}', '{after}') WHERE {last}"
             )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.currencies import Expiry, ExpiryKind
-from hub.expiry import NEVER, day_of, end_of, start_of
+from hub.expiry import NEVER, day_of, end_of, is_zone, start_of
 
 SHANGHAI, BERLIN, NEW_YORK = "Asia/Shanghai", "Europe/Berlin", "America/New_York"
 SANTIAGO = "America/Santiago"  # where clocks are put forward at midnight, so that days begin at 01:00
@@ -97,3 +97,8 @@ def test_ends_are_those_of_the_calendar(kind: ExpiryKind, months: int, earned: d
     assert (ends - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date() == last
     assert ends.astimezone(ZoneInfo(zone)).date() == last + timedelta(days=1)
     assert ends > earned
+
+
+def test_time_zones_are_those_of_the_database_and_no_files_of_the_machine() -> None:
+    assert all(map(is_zone, ("UTC", "Asia/Shanghai", "Europe/Berlin", "America/Argentina/Ushuaia")))
+    assert not any(map(is_zone, ("", "localtime", "Asia", "asia/shanghai", "/etc/localtime", "../UTC", "UTC\0", "+08")))

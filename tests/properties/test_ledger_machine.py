@@ -5,8 +5,6 @@ A failing run is repeated with LEDGER_SEEDS=<its seed>; LEDGER_STEPS makes runs 
 
 import os
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any
 
@@ -15,14 +13,13 @@ import pytest
 
 from hub import holdings
 from hub.audit import audit
-from hub.db import Addresses
 from hub.errors import Fault
 from hub.institutions import Status
 from hub.ledger import commands, decide
 from hub.ledger.records import AccountKind, MovementKind
 from hub.ledger.waiting import Answer
 from hub.reading import Reader
-from tests.conftest import Hub, driver_url, new_hub
+from tests.conftest import Hub, NewHub, driver_url
 from tests.properties import comparing, invariants
 from tests.properties.acting import Acting
 from tests.properties.invariants import Tables
@@ -184,13 +181,11 @@ class Machine(Acting):
 
 
 @pytest.mark.long
-async def test_the_hub_does_what_the_model_says(
-    databases: Callable[[], AbstractAsyncContextManager[Addresses]],
-) -> None:
+async def test_the_hub_does_what_the_model_says(hubs: NewHub) -> None:
     met: Counter[str] = Counter()
     for seed in SEEDS:
         try:
-            async with databases() as addresses, new_hub(addresses) as hub:
+            async with hubs() as hub:
                 met += await run(hub, seed)
         except Exception as error:
             error.add_note(f"LEDGER_SEEDS={seed} repeats it")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from strawberry.types.execution import ExecutionResult
 
-from adapters.registry import Registry, installed
+from adapters.registry import Installed, Registry, installed
 from hub.sealing import SecretsKey
 from hub.settings import Settings
 from hub.updates import Updates
@@ -81,12 +81,18 @@ class Client:
         return Caller(self, credential, language)
 
 
+@pytest.fixture(scope="session")
+def kinds() -> Installed:
+    """The kinds of adapters, found once: looking for them takes longer than most of a test."""
+    return installed()
+
+
 @pytest.fixture
-async def client(hub: Hub, tmp_path: Path) -> AsyncIterator[Client]:
+async def client(hub: Hub, tmp_path: Path, kinds: Installed) -> AsyncIterator[Client]:
     settings = Settings(data_dir=tmp_path, public_url="https://hub.example/")
     updates = Updates(hub.addresses.server)
     reports = Reports(hub.database, Keys.of(settings), settings.name)
-    adapters = Registry(installed(), SecretsKey.of(settings))
+    adapters = Registry(kinds, SecretsKey.of(settings))
     yield Client(hub, settings, reports, updates, Operations(api, Limits()), adapters)
     await adapters.close()
     await updates.close()

@@ -3,28 +3,18 @@
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import asyncpg
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
 from hub import postgres
 from hub.access import Role
-from hub.db import Addresses, Database
 from hub.institutions import OPERATOR_CODE
 from hub.ledger import commands
-from hub.ledger.engine import Engine
-from hub.reading import Reading
-from hub.setup import set_up
 from settlement.audit import audit
 from settlement.publish import Keys, Reports
 from settlement.signing import SigningKey
-from tests.conftest import Hub
-
-DATABASE = "points_hub_published"
+from tests.conftest import Hub, NewHub
+from tests.hub.audited import tampered
 
 
 async def trade(hub: Hub, keys: Path) -> None:
@@ -46,23 +36,11 @@ async def trade(hub: Hub, keys: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-async def published(
-    postgres_server: postgres.Server,
-    superuser: "asyncpg.Connection[Any]",
-    template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Hub]:
+async def published(hubs: NewHub, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hub]:
     """A history that no test changes."""
-    await superuser.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {template} OWNER {postgres.OWNER}")
-    where = Addresses(postgres_server.url(postgres.SERVER, DATABASE), postgres_server.url(postgres.OWNER, DATABASE))
-    _, admin, secret = await set_up(where, "Points Hub", "root")
-    database = Database(where.server)
-    engine = Engine(database)
-    hub = Hub(where, database, engine, Reading(database, engine), admin, secret)
-    await trade(hub, tmp_path_factory.mktemp("keys") / "signing")
-    yield hub
-    await hub.close()
-    await superuser.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+    async with hubs() as hub:
+        await trade(hub, tmp_path_factory.mktemp("keys") / "signing")
+        yield hub
 
 
 def convert(hub: Hub, key: str) -> commands.Convert:
@@ -78,20 +56,12 @@ def convert(hub: Hub, key: str) -> commands.Convert:
     )
 
 
-async def found(server: postgres.Server, *statements: str) -> set[str]:
-    """The codes that the audit finds after these statements of a superuser's, which are rolled back."""
-    engine = create_async_engine(server.url(postgres.SUPERUSER, DATABASE), poolclass=NullPool)
-    try:
-        async with engine.connect() as connection:
-            await connection.execute(text("SET LOCAL session_replication_role = replica"))
-            for statement in statements:
-                done = await connection.exec_driver_sql(statement)
-                assert done.rowcount != 0, statement
-            verdict = await audit(connection)
-            await connection.rollback()
-    finally:
-        await engine.dispose()
-    return {finding.code for finding in verdict.findings}
+async def found(server: postgres.Server, hub: Hub, statement: str) -> set[str]:
+    """The codes that the audit finds after this statement of a superuser's, which is rolled back."""
+    async with tampered(server, hub) as connection:
+        done = await connection.exec_driver_sql(statement)
+        assert done.rowcount != 0, statement
+        return {finding.code for finding in (await audit(connection)).findings}
 
 
 async def test_reports_that_are_what_the_rows_give_are_clean(published: Hub) -> None:
@@ -171,10 +141,9 @@ TAMPERED = {
 
 
 @pytest.mark.parametrize("what", TAMPERED)
-@pytest.mark.usefixtures("published")
-async def test_tampering_is_found_where_it_is(postgres_server: postgres.Server, what: str) -> None:
+async def test_tampering_is_found_where_it_is(published: Hub, postgres_server: postgres.Server, what: str) -> None:
     statement, expected = TAMPERED[what]
-    given = await found(postgres_server, statement)
+    given = await found(postgres_server, published, statement)
     assert expected <= given
     if all("REPORT" in code for code in expected):  # the books are not blamed for a report
         assert all("REPORT" in code for code in given)

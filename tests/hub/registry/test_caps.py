@@ -1,7 +1,6 @@
 """Caps on exposure: who sets whose, that two persons ease one, and that they cascade."""
 
 import pytest
-from sqlalchemy import make_url
 
 from hub import postgres
 from hub.access import Role
@@ -152,8 +151,6 @@ async def test_a_cap_that_was_eased_otherwise_is_found(hub: Hub, postgres_server
     await found(hub)
     await hub.cap("BANK", "100")
     await hub.cap("BANK", "300")
-    database = make_url(hub.addresses.server).database
-    assert database is not None
     last = "WHERE version = (SELECT max(version) FROM configuration_change WHERE noun = 'cap')"
     set_by = """regexp_replace(document, '"set_by":"[^"]*"', '"set_by":null')"""
     for statement in (
@@ -161,6 +158,6 @@ async def test_a_cap_that_was_eased_otherwise_is_found(hub: Hub, postgres_server
         f"UPDATE configuration_change SET document = replace(document, '300000000', '400000000') {last}",
         f"UPDATE configuration_change SET document = {set_by} {last}",
     ):
-        async with tampered(postgres_server, database) as connection:
+        async with tampered(postgres_server, hub) as connection:
             assert (await connection.exec_driver_sql(statement)).rowcount == 1
             assert {"CAP_CHANGE", "ENTRY_CONTENT"} <= {one.code for one in (await audit(connection)).findings}
