@@ -9,7 +9,6 @@ from itertools import count
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
 
 from hub import analysis, postgres
 from hub.analysis import Dimension, Flow
@@ -302,13 +301,11 @@ async def test_names_are_bounded_and_so_are_the_parts_of_figures(hub: Hub, monke
 async def test_labels_are_sealed_by_the_journal(hub: Hub, postgres_server: postgres.Server) -> None:
     book = await Book(hub).found()
     await book.issue("BP", "EAST", 1, "web", "card")
-    database = make_url(hub.addresses.server).database
-    assert database is not None
     for statement, codes in (
         ("UPDATE act_label SET product = 'gold card'", {"ENTRY_CONTENT"}),
         ("DELETE FROM act_label", {"ENTRY_CONTENT"}),
         ("UPDATE act_label SET act_id = act_id + 1000", {"ENTRY_CONTENT", "ACT_LABEL"}),
     ):
-        async with tampered(postgres_server, database) as connection:
+        async with tampered(postgres_server, hub) as connection:
             await connection.exec_driver_sql(statement)
             assert {finding.code for finding in (await audit(connection)).findings} == codes
