@@ -1302,7 +1302,8 @@ def test_the_figures_of_another_s_currency_are_in_no_file(victim: Victim, tmp_pa
         if answer.status_code == 200:
             path = tmp_path / f"{name}.parquet"
             path.write_bytes(answer.content)
-            found[name] = duckdb.connect().execute(f"SELECT currency, issued FROM '{path}'").fetchall()
+            with duckdb.connect() as read:
+                found[name] = read.execute(f"SELECT currency, issued FROM '{path}'").fetchall()
     assert found == {"stranger": [], "branch": [], "auditor": [(victim.a, Decimal(said["issued"]))], "anonymous": 401}
     headers = {"authorization": f"Bearer {victim.callers['auditor'].secret}"}
     for bad in ({"by": "WEATHER"}, {"from": "yesterday"}, {"by": ["DAY", "DAY"]}):
@@ -1473,7 +1474,8 @@ def test_window_updates_show_others_no_nets(victim: Victim) -> None:
         "customer": {"institution": victim.bank, "reference": "bob"},
     }
     assert victim.trader.do("redeemPoints", _keyed(**spend))["__typename"] == "Redemption"
-    query = "subscription { windowUpdated { status nets { institution { code } net } } }"
+    query = "subscription { windowUpdated { number nets { institution { code } net } } }"
+    number = victim.network.operator.ask("{ hub { window { number } } }")["hub"]["window"]["number"]
     closed = {}
     with Socket(victim.callers["stranger"]) as stranger, Socket(victim.callers["auditor"]) as auditor:
         sockets = {"stranger": stranger, "auditor": auditor}
@@ -1483,7 +1485,7 @@ def test_window_updates_show_others_no_nets(victim: Victim) -> None:
             socket.begun()
         victim.network.close_window()
         for name, socket in sockets.items():
-            while (event := socket.hear()["payload"]["data"]["windowUpdated"])["status"] != "CLOSED":
+            while (event := socket.hear()["payload"]["data"]["windowUpdated"])["number"] != number:
                 pass
             closed[name] = event["nets"]
     assert closed["stranger"] == []
