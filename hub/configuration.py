@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from hub.acceptance_terms import AcceptanceTerms
 from hub.access import Credential
 from hub.certificates import Certificate
 from hub.currencies import PointCurrency
@@ -18,10 +19,11 @@ from hub.institutions import OPERATOR_CODE, DebitCap, Institution
 from hub.limits import Act, Limit
 from hub.rates import Rate
 from hub.revocations import Revocation
+from hub.terms import Terms, with_terms
 from hub.versions import with_version
 from hub.webhooks.endpoints import Webhook
 
-Noun = Institution | Credential | PointCurrency | Rate | DebitCap | Limit | Webhook | Certificate | Revocation
+Noun = Institution | Credential | PointCurrency | Rate | DebitCap | Limit | Webhook | Certificate | Revocation | Terms
 NOUNS: dict[str, type[Any]] = {
     "institution": Institution,
     "credential": Credential,
@@ -32,6 +34,7 @@ NOUNS: dict[str, type[Any]] = {
     "webhook": Webhook,
     "certificate": Certificate,
     "revocation": Revocation,
+    "acceptance": AcceptanceTerms,
 }
 _NAMES = {noun: name for name, noun in NOUNS.items()}
 
@@ -81,6 +84,8 @@ class Configuration:
     webhooks: dict[int, Webhook] = field(default_factory=dict)  # by institution
     certificates: dict[tuple[str, str], Certificate] = field(default_factory=dict)  # by adapter and configuration
     revocations: dict[str, Revocation] = field(default_factory=dict)  # of signing keys, by their thumbprint
+    terms: dict[int, Terms] = field(default_factory=dict)  # of every kind
+    acceptance: dict[int, dict[int, tuple[AcceptanceTerms, ...]]] = field(default_factory=dict)  # by currency and node
 
     def institution(self, code: str) -> Institution | None:
         """The institution with this code."""
@@ -105,6 +110,12 @@ class Configuration:
     def versions_of(self, source: int, target: int) -> tuple[Rate, ...]:
         """The approved versions of a pair."""
         return self.approved.get((source, target), ())
+
+    def approved_terms(self, like: Terms) -> tuple[Terms, ...]:
+        """The approved versions of the terms of which ``like`` is one."""
+        if isinstance(like, AcceptanceTerms):
+            return self.acceptance.get(like.currency, {}).get(like.node, ())
+        raise TypeError(type(like).__name__)
 
     def limits_on(self, act: Act, currency: int) -> list[tuple[Limit, ...]]:
         """The versions of each limit on an act with a point currency, by the order in which the limits were set."""
@@ -134,6 +145,9 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
         if isinstance(noun, Revocation):
             fresh.revocations[noun.kid] = noun
             continue
+        if isinstance(noun, Terms):
+            _index_terms(fresh, noun)
+            continue
         table = getattr(fresh, _TABLES[type(noun)])
         before = table.get(noun.id)
         table[noun.id] = noun
@@ -160,6 +174,14 @@ def _index_rate(fresh: Configuration, rate: Rate) -> None:
         fresh.approved[pair] = versions
     else:
         fresh.approved.pop(pair, None)
+
+
+def _index_terms(fresh: Configuration, terms: Terms) -> None:
+    fresh.terms[terms.id] = terms
+    if isinstance(terms, AcceptanceTerms):
+        by_node = with_terms(fresh.acceptance.pop(terms.currency, {}), terms)
+        if by_node:
+            fresh.acceptance[terms.currency] = by_node
 
 
 def _index_limit(fresh: Configuration, limit: Limit) -> None:

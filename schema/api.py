@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.act_limits import LimitMutation, LimitQuery
 from schema.adapters import AdapterQuery
+from schema.baskets import BasketMutation
 from schema.bindings import BindingMutation, BindingQuery
 from schema.cancellations import CancellationMutation
 from schema.caps import CapMutation
@@ -44,6 +45,7 @@ from schema.scalars import SCALARS
 from schema.shortcuts import shorten
 from schema.statements import StatementQuery
 from schema.subscriptions import Subscription as Updates
+from schema.terms import TermsMutation, TermsQuery
 from schema.transfers import TransferMutation
 from schema.webhooks import WebhookMutation, WebhookQuery
 from schema.windows import WindowMutation, WindowQuery
@@ -60,6 +62,7 @@ class Query(
     AdapterQuery,
     MemberQuery,
     RateQuery,
+    TermsQuery,
     LimitQuery,
     QuoteQuery,
     CustomerQuery,
@@ -95,6 +98,7 @@ class Mutation(
     CredentialMutation,
     CurrencyMutation,
     RateMutation,
+    TermsMutation,
     LimitMutation,
     CustomerMutation,
     BindingMutation,
@@ -114,6 +118,7 @@ class Mutation(
     ReconciliationMutation,
     CertificateMutation,
     RedemptionMutation,
+    BasketMutation,
     ReversalMutation,
     CancellationMutation,
     WindowMutation,

@@ -7,6 +7,7 @@ import strawberry
 from hub import ids
 from hub.configuration import Configuration
 from hub.ledger import commands, records
+from hub.registry.terms import is_visible
 from schema.acts import Act
 from schema.amounts import Money, Points, to_money, to_points
 from schema.context import Info
@@ -17,13 +18,22 @@ from schema.inputs import BY, CHANNEL, KEY, CustomerInput, decimal, party
 from schema.issues import known
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
+from schema.terms import AcceptanceTerms, to_terms
 
 
 @strawberry.type(description="Points that a customer spent at a merchant; they are gone.")
 class Redemption(Act):
     points: Points = strawberry.field(description="What was spent.")
     value: Money = strawberry.field(description="What the issuer pays the merchant for them.")
-    fee: Money = strawberry.field(description="What is kept of that.")
+    fee: Money = strawberry.field(description="What the merchant is charged for that.")
+
+    @field("The terms that say so; null where it is the unit value, and for who is no party to them.")
+    def terms(self, info: Info) -> AcceptanceTerms | None:
+        configuration, viewer = info.context.configuration, info.context.viewer
+        found = configuration.terms.get(self.record.terms or 0)
+        if found is None or not is_visible(configuration, viewer, found):
+            return None
+        return to_terms(found)
 
     @field("Who spent them.")
     def customer(self) -> Customer:

@@ -165,7 +165,7 @@ class Limits:
         counted: list[_Counted] = []
         for kind, currency, owner, home, points, target, settled in self._promises(act):
             of, families = configuration.currencies.get(currency), configuration.limits_on(kind, currency)
-            if of is None or not families or not _stands(configuration.institutions, home):
+            if of is None or not families or not stands(configuration.institutions, home):
                 continue
             for limit in concerning(families, configuration.institutions, home or 0, target, at):
                 if limit.period is Period.BALANCE or not is_zone(limit.zone):
@@ -232,7 +232,7 @@ class Limits:
                 if kind != AccountKind.CUSTOMER or act is None or of is None:
                     continue
                 families, home = configuration.limits_on(act, of.id), self._homes.get(owner)
-                if not families or not _stands(configuration.institutions, home):
+                if not families or not stands(configuration.institutions, home):
                     continue
                 target = into.id if act is Act.CONVERT and into is not None else None
                 for limit in concerning(families, configuration.institutions, home or 0, target, at):
@@ -268,7 +268,7 @@ class Limits:
             self._findings.add("CLIPPING", f"{ids.text(ids.ENTRY, id)} was clipped, and there is none such.")
 
 
-def _stands(institutions: Mapping[int, Institution], node: int | None) -> bool:
+def stands(institutions: Mapping[int, Institution], node: int | None) -> bool:
     """Whether an institution and all above it are there, which tampered rows may not give."""
     found = institutions.get(node or 0)
     while found is not None and found.parent is not None:

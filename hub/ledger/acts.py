@@ -4,17 +4,17 @@ or accepts it where a partner keeps the points and has to be asked. Pure."""
 from datetime import datetime, timedelta
 
 from hub.access import Right
-from hub.currencies import HOSTED, PointCurrency, worth
-from hub.errors import InvalidAmount, InvalidInput, NotHosted, TransferForbidden
+from hub.currencies import HOSTED, PointCurrency
+from hub.errors import InvalidInput, NotHosted, TransferForbidden
 from hub.expiry import NEVER
 from hub.institutions import Institution
-from hub.ledger import ageing, commands, exchanges, limiting, parts, resolve
+from hub.ledger import ageing, commands, exchanges, limiting, parts, redeeming, resolve
 from hub.ledger.book import Book
 from hub.ledger.commands import Party
 from hub.ledger.draft import Draft
-from hub.ledger.records import AccountKind, Customer, Movement, MovementKind, Purpose
+from hub.ledger.records import AccountKind, Customer, Movement, MovementKind
 from hub.limits import Act
-from hub.points import AMOUNT_MAX, parse_positive
+from hub.points import parse_positive
 
 _YEARS_MAX = timedelta(days=366 * 100)
 
@@ -152,8 +152,12 @@ def transfer(book: Book, command: commands.Transfer) -> Draft:
 
 
 def redeem(book: Book, command: commands.Redeem) -> Draft:
-    """customer → issuance:C (burned); the issuer's position → the merchant's, at the unit value, HALF_UP to the
-    millionth, without a fee until acceptance terms say otherwise. Asked for by the customer's institution."""
+    """customer → issuance:C (burned); the issuer's position → the merchant's, by the acceptance terms in force there,
+    or at the unit value without a fee; HALF_UP to the millionth. Asked for by the customer's institution.
+
+    Raises:
+        NotAccepted: the merchant does not take the currency.
+    """
     of = resolve.currency(book, command.currency)
     home = resolve.institution(book, command.customer.institution)
     acting = resolve.allow(book, command.actor, Right.TRADE, home.id)
@@ -163,47 +167,16 @@ def redeem(book: Book, command: commands.Redeem) -> Draft:
     draft = Draft(book)
     customer = _spender(draft, command.customer, home, of, command.by)
     parts.check_channel(command.channel)
-    hosted = of.adapter == HOSTED
-    value = value_of(of, amount)
-    movement = Movement(
-        id=draft.new_id(),
-        kind=MovementKind.REDEEM if hosted else MovementKind.ACCEPT_REDEEM,
-        at=book.at,
-        credential=command.actor,
-        for_institution=acting,
-        currency=of.code,
-        amount=amount,
-        source=customer,
-        merchant=merchant.id,
-        money=of.money,
-        value=value,
-        fee=0,
-    )
-    if hosted:
-        part = parts.spent_part(of, command.channel)
-        source = resolve.spendable(draft, customer, of, amount, part, command.by)
-        burned = draft.account(AccountKind.ISSUANCE, of.issuer, of.code)
-        draft.points(movement.id, source, burned, amount, draft.spend(source, amount, part))
-        draft.money(movement.id, of.issuer, merchant.id, of.money, value, Purpose.SETTLEMENT)
+    paid = redeeming.payment_of(book, of, merchant.id, amount)
+    movement = redeeming.movement(draft, command.actor, acting, of, customer, merchant.id, amount, paid)
+    if of.adapter == HOSTED:
+        redeeming.spend(draft, movement, of, customer, paid, command.channel, command.by)
         resolve.within_caps(draft, command.actor)
-        draft.movements.append(movement)
     else:
         exchanges.accept_act(draft, movement)
-    limiting.count(draft, movement, Act.REDEEM, of, customer, amount, value=value)
+        limiting.count(draft, movement, Act.REDEEM, of, customer, amount, value=paid.value)
     _answer(draft, movement, command.memo)
     return draft
-
-
-def value_of(of: PointCurrency, amount: int) -> int:
-    """``amount`` smallest units at the unit value, in millionths, HALF_UP.
-
-    Raises:
-        InvalidAmount: it is more money than the ledger carries.
-    """
-    value = worth(of, amount)
-    if value > AMOUNT_MAX * 1000:
-        raise InvalidAmount(amount=amount)
-    return value
 
 
 def enroll(book: Book, command: commands.EnrollCustomer) -> Draft:

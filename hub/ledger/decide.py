@@ -11,6 +11,7 @@ from hub import windows
 from hub.errors import IdempotencyConflict, Refusal, stored
 from hub.ledger import (
     acts,
+    baskets,
     bindings,
     breaks,
     cancellations,
@@ -34,7 +35,18 @@ from hub.ledger import (
 )
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
-from hub.registry import caps, certificates, credentials, currencies, institutions, limits, rates, revocations, webhooks
+from hub.registry import (
+    caps,
+    certificates,
+    credentials,
+    currencies,
+    institutions,
+    limits,
+    rates,
+    revocations,
+    terms,
+    webhooks,
+)
 
 HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.CreateInstitution: institutions.create,
@@ -65,6 +77,11 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.ApproveRate: rates.approve,
     commands.RejectRate: rates.reject,
     commands.WithdrawRate: rates.withdraw,
+    commands.ProposeAcceptanceTerms: terms.propose_acceptance,
+    commands.AcceptTerms: terms.accept,
+    commands.ApproveTerms: terms.approve,
+    commands.RejectTerms: terms.reject,
+    commands.WithdrawTerms: terms.withdraw,
     commands.SetLimit: limits.set_limit,
     commands.LiftLimit: limits.lift,
     commands.SetWebhook: webhooks.set_webhook,
@@ -83,6 +100,7 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.Issue: acts.issue,
     commands.Transfer: acts.transfer,
     commands.Redeem: acts.redeem,
+    commands.RedeemBasket: baskets.redeem,
     commands.HoldPoints: holds.hold,
     commands.CaptureHold: holds.capture,
     commands.ReleaseHold: holds.release,

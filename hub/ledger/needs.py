@@ -193,6 +193,13 @@ class Needs:
                 self.issuer(command.currency)
                 self._institution(command.merchant)
                 self.money = True
+            case commands.RedeemBasket():
+                for currency in command.currencies:  # how many points of each is not known before the terms are
+                    self._spend(command.customer, currency, "1", None)
+                    self.apart.append((command.customer, currency))
+                    self.issuer(currency)
+                self._institution(command.merchant)
+                self.money = True
             case commands.ExecuteQuote():
                 self._id(self.quotes, command.quote)
                 if command.channel is not None:

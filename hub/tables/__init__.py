@@ -6,6 +6,8 @@ of their currency, money in millionths.
 """
 
 from hub.tables.acts import (
+    act_terms,
+    basket,
     cancellation,
     customer_mark,
     hold,
@@ -63,6 +65,8 @@ __all__ = [
     "FIXED",
     "UPDATABLE",
     "account",
+    "act_terms",
+    "basket",
     "binding",
     "bonus_use",
     "break_step",
@@ -132,6 +136,7 @@ APPEND_ONLY = (
     customer_link,
     outcome,
     movement,
+    act_terms,
     leg,
     lot_entry,
     limit_entry,
@@ -139,6 +144,7 @@ APPEND_ONLY = (
     missing,
     restriction,
     cancellation,
+    basket,
     exchange_step,
     partner_order,
     exchange_evidence,

@@ -5,7 +5,7 @@ journal's lock. ``actor`` is the credential that asks. What moves value carries 
 configures carries none, and its second asking is refused as a duplicate.
 """
 
-from hub.ledger.commands.acts import CancelRecord, Issue, Redeem, ReversalShortfall, Reverse, Transfer
+from hub.ledger.commands.acts import CancelRecord, Issue, Redeem, RedeemBasket, ReversalShortfall, Reverse, Transfer
 from hub.ledger.commands.breaks import ApproveBreakEnd, AssignBreak, NoteBreak, ProposeBreakEnd, Reconcile
 from hub.ledger.commands.clearings import CancelClearing, Clear, ClearPoints, Lapse
 from hub.ledger.commands.command import (
@@ -73,6 +73,7 @@ from hub.ledger.commands.relocations import (
     RecordBalances,
     Relocate,
 )
+from hub.ledger.commands.terms import AcceptTerms, ApproveTerms, ProposeAcceptanceTerms, RejectTerms, WithdrawTerms
 from hub.ledger.commands.trust import RegisterCertificate, RevokeSigningKey
 from hub.ledger.commands.webhooks import DisableWebhook, ResealWebhookSecrets, RotateWebhookSecret, SetWebhook
 from hub.ledger.commands.windows import CloseWindow, ConfirmSettlement
@@ -84,12 +85,14 @@ __all__ = [
     "AcceptDifferences",
     "AcceptLink",
     "AcceptRate",
+    "AcceptTerms",
     "AddEvidence",
     "ApproveBreakEnd",
     "ApproveDebitCap",
     "ApproveEvidence",
     "ApproveRate",
     "ApproveRelocation",
+    "ApproveTerms",
     "AssignBreak",
     "BindIdentifier",
     "BonusTerms",
@@ -131,6 +134,7 @@ __all__ = [
     "NoteBreak",
     "Party",
     "PolicyTerms",
+    "ProposeAcceptanceTerms",
     "ProposeBreakEnd",
     "ProposeLink",
     "ProposeRate",
@@ -138,10 +142,12 @@ __all__ = [
     "Reconcile",
     "RecordBalances",
     "Redeem",
+    "RedeemBasket",
     "RegisterCertificate",
     "RegisterPointCurrency",
     "RejectDebitCap",
     "RejectRate",
+    "RejectTerms",
     "ReleaseHold",
     "Relocate",
     "ReportOrder",
@@ -168,6 +174,7 @@ __all__ = [
     "UnbindIdentifier",
     "UnfreezeAccount",
     "WithdrawRate",
+    "WithdrawTerms",
     "WriteOffDebt",
     "is_storable",
     "malformed",

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from hub.ledger.commands.command import Keyed, Party
+from hub.ledger.commands.currencies import MoneyText
 
 
 class ReversalShortfall(StrEnum):
@@ -53,6 +54,18 @@ class Redeem(Keyed, frozen=True, kw_only=True):
     by: Party | None = None
 
     later: ClassVar[tuple[str, ...]] = ("channel", "by")
+
+
+class RedeemBasket(Keyed, frozen=True, kw_only=True):
+    """``amount`` paid with ``currencies`` in this order; ``leaves_rest``: what they do not reach for is paid in another
+    way."""
+
+    customer: Party
+    merchant: str
+    amount: MoneyText
+    currencies: tuple[str, ...]
+    leaves_rest: bool
+    memo: str | None
 
 
 class Reverse(Keyed, frozen=True, kw_only=True):
