@@ -6,17 +6,13 @@ none, the currency's unit value is paid without a fee, unless the currency is ta
 (``hub.currencies.Policy``).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar
 
 from hub import ids
 from hub.fees import fee
-from hub.institutions import Institution, ancestry
 from hub.points import MONEY_SCALE, PRICE_SCALE, half_up
-from hub.terms import ByNode, Step, Terms
-from hub.versions import in_force
+from hub.terms import Step, Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,17 +42,6 @@ class Payment:
     value: int
     fee: int
     terms: int | None
-
-
-def nearest(
-    by_node: ByNode[AcceptanceTerms], nodes: Mapping[int, Institution], merchant: int, at: datetime
-) -> AcceptanceTerms | None:
-    """The version in force at ``at`` of the node nearest to ``merchant`` that has one."""
-    for node in ancestry(nodes, merchant):
-        found = in_force(by_node.get(node.id, ()), at)
-        if found is not None:
-            return found
-    return None
 
 
 def payment(terms: AcceptanceTerms, units: int, scale: int) -> Payment:

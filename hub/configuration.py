@@ -7,6 +7,7 @@ auditor can tell what was in force at each. Nobody edits a ``Configuration``: ``
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,11 +16,13 @@ from hub.acceptance_terms import AcceptanceTerms
 from hub.access import Credential
 from hub.certificates import Certificate
 from hub.currencies import PointCurrency
+from hub.grant_terms import GrantTerms
 from hub.institutions import OPERATOR_CODE, DebitCap, Institution
 from hub.limits import Act, Limit
 from hub.rates import Rate
 from hub.revocations import Revocation
 from hub.terms import Terms, with_terms
+from hub.unit_values import UnitValue, valued
 from hub.versions import with_version
 from hub.webhooks.endpoints import Webhook
 
@@ -35,6 +38,8 @@ NOUNS: dict[str, type[Any]] = {
     "certificate": Certificate,
     "revocation": Revocation,
     "acceptance": AcceptanceTerms,
+    "grant": GrantTerms,
+    "unit_value": UnitValue,
 }
 _NAMES = {noun: name for name, noun in NOUNS.items()}
 
@@ -86,6 +91,8 @@ class Configuration:
     revocations: dict[str, Revocation] = field(default_factory=dict)  # of signing keys, by their thumbprint
     terms: dict[int, Terms] = field(default_factory=dict)  # of every kind
     acceptance: dict[int, dict[int, tuple[AcceptanceTerms, ...]]] = field(default_factory=dict)  # by currency and node
+    grants: dict[int, dict[int, tuple[GrantTerms, ...]]] = field(default_factory=dict)  # the same
+    unit_values: dict[int, dict[int, tuple[UnitValue, ...]]] = field(default_factory=dict)  # by currency and issuer
 
     def institution(self, code: str) -> Institution | None:
         """The institution with this code."""
@@ -113,15 +120,20 @@ class Configuration:
 
     def approved_terms(self, like: Terms) -> tuple[Terms, ...]:
         """The approved versions of the terms of which ``like`` is one."""
-        if isinstance(like, AcceptanceTerms):
-            return self.acceptance.get(like.currency, {}).get(like.node, ())
-        raise TypeError(type(like).__name__)
+        table: dict[int, dict[int, tuple[Terms, ...]]] = getattr(self, _TERMS[type(like)])
+        return table.get(like.currency, {}).get(like.node, ())
+
+    def valued(self, of: PointCurrency, at: datetime) -> PointCurrency:
+        """A currency with the unit value in force at ``at``."""
+        by_issuer = self.unit_values.get(of.id)
+        return of if by_issuer is None else valued(of, by_issuer[of.issuer], at)
 
     def limits_on(self, act: Act, currency: int) -> list[tuple[Limit, ...]]:
         """The versions of each limit on an act with a point currency, by the order in which the limits were set."""
         return [self.limits[family] for family in self.limited.get((act, currency), ())]
 
 
+_TERMS: dict[type[Terms], str] = {AcceptanceTerms: "acceptance", GrantTerms: "grants", UnitValue: "unit_values"}
 _TABLES = {Institution: "institutions", Credential: "credentials", PointCurrency: "currencies", Rate: "rates"}
 
 
@@ -178,10 +190,10 @@ def _index_rate(fresh: Configuration, rate: Rate) -> None:
 
 def _index_terms(fresh: Configuration, terms: Terms) -> None:
     fresh.terms[terms.id] = terms
-    if isinstance(terms, AcceptanceTerms):
-        by_node = with_terms(fresh.acceptance.pop(terms.currency, {}), terms)
-        if by_node:
-            fresh.acceptance[terms.currency] = by_node
+    table = getattr(fresh, _TERMS[type(terms)])
+    by_node = with_terms(table.pop(terms.currency, {}), terms)
+    if by_node:
+        table[terms.currency] = by_node
 
 
 def _index_limit(fresh: Configuration, limit: Limit) -> None:

@@ -7,11 +7,13 @@ operator. What each kind does with its price is in its own file: ``hub.acceptanc
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, TypeVar
 
 from hub import ids
-from hub.versions import Version, with_version
+from hub.institutions import Institution, ancestry
+from hub.versions import Version, in_force, with_version
 
 
 class Step(StrEnum):
@@ -55,3 +57,12 @@ def with_terms(by_node: ByNode[T], one: T) -> dict[int, tuple[T, ...]]:
     """One currency's approved versions after ``one`` has become what it is."""
     after = {**by_node, one.node: with_version(by_node.get(one.node, ()), one)}
     return {node: versions for node, versions in after.items() if versions}
+
+
+def nearest(by_node: ByNode[T], nodes: Mapping[int, Institution], institution: int, at: datetime) -> T | None:
+    """The version in force at ``at`` of the node nearest to ``institution`` that has one, itself or above it."""
+    for node in ancestry(nodes, institution):
+        found = in_force(by_node.get(node.id, ()), at)
+        if found is not None:
+            return found
+    return None

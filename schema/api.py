@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.act_limits import LimitMutation, LimitQuery
 from schema.adapters import AdapterQuery
+from schema.agreements import TermsMutation, TermsQuery
 from schema.baskets import BasketMutation
 from schema.bindings import BindingMutation, BindingQuery
 from schema.cancellations import CancellationMutation
@@ -45,7 +46,6 @@ from schema.scalars import SCALARS
 from schema.shortcuts import shorten
 from schema.statements import StatementQuery
 from schema.subscriptions import Subscription as Updates
-from schema.terms import TermsMutation, TermsQuery
 from schema.transfers import TransferMutation
 from schema.webhooks import WebhookMutation, WebhookQuery
 from schema.windows import WindowMutation, WindowQuery

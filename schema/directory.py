@@ -282,8 +282,9 @@ class PointCurrency(Node):
         return institution_of(info.context.configuration, self.record.issuer)
 
     @field("The settlement value of one point.")
-    def unit_value(self) -> Money:
-        return to_price(self.record.unit_value, self.record.money)
+    def unit_value(self, info: Info) -> Money:
+        current = info.context.configuration.valued(self.record, now())
+        return to_price(current.unit_value, current.money)
 
     @field("When its points end.")
     def expiry(self) -> ExpiryPolicy:

@@ -111,7 +111,7 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.CREDENTIAL: _credential,
     ids.CURRENCY: _currency,
     ids.RATE: _rate,
-    ids.ACCEPTANCE_TERMS: terms_by_id,
+    **dict.fromkeys((ids.ACCEPTANCE_TERMS, ids.GRANT_TERMS, ids.UNIT_VALUE), terms_by_id),
     ids.LIMIT: limit_by_id,
     ids.CUSTOMER: _customer,
     ids.BINDING: binding_by_id,

@@ -4,10 +4,9 @@ from typing import Annotated
 
 import strawberry
 
-from hub import ids
+from hub import acceptance_terms, ids
 from hub.configuration import Configuration
 from hub.ledger import commands, records
-from hub.registry.terms import is_visible
 from schema.acts import Act
 from schema.amounts import Money, Points, to_money, to_points
 from schema.context import Info
@@ -18,7 +17,7 @@ from schema.inputs import BY, CHANNEL, KEY, CustomerInput, decimal, party
 from schema.issues import known
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
-from schema.terms import AcceptanceTerms, to_terms
+from schema.terms import AcceptanceTerms, seen, to_acceptance
 
 
 @strawberry.type(description="Points that a customer spent at a merchant; they are gone.")
@@ -29,11 +28,8 @@ class Redemption(Act):
 
     @field("The terms that say so; null where it is the unit value, and for who is no party to them.")
     def terms(self, info: Info) -> AcceptanceTerms | None:
-        configuration, viewer = info.context.configuration, info.context.viewer
-        found = configuration.terms.get(self.record.terms or 0)
-        if found is None or not is_visible(configuration, viewer, found):
-            return None
-        return to_terms(found)
+        found = seen(info, self.record.terms)
+        return to_acceptance(found) if isinstance(found, acceptance_terms.AcceptanceTerms) else None
 
     @field("Who spent them.")
     def customer(self) -> Customer:

@@ -1,30 +1,20 @@
-"""Terms: versions of the price of a currency's points with an institution, and how one comes into force."""
+"""Terms: versions of the price of a currency's points with an institution, and who sees them."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Any
 
 import strawberry
 
-from hub import acceptance_terms, ids, terms
-from hub.access import Credential
-from hub.configuration import Configuration
-from hub.ledger import commands
+from hub import acceptance_terms, grant_terms, terms, unit_values
 from hub.registry.terms import is_visible
-from hub.versions import in_force
 from schema.amounts import Money, to_money, to_percent, to_price
-from schema.connection import Connection, connect, page
 from schema.context import Context, Info
 from schema.directory import Institution, PointCurrency, institution_of, to_currency
 from schema.enums import publish
-from schema.fields import field, mutation
-from schema.inputs import After, First, Id, MoneyInput, Reason, decimal, money_text
+from schema.fields import field
 from schema.node import Node
-from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
 from schema.versions import VersionStatus
-
-T = TypeVar("T", bound=terms.Terms)
 
 publish(
     terms.Step,
@@ -94,133 +84,19 @@ class AcceptanceTerms(Terms):
         return self.record
 
 
-TermsResult = Annotated[
-    AcceptanceTerms | Refused, strawberry.union("TermsResult", description="The version as it is now, or why not.")
-]
+@strawberry.type(
+    description="The terms on which an institution other than the issuer issues a currency's points, and all below it; "
+    "it pays the issuer the price for each. The nearest institution's rule."
+)
+class GrantTerms(Terms):
+    @field("Who may issue the points.")
+    def grantor(self, info: Info) -> Institution:
+        return institution_of(info.context.configuration, self.record.node)
 
 
-@strawberry.input(description="A new version of acceptance terms. All money of one version is in one currency.")
-class ProposeAcceptanceTermsInput:
-    currency: str = strawberry.field(description="The point currency's code.")
-    merchant: str = strawberry.field(
-        description="The code of the merchant, or of an institution at all below which the points are taken."
-    )
-    price: MoneyInput = strawberry.field(
-        description="What the issuer pays for each point, with at most 12 decimal places."
-    )
-    fee_fixed: MoneyInput | None = strawberry.field(default=None, description="The fee's fixed part.")
-    fee_per_point: MoneyInput | None = strawberry.field(
-        default=None, description="The fee's part per point, with at most 12 decimal places."
-    )
-    fee_percent: Decimal | None = strawberry.field(
-        default=None, description="The fee's part in percent of the value; 30 means 30 %."
-    )
-    fee_cap: MoneyInput | None = strawberry.field(default=None, description="The most that the fee comes to.")
-    effective_from: datetime | None = strawberry.field(
-        default=None, description="When it starts, not in the past. Default: on approval."
-    )
-    effective_until: datetime | None = strawberry.field(
-        default=None, description="The first instant at which it is over. Default: it does not end."
-    )
-
-
-_Currency = Annotated[str | None, strawberry.argument(description="Only of this point currency.")]
-_At = Annotated[datetime | None, strawberry.argument(description="Only what is in force at this instant.")]
-_Status = Annotated[VersionStatus | None, strawberry.argument(description="Only in this state.")]
-
-
-@strawberry.type
-class TermsQuery:
-    @field(
-        "Acceptance terms, in the order in which they were proposed. To the issuer, to the institution that they are "
-        "agreed with, to those above these and those below it, and to the operator."
-    )
-    async def acceptance_terms(
-        self,
-        info: Info,
-        currency: _Currency = None,
-        merchant: Annotated[str | None, strawberry.argument(description="Only agreed with this institution.")] = None,
-        at: _At = None,
-        status: _Status = None,
-        first: First = 50,
-        after: After = None,
-    ) -> Connection[AcceptanceTerms]:
-        wanted = page(first, after, tuple[int])
-        async with info.context.read() as reader:
-            configuration, viewer = reader.configuration, reader.viewer
-        kept = [one for one in configuration.terms.values() if isinstance(one, acceptance_terms.AcceptanceTerms)]
-        found = matching(configuration, viewer, kept, currency, merchant, at, status)
-        following = [one for one in found if wanted.after is None or one.id > wanted.after[0]]
-        return connect(following[: wanted.rows], wanted, to_acceptance, lambda one: (one.id,))
-
-
-@strawberry.type
-class TermsMutation:
-    @mutation(
-        "Propose terms on which points are taken. By an administrator of the issuer or of the merchant's side, who "
-        "thereby agrees to them, or by the operator."
-    )
-    async def propose_acceptance_terms(
-        self, info: Info, input: Annotated[ProposeAcceptanceTermsInput, strawberry.argument(description="The terms.")]
-    ) -> TermsResult:
-        command = commands.ProposeAcceptanceTerms(
-            actor=info.context.actor,
-            currency=input.currency,
-            merchant=input.merchant,
-            price=money_text(input.price),
-            fee_fixed=money_text(input.fee_fixed),
-            fee_per_point=money_text(input.fee_per_point),
-            fee_percent=decimal(input.fee_percent),
-            fee_cap=money_text(input.fee_cap),
-            starts=input.effective_from,
-            ends=input.effective_until,
-        )
-        return await _configure(info, command)
-
-    @mutation("Accept terms for a party. By an administrator of the party that they await.")
-    async def accept_terms(self, info: Info, id: Id) -> TermsResult:
-        return await _configure(info, commands.AcceptTerms(actor=info.context.actor, id=_number(id)))
-
-    @mutation(
-        "Approve terms: they are in force from their start on. By another person of the operator's than who proposed "
-        "them."
-    )
-    async def approve_terms(self, info: Info, id: Id) -> TermsResult:
-        return await _configure(info, commands.ApproveTerms(actor=info.context.actor, id=_number(id)))
-
-    @mutation("End terms that are not approved. By the operator, or by an administrator of a party.")
-    async def reject_terms(self, info: Info, id: Id, reason: Reason) -> TermsResult:
-        return await _configure(info, commands.RejectTerms(actor=info.context.actor, id=_number(id), reason=reason))
-
-    @mutation(
-        "End approved terms; what was done under them stands. By the operator, or by an administrator of a party."
-    )
-    async def withdraw_terms(self, info: Info, id: Id, reason: Reason) -> TermsResult:
-        return await _configure(info, commands.WithdrawTerms(actor=info.context.actor, id=_number(id), reason=reason))
-
-
-def matching(
-    configuration: Configuration,
-    viewer: Credential,
-    kept: Sequence[T],
-    currency: str | None,
-    node: str | None,
-    at: datetime | None,
-    status: VersionStatus | None,
-) -> list[T]:
-    """The versions that the arguments ask for and the viewer may see, by identifier."""
-    of, party = configuration.currency(currency or ""), configuration.institution(node or "")
-    if (currency is not None and of is None) or (node is not None and party is None):
-        return []
-    return [
-        one
-        for one in sorted(kept, key=lambda one: one.id)
-        if (of is None or one.currency == of.id)
-        and (party is None or one.node == party.id)
-        and (status is None or one.status is status)
-        and (at is None or in_force(configuration.approved_terms(one), at) is one)
-        and is_visible(configuration, viewer, one)
-    ]
+@strawberry.type(description="What one point of a currency is worth, instead of what it was registered with.")
+class UnitValue(Terms):
+    pass
 
 
 async def terms_by_id(context: Context, id: int) -> Terms | None:
@@ -232,43 +108,57 @@ async def terms_by_id(context: Context, id: int) -> Terms | None:
     return to_terms(found)
 
 
-def to_terms(found: terms.Terms) -> AcceptanceTerms:
+def seen(info: Info, id: int | None) -> terms.Terms | None:
+    """The terms of an act, if they exist for the viewer."""
+    configuration = info.context.configuration
+    found = configuration.terms.get(id or 0)
+    return found if found is not None and is_visible(configuration, info.context.viewer, found) else None
+
+
+def to_terms(found: terms.Terms) -> AcceptanceTerms | GrantTerms | UnitValue:
     """The node that a version of terms is.
 
     Raises:
         LookupError: it is none.
     """
-    if isinstance(found, acceptance_terms.AcceptanceTerms):
-        return to_acceptance(found)
-    raise LookupError(type(found).__name__)
+    match found:
+        case acceptance_terms.AcceptanceTerms():
+            return to_acceptance(found)
+        case grant_terms.GrantTerms():
+            return to_grant(found)
+        case unit_values.UnitValue():
+            return to_unit_value(found)
+        case _:
+            raise LookupError(type(found).__name__)
 
 
 def to_acceptance(found: acceptance_terms.AcceptanceTerms) -> AcceptanceTerms:
-    return AcceptanceTerms(
-        record=found,
-        id=strawberry.ID(found.name),
-        version=found.version,
-        status=found.status,
-        awaiting=list(found.awaiting),
-        fee_percent=None if found.fee_percent is None else to_percent(found.fee_percent),
-        effective_from=found.starts,
-        effective_until=found.ends,
-        proposed_by=found.proposed_by,
-        accepted_by=list(found.accepted_by),
-        decided_by=found.decided_by,
-    )
+    percent = None if found.fee_percent is None else to_percent(found.fee_percent)
+    return AcceptanceTerms(fee_percent=percent, **_common(found))
+
+
+def to_grant(found: grant_terms.GrantTerms) -> GrantTerms:
+    return GrantTerms(**_common(found))
+
+
+def to_unit_value(found: unit_values.UnitValue) -> UnitValue:
+    return UnitValue(**_common(found))
+
+
+def _common(found: terms.Terms) -> dict[str, Any]:
+    return {
+        "record": found,
+        "id": strawberry.ID(found.name),
+        "version": found.version,
+        "status": found.status,
+        "awaiting": list(found.awaiting),
+        "effective_from": found.starts,
+        "effective_until": found.ends,
+        "proposed_by": found.proposed_by,
+        "accepted_by": list(found.accepted_by),
+        "decided_by": found.decided_by,
+    }
 
 
 def _money(millionths: int | None, currency: str) -> Money | None:
     return None if millionths is None else to_money(millionths, currency)
-
-
-def _number(id: strawberry.ID) -> int | None:
-    return ids.number(id, ids.ACCEPTANCE_TERMS)
-
-
-async def _configure(info: Info, command: commands.Command) -> AcceptanceTerms | Refused:
-    outcome = await info.context.submit(command)
-    if (no := refusal_of(outcome, info.context.incoming.language)) is not None:
-        return no
-    return to_terms(result_of(outcome, terms.Terms))

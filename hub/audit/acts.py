@@ -256,7 +256,9 @@ class Acts:
 
 
 def _issue(act: Act, of: PointCurrency) -> list[Expected]:
-    return [_points(_issuance(of), _taker(act), act.moved["amount"])]
+    moved = act.moved
+    paid = _money(moved["for_institution_id"], of.issuer, moved["money"], moved["value"] or 0, Purpose.SETTLEMENT)
+    return [_points(_issuance(of), _taker(act), moved["amount"]), *paid]
 
 
 def _transfer(act: Act, of: PointCurrency) -> list[Expected]:

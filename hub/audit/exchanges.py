@@ -243,6 +243,8 @@ class Exchanges:
         )
         way = Way(kind, moved, gives, takes, stated)
         way.money = moved["money"]
+        if kind is MovementKind.ISSUE:
+            way.payments = [(moved["for_institution_id"], of.issuer, moved["value"] or 0, int(Purpose.SETTLEMENT))]
         if kind is MovementKind.REDEEM:
             operator = operator_of(act.configuration)
             way.payments = [

@@ -10,19 +10,22 @@ from collections.abc import Mapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import ids
-from hub.acceptance_terms import Payment, nearest, payment
+from hub.acceptance_terms import Payment, payment
 from hub.audit.act import Act
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
 from hub.audit.limits import stands
 from hub.audit.originals import Original
-from hub.currencies import PointCurrency
+from hub.currencies import worth
 from hub.db import driver_of
+from hub.grant_terms import cost
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import ACCEPTED, MovementKind
+from hub.terms import nearest
 
 _OF = f"SELECT movement_id, terms_id FROM act_terms WHERE journal_id = {JOURNAL_ID} AND movement_id = ANY($1::bigint[])"
 _REDEEMING = frozenset({MovementKind.REDEEM, MovementKind.CAPTURE, MovementKind.ACCEPT_REDEEM})
+_ISSUING = frozenset({MovementKind.ISSUE, MovementKind.ACCEPT_ISSUE})
 _ENDS = frozenset({MovementKind.DECLINE, MovementKind.REFUND, *ACCEPTED.values()})
 _REVERSING = frozenset({MovementKind.REVERSE, MovementKind.ACCEPT_REVERSE})
 
@@ -56,6 +59,8 @@ class Terms:
             due = None if act.original is None else self._of_originals.get(act.original.movement["id"])
         elif kind in _REDEEMING and stands(act.configuration.institutions, moved["merchant_id"]):
             due = self._check_payment(act)
+        elif kind in _ISSUING and stands(act.configuration.institutions, moved["for_institution_id"]):
+            due = self._check_grant(act)
         else:
             due = None
         if kind in ACCEPTED:
@@ -65,25 +70,39 @@ class Terms:
 
     def _check_payment(self, act: Act) -> int | None:
         """The version that was in force at a redemption, whose figures are compared."""
-        moved, of = act.moved, act.configuration.currency(act.moved["currency"])
+        moved, configuration, of = act.moved, act.configuration, act.configuration.currency(act.moved["currency"])
         if of is None or act.at is None:
             return None
-        due = _payment(act, of)
-        if due is not None and (moved["money"], moved["value"], moved["fee"]) != (due.money, due.value, due.fee):
-            self._findings.add("TERMS_FIGURES", f"{act.name} does not come to what its terms say.")
-        if due is None and of.policy.needs_terms:
+        by_node = configuration.acceptance.get(of.id, {})
+        terms = nearest(by_node, configuration.institutions, moved["merchant_id"], act.at)
+        if terms is None and of.policy.needs_terms:
             self._findings.add("TERMS", f"{act.name} was done where its currency is not taken.")
-        return None if due is None else due.terms
+        if terms is None:
+            due = Payment(of.money, worth(configuration.valued(of, act.at), moved["amount"]), 0, None)
+        else:
+            due = payment(terms, moved["amount"], of.scale)
+        if (moved["money"], moved["value"], moved["fee"]) != (due.money, due.value, due.fee):
+            self._findings.add("TERMS_FIGURES", f"{act.name} does not come to what its terms say.")
+        return due.terms
+
+    def _check_grant(self, act: Act) -> int | None:
+        """The version that was in force at an issue by another institution than the issuer, whose figures are
+        compared."""
+        moved, configuration, of = act.moved, act.configuration, act.configuration.currency(act.moved["currency"])
+        if of is None or act.at is None:
+            return None
+        grantor, due = moved["for_institution_id"], None
+        figures = (moved["money"], moved["value"])
+        if grantor != of.issuer:
+            by_node = configuration.grants.get(of.id, {})
+            due = nearest(by_node, configuration.institutions, grantor, act.at)
+            if due is None:
+                self._findings.add("TERMS", f"{act.name} was issued by who may not.")
+        if figures != ((None, None) if due is None else (due.money, cost(due, moved["amount"], of.scale))):
+            self._findings.add("TERMS_FIGURES", f"{act.name} does not come to what its terms say.")
+        return None if due is None else due.id
 
     def finish(self) -> None:
         """Find what is priced of movements that there are not."""
         for id in self._named:
             self._findings.add("TERMS", f"{ids.text(ids.ENTRY, id)} was priced by terms, and there is none such.")
-
-
-def _payment(act: Act, of: PointCurrency) -> Payment | None:
-    by_node = act.configuration.acceptance.get(of.id)
-    if by_node is None or act.at is None:
-        return None
-    terms = nearest(by_node, act.configuration.institutions, act.moved["merchant_id"], act.at)
-    return None if terms is None else payment(terms, act.moved["amount"], of.scale)

@@ -7,8 +7,9 @@ from hub.access import Right
 from hub.currencies import HOSTED, PointCurrency
 from hub.errors import InvalidInput, NotHosted, TransferForbidden
 from hub.expiry import NEVER
+from hub.grant_terms import GrantTerms
 from hub.institutions import Institution
-from hub.ledger import ageing, commands, exchanges, limiting, parts, redeeming, resolve
+from hub.ledger import ageing, commands, exchanges, granting, limiting, parts, redeeming, resolve
 from hub.ledger.book import Book
 from hub.ledger.commands import Party
 from hub.ledger.draft import Draft
@@ -20,7 +21,8 @@ _YEARS_MAX = timedelta(days=366 * 100)
 
 
 def issue(book: Book, command: commands.Issue) -> Draft:
-    """issuance:C → customer. Only C's issuer issues, or the operator for it.
+    """issuance:C → customer. Only C's issuer issues, or the operator for it; or under grant terms who they are agreed
+    with, which pays the issuer for what it issues.
 
     ``earned_at``: default now. ``expires_at``: default by the currency's policy, from ``earned_at``. Of what a limit
     clips only the part that fits is issued.
@@ -29,7 +31,11 @@ def issue(book: Book, command: commands.Issue) -> Draft:
         InvalidInput: the points would have been earned in the future, or be over already.
     """
     of = resolve.currency(book, command.currency)
-    acting = resolve.allow(book, command.actor, Right.TRADE, of.issuer, exact=True)
+    terms = None
+    if command.grantor is None:
+        acting = resolve.allow(book, command.actor, Right.TRADE, of.issuer, exact=True)
+    else:
+        acting, terms = granting.allow(book, command, of, command.grantor)
     home = resolve.institution(book, command.to.institution)
     resolve.active(book, of.issuer, home.id)
     amount = parse_positive(command.amount, of.scale)
@@ -40,7 +46,7 @@ def issue(book: Book, command: commands.Issue) -> Draft:
     draft = Draft(book)
     customer = resolve.credited_customer(draft, command.to, home)
     if of.adapter != HOSTED:
-        return _issue_remote(draft, command, of, customer, amount, acting)
+        return _issue_remote(draft, command, of, customer, amount, acting, terms)
     id = draft.new_id()
     amount = limiting.clip(draft, id, command.actor, of, customer, amount)
     lots = ageing.issued(of, amount, book.at, command.earned_at, command.expires_at)
@@ -60,6 +66,8 @@ def issue(book: Book, command: commands.Issue) -> Draft:
         earned_at=command.earned_at or book.at,
         expires_at=None if ends == NEVER else ends,
     )
+    if terms is not None:
+        movement = granting.priced(movement, terms, of)
     draft.points(
         movement.id,
         draft.account(AccountKind.ISSUANCE, of.issuer, of.code),
@@ -67,6 +75,8 @@ def issue(book: Book, command: commands.Issue) -> Draft:
         amount,
         given=parts.placed(lots, amount, part, book.at),
     )
+    if terms is not None:
+        granting.pay(draft, movement, of)
     draft.movements.append(movement)
     limiting.count(draft, movement, Act.ISSUE, of, customer, amount)
     if command.record is not None:
@@ -76,7 +86,13 @@ def issue(book: Book, command: commands.Issue) -> Draft:
 
 
 def _issue_remote(
-    draft: Draft, command: commands.Issue, of: PointCurrency, customer: Customer, amount: int, acting: int
+    draft: Draft,
+    command: commands.Issue,
+    of: PointCurrency,
+    customer: Customer,
+    amount: int,
+    acting: int,
+    terms: GrantTerms | None,
 ) -> Draft:
     """Ask the partner that keeps the points for the credit. When they end, and what they are apart from others for, is
     its affair; and it is asked for all or for nothing.
@@ -100,6 +116,8 @@ def _issue_remote(
         amount=amount,
         target=customer,
     )
+    if terms is not None:
+        movement = granting.priced(movement, terms, of)
     exchanges.accept_act(draft, movement)
     limiting.count(draft, movement, Act.ISSUE, of, customer, amount)
     _answer(draft, movement, command.memo)

@@ -84,7 +84,8 @@ def _purse(
     resolve.hosted(of, "BASKET")
     resolve.active(book, of.issuer)
     terms = redeeming.terms_at(book, of, merchant)
-    price, taken_in = (of.unit_value, of.money) if terms is None else (terms.price, terms.money)
+    worth = book.configuration.valued(of, book.at)
+    price, taken_in = (worth.unit_value, of.money) if terms is None else (terms.price, terms.money)
     if taken_in != money:
         raise InvalidInput(currency=of.code, money=taken_in)
     found: Account | None = book.accounts.get((AccountKind.CUSTOMER, customer.id, of.code))

@@ -78,6 +78,8 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.RejectRate: rates.reject,
     commands.WithdrawRate: rates.withdraw,
     commands.ProposeAcceptanceTerms: terms.propose_acceptance,
+    commands.ProposeGrantTerms: terms.propose_grant,
+    commands.ProposeUnitValue: terms.propose_unit_value,
     commands.AcceptTerms: terms.accept,
     commands.ApproveTerms: terms.approve,
     commands.RejectTerms: terms.reject,

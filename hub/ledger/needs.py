@@ -126,6 +126,9 @@ class Needs:
                 self._may_ask(command.currency)
                 self._party(command.to, command.currency)
                 self.issuer(command.currency)
+                if command.grantor is not None:
+                    self._institution(command.grantor)
+                    self.windowed = self.money = True
                 if command.record is not None:
                     self.recorded.append((command.to, command.currency, command.amount, command.record))
             case commands.Convert() | commands.RequestQuote():

@@ -5,7 +5,7 @@ the terms up is done once for a currency and a merchant in a batch; a currency t
 into a dictionary.
 """
 
-from hub.acceptance_terms import AcceptanceTerms, Payment, nearest, payment
+from hub.acceptance_terms import AcceptanceTerms, Payment, payment
 from hub.currencies import HOSTED, PointCurrency, worth
 from hub.errors import InvalidAmount, NotAccepted
 from hub.ledger import charging, limiting, parts, resolve
@@ -15,6 +15,7 @@ from hub.ledger.draft import Draft
 from hub.ledger.records import AccountKind, Customer, Movement, MovementKind, Purpose
 from hub.limits import Act
 from hub.points import AMOUNT_MAX, render
+from hub.terms import nearest
 
 _MONEY_MAX = AMOUNT_MAX * 1000
 
@@ -46,7 +47,10 @@ def payment_of(book: Book, of: PointCurrency, merchant: int, units: int) -> Paym
         InvalidAmount: it is more money than the ledger carries.
     """
     terms = terms_at(book, of, merchant)
-    paid = Payment(of.money, worth(of, units), 0, None) if terms is None else payment(terms, units, of.scale)
+    if terms is None:
+        paid = Payment(of.money, worth(book.configuration.valued(of, book.at), units), 0, None)
+    else:
+        paid = payment(terms, units, of.scale)
     if paid.value > _MONEY_MAX or paid.fee > _MONEY_MAX:
         raise InvalidAmount(amount=render(units, of.scale))
     return paid

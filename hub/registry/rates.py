@@ -50,7 +50,7 @@ def propose(book: Book, command: commands.ProposeRate) -> Draft:
         raise InvalidInput(ratio=f"{command.numerator[:30]}:{command.denominator[:30]}")
     approvals.check_dates(command.starts, command.ends, book.at)
     draft = Draft(book)
-    rate = _terms(command, draft.new_id(), source, target, exact)
+    rate = _terms(command, draft.new_id(), source, book.configuration.valued(target, book.at), exact)
     versions = [r for r in book.configuration.rates.values() if (r.source, r.target) == (source.id, target.id)]
     return _take(draft, approvals.propose(rate, asking, _awaiting(book, asking, source, target), versions))
 

@@ -8,13 +8,15 @@ from hub.acceptance_terms import AcceptanceTerms
 from hub.access import Credential, Right
 from hub.configuration import Configuration
 from hub.currencies import PointCurrency, RateConsent
-from hub.errors import Forbidden, NotFound
+from hub.errors import Forbidden, InvalidInput, NotFound
+from hub.grant_terms import GrantTerms
 from hub.institutions import Institution, is_below
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.registry import approvals, prices
 from hub.terms import Step, Terms
+from hub.unit_values import UnitValue
 from hub.versions import VersionStatus
 
 
@@ -43,6 +45,57 @@ def propose_acceptance(book: Book, command: commands.ProposeAcceptanceTerms) -> 
         fee_per_point=fees.fee_per_point,
         fee_percent=fees.fee_percent,
         fee_cap=fees.fee_cap,
+    )
+    return _propose(draft, asking, terms)
+
+
+def propose_grant(book: Book, command: commands.ProposeGrantTerms) -> Draft:
+    """A new version of the terms on which another institution issues a currency's points. By an administrator of the
+    issuer or of the grantor, or by the operator.
+
+    Raises:
+        InvalidInput: the grantor is the issuer; a start in the past, or an end before it.
+        InvalidAmount: the price is malformed, below zero or too large.
+        UnknownCurrency: there is no such point currency, or no such money.
+    """
+    of, node = resolve.currency(book, command.currency), resolve.institution(book, command.grantor)
+    asking = _proposer(book, command.actor, of, node)
+    approvals.check_dates(command.starts, command.ends, book.at)
+    if node.id == of.issuer:
+        raise InvalidInput(grantor=node.code)
+    draft = Draft(book)
+    terms = GrantTerms(
+        id=draft.new_id(),
+        starts=command.starts,
+        ends=command.ends,
+        currency=of.id,
+        node=node.id,
+        money=prices.one_money((command.price,)),
+        price=prices.price(command.price.amount),
+    )
+    return _propose(draft, asking, terms)
+
+
+def propose_unit_value(book: Book, command: commands.ProposeUnitValue) -> Draft:
+    """A new version of what a currency's points are worth. By an administrator of the issuer, or by the operator.
+
+    Raises:
+        InvalidInput: another money than the currency's; a start in the past, or an end before it.
+        InvalidAmount: the value is not positive or has more than 12 decimals.
+        UnknownCurrency: there is no such point currency.
+    """
+    of = resolve.currency(book, command.currency)
+    asking = _proposer(book, command.actor, of, book.configuration.institutions[of.issuer])
+    approvals.check_dates(command.starts, command.ends, book.at)
+    draft = Draft(book)
+    terms = UnitValue(
+        id=draft.new_id(),
+        starts=command.starts,
+        ends=command.ends,
+        currency=of.id,
+        node=of.issuer,
+        money=prices.one_money((command.value,), of.money),
+        price=prices.price(command.value.amount, least=1),
     )
     return _propose(draft, asking, terms)
 

@@ -20,6 +20,18 @@ def acceptance(
     return commands.ProposeAcceptanceTerms(**asked)
 
 
+def grant(hub: Hub, grantor: str, price: str, money: str = "CNY", **terms: Any) -> commands.ProposeGrantTerms:
+    """A proposal by the operator of terms on which BP is granted."""
+    usual: dict[str, Any] = {"actor": hub.admin, "currency": "BP", "starts": None, "ends": None}
+    return commands.ProposeGrantTerms(**{**usual, "grantor": grantor, "price": MoneyText(price, money), **terms})
+
+
+def unit_value(hub: Hub, value: str, money: str = "CNY", **terms: Any) -> commands.ProposeUnitValue:
+    """A proposal by the operator of what a point of BP is worth."""
+    usual: dict[str, Any] = {"actor": hub.admin, "currency": "BP", "starts": None, "ends": None}
+    return commands.ProposeUnitValue(**{**usual, "value": MoneyText(value, money), **terms})
+
+
 async def agree(hub: Hub, proposal: commands.Command, *parties: int) -> Any:
     """The version that was proposed, accepted by the keys of ``parties``, and approved."""
     proposed = await hub.do(proposal)

@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.acceptance_terms import AcceptanceTerms, nearest, payment
+from hub.acceptance_terms import AcceptanceTerms, payment
 from hub.institutions import Institution, Kind, Status
+from hub.terms import nearest
 from hub.versions import VersionStatus
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -27,6 +27,7 @@ ANSWERS = {
         "ProposeAcceptanceTermsInput!",
         "... on AcceptanceTerms { id status awaiting }",
     ),
+    "proposeUnitValue": ("input", "ProposeUnitValueInput!", "... on UnitValue { id awaiting }"),
     "proposeRate": ("input", "ProposeRateInput!", "... on Rate { id status version awaiting effectiveFrom }"),
     "setLimit": ("input", "SetLimitInput!", "... on Limit { id code amount versions { version amount } }"),
     "enrollCustomer": ("input", "CustomerInput!", "... on Customer { id reference }"),

@@ -39,6 +39,7 @@ class Victim:
         self.proposed = network.propose(self.a, self.b, 1, 3)["id"]
         price = {"amount": "0.04", "currency": "CNY"}
         self.terms = operator.do("proposeAcceptanceTerms", currency=self.a, merchant=self.bank, price=price)["id"]
+        operator.do("proposeUnitValue", currency=self.a, value=price)
         operator.do("setDebitCap", institution=self.bank, currency="CNY", amount="1000")
         operator.do("setDebitCap", institution=self.bank, currency="CNY", amount="2000")
         query = "query($v: String!) { institution(code: $v) { positions { proposedCap { id } } } }"
@@ -460,6 +461,20 @@ CASES: dict[str, Case] = {
         AS_OPERATOR,
         absent={"a": "NONE"},
     ),
+    "Query.grantTerms": Case(
+        "query($a: String!) { grantTerms(currency: $a) { edges { node { id } } } }",
+        lambda victim: {"a": victim.a},
+        {"edges": []},
+        {"edges": []},
+        absent={"a": "NONE"},
+    ),
+    "Query.unitValues": Case(
+        "query($a: String!) { unitValues(currency: $a) { edges { node { id price { amount } } } } }",
+        lambda victim: {"a": victim.a},
+        {"edges": []},
+        AS_OPERATOR,
+        absent={"a": "NONE"},
+    ),
     "Query.previewConversion": Case(
         f"query($v: RequestQuoteInput!) {{ previewConversion(input: $v) {{ __typename {REFUSED} }} }}",
         lambda victim: {"v": victim.exchange("alice", "4")},
@@ -776,6 +791,20 @@ CASES: dict[str, Case] = {
             "merchant": victim.bank,
             "price": {"amount": "9", "currency": "CNY"},
         },
+    ),
+    "Mutation.proposeGrantTerms": _acts(
+        "proposeGrantTerms",
+        "ProposeGrantTermsInput!",
+        lambda victim: {
+            "currency": victim.a,
+            "grantor": victim.branch,
+            "price": {"amount": "0", "currency": "CNY"},
+        },
+    ),
+    "Mutation.proposeUnitValue": _acts(
+        "proposeUnitValue",
+        "ProposeUnitValueInput!",
+        lambda victim: {"currency": victim.a, "value": {"amount": "9", "currency": "CNY"}},
     ),
     "Mutation.acceptTerms": _ends("acceptTerms", "terms", "NOT_FOUND"),
     "Mutation.approveTerms": _ends("approveTerms", "terms", "FORBIDDEN"),

@@ -73,7 +73,15 @@ from hub.ledger.commands.relocations import (
     RecordBalances,
     Relocate,
 )
-from hub.ledger.commands.terms import AcceptTerms, ApproveTerms, ProposeAcceptanceTerms, RejectTerms, WithdrawTerms
+from hub.ledger.commands.terms import (
+    AcceptTerms,
+    ApproveTerms,
+    ProposeAcceptanceTerms,
+    ProposeGrantTerms,
+    ProposeUnitValue,
+    RejectTerms,
+    WithdrawTerms,
+)
 from hub.ledger.commands.trust import RegisterCertificate, RevokeSigningKey
 from hub.ledger.commands.webhooks import DisableWebhook, ResealWebhookSecrets, RotateWebhookSecret, SetWebhook
 from hub.ledger.commands.windows import CloseWindow, ConfirmSettlement
@@ -136,9 +144,11 @@ __all__ = [
     "PolicyTerms",
     "ProposeAcceptanceTerms",
     "ProposeBreakEnd",
+    "ProposeGrantTerms",
     "ProposeLink",
     "ProposeRate",
     "ProposeRelocation",
+    "ProposeUnitValue",
     "Reconcile",
     "RecordBalances",
     "Redeem",

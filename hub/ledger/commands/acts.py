@@ -18,6 +18,8 @@ class ReversalShortfall(StrEnum):
 
 
 class Issue(Keyed, frozen=True, kw_only=True):
+    """``grantor``: who issues, and pays for it; None: the issuer."""
+
     currency: str
     to: Party
     amount: str
@@ -26,8 +28,9 @@ class Issue(Keyed, frozen=True, kw_only=True):
     memo: str | None
     record: str | None = None
     channel: str | None = None
+    grantor: str | None = None
 
-    later: ClassVar[tuple[str, ...]] = ("record", "channel")
+    later: ClassVar[tuple[str, ...]] = ("record", "channel", "grantor")
 
 
 class Transfer(Keyed, frozen=True, kw_only=True):

@@ -18,6 +18,21 @@ class ProposeAcceptanceTerms(Command, frozen=True, kw_only=True):
     ends: datetime | None
 
 
+class ProposeGrantTerms(Command, frozen=True, kw_only=True):
+    currency: str
+    grantor: str
+    price: MoneyText
+    starts: datetime | None
+    ends: datetime | None
+
+
+class ProposeUnitValue(Command, frozen=True, kw_only=True):
+    currency: str
+    value: MoneyText
+    starts: datetime | None
+    ends: datetime | None
+
+
 class AcceptTerms(Command, frozen=True, kw_only=True):
     id: int | None
 

@@ -52,7 +52,8 @@ def of_conversion(configuration: Configuration, conversion: Conversion) -> Deal:
 
 def of_act(configuration: Configuration, accepted: Movement, window: int) -> Deal:
     """Of a redemption, a transfer or an issue, by the movement that accepts it in ``window``. For a redemption the
-    issuer pays the merchant, who pays the fee; the others cost nothing."""
+    issuer pays the merchant, who pays the fee; for an
+    issue under grant terms who grants pays the issuer. A transfer costs nothing."""
     issuer = configuration.currencies[configuration.currency_codes[accepted.currency]].issuer
     ends = [
         None if one is None else End(currency=accepted.currency, customer=one, amount=accepted.amount)
@@ -62,6 +63,8 @@ def of_act(configuration: Configuration, accepted: Movement, window: int) -> Dea
     if accepted.merchant is not None:
         value = Payment(issuer, accepted.merchant, accepted.value or 0, Purpose.SETTLEMENT)
         payments = (value, *charging.payments(configuration, accepted.merchant, accepted.fee or 0))
+    elif accepted.terms is not None:  # who grants pays the issuer
+        payments = (Payment(accepted.for_institution, issuer, accepted.value or 0, Purpose.SETTLEMENT),)
     return Deal(
         id=accepted.id,
         kind=ACCEPTED[accepted.kind],
