@@ -36,6 +36,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -697,7 +698,7 @@ def read_line(raw: bytes) -> Line:
     if not isinstance(members, dict):
         raise NoLine("LINE_NOT_JSON", "no object")
     names = {"amount", "at", "currency", "from", "kind", "leg", "movement", "purpose", "reverses", "to", "window"}
-    unknown, missing = members.keys() - names - {"points"}, names - members.keys()
+    unknown, missing = members.keys() - names - {"points", "price", "terms"}, names - members.keys()
     require(not unknown, ascii(min(unknown, default=""))[:40], "is unknown")
     require(not missing, min(missing, default=""), "is missing")
     leg, points, reverses = members["leg"], members.get("points", [None]), members["reverses"]
@@ -716,6 +717,8 @@ def read_line(raw: bytes) -> Line:
         of_line(point, "amount")
     if reverses is not None:
         of_line(members, "reverses")
+    terms = of_line(members, "terms") if "terms" in members else None
+    price = of_line(members, "price") if "price" in members else None
     require(window < 1 << 53, "window", "is no window's number")
     require(0 <= leg < 1 << 31, "leg", "is no leg's number")
     require(place_in_ledger(movement) is not None, "movement", "is no identifier")
@@ -730,6 +733,13 @@ def read_line(raw: bytes) -> Line:
         is_amount = re.fullmatch(r"(?:0|[1-9][0-9]{0,29})(?:\.[0-9]{1,12})?", point["amount"])
         require(is_text(point["currency"]), "points", "currency is no code")
         require(is_amount, "points", "amount is no plain decimal")
+    require(terms is None or place_in_ledger(terms) is not None, "terms", "is no identifier")
+    if price is not None:
+        require(re.fullmatch(r"(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{0,11}[1-9])?", price), "price", "is no price")
+        has_one = purpose == "settlement" and reverses is None and "points" in members and len(points) == 1
+        require(has_one and terms is not None, "price", "is of a line that has none")
+        exact = Fraction(price) * Fraction(points[0]["amount"]) * 10**6 + Fraction(1, 2)
+        require(amount == exact // 1, "amount", "is not what the points come to at the price")
     no_money = f"The code names no ISO 4217 currency that has a minor unit. ({currency[:40]!r})"
     require(currency in DIGITS, "currency", no_money)
     if spelled(amount, currency) != members["amount"] or not is_canonical(members, raw):

@@ -56,7 +56,8 @@ Value = str | int | None  # an institution's identifier, how many levels there a
 @dataclass(frozen=True, slots=True)
 class Flow:
     """One part of a division. ``adjusted``: what no act brought or took, as differences from a partner's books that
-    were ended, or debts that were forgiven. ``liability``: the circulation at the unit value, in millionths."""
+    were ended, or debts that were forgiven. ``liability``: the circulation at the unit value that is in force at the
+    end of the period, in millionths."""
 
     currency: str
     key: tuple[Value, ...]
@@ -157,7 +158,7 @@ async def flows(
     period = await span(reader.connection, starts, until)
     changes = sorted({one.starts for node in configuration.institutions.values() for one in node.zone_versions})
     columns = tuple(dict.fromkeys(column for dimension in by for column in _COLUMNS[dimension]))
-    asked = sorted(currencies, key=lambda of: of.code)
+    asked = [configuration.valued(of, until or reader.at) for of in sorted(currencies, key=lambda of: of.code)]
     names = ([of.code for of in asked], [of.issuer for of in asked], [of.time_zone for of in asked])
     arguments = [*names, period.first, period.end, *([changes] if Dimension.ZONE in by else [])]
     driver = await driver_of(reader.connection)

@@ -7,22 +7,39 @@ auditor can tell what was in force at each. Nobody edits a ``Configuration``: ``
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from hub.acceptance_terms import AcceptanceTerms
 from hub.access import Credential
 from hub.books.terms import Books
 from hub.certificates import Certificate
 from hub.currencies import PointCurrency
+from hub.grant_terms import GrantTerms
 from hub.institutions import OPERATOR_CODE, DebitCap, Institution
 from hub.limits import Act, Limit
 from hub.rates import Rate
 from hub.revocations import Revocation
+from hub.terms import Terms, with_terms
+from hub.unit_values import UnitValue, valued
 from hub.versions import with_version
 from hub.webhooks.endpoints import Webhook
 
-Noun = Institution | Credential | PointCurrency | Rate | DebitCap | Limit | Webhook | Certificate | Revocation | Books
+Noun = (
+    Institution
+    | Credential
+    | PointCurrency
+    | Rate
+    | DebitCap
+    | Limit
+    | Webhook
+    | Certificate
+    | Revocation
+    | Books
+    | Terms
+)
 NOUNS: dict[str, type[Any]] = {
     "institution": Institution,
     "credential": Credential,
@@ -34,6 +51,9 @@ NOUNS: dict[str, type[Any]] = {
     "certificate": Certificate,
     "revocation": Revocation,
     "books": Books,
+    "acceptance": AcceptanceTerms,
+    "grant": GrantTerms,
+    "unit_value": UnitValue,
 }
 _NAMES = {noun: name for name, noun in NOUNS.items()}
 
@@ -84,6 +104,10 @@ class Configuration:
     certificates: dict[tuple[str, str], Certificate] = field(default_factory=dict)  # by adapter and configuration
     revocations: dict[str, Revocation] = field(default_factory=dict)  # of signing keys, by their thumbprint
     bookkeeping: dict[int, Books] = field(default_factory=dict)  # the one that there is, or none
+    terms: dict[int, Terms] = field(default_factory=dict)  # of every kind
+    acceptance: dict[int, dict[int, tuple[AcceptanceTerms, ...]]] = field(default_factory=dict)  # by currency and node
+    grants: dict[int, dict[int, tuple[GrantTerms, ...]]] = field(default_factory=dict)  # the same
+    unit_values: dict[int, dict[int, tuple[UnitValue, ...]]] = field(default_factory=dict)  # by currency and issuer
 
     def institution(self, code: str) -> Institution | None:
         """The institution with this code."""
@@ -114,11 +138,22 @@ class Configuration:
         """The approved versions of a pair."""
         return self.approved.get((source, target), ())
 
+    def approved_terms(self, like: Terms) -> tuple[Terms, ...]:
+        """The approved versions of the terms of which ``like`` is one."""
+        table: dict[int, dict[int, tuple[Terms, ...]]] = getattr(self, _TERMS[type(like)])
+        return table.get(like.currency, {}).get(like.node, ())
+
+    def valued(self, of: PointCurrency, at: datetime) -> PointCurrency:
+        """A currency with the unit value in force at ``at``."""
+        by_issuer = self.unit_values.get(of.id)
+        return of if by_issuer is None else valued(of, by_issuer[of.issuer], at)
+
     def limits_on(self, act: Act, currency: int) -> list[tuple[Limit, ...]]:
         """The versions of each limit on an act with a point currency, by the order in which the limits were set."""
         return [self.limits[family] for family in self.limited.get((act, currency), ())]
 
 
+_TERMS: dict[type[Terms], str] = {AcceptanceTerms: "acceptance", GrantTerms: "grants", UnitValue: "unit_values"}
 _TABLES = {Institution: "institutions", Credential: "credentials", PointCurrency: "currencies", Rate: "rates"}
 
 
@@ -144,6 +179,9 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
             continue
         if isinstance(noun, Books):
             fresh.bookkeeping[noun.id] = noun
+            continue
+        if isinstance(noun, Terms):
+            _index_terms(fresh, noun)
             continue
         table = getattr(fresh, _TABLES[type(noun)])
         before = table.get(noun.id)
@@ -171,6 +209,14 @@ def _index_rate(fresh: Configuration, rate: Rate) -> None:
         fresh.approved[pair] = versions
     else:
         fresh.approved.pop(pair, None)
+
+
+def _index_terms(fresh: Configuration, terms: Terms) -> None:
+    fresh.terms[terms.id] = terms
+    table = getattr(fresh, _TERMS[type(terms)])
+    by_node = with_terms(table.pop(terms.currency, {}), terms)
+    if by_node:
+        table[terms.currency] = by_node
 
 
 def _index_limit(fresh: Configuration, limit: Limit) -> None:

@@ -68,6 +68,7 @@ class Policy:
     whether points are kept apart by the day on which they were earned, so that they can be cleared by it; without it,
     those that never end have no age, and of others it is known by their end. ``accounts``: into which of a customer's
     accounts points go. ``groups``: for GROUP those that have an account, the first that a customer is in decides.
+    ``needs_terms``: whether only merchants with acceptance terms take the points; otherwise all do, at the unit value.
     """
 
     hold_days_max: int = 30
@@ -78,6 +79,7 @@ class Policy:
     keeps_age: bool = False
     accounts: AccountMode = AccountMode.UNIFIED
     groups: tuple[str, ...] = ()
+    needs_terms: bool = False
 
 
 class PartnerState(StrEnum):

@@ -103,20 +103,20 @@ class RateCycle(Refusal):
 
 
 class RateOverlap(Refusal):
-    """Another approved rate of the pair starts at the same instant."""
+    """Another approved version of the same terms starts at the same instant."""
 
     code = "RATE_OVERLAP"
 
 
 class NotAccepted(Refusal):
-    """An issuer whose consent the rate needs has not accepted it."""
+    """Somebody whose consent is needed has not accepted it, or the merchant does not take the points."""
 
     code = "NOT_ACCEPTED"
     retryable = True
 
 
 class SameApprover(Refusal):
-    """Who proposed the rate cannot approve it as well."""
+    """Who proposed it cannot approve it as well."""
 
     code = "SAME_APPROVER"
 

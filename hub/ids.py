@@ -46,6 +46,10 @@ RECONCILIATION = "rc"
 BREAK = "br"
 BREAK_STEP = "bs"
 CERTIFICATE = "ac"
+ACCEPTANCE_TERMS = "at"
+GRANT_TERMS = "gt"
+UNIT_VALUE = "uv"
+BASKET = "bk"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

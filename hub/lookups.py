@@ -21,6 +21,7 @@ from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import (
     ACCEPTED,
     AccountKind,
+    Basket,
     Conversion,
     ConversionStatus,
     Customer,
@@ -298,3 +299,8 @@ async def positions(reader: Reader, of: Collection[int]) -> dict[int, list[Expos
             Exposure(institution, currency, own, subtree, exposure, *bounds)
         )
     return by_institution
+
+
+async def basket(reader: Reader, id: int) -> Basket | None:
+    """A basket that was paid with points."""
+    return (await rows.baskets(reader.connection, tables.basket.c.id == id)).get(id)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from hub.errors import AboveMaximum, AmountTooSmall, BelowMinimum, InvalidAmount, NotAMultiple
+from hub.fees import fee
 from hub.points import AMOUNT_MAX, MONEY_SCALE, PERCENT_SCALE, PRICE_SCALE, half_up, render
 from hub.versions import Version
 
@@ -171,15 +172,7 @@ def figures(
         raise AmountTooSmall(source=render(source, source_scale))
     to_money = 10 ** (PRICE_SCALE - MONEY_SCALE)
     settlement = half_up(rate.price * paid, up * to_money)
-    fee = _fee(rate, source * up, rate.price * paid * down, up * down * to_money)
-    if max(target, settlement, fee) > AMOUNT_MAX * 1000:
+    charged = fee(rate, source * up, rate.price * paid * down, up * down * to_money)
+    if max(target, settlement, charged) > AMOUNT_MAX * 1000:
         raise InvalidAmount(amount=render(source, source_scale))
-    return Figures(source, target, bonus_total, fee, settlement, tuple(eligible), Fraction(rest, divisor))
-
-
-def _fee(rate: Rate, points: int, value: int, denominator: int) -> int:
-    """The fee in millionths; ``points`` × price and ``value`` are over ``denominator`` millionths."""
-    hundred = 100 * 10**PERCENT_SCALE
-    numerator = (rate.fee_per_point or 0) * points * hundred + (rate.fee_percent or 0) * value
-    fee = (rate.fee_fixed or 0) + half_up(numerator, denominator * hundred)
-    return fee if rate.fee_cap is None else min(fee, rate.fee_cap)
+    return Figures(source, target, bonus_total, charged, settlement, tuple(eligible), Fraction(rest, divisor))

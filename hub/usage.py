@@ -42,7 +42,7 @@ async def headroom(
     for limit in limits:
         used: int | None = found.get(keys[limit.id], 0)
         if limit.period is Period.BALANCE:
-            used = held(limit, of, holds)
+            used = held(limit, configuration.valued(of, reader.at), holds)
         elif limit.subject is Subject.PROGRAMME and not reader.sees(limit.owner):
             used = None
         left.append(Headroom(limit, keys[limit.id][2], used))

@@ -224,8 +224,9 @@ class AnalysisQuery:
             if not found:
                 return None
             [of] = found
-            points = await analysis.points_so_far(reader, of, until)
             then = at or reader.at
+            of = reader.configuration.valued(of, then)
+            points = await analysis.points_so_far(reader, of, until)
         return DeferredRevenue(record=deferred.deferred_revenue(of, points, breakage), of=of, at=then)
 
 

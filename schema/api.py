@@ -8,7 +8,9 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.act_limits import LimitMutation, LimitQuery
 from schema.adapters import AdapterQuery
+from schema.agreements import TermsMutation, TermsQuery
 from schema.analysis import AnalysisQuery
+from schema.baskets import BasketMutation
 from schema.bindings import BindingMutation, BindingQuery
 from schema.books import BooksMutation, BooksQuery
 from schema.cancellations import CancellationMutation
@@ -62,6 +64,7 @@ class Query(
     AdapterQuery,
     MemberQuery,
     RateQuery,
+    TermsQuery,
     LimitQuery,
     QuoteQuery,
     CustomerQuery,
@@ -99,6 +102,7 @@ class Mutation(
     CredentialMutation,
     CurrencyMutation,
     RateMutation,
+    TermsMutation,
     LimitMutation,
     CustomerMutation,
     BindingMutation,
@@ -118,6 +122,7 @@ class Mutation(
     ReconciliationMutation,
     CertificateMutation,
     RedemptionMutation,
+    BasketMutation,
     ReversalMutation,
     CancellationMutation,
     WindowMutation,

@@ -63,6 +63,11 @@ class PointsPolicyInput:
         description="For GROUP: those that have an account, as paths such as retail/gold; the first that a customer is "
         "in decides. Default: none.",
     )
+    needs_terms: bool | None = strawberry.field(
+        default=None,
+        description="Whether only merchants with acceptance terms take the points, from the next act on; otherwise all "
+        "do, at the unit value. Default: no.",
+    )
 
 
 @strawberry.input(description="A new point currency.")
@@ -191,6 +196,7 @@ def policy_terms(input: PointsPolicyInput | None) -> commands.PolicyTerms:
         keeps_age=input.keeps_age,
         accounts=input.accounts,
         groups=None if input.groups is None else tuple(input.groups),
+        needs_terms=input.needs_terms,
     )
 
 

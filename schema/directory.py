@@ -246,6 +246,7 @@ class PointsPolicy:
     )
     accounts: core.AccountMode = strawberry.field(description="Into which of a customer's accounts points go.")
     groups: list[str] = strawberry.field(description="For GROUP: those that have an account; the first counts most.")
+    needs_terms: bool = strawberry.field(description="Whether only merchants with acceptance terms take the points.")
 
 
 @strawberry.type(description="A point currency: what a point is, who owes it and what it is worth.")
@@ -281,8 +282,9 @@ class PointCurrency(Node):
         return institution_of(info.context.configuration, self.record.issuer)
 
     @field("The settlement value of one point.")
-    def unit_value(self) -> Money:
-        return to_price(self.record.unit_value, self.record.money)
+    def unit_value(self, info: Info) -> Money:
+        current = info.context.configuration.valued(self.record, now())
+        return to_price(current.unit_value, current.money)
 
     @field("When its points end.")
     def expiry(self) -> ExpiryPolicy:
@@ -300,6 +302,7 @@ class PointCurrency(Node):
             keeps_age=policy.keeps_age,
             accounts=policy.accounts,
             groups=list(policy.groups),
+            needs_terms=policy.needs_terms,
         )
 
     @field("What all customers hold of it.")

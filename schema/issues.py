@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from hub import ids, issues
+from hub import grant_terms, ids, issues
 from hub.configuration import Configuration
 from hub.currencies import PointCurrency
 from hub.ledger import commands, records
@@ -14,16 +14,18 @@ from hub.ledger.decide import Outcome
 from hub.points import normalise
 from schema.act_limits import Limit, is_visible, to_limit
 from schema.acts import Act
-from schema.amounts import Points, to_points
+from schema.amounts import Money, Points, to_money, to_points
 from schema.batches import submit_rows
 from schema.builders import built_by
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
 from schema.customers import Customer, to_customer
+from schema.directory import Institution, institution_of
 from schema.fields import field, mutation
 from schema.inputs import CHANNEL, KEY, PRODUCT, After, CustomerInput, First, customer_input, party
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
+from schema.terms import GrantTerms, seen, to_grant
 
 
 @strawberry.type(description="Points that were issued to a customer.")
@@ -54,6 +56,20 @@ class Issue(Act):
         return (
             to_limit(configuration, versions) if is_visible(configuration, info.context.viewer, versions[0]) else None
         )
+
+    @field("Who issued them: the issuer, or who grants them by terms with it.")
+    def grantor(self, info: Info) -> Institution:
+        return institution_of(info.context.configuration, self.record.for_institution)
+
+    @field("What the grantor pays the issuer for them; null where the issuer issued them itself.")
+    def value(self) -> Money | None:
+        money, value = self.record.money, self.record.value
+        return None if money is None or value is None else to_money(value, money)
+
+    @field("The grant terms that say so; null for who is no party to them.")
+    def terms(self, info: Info) -> GrantTerms | None:
+        found = seen(info, self.record.terms)
+        return to_grant(found) if isinstance(found, grant_terms.GrantTerms) else None
 
     @field("Who received them.")
     def customer(self) -> Customer:
@@ -89,6 +105,11 @@ class IssuePointsInput:
     )
     channel: str | None = strawberry.field(default=None, description=CHANNEL)
     product: str | None = strawberry.field(default=None, description=PRODUCT)
+    grantor: str | None = strawberry.field(
+        default=None,
+        description="The code of the institution that issues them by grant terms and pays the issuer; without a "
+        "record. Default: the issuer.",
+    )
 
 
 def issue_input(value: Mapping[str, Any]) -> IssuePointsInput:
@@ -104,6 +125,7 @@ def issue_input(value: Mapping[str, Any]) -> IssuePointsInput:
         record=value.get("record"),
         channel=value.get("channel"),
         product=value.get("product"),
+        grantor=value.get("grantor"),
     )
 
 
@@ -135,7 +157,8 @@ class IssueQuery:
 @strawberry.type
 class IssueMutation:
     @mutation(
-        "Issue points, or the part of them that limits leave. By a trader of the currency's issuer, or by the operator."
+        "Issue points, or the part of them that limits leave. By a trader of the currency's issuer or of the grantor "
+        "that is named, or by the operator."
     )
     async def issue_points(
         self, info: Info, input: Annotated[IssuePointsInput, strawberry.argument(description="The points.")]
@@ -166,13 +189,16 @@ def issue_command(actor: int, input: IssuePointsInput) -> commands.Issue:
         record=input.record,
         channel=input.channel,
         product=input.product,
+        grantor=input.grantor,
     )
 
 
 def issuers(configuration: Configuration, rows: Iterable[commands.Issue]) -> set[int]:
-    """For whom rows trade: a currency's issuer."""
-    found = (configuration.currency(code) for code in {row.currency for row in rows})
-    return {of.issuer for of in found if of is not None}
+    """For whom rows trade: a currency's issuer, or who grants."""
+    named = {(row.currency, row.grantor) for row in rows}
+    grantors = (configuration.institution(grantor) for _, grantor in named if grantor is not None)
+    found = (configuration.currency(code) for code, grantor in named if grantor is None)
+    return {of.issuer for of in found if of is not None} | {one.id for one in grantors if one is not None}
 
 
 def known(customer: records.Customer | None) -> records.Customer:

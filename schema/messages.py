@@ -135,15 +135,18 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence("该比率会使积分经循环兑换而增值，不予批准。", "该比率会使积分经循环兑换（{cycle}）而增值，不予批准。"),
     ),
     "RATE_OVERLAP": (
-        Sentence("Another approved rate of this pair starts at the same instant."),
-        Sentence("该兑换对已有同一时刻生效的获批比率。"),
+        Sentence("Another approved version of these terms starts at the same instant."),
+        Sentence("已有同一时刻生效的获批版本。"),
     ),
     "NOT_ACCEPTED": (
         Sentence(
             "The consent of those concerned is still missing.",
             "The consent of {awaiting} is still missing.",
+            "{merchant} does not take {currency}.",
         ),
-        Sentence("尚未取得相关各方同意。", "尚未取得以下各方同意：{awaiting}。"),
+        Sentence(
+            "尚未取得相关各方同意。", "尚未取得以下各方同意：{awaiting}。", "商户 {merchant} 不受理积分 {currency}。"
+        ),
     ),
     "SAME_APPROVER": (
         Sentence("Whoever proposed it may not approve it; another person must."),

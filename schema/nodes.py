@@ -8,6 +8,7 @@ import strawberry
 from hub import ids, lookups
 from hub.ledger.records import ACCEPTED, MovementKind
 from schema.act_limits import limit_by_id
+from schema.baskets import basket_by_id
 from schema.bindings import binding_by_id
 from schema.cancellations import cancellation_by_id
 from schema.clearings import cleared_by_id, clearing_by_id
@@ -31,6 +32,7 @@ from schema.relocations import relocation_by_id
 from schema.reports import parse_report_id, report_of
 from schema.restrictions import restriction_by_id
 from schema.reversals import to_act
+from schema.terms import terms_by_id
 from schema.webhooks import delivery_by_id, webhook_by_id
 from schema.windows import to_window, window_by_id
 
@@ -109,6 +111,7 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.CREDENTIAL: _credential,
     ids.CURRENCY: _currency,
     ids.RATE: _rate,
+    **dict.fromkeys((ids.ACCEPTANCE_TERMS, ids.GRANT_TERMS, ids.UNIT_VALUE), terms_by_id),
     ids.LIMIT: limit_by_id,
     ids.CUSTOMER: _customer,
     ids.BINDING: binding_by_id,
@@ -126,6 +129,7 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.FREEZE: freeze_by_id,
     ids.RESTRICTION: restriction_by_id,
     ids.WRITE_OFF: _act(MovementKind.WRITE_OFF),
+    ids.BASKET: basket_by_id,
     ids.CANCELLATION: cancellation_by_id,
     ids.POOL: pool_by_id,
     ids.CONTRIBUTION: contribution_by_id,

@@ -11,7 +11,7 @@ from hub.configuration import Configuration
 from hub.ledger import commands
 from hub.rates import Funding, Life
 from hub.registry.rates import is_party
-from hub.versions import VersionStatus, in_force
+from hub.versions import in_force
 from schema.connection import Connection, connect, page
 from schema.context import Info
 from schema.fields import field, mutation
@@ -19,6 +19,7 @@ from schema.inputs import After, First, Id, MoneyInput, RatioInput, Reason, deci
 from schema.rates import Rate, to_rate
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
+from schema.versions import VersionStatus
 
 RateResult = Annotated[
     Rate | Refused, strawberry.union("RateResult", description="The version as it is now, or why not.")

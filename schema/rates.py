@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from hub import ids, rates, versions
+from hub import ids, rates
 from hub.configuration import Configuration
 from schema.amounts import Money, Ratio, to_money, to_percent, to_price, to_units
 from schema.context import Info
@@ -13,6 +13,7 @@ from schema.enums import publish
 from schema.fields import field
 from schema.node import Node
 from schema.scalars import Decimal
+from schema.versions import VersionStatus
 
 publish(
     rates.Life,
@@ -37,15 +38,6 @@ publish(
     TARGET_ISSUER="The target's issuer accepts it.",
     OPERATOR="Another person than the proposer approves it for the operator.",
 )
-publish(
-    versions.VersionStatus,
-    "RateStatus",
-    "The life of a rate version. Only an approved one is ever in force.",
-    PROPOSED="It waits for consent or approval.",
-    APPROVED="It is in force within its validity, unless a version that started later overrides it.",
-    REJECTED="It was ended before it was approved.",
-    WITHDRAWN="It was ended after it was approved.",
-)
 
 
 @strawberry.type(
@@ -68,7 +60,7 @@ class RateBonus:
 class Rate(Node):
     record: strawberry.Private[rates.Rate]
     version: int = strawberry.field(description="Numbered from 1 for each pair of currencies.")
-    status: versions.VersionStatus = strawberry.field(description="Where it is in its life.")
+    status: VersionStatus = strawberry.field(description="Where it is in its life.")
     awaiting: list[rates.Step] = strawberry.field(description="Whose word it still needs.")
     minimum: Decimal | None = strawberry.field(description="The least source points in one go.")
     maximum: Decimal | None = strawberry.field(description="The most source points in one go.")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from hub import ids
+from hub import acceptance_terms, ids
 from hub.configuration import Configuration
 from hub.ledger import commands, records
 from schema.acts import Act
@@ -17,13 +17,19 @@ from schema.inputs import BY, CHANNEL, KEY, PRODUCT, CustomerInput, decimal, par
 from schema.issues import known
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
+from schema.terms import AcceptanceTerms, seen, to_acceptance
 
 
 @strawberry.type(description="Points that a customer spent at a merchant; they are gone.")
 class Redemption(Act):
     points: Points = strawberry.field(description="What was spent.")
     value: Money = strawberry.field(description="What the issuer pays the merchant for them.")
-    fee: Money = strawberry.field(description="What is kept of that.")
+    fee: Money = strawberry.field(description="What the merchant is charged for that.")
+
+    @field("The terms that say so; null where it is the unit value, and for who is no party to them.")
+    def terms(self, info: Info) -> AcceptanceTerms | None:
+        found = seen(info, self.record.terms)
+        return to_acceptance(found) if isinstance(found, acceptance_terms.AcceptanceTerms) else None
 
     @field("Who spent them.")
     def customer(self) -> Customer:

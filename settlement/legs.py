@@ -20,7 +20,7 @@ from hub.db import driver_of
 from hub.institutions import pays_through
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import AccountKind, MovementKind, Purpose, Window
-from hub.points import render
+from hub.points import PRICE_SCALE, normalise, render
 from settlement.lines import Line, PointAmount, encode
 from settlement.merkle import Root
 from settlement.netting import Tally
@@ -66,6 +66,11 @@ LEFT JOIN LATERAL (
       AND m.kind = {int(MovementKind.REVERSE)} LIMIT 1
 ) o ON true
 ORDER BY l.movement_id, l.n
+"""
+
+_PRICED = f"""
+SELECT movement_id, terms_id FROM act_terms
+WHERE journal_id = {JOURNAL_ID} AND movement_id BETWEEN $1 AND $2 ORDER BY movement_id
 """
 
 # A planner that misjudges a window reads all of it for each page.
@@ -133,7 +138,11 @@ class Legs:
         await connection.execute(_BY_KEY)
         driver = await driver_of(connection)
         found = await driver.fetch(_PAGE, self.window.id, *after, self._end, own)
-        return [self._line(row) for row in found]
+        priced: dict[int, int] = {}
+        if found and self.configuration.terms:
+            first, last = found[0]["movement_id"], found[-1]["movement_id"]
+            priced = {row["movement_id"]: row["terms_id"] for row in await driver.fetch(_PRICED, first, last)}
+        return [self._line(row, priced.get(row["movement_id"])) for row in found]
 
     async def sum(self, connection: AsyncConnection) -> Sums:
         """The sums and roots of all lines; memory by the number of institutions."""
@@ -149,18 +158,22 @@ class Legs:
             after = page[-1].order
         return sums
 
-    def _line(self, row: Any) -> Line:
+    def _line(self, row: Any, priced: int | None) -> Line:
         movement, n, purpose, debit, credit, amount, at, kind, currency, points, subject, rate, source, original = row
         institutions = self.configuration.institutions
         (payer, money), (payee, _) = self.accounts[debit], self.accounts[credit]
         credited = self._points(currency, points)
         reverses: str | None = None
         sides: tuple[PointAmount, ...] = (credited,)
+        terms = None if priced is None else self.configuration.terms[priced]
+        price: str | None = None
         if kind == MovementKind.REVERSE:
             reverses = ids.text(ids.CONVERSION if original is None else _PREFIXES[original], subject)
         elif rate is not None:
             given = self.configuration.currencies[self.configuration.rates[rate].source].code
             sides = (self._points(given, source), credited)
+        elif terms is not None and purpose == Purpose.SETTLEMENT:
+            price = normalise(render(terms.price, PRICE_SCALE))
         return Line(
             window=self.window.number,
             movement=ids.text(ids.ENTRY, movement),
@@ -174,6 +187,8 @@ class Legs:
             purpose=Purpose(purpose).name.lower(),
             points=sides,
             reverses=reverses,
+            terms=None if terms is None else terms.name,
+            price=price,
         )
 
     def _points(self, code: str, units: int) -> PointAmount:

@@ -14,6 +14,8 @@ from typing import Any, Final, NoReturn
 
 from hub import ids
 from hub.money import InvalidMoney, UnknownMoney, format_millionths, parse_millionths
+from hub.points import half_up
+from hub.points import parse as parse_decimal
 
 PURPOSES: Final = ("settlement", "fee")
 LINE_BYTES_MAX: Final = 16_384
@@ -22,10 +24,12 @@ TEXT_MAX: Final = 200
 _MEMBERS: Final = frozenset(
     {"amount", "at", "currency", "from", "kind", "leg", "movement", "purpose", "reverses", "to", "window"}
 )
+_OPTIONAL: Final = frozenset({"points", "price", "terms"})
 _POINTS_MEMBERS: Final = frozenset({"amount", "currency"})
 _KIND = re.compile(r"[a-z][a-z_]{0,31}")
 _COUNT = re.compile(r"0|[1-9][0-9]{0,18}")
 _POINTS_AMOUNT = re.compile(r"(?:0|[1-9][0-9]{0,29})(?:\.[0-9]{1,12})?")
+_PRICE = re.compile(r"(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{0,11}[1-9])?")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 # With ASCII names and no floats this is RFC 8785, in C: verifying a million lines takes less than a minute.
 _canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
@@ -91,6 +95,8 @@ class Line:
     purpose: str
     points: tuple[PointAmount, ...] = ()
     reverses: str | None = None
+    terms: str | None = None  # an opaque id: the version of terms by which the act was priced
+    price: str | None = None  # of one point: then the amount is what the points come to at it
 
     def __post_init__(self) -> None:
         _require(0 <= self.window < 2**53, "window", "is no window's number")
@@ -108,10 +114,21 @@ class Line:
         for entry in self.points:
             _require(is_text(entry.currency), "points", "currency is no code")
             _require(_POINTS_AMOUNT.fullmatch(entry.amount) is not None, "points", "amount is no plain decimal")
+        _require(self.terms is None or _number(self.terms) is not None, "terms", "is no identifier")
+        if self.price is not None:
+            self._check_price(self.price)
         try:
             format_millionths(self.amount_millionths, self.currency)
         except UnknownMoney as error:
             raise LineMember("currency", str(error)) from None
+
+    def _check_price(self, price: str) -> None:
+        """A reversal's amount is a share of an act's, and a fee is no price."""
+        _require(_PRICE.fullmatch(price) is not None, "price", "is no price")
+        is_priced = self.purpose == "settlement" and self.reverses is None and len(self.points) == 1
+        _require(is_priced and self.terms is not None, "price", "is of a line that has none")
+        due = half_up(parse_decimal(price, 12) * parse_decimal(self.points[0].amount, 12), 10**18)
+        _require(self.amount_millionths == due, "amount", "is not what the points come to at the price")
 
     @property
     def order(self) -> tuple[int, int]:
@@ -132,7 +149,8 @@ def sequence(movement: str) -> int:
 
 
 def encode(line: Line) -> bytes:
-    """The line's one spelling, UTF-8, without a line break. ``points`` is left out when there are none."""
+    """The line's one spelling, UTF-8, without a line break. What a line does not have of ``points``,
+    ``terms`` and ``price`` is left out."""
     members: dict[str, object] = {
         "window": str(line.window),
         "movement": line.movement,
@@ -148,6 +166,10 @@ def encode(line: Line) -> bytes:
     }
     if line.points:
         members["points"] = [{"currency": entry.currency, "amount": entry.amount} for entry in line.points]
+    if line.terms is not None:
+        members["terms"] = line.terms
+    if line.price is not None:
+        members["price"] = line.price
     return _canonical(members).encode()
 
 
@@ -160,7 +182,7 @@ def parse(raw: bytes) -> Line:
         LineNotCanonical: ``encode`` spells the same line otherwise: spaces, order, double members, 1.5 for 1.50.
     """
     members = _load(raw)
-    if unknown := members.keys() - _MEMBERS - {"points"}:
+    if unknown := members.keys() - _MEMBERS - _OPTIONAL:
         raise LineMember(ascii(min(unknown))[:40], "is unknown")
     if missing := _MEMBERS - members.keys():
         raise LineMember(min(missing), "is missing")
@@ -181,6 +203,8 @@ def parse(raw: bytes) -> Line:
         purpose=_text(members, "purpose"),
         points=_points(members["points"]) if "points" in members else (),
         reverses=None if reverses is None else _text(members, "reverses"),
+        terms=_text(members, "terms") if "terms" in members else None,
+        price=_text(members, "price") if "price" in members else None,
     )
     if encode(line) != raw:
         raise LineNotCanonical(f"movement={line.movement}, leg={line.leg}")

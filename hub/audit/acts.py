@@ -45,6 +45,9 @@ _NAMED_BY_MOVEMENT = frozenset(
         *ACCEPTED,
     }
 )
+# Movements that one request made together, which is named by its own row.
+_TOGETHER = {"cancellation": MovementKind.REVERSE, "basket": MovementKind.REDEEM}
+_GROUPS = ("restriction", "clearing", *_TOGETHER)
 # What partners did: nobody asks for these but who asked for the conversion, see the exchanges.
 _BY_PARTNERS = frozenset({MovementKind.ARRIVE, MovementKind.DECLINE, MovementKind.REFUND})
 _NOTHING_DONE = frozenset({MovementKind.DECLINE, MovementKind.REFUND})
@@ -218,16 +221,17 @@ class Acts:
                 add("OUTCOME", f"The outcome of key {row['key']!r} is neither a result nor a refusal.")
             if subject is not None:
                 results[subject] += 1
-        acts = {row["id"] for name in ("restriction", "cancellation", "clearing") for row in batch.rows.get(name, ())}
+        acts = {row["id"] for name in _GROUPS for row in batch.rows.get(name, ())}
         for id in acts:
             if not results[id]:
                 add("ACT_OUTCOME", f"{id:x} is the outcome of no request.")
         acts.update(row["id"] for row in batch.rows.get("pool_member", ()))  # some without points, some without a key
-        cancelled = {
+        together = {
             moved["id"]: row["id"]
-            for row in batch.rows.get("cancellation", ())
+            for name, kind in _TOGETHER.items()
+            for row in batch.rows.get(name, ())
             for moved in batch.rows.get("movement", ())
-            if moved["kind"] == MovementKind.REVERSE and row["id"] < moved["id"] <= row["last_id"]
+            if moved["kind"] == kind and row["id"] < moved["id"] <= row["last_id"]
         }
         for moved in batch.rows.get("movement", ()):
             if moved["kind"] in _BY_TIME and moved["credential_id"] == host_of(configuration):
@@ -239,7 +243,7 @@ class Acts:
             if self._breaks.is_of(moved):
                 continue  # two persons have, without a key
             subject = moved["id"] if moved["kind"] in _NAMED_BY_MOVEMENT else moved["subject_id"]
-            subject = cancelled.get(moved["id"], subject)
+            subject = together.get(moved["id"], subject)
             if subject not in windows:
                 acts.add(subject)
             if not results[subject]:
@@ -252,7 +256,9 @@ class Acts:
 
 
 def _issue(act: Act, of: PointCurrency) -> list[Expected]:
-    return [_points(_issuance(of), _taker(act), act.moved["amount"])]
+    moved = act.moved
+    paid = _money(moved["for_institution_id"], of.issuer, moved["money"], moved["value"] or 0, Purpose.SETTLEMENT)
+    return [_points(_issuance(of), _taker(act), moved["amount"]), *paid]
 
 
 def _transfer(act: Act, of: PointCurrency) -> list[Expected]:
@@ -335,9 +341,12 @@ def _points(debit: Key, credit: Key, amount: int, phase: Phase = Phase.POSTED) -
 
 
 def _paid(act: Act, of: PointCurrency) -> Iterable[Expected]:
-    """What the issuer pays to the merchant of an act."""
+    """What the issuer pays to the merchant of an act, and what is charged to the merchant."""
     moved = act.moved
-    return _money(of.issuer, moved["merchant_id"], moved["money"], moved["value"], Purpose.SETTLEMENT)
+    yield from _money(of.issuer, moved["merchant_id"], moved["money"], moved["value"], Purpose.SETTLEMENT)
+    yield from _money(
+        moved["merchant_id"], operator_of(act.configuration), moved["money"], moved["fee"] or 0, Purpose.FEE
+    )
 
 
 def _money(payer: int, payee: int, money: str, amount: int, purpose: Purpose) -> Iterable[Expected]:

@@ -243,8 +243,14 @@ class Exchanges:
         )
         way = Way(kind, moved, gives, takes, stated)
         way.money = moved["money"]
+        if kind is MovementKind.ISSUE:
+            way.payments = [(moved["for_institution_id"], of.issuer, moved["value"] or 0, int(Purpose.SETTLEMENT))]
         if kind is MovementKind.REDEEM:
-            way.payments = [(of.issuer, moved["merchant_id"], moved["value"], int(Purpose.SETTLEMENT))]
+            operator = operator_of(act.configuration)
+            way.payments = [
+                (of.issuer, moved["merchant_id"], moved["value"], int(Purpose.SETTLEMENT)),
+                (moved["merchant_id"], operator, moved["fee"] or 0, int(Purpose.FEE)),
+            ]
         return way
 
     def _reversal(self, act: Act, of: PointCurrency, stated: Any) -> Way | None:

@@ -165,14 +165,14 @@ class Limits:
         counted: list[_Counted] = []
         for kind, currency, owner, home, points, target, settled in self._promises(act):
             of, families = configuration.currencies.get(currency), configuration.limits_on(kind, currency)
-            if of is None or not families or not _stands(configuration.institutions, home):
+            if of is None or not families or not stands(configuration.institutions, home):
                 continue
             for limit in concerning(families, configuration.institutions, home or 0, target, at):
                 if limit.period is Period.BALANCE or not is_zone(limit.zone):
                     continue  # what a customer held then is not asked again
                 account = self._accounts.find(AccountKind.CUSTOMER, owner, of.code)
                 subject = subject_of(limit, owner, account, home or 0)
-                if amount := measured(limit, of, points, *settled):
+                if amount := measured(limit, configuration.valued(of, at), points, *settled):
                     counted.append((limit.family, subject, period_of(limit.period, limit.zone, at), amount))
         return counted
 
@@ -203,11 +203,11 @@ class Limits:
         counted: list[_Counted] = []
         for limit, of, account, points, after in self._limited(moved, legs, configuration, at):
             if limit.period is Period.BALANCE:
-                if limit.amount is not None and held(limit, of, after) > limit.amount:
+                if limit.amount is not None and held(limit, configuration.valued(of, at), after) > limit.amount:
                     self._findings.add("LIMIT", f"{ids.text(ids.ENTRY, moved['id'])} lets a customer hold too much.")
                 continue
             settled = (moved["money"], moved["value"]) if limit.act in (Act.CONVERT, Act.REDEEM) else (None, None)
-            amount = measured(limit, of, points, *settled)
+            amount = measured(limit, configuration.valued(of, at), points, *settled)
             if amount:
                 owner = self._accounts.key(account)[1]
                 subject = subject_of(limit, owner, account, self._homes.get(owner, 0))
@@ -232,7 +232,7 @@ class Limits:
                 if kind != AccountKind.CUSTOMER or act is None or of is None:
                     continue
                 families, home = configuration.limits_on(act, of.id), self._homes.get(owner)
-                if not families or not _stands(configuration.institutions, home):
+                if not families or not stands(configuration.institutions, home):
                     continue
                 target = into.id if act is Act.CONVERT and into is not None else None
                 for limit in concerning(families, configuration.institutions, home or 0, target, at):
@@ -256,7 +256,7 @@ class Limits:
         for limit, of, _, _, after in self._limited(moved, legs, configuration, at):
             if limit.id == clipping["version_id"] and limit.mode is Mode.CLIP:
                 if limit.period is Period.BALANCE:
-                    return held(limit, of, after) == limit.amount
+                    return held(limit, configuration.valued(of, at), after) == limit.amount
                 return any(self.used[counted[:3]] == limit.amount for counted in actual if counted[0] == family)
         return False
 
@@ -268,7 +268,7 @@ class Limits:
             self._findings.add("CLIPPING", f"{ids.text(ids.ENTRY, id)} was clipped, and there is none such.")
 
 
-def _stands(institutions: Mapping[int, Institution], node: int | None) -> bool:
+def stands(institutions: Mapping[int, Institution], node: int | None) -> bool:
     """Whether an institution and all above it are there, which tampered rows may not give."""
     found = institutions.get(node or 0)
     while found is not None and found.parent is not None:

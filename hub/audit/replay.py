@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import ids
-from hub.audit import lives
+from hub.audit import baskets, lives
 from hub.audit.accounts import Accounts
 from hub.audit.act import Act
 from hub.audit.acts import Acts
@@ -29,6 +29,7 @@ from hub.audit.people import People
 from hub.audit.positions import Positions
 from hub.audit.relocations import Relocations
 from hub.audit.restrictions import Restrictions
+from hub.audit.terms import Terms
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
 from hub.currencies import PointCurrency
 from hub.institutions import DebitCap, Institution
@@ -56,6 +57,7 @@ class Replay:
         self.breaks = Breaks(findings)
         self.acts = Acts(findings, self.accounts, self.exchanges, self.relocations, self.breaks)
         self.limits = Limits(findings, self.accounts)
+        self.terms = Terms(findings)
         self.positions = Positions(findings, self.accounts, flat)
         self.people = People(findings)
         self.debts = Debts(findings, self.accounts)
@@ -74,6 +76,7 @@ class Replay:
         self._conversions = {row["id"]: row for row in rows.get("conversion", ())}
         self._originals = await originals(connection, batch)
         await self.limits.begin(connection, batch, self.configuration, self._originals)
+        await self.terms.begin(connection, batch, self._originals)
         self.holds.begin(batch)
         self.restrictions.begin(batch)
         self.debts.begin(batch)
@@ -114,6 +117,8 @@ class Replay:
         self.breaks.finish()
         self.positions.finish(batch)
         self.limits.finish()
+        self.terms.finish()
+        baskets.check(batch, self._findings)
 
     def _post(self, batch: Batch) -> dict[int, list[Any]]:
         """Post the batch's legs with what they change in lots; answers them by movement."""
@@ -219,6 +224,7 @@ class Replay:
                     lives.check(act, self._findings)
                 self.holds.check(act)
                 self.limits.check(act)
+                self.terms.check(act)
                 self.debts.check(act)
                 self.restrictions.check(act)
                 self.relocations.check(act)

@@ -4,23 +4,25 @@ or accepts it where a partner keeps the points and has to be asked. Pure."""
 from datetime import datetime, timedelta
 
 from hub.access import Right
-from hub.currencies import HOSTED, PointCurrency, worth
-from hub.errors import InvalidAmount, InvalidInput, NotHosted, TransferForbidden
+from hub.currencies import HOSTED, PointCurrency
+from hub.errors import InvalidInput, NotHosted, TransferForbidden
 from hub.expiry import NEVER
+from hub.grant_terms import GrantTerms
 from hub.institutions import Institution
-from hub.ledger import ageing, commands, exchanges, labels, limiting, parts, resolve
+from hub.ledger import ageing, commands, exchanges, granting, labels, limiting, parts, redeeming, resolve
 from hub.ledger.book import Book
 from hub.ledger.commands import Party
 from hub.ledger.draft import Draft
-from hub.ledger.records import AccountKind, Customer, Movement, MovementKind, Purpose
+from hub.ledger.records import AccountKind, Customer, Movement, MovementKind
 from hub.limits import Act
-from hub.points import AMOUNT_MAX, parse_positive
+from hub.points import parse_positive
 
 _YEARS_MAX = timedelta(days=366 * 100)
 
 
 def issue(book: Book, command: commands.Issue) -> Draft:
-    """issuance:C → customer. Only C's issuer issues, or the operator for it.
+    """issuance:C → customer. Only C's issuer issues, or the operator for it; or under grant terms who they are agreed
+    with, which pays the issuer for what it issues.
 
     ``earned_at``: default now. ``expires_at``: default by the currency's policy, from ``earned_at``. Of what a limit
     clips only the part that fits is issued.
@@ -29,7 +31,11 @@ def issue(book: Book, command: commands.Issue) -> Draft:
         InvalidInput: the points would have been earned in the future, or be over already.
     """
     of = resolve.currency(book, command.currency)
-    acting = resolve.allow(book, command.actor, Right.TRADE, of.issuer, exact=True)
+    terms = None
+    if command.grantor is None:
+        acting = resolve.allow(book, command.actor, Right.TRADE, of.issuer, exact=True)
+    else:
+        acting, terms = granting.allow(book, command, of, command.grantor)
     home = resolve.institution(book, command.to.institution)
     resolve.active(book, of.issuer, home.id)
     amount = parse_positive(command.amount, of.scale)
@@ -39,7 +45,7 @@ def issue(book: Book, command: commands.Issue) -> Draft:
     draft = Draft(book)
     customer = resolve.credited_customer(draft, command.to, home)
     if of.adapter != HOSTED:
-        return _issue_remote(draft, command, of, customer, amount, acting)
+        return _issue_remote(draft, command, of, customer, amount, acting, terms)
     id = draft.new_id()
     amount = limiting.clip(draft, id, command.actor, of, customer, amount)
     lots = ageing.issued(of, amount, book.at, command.earned_at, command.expires_at)
@@ -59,6 +65,8 @@ def issue(book: Book, command: commands.Issue) -> Draft:
         earned_at=command.earned_at or book.at,
         expires_at=None if ends == NEVER else ends,
     )
+    if terms is not None:
+        movement = granting.priced(movement, terms, of)
     draft.points(
         movement.id,
         draft.account(AccountKind.ISSUANCE, of.issuer, of.code),
@@ -66,6 +74,8 @@ def issue(book: Book, command: commands.Issue) -> Draft:
         amount,
         given=parts.placed(lots, amount, part, book.at),
     )
+    if terms is not None:
+        granting.pay(draft, movement, of)
     draft.movements.append(movement)
     limiting.count(draft, movement, Act.ISSUE, of, customer, amount)
     if command.record is not None:
@@ -75,7 +85,13 @@ def issue(book: Book, command: commands.Issue) -> Draft:
 
 
 def _issue_remote(
-    draft: Draft, command: commands.Issue, of: PointCurrency, customer: Customer, amount: int, acting: int
+    draft: Draft,
+    command: commands.Issue,
+    of: PointCurrency,
+    customer: Customer,
+    amount: int,
+    acting: int,
+    terms: GrantTerms | None,
 ) -> Draft:
     """Ask the partner that keeps the points for the credit. When they end, and what they are apart from others for, is
     its affair; and it is asked for all or for nothing.
@@ -99,6 +115,8 @@ def _issue_remote(
         amount=amount,
         target=customer,
     )
+    if terms is not None:
+        movement = granting.priced(movement, terms, of)
     exchanges.accept_act(draft, movement)
     limiting.count(draft, movement, Act.ISSUE, of, customer, amount)
     _answer(draft, movement, command)
@@ -150,8 +168,12 @@ def transfer(book: Book, command: commands.Transfer) -> Draft:
 
 
 def redeem(book: Book, command: commands.Redeem) -> Draft:
-    """customer → issuance:C (burned); the issuer's position → the merchant's, at the unit value, HALF_UP to the
-    millionth, without a fee until acceptance terms say otherwise. Asked for by the customer's institution."""
+    """customer → issuance:C (burned); the issuer's position → the merchant's, by the acceptance terms in force there,
+    or at the unit value without a fee; HALF_UP to the millionth. Asked for by the customer's institution.
+
+    Raises:
+        NotAccepted: the merchant does not take the currency.
+    """
     of = resolve.currency(book, command.currency)
     home = resolve.institution(book, command.customer.institution)
     acting = resolve.allow(book, command.actor, Right.TRADE, home.id)
@@ -160,47 +182,16 @@ def redeem(book: Book, command: commands.Redeem) -> Draft:
     amount = parse_positive(command.amount, of.scale)
     draft = Draft(book)
     customer = _spender(draft, command.customer, home, of, command.by)
-    hosted = of.adapter == HOSTED
-    value = value_of(of, amount)
-    movement = Movement(
-        id=draft.new_id(),
-        kind=MovementKind.REDEEM if hosted else MovementKind.ACCEPT_REDEEM,
-        at=book.at,
-        credential=command.actor,
-        for_institution=acting,
-        currency=of.code,
-        amount=amount,
-        source=customer,
-        merchant=merchant.id,
-        money=of.money,
-        value=value,
-        fee=0,
-    )
-    if hosted:
-        part = parts.spent_part(of, command.channel)
-        source = resolve.spendable(draft, customer, of, amount, part, command.by)
-        burned = draft.account(AccountKind.ISSUANCE, of.issuer, of.code)
-        draft.points(movement.id, source, burned, amount, draft.spend(source, amount, part))
-        draft.money(movement.id, of.issuer, merchant.id, of.money, value, Purpose.SETTLEMENT)
+    paid = redeeming.payment_of(book, of, merchant.id, amount)
+    movement = redeeming.movement(draft, command.actor, acting, of, customer, merchant.id, amount, paid)
+    if of.adapter == HOSTED:
+        redeeming.spend(draft, movement, of, customer, paid, command.channel, command.by)
         resolve.within_caps(draft, command.actor)
-        draft.movements.append(movement)
     else:
         exchanges.accept_act(draft, movement)
-    limiting.count(draft, movement, Act.REDEEM, of, customer, amount, value=value)
+        limiting.count(draft, movement, Act.REDEEM, of, customer, amount, value=paid.value)
     _answer(draft, movement, command)
     return draft
-
-
-def value_of(of: PointCurrency, amount: int) -> int:
-    """``amount`` smallest units at the unit value, in millionths, HALF_UP.
-
-    Raises:
-        InvalidAmount: it is more money than the ledger carries.
-    """
-    value = worth(of, amount)
-    if value > AMOUNT_MAX * 1000:
-        raise InvalidAmount(amount=amount)
-    return value
 
 
 def enroll(book: Book, command: commands.EnrollCustomer) -> Draft:

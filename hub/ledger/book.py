@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from hub import ids
+from hub.acceptance_terms import AcceptanceTerms
 from hub.configuration import Configuration, Noun, with_changes
 from hub.currencies import halts
 from hub.institutions import Status, settlement_path, status_of
@@ -119,6 +120,7 @@ class Book:
         self.links: dict[int, Link] = {}
         self.links_of: dict[int, dict[int, Link]] = {}  # by customer
         self.terms: dict[tuple[int, str, str, str, str], Any] = {}  # of conversions, while the configuration stands
+        self.acceptance: dict[tuple[int, int], AcceptanceTerms | None] = {}  # by currency and merchant, the same
         self._paths: dict[tuple[int, int], list[int]] = {}
         self._statuses: dict[int, Status] = {}
         self._halted: frozenset[str] | None = None
@@ -231,6 +233,7 @@ class Book:
         """Know a change of the configuration, whose version stays that of the batch's beginning."""
         self.configuration = with_changes(self.configuration, self.configuration.version, nouns)
         self.terms.clear()
+        self.acceptance.clear()
         self._paths.clear()
         self._statuses.clear()
         self._halted = None

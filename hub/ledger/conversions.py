@@ -17,7 +17,7 @@ from hub.errors import (
     TooManyQuotes,
     TransferForbidden,
 )
-from hub.ledger import ageing, commands, exchanges, labels, limiting, links, parts, resolve
+from hub.ledger import ageing, charging, commands, exchanges, labels, limiting, links, parts, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.ledger.records import (
@@ -274,7 +274,7 @@ def _convert(
         given=parts.placed(made, amounts.target, parts.credited_part(book, target, taker, command.channel), book.at),
     )
     draft.money(movement.id, source.issuer, target.issuer, rate.money, amounts.settlement, Purpose.SETTLEMENT)
-    draft.money(movement.id, source.issuer, configuration.operator.id, rate.money, amounts.fee, Purpose.FEE)
+    charging.charge(draft, movement.id, source.issuer, rate.money, amounts.fee)
     resolve.within_caps(draft, command.actor)
     limiting.count(draft, movement, Act.CONVERT, source, giver, amounts.source, target.id, amounts.settlement)
     limiting.count(draft, movement, Act.CONVERT_IN, target, taker, amounts.target)

@@ -11,6 +11,7 @@ from hub import windows
 from hub.errors import IdempotencyConflict, Refusal, stored
 from hub.ledger import (
     acts,
+    baskets,
     bindings,
     breaks,
     cancellations,
@@ -44,6 +45,7 @@ from hub.registry import (
     limits,
     rates,
     revocations,
+    terms,
     webhooks,
 )
 
@@ -76,6 +78,13 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.ApproveRate: rates.approve,
     commands.RejectRate: rates.reject,
     commands.WithdrawRate: rates.withdraw,
+    commands.ProposeAcceptanceTerms: terms.propose_acceptance,
+    commands.ProposeGrantTerms: terms.propose_grant,
+    commands.ProposeUnitValue: terms.propose_unit_value,
+    commands.AcceptTerms: terms.accept,
+    commands.ApproveTerms: terms.approve,
+    commands.RejectTerms: terms.reject,
+    commands.WithdrawTerms: terms.withdraw,
     commands.SetLimit: limits.set_limit,
     commands.LiftLimit: limits.lift,
     commands.SetWebhook: webhooks.set_webhook,
@@ -94,6 +103,7 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.Issue: acts.issue,
     commands.Transfer: acts.transfer,
     commands.Redeem: acts.redeem,
+    commands.RedeemBasket: baskets.redeem,
     commands.HoldPoints: holds.hold,
     commands.CaptureHold: holds.capture,
     commands.ReleaseHold: holds.release,

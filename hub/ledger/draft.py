@@ -20,6 +20,7 @@ from hub.ledger.orders import Step as ExchangeStep
 from hub.ledger.records import (
     Account,
     AccountKind,
+    Basket,
     Binding,
     Cancellation,
     Clearing,
@@ -81,6 +82,7 @@ class Draft:
     missing = _Rarely(list[Missing])
     restrictions = _Rarely(list[Restriction])
     cancellations = _Rarely(list[Cancellation])
+    baskets = _Rarely(list[Basket])
     nouns = _Rarely(list[Noun])
     profiles = _Rarely(list[Profile])
     pools = _Rarely(list[Pool])

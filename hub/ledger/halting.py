@@ -33,6 +33,8 @@ def let_through(book: Book, command: commands.Command) -> None:
             _check(book, [command.currency])
         case commands.Convert() | commands.RequestQuote():
             _check(book, [command.source_currency, command.target_currency])
+        case commands.RedeemBasket():
+            _check(book, command.currencies)
         case commands.Reverse():
             original = book.originals.get(command.id or 0)
             _check(book, [] if original is None else _currencies(original))

@@ -20,7 +20,7 @@ from hub.errors import (
     PointsExpired,
     TransferForbidden,
 )
-from hub.ledger import acts, commands, labels, lapse, limiting, lots, parts, resolve
+from hub.ledger import commands, labels, lapse, limiting, lots, parts, redeeming, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.ledger.records import (
@@ -35,7 +35,6 @@ from hub.ledger.records import (
     MovementKind,
     Phase,
     Piece,
-    Purpose,
 )
 from hub.limits import Act
 from hub.points import parse_positive, render
@@ -106,13 +105,14 @@ def pin(
 
 def capture(book: Book, command: commands.CaptureHold) -> Draft:
     """Take held points: customer → customer, → issuance:C (burned), or burned at a merchant, whom the issuer pays then,
-    at the unit value as for a redemption. What is not taken is free again. Under limits it counts as a transfer or a
+    as for a redemption. What is not taken is free again. Under limits it counts as a transfer or a
     redemption, when it is captured. Asked for by the customer's institution.
 
     Raises:
         NotFound: there is no such hold, or not for the caller.
         HoldExpired, HoldResolved: there is nothing to take any more.
         ExceedsHeld: more was asked than is held.
+        NotAccepted: the merchant does not take the currency.
         TransferForbidden: to another customer, and points of the currency cannot pass to one.
     """
     held, acting = _open_hold(book, command.actor, command.hold)
@@ -138,7 +138,7 @@ def capture(book: Book, command: commands.CaptureHold) -> Draft:
         _check_taker(of, held.customer, taker)
     account = draft.account(AccountKind.CUSTOMER, held.customer.id, of.code)
     resolve.unfrozen(account)
-    value = None if merchant is None else acts.value_of(of, amount)
+    paid = None if merchant is None else redeeming.payment_of(book, of, merchant.id, amount)
     movement = Movement(
         id=draft.new_id(),
         kind=MovementKind.CAPTURE,
@@ -150,10 +150,11 @@ def capture(book: Book, command: commands.CaptureHold) -> Draft:
         source=held.customer,
         target=taker,
         merchant=None if merchant is None else merchant.id,
-        money=None if merchant is None else of.money,
-        value=value,
-        fee=None if merchant is None else 0,
+        money=None if paid is None else paid.money,
+        value=None if paid is None else paid.value,
+        fee=None if paid is None else paid.fee,
         subject=held.id,
+        terms=None if paid is None else paid.terms,
     )
     issuance = draft.account(AccountKind.ISSUANCE, of.issuer, of.code)
     draft.points(movement.id, account, issuance, held.amount, pins, (), Phase.VOIDED)
@@ -163,12 +164,14 @@ def capture(book: Book, command: commands.CaptureHold) -> Draft:
     else:
         given = parts.placed(taken, amount, parts.credited_part(book, of, taker, None), book.at)
         draft.points(movement.id, account, draft.account(AccountKind.CUSTOMER, taker.id, of.code), amount, taken, given)
-    if merchant is not None and value is not None:
-        draft.money(movement.id, of.issuer, merchant.id, of.money, value, Purpose.SETTLEMENT)
+    if merchant is not None and paid is not None:
+        redeeming.pay(draft, movement.id, of, merchant.id, paid)
         resolve.within_caps(draft, command.actor)
     draft.movements.append(movement)
     if taker is None:
-        limiting.count(draft, movement, Act.REDEEM, of, held.customer, amount, value=value)
+        limiting.count(
+            draft, movement, Act.REDEEM, of, held.customer, amount, value=None if paid is None else paid.value
+        )
     else:
         limiting.count(draft, movement, Act.TRANSFER, of, held.customer, amount)
         limiting.count(draft, movement, Act.RECEIVE, of, taker, amount)

@@ -77,6 +77,7 @@ HASHED: tuple[Hashed, ...] = (
         " value fee subject_id earned_at expires_at",
         "id",
     ),
+    _hashed(tables.act_terms, "movement_id terms_id", "movement_id"),
     _hashed(
         tables.leg,
         "movement_id n phase purpose debit_account_id credit_account_id amount debit_after credit_after window_id",
@@ -97,6 +98,11 @@ HASHED: tuple[Hashed, ...] = (
     _hashed(
         tables.cancellation,
         "id last_id credential_id for_institution_id currency issues amount debt written_off",
+        "id",
+    ),
+    _hashed(
+        tables.basket,
+        "id last_id credential_id for_institution_id customer_id merchant_id money amount rest",
         "id",
     ),
     _hashed(

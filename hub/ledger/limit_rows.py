@@ -82,6 +82,9 @@ def _sides(book: Book, command: commands.Command) -> Iterator[_Side]:
             yield from _party(book, Act.TRANSFER, command.currency, command.member)
         case commands.Redeem():
             yield from _party(book, Act.REDEEM, command.currency, command.customer)
+        case commands.RedeemBasket():
+            for currency in command.currencies:
+                yield from _party(book, Act.REDEEM, currency, command.customer)
         case commands.Convert():
             yield from _party(book, Act.CONVERT, command.source_currency, command.source)
             yield from _party(book, Act.CONVERT_IN, command.target_currency, command.target)

@@ -70,10 +70,11 @@ def count(
         LimitExceeded: a limit is in force of which less is left.
     """
     for limit in _on(draft.book, act, of, customer, target):
-        amount = measured(limit, of, points, movement.money, value)
+        worth = draft.book.configuration.valued(of, draft.book.at)
+        amount = measured(limit, worth, points, movement.money, value)
         if limit.period is Period.BALANCE:
             account = draft.account(AccountKind.CUSTOMER, customer.id, of.code)
-            after = held(limit, of, account.balance + points)
+            after = held(limit, worth, account.balance + points)
         else:
             after = _used(draft, limit, of, customer) + amount
         if limit.amount is not None and after > limit.amount:
@@ -122,7 +123,8 @@ def _key(draft: Draft, limit: Limit, of: PointCurrency, customer: Customer) -> U
 
 def _used(draft: Draft, limit: Limit, of: PointCurrency, customer: Customer) -> int:
     if limit.period is Period.BALANCE:
-        return held(limit, of, draft.account(AccountKind.CUSTOMER, customer.id, of.code).balance)
+        worth = draft.book.configuration.valued(of, draft.book.at)
+        return held(limit, worth, draft.account(AccountKind.CUSTOMER, customer.id, of.code).balance)
     return draft.book.limit_used.get(_key(draft, limit, of, customer), 0)
 
 

@@ -173,6 +173,8 @@ async def _known(connection: AsyncConnection, driver: Any, needs: Needs) -> Outc
             results.update(await people.links(connection, tables.customer_link.c.link_id.in_(subjects)))
         results.update(await rows.restrictions(connection, tables.restriction.c.id.in_(subjects)))
         results.update(await rows.cancellations(connection, tables.cancellation.c.id.in_(subjects)))
+        if others := set(subjects) - results.keys():
+            results.update(await rows.baskets(connection, tables.basket.c.id.in_(others)))
         results.update({window: window for window in await rows.windows(connection, _window_ids(subjects))})
         if others := set(subjects) - results.keys():
             results.update(await rows.clearings(connection, tables.clearing.c.id.in_(others)))

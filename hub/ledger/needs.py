@@ -126,6 +126,9 @@ class Needs:
                 self._may_ask(command.currency)
                 self._party(command.to, command.currency)
                 self.issuer(command.currency)
+                if command.grantor is not None:
+                    self._institution(command.grantor)
+                    self.windowed = self.money = True
                 if command.record is not None:
                     self.recorded.append((command.to, command.currency, command.amount, command.record))
             case commands.Convert() | commands.RequestQuote():
@@ -191,6 +194,13 @@ class Needs:
             case commands.Redeem():
                 self._spend(command.customer, command.currency, command.amount, command.channel)
                 self.issuer(command.currency)
+                self._institution(command.merchant)
+                self.money = True
+            case commands.RedeemBasket():
+                for currency in command.currencies:  # how many points of each is not known before the terms are
+                    self._spend(command.customer, currency, "1", None)
+                    self.apart.append((command.customer, currency))
+                    self.issuer(currency)
                 self._institution(command.merchant)
                 self.money = True
             case commands.ExecuteQuote():

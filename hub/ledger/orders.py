@@ -72,6 +72,7 @@ class Deal(msgspec.Struct, frozen=True, kw_only=True):
     fee: int | None = None
     payments: tuple[Payment, ...] = ()
     merchant: int | None = None
+    terms: int | None = None
     reverses: int | None = None
     before: int = 0
 

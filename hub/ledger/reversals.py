@@ -202,6 +202,7 @@ def _opposite(
         value=_part(done.value, before, after, done.amount),
         fee=_part(done.fee, before, after, done.amount),
         subject=subject,
+        terms=done.terms,
     )
 
 

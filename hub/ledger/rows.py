@@ -8,13 +8,14 @@ from fractions import Fraction
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, RowMapping, Select, and_, any_, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, RowMapping, Select, and_, any_, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
 from hub.configuration import Change, Configuration, decode, with_changes
 from hub.ledger.journal import JOURNAL_ID, batch_of
 from hub.ledger.records import (
+    Basket,
     Cancellation,
     Clearing,
     ClearingScope,
@@ -93,7 +94,15 @@ async def movements(
     connection: AsyncConnection, where: ColumnElement[bool], *, most: int | None = None
 ) -> dict[int, Movement]:
     """Movements that meet a condition on their table, in order."""
-    statement = with_time(tables.movement).where(where).order_by(tables.movement.c.id).limit(most)
+    table, priced = tables.movement, tables.act_terms
+    statement = (
+        with_time(table)
+        .add_columns(priced.c.terms_id)
+        .outerjoin(priced, and_(priced.c.journal_id == table.c.journal_id, priced.c.movement_id == table.c.id))
+        .where(where)
+        .order_by(table.c.id)
+        .limit(most)
+    )
     found = (await connection.execute(statement)).mappings().all()
     people = await _people(connection, found)
     return {
@@ -114,6 +123,7 @@ async def movements(
             subject=row["subject_id"],
             earned_at=row["earned_at"],
             expires_at=row["expires_at"],
+            terms=row["terms_id"],
         )
         for row in found
     }
@@ -196,6 +206,33 @@ async def cancellations(connection: AsyncConnection, where: ColumnElement[bool])
             amount=row["amount"],
             debt=row["debt"],
             written_off=row["written_off"],
+        )
+        for row in found
+    }
+
+
+async def baskets(connection: AsyncConnection, where: ColumnElement[bool]) -> dict[int, Basket]:
+    """Baskets that meet a condition on their table, with what paid for them."""
+    found = (await connection.execute(with_time(tables.basket).where(where))).mappings().all()
+    if not found:
+        return {}
+    moved, redeemed = tables.movement.c, {MovementKind.REDEEM}
+    within = or_(*(moved.id.between(row["id"] + 1, row["last_id"]) for row in found))
+    done = await movements(connection, and_(within, moved.kind.in_(redeemed)))
+    people = await customers(connection, {row["customer_id"] for row in found})
+    return {
+        row["id"]: Basket(
+            id=row["id"],
+            last=row["last_id"],
+            at=row["at"],
+            credential=row["credential_id"],
+            for_institution=row["for_institution_id"],
+            customer=people[row["customer_id"]],
+            merchant=row["merchant_id"],
+            money=row["money"],
+            amount=row["amount"],
+            rest=row["rest"],
+            redemptions=tuple(one for id, one in done.items() if row["id"] < id <= row["last_id"]),
         )
         for row in found
     }

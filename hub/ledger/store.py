@@ -155,6 +155,10 @@ class Batch:
             self._row("act_label", (label.act, label.channel, label.product))
         for clipped in draft.clippings:
             self._row("clipping", (clipped.movement, clipped.version, clipped.requested))
+        for basket in draft.baskets:
+            asked = (basket.id, basket.last, basket.credential, basket.for_institution)
+            paid = (basket.customer.id, basket.merchant, basket.money, basket.amount, basket.rest)
+            self._row("basket", asked + paid)
         if draft.nouns:
             self._nouns(draft.nouns, actor)
         if draft.windows:
@@ -188,6 +192,8 @@ class Batch:
                 moved.expires_at,
             ),
         )
+        if moved.terms is not None:
+            self._row("act_terms", (moved.id, moved.terms))
 
     def _conversion(self, made: Conversion) -> None:
         """A conversion as it is now. Its row is changed as long as it is not written, so that what does not change any

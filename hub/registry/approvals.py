@@ -13,10 +13,23 @@ from typing import TypeVar
 
 from hub.access import Credential
 from hub.errors import InvalidInput, NotAccepted, RateOverlap, SameApprover
+from hub.institutions import is_below
+from hub.ledger.book import Book
 from hub.registry import checks
 from hub.versions import Version, VersionStatus
 
 V = TypeVar("V", bound=Version)
+
+
+def speaks_for(book: Book, asking: Credential, institution: int) -> bool:
+    """Whether the caller speaks for an institution as one of its administrators, not as the operator."""
+    return not asking.operates and is_below(book.configuration.institutions, institution, asking.institution)
+
+
+def consents(book: Book, asking: Credential, institution: int) -> bool:
+    """Whether the caller's word is the institution's consent. The operator's is only for itself, because who keeps its
+    consent keeps it from the operator too."""
+    return speaks_for(book, asking, institution) or (asking.operates and institution == asking.institution)
 
 
 def check_dates(starts: datetime | None, ends: datetime | None, at: datetime) -> None:

@@ -7,17 +7,16 @@ import msgspec
 
 from hub.access import Right
 from hub.currencies import HOSTED, Expiry, ExpiryKind, PartnerState, PointCurrency, Policy
-from hub.errors import Duplicate, InvalidAmount, InvalidInput
+from hub.errors import Duplicate, InvalidInput
 from hub.expiry import is_zone
 from hub.ledger import commands, profiles, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.ledger.records import AccountKind
 from hub.money import is_money
-from hub.points import PRICE_SCALE, SCALE_MAX, parse
-from hub.registry import checks
+from hub.points import SCALE_MAX
+from hub.registry import checks, prices
 
-PRICE_MAX = 10 ** (PRICE_SCALE + 9)  # a thousand million of money for one point
 MONTHS_MAX = 1200
 DAYS_MAX = 3660
 
@@ -46,9 +45,7 @@ def register(book: Book, command: commands.RegisterPointCurrency) -> Draft:
     if not is_zone(command.time_zone):
         raise InvalidInput(timeZone=command.time_zone)
     resolve.money(command.unit_value.currency)
-    value = parse(command.unit_value.amount, PRICE_SCALE)
-    if not 0 < value <= PRICE_MAX:
-        raise InvalidAmount(amount=command.unit_value.amount)
+    value = prices.price(command.unit_value.amount, least=1)
     draft = Draft(book)
     of = PointCurrency(
         id=draft.new_id(),

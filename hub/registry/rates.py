@@ -23,14 +23,12 @@ from hub.institutions import is_below
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
-from hub.points import MONEY_SCALE, PERCENT_SCALE, PRICE_SCALE, parse, parse_positive, ratio
+from hub.points import parse_positive, ratio
 from hub.rates import Bonus, Rate, Step
-from hub.registry import approvals
-from hub.registry.currencies import PRICE_MAX
+from hub.registry import approvals, prices
 from hub.versions import VersionStatus
 
 BONUSES_MAX = 20
-FEE_MAX = 10**15  # millionths
 
 
 def propose(book: Book, command: commands.ProposeRate) -> Draft:
@@ -42,7 +40,7 @@ def propose(book: Book, command: commands.ProposeRate) -> Draft:
     """
     source, target = resolve.currency(book, command.source), resolve.currency(book, command.target)
     asking = resolve.credential(book, command.actor)
-    side = next((of for of in (source, target) if _configures(book, asking, of)), source)
+    side = next((of for of in (source, target) if approvals.speaks_for(book, asking, of.issuer)), source)
     resolve.allow(book, command.actor, Right.CONFIGURE, side.issuer)
     resolve.active(book, source.issuer, target.issuer)
     if source.id == target.id:
@@ -52,29 +50,17 @@ def propose(book: Book, command: commands.ProposeRate) -> Draft:
         raise InvalidInput(ratio=f"{command.numerator[:30]}:{command.denominator[:30]}")
     approvals.check_dates(command.starts, command.ends, book.at)
     draft = Draft(book)
-    rate = _terms(command, draft.new_id(), source, target, exact)
+    rate = _terms(command, draft.new_id(), source, book.configuration.valued(target, book.at), exact)
     versions = [r for r in book.configuration.rates.values() if (r.source, r.target) == (source.id, target.id)]
     return _take(draft, approvals.propose(rate, asking, _awaiting(book, asking, source, target), versions))
-
-
-def _configures(book: Book, asking: Credential, of: PointCurrency) -> bool:
-    """Whether the caller speaks for the currency's issuer as one of its administrators, not as the operator."""
-    nodes = book.configuration.institutions
-    return not asking.operates and is_below(nodes, of.issuer, asking.institution)
 
 
 def _awaiting(book: Book, asking: Credential, source: PointCurrency, target: PointCurrency) -> tuple[Step, ...]:
     steps = []
     for step, of in ((Step.SOURCE_ISSUER, source), (Step.TARGET_ISSUER, target)):
-        if of.rate_consent is RateConsent.ISSUER and not _consents(book, asking, of):
+        if of.rate_consent is RateConsent.ISSUER and not approvals.consents(book, asking, of.issuer):
             steps.append(step)
     return (*steps, Step.OPERATOR)
-
-
-def _consents(book: Book, asking: Credential, of: PointCurrency) -> bool:
-    """Whether the caller's word is the issuer's consent. The operator's is only for currencies of its own, because a
-    currency that keeps its consent keeps it from the operator too."""
-    return _configures(book, asking, of) or (asking.operates and of.issuer == asking.institution)
 
 
 def _terms(
@@ -82,27 +68,19 @@ def _terms(
 ) -> Rate:
     """The terms as a version, in units, before it has a number or a proposer."""
     price = command.settlement_price
-    monies = {
-        money.currency
-        for money in (price, command.fee_fixed, command.fee_per_point, command.fee_cap)
-        if money is not None
-    } | ({target.money} if price is None else set())
-    if len(monies) != 1:
-        raise InvalidInput(currencies=",".join(sorted(monies)))
-    money = monies.pop()
-    resolve.money(money)
+    money = prices.one_money(
+        (price, command.fee_fixed, command.fee_per_point, command.fee_cap), *(() if price else (target.money,))
+    )
 
     def bound(value: str | None) -> int | None:
         return None if value is None else parse_positive(value, source.scale)
-
-    def fee(value: commands.MoneyText | None, scale: int) -> int | None:
-        return None if value is None else _between(value.amount, scale, 0, FEE_MAX * 10 ** (scale - MONEY_SCALE))
 
     minimum, maximum = bound(command.minimum), bound(command.maximum)
     if minimum is not None and maximum is not None and minimum > maximum:
         raise InvalidInput(minimum=command.minimum, maximum=command.maximum)
     if len(command.bonuses) > BONUSES_MAX:
         raise InvalidInput(bonuses=len(command.bonuses))
+    fees = prices.fees(command)
     return Rate(
         id=id,
         source=source.id,
@@ -113,28 +91,17 @@ def _terms(
         maximum=maximum,
         step=bound(command.step),
         money=money,
-        fee_fixed=fee(command.fee_fixed, MONEY_SCALE),
-        fee_per_point=fee(command.fee_per_point, PRICE_SCALE),
-        fee_percent=_percent(command.fee_percent, 100),
-        fee_cap=fee(command.fee_cap, MONEY_SCALE),
-        price=target.unit_value if price is None else _between(price.amount, PRICE_SCALE, 0, PRICE_MAX),
+        price=target.unit_value if price is None else prices.price(price.amount),
         bonuses=tuple(_bonus(terms, source, target) for terms in command.bonuses),
         starts=command.starts,
         ends=command.ends,
         life=command.life,
         allows_cashout=command.allows_cashout,
+        fee_fixed=fees.fee_fixed,
+        fee_per_point=fees.fee_per_point,
+        fee_percent=fees.fee_percent,
+        fee_cap=fees.fee_cap,
     )
-
-
-def _between(text: str, scale: int, least: int, most: int) -> int:
-    value = parse(text, scale)
-    if not least <= value <= most:
-        raise InvalidAmount(amount=text)
-    return value
-
-
-def _percent(text: str | None, most: int) -> int | None:
-    return None if text is None else _between(text, PERCENT_SCALE, 0, most * 10**PERCENT_SCALE)
 
 
 def _bonus(terms: commands.BonusTerms, source: PointCurrency, target: PointCurrency) -> Bonus:
@@ -144,7 +111,7 @@ def _bonus(terms: commands.BonusTerms, source: PointCurrency, target: PointCurre
         raise InvalidInput(bonus="either percent, or perBlock with block")
     if terms.starts is not None and terms.ends is not None and terms.ends <= terms.starts:
         raise InvalidInput(bonusUntil=terms.ends.isoformat())
-    percent = _percent(terms.percent, 10_000)
+    percent = prices.percent(terms.percent, 10_000)
     if percent == 0:
         raise InvalidAmount(amount=terms.percent)
     return Bonus(
@@ -173,7 +140,7 @@ def accept(book: Book, command: commands.AcceptRate) -> Draft:
             (Step.SOURCE_ISSUER, currencies[rate.source]),
             (Step.TARGET_ISSUER, currencies[rate.target]),
         )
-        if _consents(book, asking, of)
+        if approvals.consents(book, asking, of.issuer)
     ]
     if not sides:
         raise Forbidden(right=Right.CONFIGURE.value)
@@ -250,11 +217,9 @@ def _endable(book: Book, actor: int, id: int | None) -> tuple[Rate, Credential]:
     """A version that exists for the caller, who may end it."""
     rate, asking = _visible(book, actor, id)
     currencies = book.configuration.currencies
-    side = next(
-        (of for of in (currencies[rate.source], currencies[rate.target]) if _configures(book, asking, of)),
-        currencies[rate.source],
-    )
-    resolve.allow(book, actor, Right.CONFIGURE, side.issuer)
+    issuers = (currencies[rate.source].issuer, currencies[rate.target].issuer)
+    side = next((one for one in issuers if approvals.speaks_for(book, asking, one)), issuers[0])
+    resolve.allow(book, actor, Right.CONFIGURE, side)
     return rate, asking
 
 

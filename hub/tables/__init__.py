@@ -7,6 +7,8 @@ of their currency, money in millionths.
 
 from hub.tables.acts import (
     act_label,
+    act_terms,
+    basket,
     cancellation,
     customer_mark,
     hold,
@@ -65,6 +67,8 @@ __all__ = [
     "UPDATABLE",
     "account",
     "act_label",
+    "act_terms",
+    "basket",
     "binding",
     "bonus_use",
     "break_step",
@@ -134,6 +138,7 @@ APPEND_ONLY = (
     customer_link,
     outcome,
     movement,
+    act_terms,
     leg,
     lot_entry,
     limit_entry,
@@ -142,6 +147,7 @@ APPEND_ONLY = (
     missing,
     restriction,
     cancellation,
+    basket,
     exchange_step,
     partner_order,
     exchange_evidence,

@@ -52,6 +52,17 @@ movement = Table(
     Index("movement_subject", "subject_id", postgresql_where=text("subject_id IS NOT NULL")),
 )
 
+# The version of terms that a movement was priced by, of those that have some.
+act_terms = Table(
+    "act_terms",
+    metadata,
+    journal_(),
+    id_("movement_id"),
+    id_("terms_id"),
+    PrimaryKeyConstraint("journal_id", "movement_id"),
+    Index("act_terms_version", "terms_id", "movement_id"),
+)
+
 memo = Table(
     "memo",
     metadata,
@@ -183,6 +194,25 @@ issue_record = Table(
     id_("movement_id"),
     PrimaryKeyConstraint("journal_id", "currency", "record", "movement_id"),
     Index("issue_record_movement", "movement_id"),
+)
+
+# Money that was paid with several currencies at once: by the redemptions that have their identifiers after ``id`` and
+# up to ``last_id``.
+basket = Table(
+    "basket",
+    metadata,
+    journal_(),
+    id_("id"),
+    id_("last_id"),
+    id_("credential_id"),
+    id_("for_institution_id"),
+    id_("customer_id"),
+    id_("merchant_id"),
+    text_("money"),
+    id_("amount"),
+    id_("rest"),
+    PrimaryKeyConstraint("journal_id", "id"),
+    CheckConstraint("rest >= 0 AND rest < amount", name="basket_rest_within_amount"),
 )
 
 # Issues that were reversed together: by the reversals that have their identifiers after ``id`` and up to ``last_id``.

@@ -22,6 +22,12 @@ ANSWERS = {
         "... on NewCredential { secret credential { id person roles } }",
     ),
     "registerPointCurrency": ("input", "RegisterPointCurrencyInput!", "... on PointCurrency { id code scale }"),
+    "proposeAcceptanceTerms": (
+        "input",
+        "ProposeAcceptanceTermsInput!",
+        "... on AcceptanceTerms { id status awaiting }",
+    ),
+    "proposeUnitValue": ("input", "ProposeUnitValueInput!", "... on UnitValue { id awaiting }"),
     "proposeRate": ("input", "ProposeRateInput!", "... on Rate { id status version awaiting effectiveFrom }"),
     "setLimit": ("input", "SetLimitInput!", "... on Limit { id code amount versions { version amount } }"),
     "enrollCustomer": ("input", "CustomerInput!", "... on Customer { id reference }"),

@@ -40,6 +40,9 @@ class Victim:
         self.credential, self.trader = trader["credential"]["id"], Client(operator.url, trader["secret"])
         self.rate = network.rate(self.a, self.b, 1, 2)
         self.proposed = network.propose(self.a, self.b, 1, 3)["id"]
+        price = {"amount": "0.04", "currency": "CNY"}
+        self.terms = operator.do("proposeAcceptanceTerms", currency=self.a, merchant=self.bank, price=price)["id"]
+        operator.do("proposeUnitValue", currency=self.a, value=price)
         operator.do("setDebitCap", institution=self.bank, currency="CNY", amount="1000")
         operator.do("setDebitCap", institution=self.bank, currency="CNY", amount="2000")
         query = "query($v: String!) { institution(code: $v) { positions { proposedCap { id } } } }"
@@ -249,6 +252,7 @@ class Victim:
           pool(institution: $v, reference: "family") { customer { balances { total } }
             members { edges { node { customer { reference } rights contributions { amount } } } } }
           rates(source: $a, target: $b) { edges { node { id status awaiting } } }
+          acceptanceTerms(currency: $a) { edges { node { id status awaiting } } }
           limits(currency: $a) { edges { node { code amount versions { amount } } } }
           conversions(institution: $v) { edges { node { id status } } }
           pointsClearings(currency: $a) { edges { node { id status } } }
@@ -303,7 +307,7 @@ def _acts(field: str, kind: str, value: Callable[[Victim], Any], stranger: str =
 def _ends(field: str, attribute: str, stranger: str, extra: str = "") -> Case:
     """A mutation of what an identifier names."""
     document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
-    prefix = {"credential": "ck", "proposed": "rt", "rate": "rt", "cap": "dc"}[attribute]
+    prefix = {"credential": "ck", "proposed": "rt", "rate": "rt", "cap": "dc", "terms": "at"}[attribute]
     return Case(
         document,
         lambda victim: {"id": getattr(victim, attribute)},
@@ -452,6 +456,27 @@ CASES: dict[str, Case] = {
         lambda victim: {"a": victim.a, "b": victim.b},
         lambda victim: {"edges": [{"node": {"id": victim.rate, "status": "APPROVED"}}]},
         AS_OPERATOR,
+    ),
+    "Query.acceptanceTerms": Case(
+        "query($a: String!) { acceptanceTerms(currency: $a) { edges { node { id price { amount } } } } }",
+        lambda victim: {"a": victim.a},
+        {"edges": []},
+        AS_OPERATOR,
+        absent={"a": "NONE"},
+    ),
+    "Query.grantTerms": Case(
+        "query($a: String!) { grantTerms(currency: $a) { edges { node { id } } } }",
+        lambda victim: {"a": victim.a},
+        {"edges": []},
+        {"edges": []},
+        absent={"a": "NONE"},
+    ),
+    "Query.unitValues": Case(
+        "query($a: String!) { unitValues(currency: $a) { edges { node { id price { amount } } } } }",
+        lambda victim: {"a": victim.a},
+        {"edges": []},
+        AS_OPERATOR,
+        absent={"a": "NONE"},
     ),
     "Query.previewConversion": Case(
         f"query($v: RequestQuoteInput!) {{ previewConversion(input: $v) {{ __typename {REFUSED} }} }}",
@@ -789,6 +814,33 @@ CASES: dict[str, Case] = {
     "Mutation.approveRate": _ends("approveRate", "proposed", "FORBIDDEN"),
     "Mutation.rejectRate": _ends("rejectRate", "proposed", "NOT_FOUND", ', reason: "r"'),
     "Mutation.withdrawRate": _ends("withdrawRate", "rate", "FORBIDDEN", ', reason: "r", cancelQuotes: true'),
+    "Mutation.proposeAcceptanceTerms": _acts(
+        "proposeAcceptanceTerms",
+        "ProposeAcceptanceTermsInput!",
+        lambda victim: {
+            "currency": victim.a,
+            "merchant": victim.bank,
+            "price": {"amount": "9", "currency": "CNY"},
+        },
+    ),
+    "Mutation.proposeGrantTerms": _acts(
+        "proposeGrantTerms",
+        "ProposeGrantTermsInput!",
+        lambda victim: {
+            "currency": victim.a,
+            "grantor": victim.branch,
+            "price": {"amount": "0", "currency": "CNY"},
+        },
+    ),
+    "Mutation.proposeUnitValue": _acts(
+        "proposeUnitValue",
+        "ProposeUnitValueInput!",
+        lambda victim: {"currency": victim.a, "value": {"amount": "9", "currency": "CNY"}},
+    ),
+    "Mutation.acceptTerms": _ends("acceptTerms", "terms", "NOT_FOUND"),
+    "Mutation.approveTerms": _ends("approveTerms", "terms", "FORBIDDEN"),
+    "Mutation.rejectTerms": _ends("rejectTerms", "terms", "NOT_FOUND", ', reason: "r"'),
+    "Mutation.withdrawTerms": _ends("withdrawTerms", "terms", "NOT_FOUND", ', reason: "r"'),
     "Mutation.setAdapterConfig": Case(
         f"mutation($c: String!) {{ setAdapterConfig(currency: $c, adapterConfig: {{}}) {{ __typename {REFUSED} }} }}",
         lambda victim: {"c": victim.a},
@@ -971,6 +1023,16 @@ CASES: dict[str, Case] = {
         lambda victim: _keyed(holdId=victim.hold),
         "NOT_FOUND",
         absent={"holdId": f"ho_{ABSENT}"},
+    ),
+    "Mutation.redeemBasket": _acts(
+        "redeemBasket",
+        "RedeemBasketInput!",
+        lambda victim: _keyed(
+            customer={"institution": victim.bank, "reference": "alice"},
+            merchant=victim.stranger,
+            amount={"amount": "1", "currency": "CNY"},
+            currencies=[victim.a],
+        ),
     ),
     "Mutation.reverse": _acts(
         "reverse",

@@ -21,6 +21,7 @@ from settlement.lines import (
     parse,
     sequence,
 )
+from tests.settlement.bending import ALONE
 
 LINE = Line(
     window=7,
@@ -75,6 +76,63 @@ def test_points_are_left_out_when_there_are_none() -> None:
     assert b'"reverses":"cv_1"' in raw
     with pytest.raises(LineMember):
         parse(members(points=[]))
+
+
+PRICED = replace(
+    LINE,
+    kind="redeem",
+    amount_millionths=384_751,  # 40.5 × 0.00950002 = 0.38475081, half up
+    points=(PointAmount("MILE", "40.5"),),
+    terms="at_1f",
+    price="0.00950002",
+)
+
+
+def test_a_priced_line_says_by_which_terms_and_its_amount_is_the_price_of_its_points() -> None:
+    raw = encode(PRICED)
+    assert b'"price":"0.00950002"' in raw
+    assert b'"terms":"at_1f"' in raw
+    assert parse(raw) == PRICED
+    assert b"price" not in encode(LINE)  # what has none is spelled as ever
+    assert parse(encode(replace(LINE, purpose="fee", terms="at_1f"))).terms == "at_1f"
+
+
+@pytest.mark.parametrize(
+    ("changes", "member"),
+    [
+        ({"amount": "0.38475"}, "amount"),
+        ({"amount": "0.384752"}, "amount"),
+        ({"price": "0.0095"}, "amount"),
+        ({"points": [{"amount": "40.6", "currency": "MILE"}]}, "amount"),
+        ({"price": "0.009500020"}, "price"),
+        ({"price": "1e2"}, "price"),
+        ({"price": "0.0000000000001"}, "price"),
+        ({"price": 1}, "price"),
+        ({"purpose": "fee"}, "price"),
+        ({"reverses": "rd_1"}, "price"),
+        ({"points": [{"amount": "40.5", "currency": "MILE"}] * 2}, "price"),
+        ({"terms": "1f"}, "terms"),
+        ({"terms": None}, "terms"),
+    ],
+)
+def test_a_price_that_is_not_what_the_line_comes_to_is_refused_by_both(changes: dict[str, Any], member: str) -> None:
+    raw = json.dumps({**json.loads(encode(PRICED)), **changes}, sort_keys=True, separators=(",", ":")).encode()
+    with pytest.raises(LineMember) as ours:
+        parse(raw)
+    with pytest.raises(ALONE.NoLine) as theirs:
+        ALONE.read_line(raw)
+    assert ours.value.member == member
+    assert (theirs.value.code, str(theirs.value)) == (ours.value.code, str(ours.value))
+
+
+def test_a_price_without_points_or_terms_is_refused_by_both() -> None:
+    for left_out in ("points", "terms"):
+        less = {name: value for name, value in json.loads(encode(PRICED)).items() if name != left_out}
+        raw = json.dumps(less, sort_keys=True, separators=(",", ":")).encode()
+        with pytest.raises(LineMember, match="price"):
+            parse(raw)
+        with pytest.raises(ALONE.NoLine, match="price"):
+            ALONE.read_line(raw)
 
 
 def test_instants_are_written_in_utc() -> None:

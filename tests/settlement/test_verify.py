@@ -48,7 +48,7 @@ LEGS = [
     leg(0x0F, 1, "BANK", "AIR", 4_800),
     leg(0x0F, 2, "BANK", "HUB", 4_000),
     leg(0x10, 1, "BANK", "AIR", 50_000_000),
-    leg(0x11, 1, "BANK", "SHOP", 6_000),
+    replace(leg(0x11, 1, "BANK", "SHOP", 6_000), terms="at_7", price="0.000006"),  # of 1000 points
     leg(0x11, 2, "AIR", "SHOP", 30_000_000),
     leg(0x100, 1, "AIR", "SHOP", 7_000_000, "JPY"),
 ]

@@ -5,7 +5,7 @@ journal's lock. ``actor`` is the credential that asks. What moves value carries 
 configures carries none, and its second asking is refused as a duplicate.
 """
 
-from hub.ledger.commands.acts import CancelRecord, Issue, Redeem, ReversalShortfall, Reverse, Transfer
+from hub.ledger.commands.acts import CancelRecord, Issue, Redeem, RedeemBasket, ReversalShortfall, Reverse, Transfer
 from hub.ledger.commands.books import LedgerAccountText, LockPeriod, SetBooks
 from hub.ledger.commands.breaks import ApproveBreakEnd, AssignBreak, NoteBreak, ProposeBreakEnd, Reconcile
 from hub.ledger.commands.clearings import CancelClearing, Clear, ClearPoints, Lapse
@@ -74,6 +74,15 @@ from hub.ledger.commands.relocations import (
     RecordBalances,
     Relocate,
 )
+from hub.ledger.commands.terms import (
+    AcceptTerms,
+    ApproveTerms,
+    ProposeAcceptanceTerms,
+    ProposeGrantTerms,
+    ProposeUnitValue,
+    RejectTerms,
+    WithdrawTerms,
+)
 from hub.ledger.commands.trust import RegisterCertificate, RevokeSigningKey
 from hub.ledger.commands.webhooks import DisableWebhook, ResealWebhookSecrets, RotateWebhookSecret, SetWebhook
 from hub.ledger.commands.windows import CloseWindow, ConfirmSettlement
@@ -85,12 +94,14 @@ __all__ = [
     "AcceptDifferences",
     "AcceptLink",
     "AcceptRate",
+    "AcceptTerms",
     "AddEvidence",
     "ApproveBreakEnd",
     "ApproveDebitCap",
     "ApproveEvidence",
     "ApproveRate",
     "ApproveRelocation",
+    "ApproveTerms",
     "AssignBreak",
     "BindIdentifier",
     "BonusTerms",
@@ -134,17 +145,22 @@ __all__ = [
     "NoteBreak",
     "Party",
     "PolicyTerms",
+    "ProposeAcceptanceTerms",
     "ProposeBreakEnd",
+    "ProposeGrantTerms",
     "ProposeLink",
     "ProposeRate",
     "ProposeRelocation",
+    "ProposeUnitValue",
     "Reconcile",
     "RecordBalances",
     "Redeem",
+    "RedeemBasket",
     "RegisterCertificate",
     "RegisterPointCurrency",
     "RejectDebitCap",
     "RejectRate",
+    "RejectTerms",
     "ReleaseHold",
     "Relocate",
     "ReportOrder",
@@ -172,6 +188,7 @@ __all__ = [
     "UnbindIdentifier",
     "UnfreezeAccount",
     "WithdrawRate",
+    "WithdrawTerms",
     "WriteOffDebt",
     "is_storable",
     "malformed",

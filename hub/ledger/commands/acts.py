@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from hub.ledger.commands.command import Keyed, Party
+from hub.ledger.commands.currencies import MoneyText
 
 
 class ReversalShortfall(StrEnum):
@@ -17,6 +18,8 @@ class ReversalShortfall(StrEnum):
 
 
 class Issue(Keyed, frozen=True, kw_only=True):
+    """``grantor``: who issues, and pays for it; None: the issuer."""
+
     currency: str
     to: Party
     amount: str
@@ -26,8 +29,9 @@ class Issue(Keyed, frozen=True, kw_only=True):
     record: str | None = None
     channel: str | None = None
     product: str | None = None
+    grantor: str | None = None
 
-    later: ClassVar[tuple[str, ...]] = ("record", "channel", "product")
+    later: ClassVar[tuple[str, ...]] = ("record", "channel", "product", "grantor")
 
 
 class Transfer(Keyed, frozen=True, kw_only=True):
@@ -55,6 +59,18 @@ class Redeem(Keyed, frozen=True, kw_only=True):
     product: str | None = None
 
     later: ClassVar[tuple[str, ...]] = ("channel", "by", "product")
+
+
+class RedeemBasket(Keyed, frozen=True, kw_only=True):
+    """``amount`` paid with ``currencies`` in this order; ``leaves_rest``: what they do not reach for is paid in another
+    way."""
+
+    customer: Party
+    merchant: str
+    amount: MoneyText
+    currencies: tuple[str, ...]
+    leaves_rest: bool
+    memo: str | None
 
 
 class Reverse(Keyed, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ class PolicyTerms(msgspec.Struct, frozen=True):
     keeps_age: bool | None = None
     accounts: AccountMode | None = None
     groups: tuple[str, ...] | None = None
+    needs_terms: bool | None = None
 
 
 class RegisterPointCurrency(Command, frozen=True, kw_only=True):

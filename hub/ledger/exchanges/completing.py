@@ -39,7 +39,7 @@ def complete(draft: Draft, exchange: Exchange) -> Exchange:
 
 
 def _movement(draft: Draft, deal: Deal) -> Movement:
-    made = deals.way(draft, deal, deal.kind, deal.credential)
+    made = msgspec.structs.replace(deals.way(draft, deal, deal.kind, deal.credential), terms=deal.terms)
     if deal.kind is not MovementKind.CONVERT or deal.takes is None:
         return made
     credited = deal.takes  # a conversion is counted in what it becomes

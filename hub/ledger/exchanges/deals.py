@@ -2,6 +2,7 @@
 
 from hub.configuration import Configuration
 from hub.currencies import HOSTED, PointCurrency
+from hub.ledger import charging
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.ledger.orders import Deal, End, ExchangeState, Payment, reference_of
@@ -44,20 +45,26 @@ def of_conversion(configuration: Configuration, conversion: Conversion) -> Deal:
         fee=figures.fee,
         payments=(
             Payment(source.issuer, target.issuer, figures.settlement, Purpose.SETTLEMENT),
-            Payment(source.issuer, configuration.operator.id, figures.fee, Purpose.FEE),
+            *charging.payments(configuration, source.issuer, figures.fee),
         ),
     )
 
 
 def of_act(configuration: Configuration, accepted: Movement, window: int) -> Deal:
     """Of a redemption, a transfer or an issue, by the movement that accepts it in ``window``. For a redemption the
-    issuer pays the merchant; the others cost nothing."""
+    issuer pays the merchant, who pays the fee; for an
+    issue under grant terms who grants pays the issuer. A transfer costs nothing."""
     issuer = configuration.currencies[configuration.currency_codes[accepted.currency]].issuer
     ends = [
         None if one is None else End(currency=accepted.currency, customer=one, amount=accepted.amount)
         for one in (accepted.source, accepted.target)
     ]
-    paid = accepted.merchant is not None and accepted.value is not None
+    payments: tuple[Payment, ...] = ()
+    if accepted.merchant is not None:
+        value = Payment(issuer, accepted.merchant, accepted.value or 0, Purpose.SETTLEMENT)
+        payments = (value, *charging.payments(configuration, accepted.merchant, accepted.fee or 0))
+    elif accepted.terms is not None:  # who grants pays the issuer
+        payments = (Payment(accepted.for_institution, issuer, accepted.value or 0, Purpose.SETTLEMENT),)
     return Deal(
         id=accepted.id,
         kind=ACCEPTED[accepted.kind],
@@ -71,8 +78,9 @@ def of_act(configuration: Configuration, accepted: Movement, window: int) -> Dea
         money=accepted.money,
         value=accepted.value,
         fee=accepted.fee,
-        payments=(Payment(issuer, accepted.merchant or 0, accepted.value or 0, Purpose.SETTLEMENT),) if paid else (),
+        payments=payments,
         merchant=accepted.merchant,
+        terms=accepted.terms,
     )
 
 
@@ -119,6 +127,7 @@ def of_reversal(book: Book, accepted: Movement, window: int) -> Deal:
             if leg.phase is Phase.POSTED and leg.purpose is not Purpose.POINTS
         ),
         merchant=accepted.merchant,
+        terms=accepted.terms,
         reverses=subject,
         before=before,
     )

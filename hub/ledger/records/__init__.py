@@ -5,6 +5,7 @@ again out of the database, so an answer and its replay are one thing.
 """
 
 from hub.ledger.records.accounts import OF_POINTS, Account, AccountKind, Mark
+from hub.ledger.records.baskets import Basket
 from hub.ledger.records.clearings import Clearing, ClearingScope, ClearingStatus
 from hub.ledger.records.conversions import Conversion, ConversionStatus, Quote
 from hub.ledger.records.holds import Hold, HoldAct, HoldKind, HoldStatus, Lapsed
@@ -38,6 +39,7 @@ __all__ = [
     "OF_POINTS",
     "Account",
     "AccountKind",
+    "Basket",
     "Binding",
     "Cancellation",
     "Clearing",

@@ -103,7 +103,8 @@ class Leg(msgspec.Struct, frozen=True):
 
 
 class Movement(msgspec.Struct, frozen=True, kw_only=True):
-    """An atomic group of legs and the act that made it. ``subject``: what it reverses, converts or closes."""
+    """An atomic group of legs and the act that made it. ``subject``: what it reverses, converts or closes.
+    ``terms``: the version of terms that it was priced by, of an act that has some (``hub.terms``)."""
 
     id: int
     kind: MovementKind
@@ -121,6 +122,7 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     subject: int | None = None
     earned_at: datetime | None = None
     expires_at: datetime | None = None
+    terms: int | None = None
 
 
 class Label(msgspec.Struct, frozen=True):

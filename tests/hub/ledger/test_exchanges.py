@@ -119,11 +119,13 @@ async def stands(hub: Hub, kind: str, currency: str) -> tuple[int, int]:
     )
 
 
-async def owed(hub: Hub) -> dict[str, int]:
+async def owed(hub: Hub, money: str = "CNY") -> dict[str, int]:
     """What the hub owes each institution in the open window, by its own acts; millionths."""
     codes = {id: one.code for id, one in hub.engine.configuration.institutions.items()}
     rows = await hub.sql(
         "SELECT p.* FROM position p JOIN settlement_window w ON w.id = p.window_id AND w.status = 'OPEN'"
+        " WHERE p.currency = $1",
+        money,
     )
     return {
         codes[row["institution_id"]]: row["credits"] - row["debits"] for row in rows if row["credits"] or row["debits"]

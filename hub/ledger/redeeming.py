@@ -1,0 +1,114 @@
+"""Redeeming: what a merchant is paid for points, by which terms, and the money's legs. Pure.
+
+One place for every way in which points are redeemed: at once, out of a hold, over partners, or for a basket. Looking
+the terms up is done once for a currency and a merchant in a batch; a currency that nobody has terms for costs one look
+into a dictionary.
+"""
+
+from hub.acceptance_terms import AcceptanceTerms, Payment, payment
+from hub.currencies import HOSTED, PointCurrency, worth
+from hub.errors import InvalidAmount, NotAccepted
+from hub.ledger import charging, limiting, parts, resolve
+from hub.ledger.book import Book
+from hub.ledger.commands import Party
+from hub.ledger.draft import Draft
+from hub.ledger.records import AccountKind, Customer, Movement, MovementKind, Purpose
+from hub.limits import Act
+from hub.points import AMOUNT_MAX, render
+from hub.terms import nearest
+
+_MONEY_MAX = AMOUNT_MAX * 1000
+
+
+def terms_at(book: Book, of: PointCurrency, merchant: int) -> AcceptanceTerms | None:
+    """The acceptance terms in force for a currency at a merchant; None: it is taken at the unit value.
+
+    Raises:
+        NotAccepted: it is taken on terms alone, and there are none.
+    """
+    by_node = book.configuration.acceptance.get(of.id)
+    if by_node is None:
+        found = None
+    else:
+        key = (of.id, merchant)
+        if key not in book.acceptance:
+            book.acceptance[key] = nearest(by_node, book.configuration.institutions, merchant, book.at)
+        found = book.acceptance[key]
+    if found is None and of.policy.needs_terms:
+        raise NotAccepted(currency=of.code, merchant=book.configuration.institutions[merchant].code)
+    return found
+
+
+def payment_of(book: Book, of: PointCurrency, merchant: int, units: int) -> Payment:
+    """What ``units`` smallest units of a currency come to at a merchant now.
+
+    Raises:
+        NotAccepted: the merchant does not take the currency.
+        InvalidAmount: it is more money than the ledger carries.
+    """
+    terms = terms_at(book, of, merchant)
+    if terms is None:
+        paid = Payment(of.money, worth(book.configuration.valued(of, book.at), units), 0, None)
+    else:
+        paid = payment(terms, units, of.scale)
+    if paid.value > _MONEY_MAX or paid.fee > _MONEY_MAX:
+        raise InvalidAmount(amount=render(units, of.scale))
+    return paid
+
+
+def movement(
+    draft: Draft,
+    actor: int,
+    acting: int,
+    of: PointCurrency,
+    customer: Customer,
+    merchant: int,
+    units: int,
+    paid: Payment,
+) -> Movement:
+    """The movement by which a customer's points are redeemed, or accepted to be where a partner keeps them."""
+    return Movement(
+        id=draft.new_id(),
+        kind=MovementKind.REDEEM if of.adapter == HOSTED else MovementKind.ACCEPT_REDEEM,
+        at=draft.book.at,
+        credential=actor,
+        for_institution=acting,
+        currency=of.code,
+        amount=units,
+        source=customer,
+        merchant=merchant,
+        money=paid.money,
+        value=paid.value,
+        fee=paid.fee,
+        terms=paid.terms,
+    )
+
+
+def spend(
+    draft: Draft,
+    moved: Movement,
+    of: PointCurrency,
+    customer: Customer,
+    paid: Payment,
+    channel: str | None = None,
+    by: Party | None = None,
+) -> None:
+    """customer → issuance:C, and the money; the caller checks the caps.
+
+    Raises:
+        InsufficientPoints, Frozen, NotAMember, PoolRightMissing: see ``resolve.spendable``.
+        LimitExceeded: a limit is in the way.
+    """
+    part = parts.spent_part(of, channel)
+    source = resolve.spendable(draft, customer, of, moved.amount, part, by)
+    burned = draft.account(AccountKind.ISSUANCE, of.issuer, of.code)
+    draft.points(moved.id, source, burned, moved.amount, draft.spend(source, moved.amount, part))
+    pay(draft, moved.id, of, moved.merchant or 0, paid)
+    draft.movements.append(moved)
+    limiting.count(draft, moved, Act.REDEEM, of, customer, moved.amount, value=paid.value)
+
+
+def pay(draft: Draft, movement: int, of: PointCurrency, merchant: int, paid: Payment) -> None:
+    """The issuer's position → the merchant's for the value; the merchant's → whoever gets the fee."""
+    draft.money(movement, of.issuer, merchant, paid.money, paid.value, Purpose.SETTLEMENT)
+    charging.charge(draft, movement, merchant, paid.money, paid.fee)
