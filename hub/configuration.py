@@ -22,6 +22,7 @@ from hub.institutions import OPERATOR_CODE, DebitCap, Institution
 from hub.limits import Act, Limit
 from hub.rates import Rate
 from hub.revocations import Revocation
+from hub.shares import Scope, SharePlan
 from hub.terms import Terms, with_terms
 from hub.unit_values import UnitValue, valued
 from hub.versions import with_version
@@ -39,6 +40,7 @@ Noun = (
     | Revocation
     | Books
     | Terms
+    | SharePlan
 )
 NOUNS: dict[str, type[Any]] = {
     "institution": Institution,
@@ -54,6 +56,7 @@ NOUNS: dict[str, type[Any]] = {
     "acceptance": AcceptanceTerms,
     "grant": GrantTerms,
     "unit_value": UnitValue,
+    "share_plan": SharePlan,
 }
 _NAMES = {noun: name for name, noun in NOUNS.items()}
 
@@ -108,6 +111,8 @@ class Configuration:
     acceptance: dict[int, dict[int, tuple[AcceptanceTerms, ...]]] = field(default_factory=dict)  # by currency and node
     grants: dict[int, dict[int, tuple[GrantTerms, ...]]] = field(default_factory=dict)  # the same
     unit_values: dict[int, dict[int, tuple[UnitValue, ...]]] = field(default_factory=dict)  # by currency and issuer
+    share_plans: dict[int, SharePlan] = field(default_factory=dict)
+    sharing: dict[Scope, tuple[SharePlan, ...]] = field(default_factory=dict)  # approved versions, by what they are for
 
     def institution(self, code: str) -> Institution | None:
         """The institution with this code."""
@@ -182,6 +187,10 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
             continue
         if isinstance(noun, Terms):
             _index_terms(fresh, noun)
+            continue
+        if isinstance(noun, SharePlan):
+            fresh.share_plans[noun.id] = noun
+            fresh.sharing[noun.scope] = with_version(fresh.sharing.get(noun.scope, ()), noun)
             continue
         table = getattr(fresh, _TABLES[type(noun)])
         before = table.get(noun.id)

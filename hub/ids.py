@@ -50,6 +50,7 @@ ACCEPTANCE_TERMS = "at"
 GRANT_TERMS = "gt"
 UNIT_VALUE = "uv"
 BASKET = "bk"
+SHARE_PLAN = "sp"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

@@ -10,6 +10,7 @@ from hub import ids
 from hub.audit.originals import Original
 from hub.configuration import Configuration
 from hub.ledger.records import Phase, Piece
+from hub.shares import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Act:
 
     ``conversion``: that of a CONVERT. ``original``: what a REVERSE takes back, ``before`` of it having been reversed
     earlier. ``hold``: the open one that it is about. ``owing``: the numbers of the legs that touch a debt; ``missing``:
-    what could not be taken, owed and written off. ``over_partners``: whether it is of an exchange.
+    what could not be taken, owed and written off. ``over_partners``: whether it is of an exchange; ``parts``: whom the
+    fee of a redemption goes to.
     """
 
     moved: Any
@@ -42,6 +44,7 @@ class Act:
     owing: frozenset[int] = frozenset()
     missing: tuple[int, int] = (0, 0)
     over_partners: bool = False
+    parts: tuple[Part, ...] = ()
 
     @property
     def name(self) -> str:

@@ -6,23 +6,27 @@ different tables tell one story.
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from hub import ids
 from hub.audit import relocations
-from hub.audit.accounts import Accounts, Key, host_of, operator_of
+from hub.audit.accounts import Accounts, Key, host_of
 from hub.audit.act import Act
 from hub.audit.breaks import Breaks
 from hub.audit.entries import Batch
 from hub.audit.exchanges import Exchanges
 from hub.audit.findings import Findings
 from hub.audit.relocations import Relocations
+from hub.audit.shares import Shares
 from hub.configuration import Configuration
 from hub.currencies import PointCurrency
 from hub.ledger.records import ACCEPTED, AccountKind, MovementKind, Phase, Purpose
 from hub.points import share
+from hub.shares import Act as FeeAct
+from hub.shares import Part
 
 Expected = tuple[Key, Key, int, int, int]  # debit, credit, amount, purpose, phase
 _CUSTOMER, _ISSUANCE, _BREAKAGE, _POSITION = (
@@ -58,9 +62,16 @@ class Acts:
     """Acts in the order of the ledger. ``bonus_used``: what counts under bonus caps, by rate, bonus and customer."""
 
     def __init__(
-        self, findings: Findings, accounts: Accounts, exchanges: Exchanges, relocations: Relocations, breaks: Breaks
+        self,
+        findings: Findings,
+        accounts: Accounts,
+        exchanges: Exchanges,
+        relocations: Relocations,
+        breaks: Breaks,
+        shares: Shares,
     ) -> None:
         self._findings = findings
+        self._shares = shares
         self._breaks = breaks
         self._accounts = accounts
         self._exchanges = exchanges
@@ -90,6 +101,11 @@ class Acts:
         else:
             of = act.configuration.currency(moved["currency"])
             posts = _POSTS.get(kind)
+            if of is not None and moved["merchant_id"] is not None:
+                pair = (of.id, None)
+                split = self._shares.split(act, FeeAct.REDEMPTION, pair, moved["money"], moved["fee"] or 0)
+                self._shares.check(act, split, moved["merchant_id"])
+                act = replace(act, parts=split[1])
             expected = None if of is None or posts is None else posts(act, of)
         if expected is None:
             self._findings.add("ACT", f"{act.name} is an act of something that there is not.")
@@ -129,6 +145,8 @@ class Acts:
             return None
         self._compare(act)
         self._count_bonuses(act)
+        split = self._shares.split(act, FeeAct.CONVERSION, (source.id, target.id), rate.money, made["fee"])
+        self._shares.check(act, split, source.issuer)
         giver, taker = (
             (_CUSTOMER, made["from_customer_id"], source.code),
             (_CUSTOMER, made["to_customer_id"], target.code),
@@ -137,7 +155,7 @@ class Acts:
             _points(giver, (_ISSUANCE, source.issuer, source.code), made["source"]),
             _points((_ISSUANCE, target.issuer, target.code), taker, made["target"]),
             *_money(source.issuer, target.issuer, rate.money, made["settlement"], Purpose.SETTLEMENT),
-            *_money(source.issuer, operator_of(configuration), rate.money, made["fee"], Purpose.FEE),
+            *_fees(source.issuer, rate.money, split[1]),
         ]
 
     def _compare(self, act: Act) -> None:
@@ -179,10 +197,13 @@ class Acts:
             self._findings.add("REVERSAL", f"{name} and those before it reverse {after} of {total}.")
         swapped = (("from_customer_id", "to_customer_id"), ("to_customer_id", "from_customer_id"))
         same = (("currency", "currency"), ("money", "money"), ("merchant_id", "merchant_id"))
+        returned = self._shares.check_returned(act)
         parts = [
             (moved[part], None if original[part] is None else _part(original[part], before, after, total))
             for part in ("value", "fee")
         ]
+        if returned is not None:
+            parts[1] = (moved["fee"], returned)
         if any(moved[mine] != original[its] for mine, its in swapped + same) or any(is_ != due for is_, due in parts):
             self._findings.add("REVERSAL", f"{name} is not the opposite of what it reverses.")
         converted = known.conversion
@@ -344,9 +365,13 @@ def _paid(act: Act, of: PointCurrency) -> Iterable[Expected]:
     """What the issuer pays to the merchant of an act, and what is charged to the merchant."""
     moved = act.moved
     yield from _money(of.issuer, moved["merchant_id"], moved["money"], moved["value"], Purpose.SETTLEMENT)
-    yield from _money(
-        moved["merchant_id"], operator_of(act.configuration), moved["money"], moved["fee"] or 0, Purpose.FEE
-    )
+    yield from _fees(moved["merchant_id"], moved["money"], act.parts)
+
+
+def _fees(payer: int, money: str, parts: Iterable[Part]) -> Iterable[Expected]:
+    """What ``payer`` pays of a fee."""
+    for part in parts:
+        yield from _money(payer, part.payee, money, part.amount, Purpose.FEE)
 
 
 def _money(payer: int, payee: int, money: str, amount: int, purpose: Purpose) -> Iterable[Expected]:

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub import ids
-from hub.audit.accounts import Accounts, Key, host_of, operator_of
+from hub.audit.accounts import Accounts, Key, host_of
 from hub.audit.act import Act
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
+from hub.audit.shares import UNSPLIT, Shares
 from hub.configuration import Configuration
 from hub.currencies import HOSTED, PointCurrency
 from hub.ledger.orders import UNDER_WAY, EvidenceKind, ExchangeState, reference_of
 from hub.ledger.records import ACCEPTED, AccountKind, MovementKind, Phase, Purpose
 from hub.partners import Operation, Status
 from hub.points import share
+from hub.shares import Act as FeeAct
 
 Expected = tuple[Key, Key, int, int, int]  # debit, credit, amount, purpose, phase
 WAYS = frozenset({*ACCEPTED, MovementKind.ARRIVE, MovementKind.DECLINE, MovementKind.REFUND})
@@ -29,6 +31,7 @@ _STATED = (
     *("from_customer_id", "to_customer_id", "merchant_id", "for_institution_id"),
     *("currency", "amount", "money", "value", "fee"),
 )
+_WITH_FEES = frozenset({MovementKind.CONVERT, MovementKind.REDEEM})
 _S = ExchangeState
 
 
@@ -56,11 +59,12 @@ class Way:
     """An exchange that is under way. ``kind``: of the movement that completes it; ``row``: of a conversion its own,
     otherwise that of the movement that accepted it; ``stated``: what its movements say; ``window``: the one that was
     open then. ``made``: the movements since its last step; ``proposed`` and ``approved``: the last proposal on the
-    order under way, and the approval of it."""
+    order under way, and the approval of it; ``bearer`` and ``split``: who
+    pays its fee, and how it is split."""
 
     __slots__ = (
         *("approved", "gives", "in_doubt", "kind", "made", "money", "order", "payments", "proposed", "row", "state"),
-        *("stated", "taken", "takes", "window"),
+        *("bearer", "split", "stated", "taken", "takes", "window"),
     )
 
     def __init__(self, kind: MovementKind, row: Any, gives: Side | None, takes: Side | None, stated: Any) -> None:
@@ -71,6 +75,8 @@ class Way:
         self.stated = stated
         self.money: str | None = None
         self.payments: list[tuple[int, int, int, int]] = []  # payer, payee, amount, purpose
+        self.bearer = 0
+        self.split = UNSPLIT
         self.window = 0
         self.state: ExchangeState | None = None
         self.order: str | None = None
@@ -91,9 +97,10 @@ class Exchanges:
     """``open``: exchanges that are under way, by identifier. ``pending``: what money of theirs is pending, by
     account."""
 
-    def __init__(self, findings: Findings, accounts: Accounts) -> None:
+    def __init__(self, findings: Findings, accounts: Accounts, shares: Shares) -> None:
         self._findings = findings
         self._accounts = accounts
+        self._shares = shares
         self.open: dict[int, Way] = {}
         self.pending: Counter[int] = Counter()
         self._orders: dict[str, Any] = {}
@@ -118,6 +125,7 @@ class Exchanges:
             return None
         way.made.append(moved["kind"])
         self._compare(act, way)
+        self._check_shares(act, way)
         given = way.gives
         match moved["kind"]:
             case MovementKind.ARRIVE | MovementKind.REFUND if given is None:
@@ -142,6 +150,15 @@ class Exchanges:
             into = taken.account if taken.is_hosted else _of(AccountKind.PARTNER, taken.of)
             posted.append(_points(_of(AccountKind.ISSUANCE, taken.of), into, taken.amount))
         return [*pending, *posted, *_money(way, Phase.VOIDED), *_money(way, Phase.POSTED)]
+
+    def _check_shares(self, act: Act, way: Way) -> None:
+        """Hold the shares of a fee that becomes pending, or is posted, against its split."""
+        kind = act.moved["kind"]
+        phase = Phase.PENDING if kind in ACCEPTED else Phase.POSTED
+        if way.kind in _WITH_FEES and (kind in ACCEPTED or kind == way.kind):
+            self._shares.check(act, way.split, way.bearer, phase)
+        elif kind == MovementKind.ACCEPT_REVERSE:
+            self._shares.check_returned(act, phase)
 
     def post(self, leg: Any) -> None:
         """Take a leg of money that is pending, or is not any more."""
@@ -223,9 +240,11 @@ class Exchanges:
         gives = Side(source, made["from_customer_id"], made["source"])
         way = Way(MovementKind.CONVERT, made, gives, Side(target, made["to_customer_id"], made["target"]), stated)
         way.money, way.window = rate.money, made["window_id"]
+        way.bearer = source.issuer
+        way.split = self._shares.split(act, FeeAct.CONVERSION, (source.id, target.id), rate.money, made["fee"])
         way.payments = [
             (source.issuer, target.issuer, made["settlement"], int(Purpose.SETTLEMENT)),
-            (source.issuer, operator_of(configuration), made["fee"], int(Purpose.FEE)),
+            *((source.issuer, part.payee, part.amount, int(Purpose.FEE)) for part in way.split[1]),
         ]
         return way
 
@@ -246,10 +265,12 @@ class Exchanges:
         if kind is MovementKind.ISSUE:
             way.payments = [(moved["for_institution_id"], of.issuer, moved["value"] or 0, int(Purpose.SETTLEMENT))]
         if kind is MovementKind.REDEEM:
-            operator = operator_of(act.configuration)
+            way.bearer = moved["merchant_id"]
+            pair = (of.id, None)
+            way.split = self._shares.split(act, FeeAct.REDEMPTION, pair, moved["money"], moved["fee"] or 0)
             way.payments = [
                 (of.issuer, moved["merchant_id"], moved["value"], int(Purpose.SETTLEMENT)),
-                (moved["merchant_id"], operator, moved["fee"] or 0, int(Purpose.FEE)),
+                *((way.bearer, part.payee, part.amount, int(Purpose.FEE)) for part in way.split[1]),
             ]
         return way
 

@@ -62,6 +62,10 @@ WHERE m.journal_id = {JOURNAL_ID} AND m.kind = {int(MovementKind.REVERSE)} AND m
 )
 GROUP BY 1
 """
+_SHARES = f"""
+SELECT movement_id, place, plan_id, institution_id, amount, n FROM fee_share
+WHERE journal_id = {JOURNAL_ID} AND movement_id = ANY($1::bigint[]) ORDER BY movement_id, place
+"""
 _CONVERSIONS = f"""
 SELECT id, rate_id, from_customer_id, source, target, eligible FROM conversion
 WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[])
@@ -79,6 +83,7 @@ class Original:
     taken: dict[int, list[Piece]] = field(default_factory=dict)
     conversion: Any = None
     reversed: int = 0
+    shares: list[Any] = field(default_factory=list)  # what a plan made of its fee
 
 
 async def originals(connection: AsyncConnection, batch: Batch) -> dict[int, Original]:
@@ -97,6 +102,8 @@ async def originals(connection: AsyncConnection, batch: Batch) -> dict[int, Orig
         (known.repaid if leg["kind"] == AccountKind.DEBT else known.legs).append(leg)
     for movement, n, expires_at, earned_at, origin, amount in await driver.fetch(_TAKEN, list(by_movement)):
         by_movement[movement].taken.setdefault(n, []).append(Piece(expires_at, earned_at, origin, -amount))
+    for row in await driver.fetch(_SHARES, list(by_movement)):
+        by_movement[row["movement_id"]].shares.append(row)
     found = {_name(one.movement): one for one in by_movement.values()}
     for row in await driver.fetch(_CONVERSIONS, subjects):
         if row["id"] in found:

@@ -65,6 +65,10 @@ class Positions:
         """The window that is open now."""
         return max((one.id for one in self.windows.values() if one.status == WindowStatus.OPEN), default=0)
 
+    def open_path(self, configuration: Configuration, institution: int) -> tuple[int, ...]:
+        """The institution and all above it, as they stand for the open window's money."""
+        return self._path(configuration, institution, self.open_window())
+
     def forget_paths(self) -> None:
         """The tree has changed."""
         self._paths.clear()

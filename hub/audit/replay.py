@@ -29,11 +29,13 @@ from hub.audit.people import People
 from hub.audit.positions import Positions
 from hub.audit.relocations import Relocations
 from hub.audit.restrictions import Restrictions
+from hub.audit.shares import Shares
 from hub.audit.terms import Terms
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
 from hub.currencies import PointCurrency
 from hub.institutions import DebitCap, Institution
 from hub.ledger.records import ACCEPTED, MovementKind, Phase, Purpose
+from hub.shares import SharePlan
 
 _Take = Callable[[Any, list[Any], Batch], None]
 
@@ -52,13 +54,14 @@ class Replay:
         self.accounts = Accounts(findings)
         self.lots = Lots(findings)
         self.holds = Holds(findings)
-        self.exchanges = Exchanges(findings, self.accounts)
+        self.positions = Positions(findings, self.accounts, flat)
+        self.shares = Shares(findings, self.positions)
+        self.exchanges = Exchanges(findings, self.accounts, self.shares)
         self.relocations = Relocations(findings, self.accounts)
         self.breaks = Breaks(findings)
-        self.acts = Acts(findings, self.accounts, self.exchanges, self.relocations, self.breaks)
+        self.acts = Acts(findings, self.accounts, self.exchanges, self.relocations, self.breaks, self.shares)
         self.limits = Limits(findings, self.accounts)
         self.terms = Terms(findings)
-        self.positions = Positions(findings, self.accounts, flat)
         self.people = People(findings)
         self.debts = Debts(findings, self.accounts)
         self.restrictions = Restrictions(findings, self.accounts)
@@ -83,6 +86,7 @@ class Replay:
         self.exchanges.begin(batch)
         self.relocations.begin(batch)
         self.breaks.begin(batch)
+        self.shares.begin(batch)
         self._entries = {}
         for entry in rows.get("lot_entry", ()):
             self._entries.setdefault(entry[0], {}).setdefault(entry[1], []).append(entry)
@@ -115,6 +119,7 @@ class Replay:
         self.debts.finish(batch)
         self.exchanges.finish()
         self.breaks.finish()
+        self.shares.finish()
         self.positions.finish(batch)
         self.limits.finish()
         self.terms.finish()
@@ -183,6 +188,9 @@ class Replay:
             self._configure()
             before = self.configuration.caps.get((noun.institution, noun.currency))
             self.caps.take(change, noun, before, self.configuration)
+        if isinstance(noun, SharePlan):
+            self._configure()
+            self.shares.plan(change, noun, self.configuration)
         self._changes.append(noun)
 
     def _check_zones(self, after: Institution, batch: Batch) -> None:

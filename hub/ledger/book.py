@@ -24,6 +24,7 @@ from hub.ledger.records import (
     Clearing,
     Conversion,
     Customer,
+    FeeShare,
     Hold,
     Identifier,
     InternalAccount,
@@ -44,26 +45,37 @@ from hub.ledger.records import (
 )
 from hub.limits import LimitEntry, UseKey
 from hub.reconciliation.breaks import Break, BreakStep, Run
+from hub.shares import Act as FeeAct
+from hub.shares import SharePlan
 
 AccountKey = tuple[int, int, str]  # kind, owner, currency
 PositionKey = tuple[int, int, str]  # window, institution, currency
+PlanKey = tuple[int, int, FeeAct, tuple[int, int | None], str]  # who acts, window, act, pair, money
 UNPOSTED = 0  # in a window's place: money that is pending, and not in any window yet
 
 
 class Original:
     """An act that may be reversed: its movement, legs, and how much of it was reversed before. ``counted``: the
-    movement that counted it under limits, which is another one than its own if it was accepted first."""
+    movement that counted it under limits, which is another one than its own if it was accepted first; ``shares``: what
+    a plan made of its fee."""
 
-    __slots__ = ("conversion", "counted", "legs", "movement", "reversed")
+    __slots__ = ("conversion", "counted", "legs", "movement", "reversed", "shares")
 
     def __init__(
-        self, movement: Movement, legs: list[Leg], conversion: Conversion | None, already: int, counted: int = 0
+        self,
+        movement: Movement,
+        legs: list[Leg],
+        conversion: Conversion | None,
+        already: int,
+        counted: int = 0,
+        shares: tuple[FeeShare, ...] = (),
     ) -> None:
         self.movement = movement
         self.legs = legs
         self.conversion = conversion
         self.reversed = already
         self.counted = counted or movement.id
+        self.shares = shares
 
 
 class Book:
@@ -121,6 +133,7 @@ class Book:
         self.links_of: dict[int, dict[int, Link]] = {}  # by customer
         self.terms: dict[tuple[int, str, str, str, str], Any] = {}  # of conversions, while the configuration stands
         self.acceptance: dict[tuple[int, int], AcceptanceTerms | None] = {}  # by currency and merchant, the same
+        self.plans: dict[PlanKey, SharePlan | None] = {}  # by which fees are split, while the configuration stands
         self._paths: dict[tuple[int, int], list[int]] = {}
         self._statuses: dict[int, Status] = {}
         self._halted: frozenset[str] | None = None
@@ -234,6 +247,7 @@ class Book:
         self.configuration = with_changes(self.configuration, self.configuration.version, nouns)
         self.terms.clear()
         self.acceptance.clear()
+        self.plans.clear()
         self._paths.clear()
         self._statuses.clear()
         self._halted = None

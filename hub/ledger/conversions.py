@@ -17,7 +17,7 @@ from hub.errors import (
     TooManyQuotes,
     TransferForbidden,
 )
-from hub.ledger import ageing, charging, commands, exchanges, labels, limiting, links, parts, resolve
+from hub.ledger import ageing, commands, exchanges, fees, labels, limiting, links, parts, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.ledger.records import (
@@ -33,6 +33,7 @@ from hub.ledger.records import (
 from hub.limits import Act
 from hub.points import parse, parse_positive, render
 from hub.rates import Figures, Rate, figures
+from hub.shares import Act as FeeAct
 from hub.versions import in_force
 
 QUOTES_OPEN_MAX = 5  # per customer and pair
@@ -274,7 +275,9 @@ def _convert(
         given=parts.placed(made, amounts.target, parts.credited_part(book, target, taker, command.channel), book.at),
     )
     draft.money(movement.id, source.issuer, target.issuer, rate.money, amounts.settlement, Purpose.SETTLEMENT)
-    charging.charge(draft, movement.id, source.issuer, rate.money, amounts.fee)
+    pair = (source.id, target.id)
+    fee = fees.payments(book, acting, FeeAct.CONVERSION, pair, source.issuer, rate.money, amounts.fee)
+    fees.post(draft, movement.id, rate.money, fee)
     resolve.within_caps(draft, command.actor)
     limiting.count(draft, movement, Act.CONVERT, source, giver, amounts.source, target.id, amounts.settlement)
     limiting.count(draft, movement, Act.CONVERT_IN, target, taker, amounts.target)

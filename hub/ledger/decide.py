@@ -45,6 +45,7 @@ from hub.registry import (
     limits,
     rates,
     revocations,
+    shares,
     terms,
     webhooks,
 )
@@ -85,6 +86,10 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.ApproveTerms: terms.approve,
     commands.RejectTerms: terms.reject,
     commands.WithdrawTerms: terms.withdraw,
+    commands.ProposeSharePlan: shares.propose,
+    commands.ApproveSharePlan: shares.approve,
+    commands.RejectSharePlan: shares.reject,
+    commands.WithdrawSharePlan: shares.withdraw,
     commands.SetLimit: limits.set_limit,
     commands.LiftLimit: limits.lift,
     commands.SetWebhook: webhooks.set_webhook,

@@ -27,6 +27,7 @@ from hub.ledger.records import (
     Confirmation,
     Conversion,
     Customer,
+    FeeShare,
     Hold,
     Identifier,
     InternalAccount,
@@ -75,6 +76,7 @@ class Draft:
     holds = _Rarely(list[Hold])
     pins = _Rarely(dict[int, tuple[Piece, ...]])
     lapsed = _Rarely(list[Lapsed])
+    fee_shares = _Rarely(list[FeeShare])
     clearings = _Rarely(list[Clearing])
     marks = _Rarely(dict[Account, int])  # of accounts whose marks change
     customer_marks = _Rarely(dict[int, int])  # the same, of whole customers

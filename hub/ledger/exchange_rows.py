@@ -2,7 +2,7 @@
 nothing.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,14 +10,15 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
+from hub.configuration import Configuration
 from hub.currencies import HOSTED
-from hub.ledger import rows
+from hub.ledger import fees, rows
 from hub.ledger.book import Book
 from hub.ledger.exchanges import deals
 from hub.ledger.journal import JOURNAL_ID, batch_of
 from hub.ledger.needs import Needs
-from hub.ledger.orders import Deal, Evidence, EvidenceKind, Exchange, ExchangeState, PlacedOrder, Step
-from hub.ledger.records import Movement, MovementKind
+from hub.ledger.orders import Deal, Evidence, EvidenceKind, Exchange, ExchangeState, Payment, PlacedOrder, Step
+from hub.ledger.records import FeeShare, Movement, MovementKind
 from hub.partners import Operation, Reason, Status
 
 _order, _step, _evidence = tables.partner_order, tables.exchange_step, tables.exchange_evidence
@@ -120,18 +121,33 @@ async def _done(connection: AsyncConnection, of: Collection[int]) -> dict[str, s
 async def load_deals(connection: AsyncConnection, book: Book, needs: Needs, accepted: Mapping[int, Movement]) -> None:
     """What these exchanges are about, and whose accounts and windows that takes. The originals are there."""
     configuration = book.configuration
+    chosen = await rows.fee_shares(connection, configuration, {*book.conversions, *accepted})
     for made in book.conversions.values():
-        book.deals[made.id] = deals.of_conversion(configuration, made)
+        payer = configuration.currencies[configuration.rates[made.rate].source].issuer
+        fee = fees.chosen(chosen.get(made.id, ()), payer) or fees.unshared(configuration, payer, made.figures.fee)
+        book.deals[made.id] = deals.of_conversion(configuration, made, fee)
     for movement in accepted.values():
         window = await _window_of(connection, book, movement.id)
         if movement.kind is MovementKind.ACCEPT_REVERSE:
             book.deals[movement.id] = deals.of_reversal(book, movement, window)
         else:
-            book.deals[movement.id] = deals.of_act(configuration, movement, window)
+            book.deals[movement.id] = deals.of_act(
+                configuration, movement, window, _fee(configuration, movement, chosen)
+            )
     if strange := {deal.window for deal in book.deals.values()} - book.windows.keys():
         book.settled_windows.update(await rows.windows(connection, tables.settlement_window.c.id.in_(strange)))
     for deal in book.deals.values():
         _need(book, needs, deal)
+
+
+def _fee(
+    configuration: Configuration, accepted: Movement, chosen: Mapping[int, Sequence[FeeShare]]
+) -> tuple[Payment, ...]:
+    """Whom the merchant of a redemption that was accepted pays its fee."""
+    if accepted.merchant is None or not accepted.fee:
+        return ()
+    split = fees.chosen(chosen.get(accepted.id, ()), accepted.merchant)
+    return split or fees.unshared(configuration, accepted.merchant, accepted.fee)
 
 
 def _need(book: Book, needs: Needs, deal: Deal) -> None:

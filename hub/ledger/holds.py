@@ -165,7 +165,7 @@ def capture(book: Book, command: commands.CaptureHold) -> Draft:
         given = parts.placed(taken, amount, parts.credited_part(book, of, taker, None), book.at)
         draft.points(movement.id, account, draft.account(AccountKind.CUSTOMER, taker.id, of.code), amount, taken, given)
     if merchant is not None and paid is not None:
-        redeeming.pay(draft, movement.id, of, merchant.id, paid)
+        redeeming.pay(draft, movement, of)
         resolve.within_caps(draft, command.actor)
     draft.movements.append(movement)
     if taker is None:

@@ -83,6 +83,7 @@ HASHED: tuple[Hashed, ...] = (
         "movement_id n phase purpose debit_account_id credit_account_id amount debit_after credit_after window_id",
         "movement_id n",
     ),
+    _hashed(tables.fee_share, "movement_id place plan_id institution_id amount n", "movement_id place"),
     _hashed(
         tables.lot_entry,
         "movement_id n place account_id expires_at origin earned_at amount held",

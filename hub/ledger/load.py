@@ -40,6 +40,7 @@ from hub.ledger.records import (
     Position,
     Purpose,
 )
+from hub.shares import third_parties
 
 # LATERAL with LIMIT: one look into the key's index for each row wanted, whatever the planner thinks of the sizes.
 _OUTCOMES = f"""
@@ -142,6 +143,8 @@ async def load(
         await _offers(connection, book, needs)
     if needs.money:
         needs.institutions.add(configuration.operator.id)  # it takes the fees, and keeps rounding and the bank
+        if configuration.share_plans or needs.sharing:
+            needs.institutions.update(_may_share(book, batch, needs))
         if needs.closing:
             book.internals = await rows.internal_accounts(connection)
         await _positions(driver, book, needs)
@@ -155,6 +158,22 @@ async def load(
     await limit_rows.load(driver, book, batch)
     known = await _known(connection, driver, needs) if needs.keys else {}
     return book, known
+
+
+def _may_share(book: Book, batch: Sequence[commands.Command], needs: Needs) -> set[int]:
+    """Whom a fee of the batch may go to: third parties, and all above whoever may act, also as they stand for the
+    money of the next window, which the batch may open."""
+    configuration = book.configuration
+    nodes, credentials = configuration.institutions, configuration.credentials
+    acting = {one.institution for one in book.customers.values()} | needs.institutions
+    acting |= {credentials[one.actor].institution for one in batch if one.actor in credentials}
+    acting |= {offer.source.institution for offer in book.quotes.values()}
+    acting |= {held.customer.institution for held in book.holds.values()}
+    number = max((window.number for window in book.windows.values()), default=0)
+    found = third_parties(configuration.share_plans.values())
+    for one in acting & nodes.keys():
+        found.update(settlement_path(nodes, one, number), settlement_path(nodes, one, number + 1))
+    return found
 
 
 async def _known(connection: AsyncConnection, driver: Any, needs: Needs) -> Outcomes:
@@ -370,6 +389,7 @@ async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs
     by_id = {account.id: account for account in book.accounts.values()}
     already = await rows.reversed_amounts(connection, needs.originals)
     lots = await lot_rows.leg_pieces(connection, found)
+    shares = await rows.fee_shares(connection, book.configuration, found)
     legs: dict[int, list[Leg]] = {}
     for row in posted:
         taken, given = lots.get((row.movement_id, row.n), ((), ()))
@@ -400,7 +420,8 @@ async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs
                 if done.kind is MovementKind.CONTRIBUTE:
                     needs.givers.add(done.source.id)
             counted = asked if asked in over_partners else id
-            book.originals[asked] = Original(done, legs.get(id, []), conversion, already.get(asked, 0), counted)
+            reversed_before, shared = already.get(asked, 0), tuple(shares.get(id, ()))
+            book.originals[asked] = Original(done, legs.get(id, []), conversion, reversed_before, counted, shared)
             if conversion is not None:
                 needs.people.add(conversion.source.id)
 

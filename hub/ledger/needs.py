@@ -106,6 +106,7 @@ class Needs:
         self.windowed = False  # whether the open window matters
         self.money = False
         self.closing = False
+        self.sharing = False  # whether a command makes a plan by which fees are split
 
     def add(self, command: commands.Command) -> None:
         """Add what one command touches."""
@@ -274,6 +275,11 @@ class Needs:
             # What these make may be used by a later command of the batch, which touches who was there before.
             case commands.CreateInstitution():
                 self._institution(OPERATOR_CODE if command.parent is None else command.parent)
+            case commands.ProposeSharePlan():
+                self.sharing = True
+                for share in command.shares:
+                    if share.institution is not None:
+                        self._institution(share.institution)
             case commands.RegisterPointCurrency():
                 self._institution(command.issuer)
                 self.policies.add(command.code)

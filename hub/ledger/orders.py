@@ -43,13 +43,23 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     is_whole: bool = False
 
 
+class ShareOf(msgspec.Struct, frozen=True):
+    """A share of a plan: its version, the place among its shares, and whose it is."""
+
+    plan: int
+    place: int
+    institution: int
+
+
 class Payment(msgspec.Struct, frozen=True):
-    """Money that an institution owes another for an act; millionths."""
+    """Money that an institution owes another for an act; millionths. ``share``: by which it does, or gives back, if it
+    is of a fee that a plan splits."""
 
     payer: int
     payee: int
     amount: int
     purpose: Purpose
+    share: ShareOf | None = None
 
 
 class Deal(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ into a dictionary.
 from hub.acceptance_terms import AcceptanceTerms, Payment, payment
 from hub.currencies import HOSTED, PointCurrency, worth
 from hub.errors import InvalidAmount, NotAccepted
-from hub.ledger import charging, limiting, parts, resolve
+from hub.ledger import fees, limiting, parts, resolve
 from hub.ledger.book import Book
 from hub.ledger.commands import Party
 from hub.ledger.draft import Draft
@@ -103,12 +103,13 @@ def spend(
     source = resolve.spendable(draft, customer, of, moved.amount, part, by)
     burned = draft.account(AccountKind.ISSUANCE, of.issuer, of.code)
     draft.points(moved.id, source, burned, moved.amount, draft.spend(source, moved.amount, part))
-    pay(draft, moved.id, of, moved.merchant or 0, paid)
+    pay(draft, moved, of)
     draft.movements.append(moved)
     limiting.count(draft, moved, Act.REDEEM, of, customer, moved.amount, value=paid.value)
 
 
-def pay(draft: Draft, movement: int, of: PointCurrency, merchant: int, paid: Payment) -> None:
+def pay(draft: Draft, moved: Movement, of: PointCurrency) -> None:
     """The issuer's position → the merchant's for the value; the merchant's → whoever gets the fee."""
-    draft.money(movement, of.issuer, merchant, paid.money, paid.value, Purpose.SETTLEMENT)
-    charging.charge(draft, movement, merchant, paid.money, paid.fee)
+    money = moved.money or ""
+    draft.money(moved.id, of.issuer, moved.merchant or 0, money, moved.value or 0, Purpose.SETTLEMENT)
+    fees.post(draft, moved.id, money, fees.of_redemption(draft.book, moved))

@@ -28,7 +28,7 @@ from hub.errors import (
     NotHosted,
     ReversalPending,
 )
-from hub.ledger import ageing, bonuses, commands, exchanges, halting, lapse, limiting, lots, resolve
+from hub.ledger import ageing, bonuses, commands, exchanges, fees, halting, lapse, limiting, lots, resolve
 from hub.ledger.book import Book, Original
 from hub.ledger.commands import ReversalShortfall
 from hub.ledger.draft import Draft
@@ -160,13 +160,14 @@ def post(
             owed[leg.debit] = _part(leg.amount, before, after, done.amount) or 0
             draft.owe(movement.id, leg.debit, leg.debit, owed[leg.debit])
     for leg in posted:
-        was, now = share(before, done.amount, leg.amount), share(after, done.amount, leg.amount)
         if leg.purpose is not Purpose.POINTS:
-            draft.money(movement.id, leg.credit.owner, leg.debit.owner, leg.debit.currency, now - was, leg.purpose)
-        elif leg.credit.kind == AccountKind.CUSTOMER:
+            continue
+        was, now = share(before, done.amount, leg.amount), share(after, done.amount, leg.amount)
+        if leg.credit.kind == AccountKind.CUSTOMER:
             _take_back(draft, command, movement, leg, was, now, owed.get(leg.credit, 0), free, giver)
         elif leg.credit.kind != AccountKind.DEBT:
             _give_back(draft, movement.id, leg, was, now, ())
+    fees.post(draft, movement.id, done.money or "", fees.returned(original, before, after))
     draft.movements.append(movement)
     for leg in posted:
         if leg.taken and leg.credit.kind != AccountKind.DEBT:
@@ -200,7 +201,7 @@ def _opposite(
         merchant=done.merchant,
         money=done.money,
         value=_part(done.value, before, after, done.amount),
-        fee=_part(done.fee, before, after, done.amount),
+        fee=fees.returned_fee(original, before, after),
         subject=subject,
         terms=done.terms,
     )

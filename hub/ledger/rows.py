@@ -24,6 +24,7 @@ from hub.ledger.records import (
     Conversion,
     ConversionStatus,
     Customer,
+    FeeShare,
     Hold,
     HoldKind,
     HoldStatus,
@@ -152,6 +153,26 @@ async def holds(connection: AsyncConnection, where: ColumnElement[bool]) -> dict
         )
         for row in found
     }
+
+
+async def fee_shares(
+    connection: AsyncConnection, configuration: Configuration, of: Collection[int]
+) -> dict[int, list[FeeShare]]:
+    """What plans made of the fees of movements, by movement, in the order of the shares. Without plans there is
+    nothing to ask."""
+    if not of or not configuration.share_plans:
+        return {}
+    table = tables.fee_share
+    found = await connection.execute(
+        select(table)
+        .where(table.c.journal_id == JOURNAL_ID, table.c.movement_id.in_(of))
+        .order_by(table.c.movement_id, table.c.place)
+    )
+    by_movement: dict[int, list[FeeShare]] = {}
+    for row in found:
+        one = FeeShare(row.movement_id, row.place, row.plan_id, row.institution_id, row.amount, row.n)
+        by_movement.setdefault(one.movement, []).append(one)
+    return by_movement
 
 
 async def missing(connection: AsyncConnection, of: Collection[int]) -> dict[int, Missing]:

@@ -153,6 +153,8 @@ class Batch:
             self._take_breaks(draft)
         for label in draft.labels:
             self._row("act_label", (label.act, label.channel, label.product))
+        for one in sorted(draft.fee_shares, key=lambda one: (one.movement, one.place)):
+            self._row("fee_share", (one.movement, one.place, one.plan, one.institution, one.amount, one.n))
         for clipped in draft.clippings:
             self._row("clipping", (clipped.movement, clipped.version, clipped.requested))
         for basket in draft.baskets:

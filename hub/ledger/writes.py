@@ -141,6 +141,7 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["act_terms"]),
         Write("memo", tables.memo, ("movement_id", "text")),
         _inserts(_BY_NAME["leg"]),
+        _inserts(_BY_NAME["fee_share"]),
         _inserts(_BY_NAME["lot_entry"]),
         Write(
             "lot",

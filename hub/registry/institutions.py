@@ -98,8 +98,8 @@ def set_set_off(book: Book, command: commands.SetSetOff) -> Draft:
 
 def set_zones(book: Book, command: commands.SetZones) -> Draft:
     """The economic zones of an institution from an instant on, that in which its figures are counted first; none: it
-    is in no zone. Versions that have not begun stay. One person of the operator's is enough, because no money moves
-    with a zone.
+    is in no zone. Versions that have not begun stay. One person of the operator's is enough, because no net moves
+    with a zone; a plan that shares the operator's own fees may name one, and that took two persons.
 
     Raises:
         InvalidInput: the start is past, or a zone is malformed or named twice.

@@ -95,6 +95,21 @@ leg = Table(
     postgresql_partition_by="RANGE (movement_id)",
 )
 
+# By which version of which plan an act's fee was split: a row for each share, and the leg that moves it.
+fee_share = Table(
+    "fee_share",
+    metadata,
+    journal_(),
+    id_("movement_id"),
+    Column("place", SmallInteger, nullable=False),
+    id_("plan_id"),
+    id_("institution_id"),
+    id_("amount"),
+    Column("n", SmallInteger, nullable=True),
+    PrimaryKeyConstraint("journal_id", "movement_id", "place"),
+    CheckConstraint("amount > 0", name="fee_share_amount_positive"),
+)
+
 # What legs take out of lots and put into them, and what holds pin; signed.
 lot_entry = Table(
     "lot_entry",

@@ -3,7 +3,7 @@
 from hub.currencies import HOSTED
 from hub.errors import CustomerClosed, InvalidInput
 from hub.expiry import NEVER
-from hub.ledger import commands, limiting, parts, resolve
+from hub.ledger import commands, fees, limiting, parts, resolve
 from hub.ledger.draft import Draft
 from hub.ledger.exchanges import deals, steps
 from hub.ledger.orders import Deal, Exchange, ExchangeState
@@ -19,6 +19,7 @@ from hub.ledger.records import (
     Piece,
 )
 from hub.limits import Act
+from hub.shares import Act as FeeAct
 
 Held = tuple[Account, tuple[Piece, ...]]  # a customer's account, and what of its lots is pinned
 
@@ -80,7 +81,8 @@ def accept_act(draft: Draft, movement: Movement) -> None:
         CustomerClosed: whose points come has left.
     """
     book = draft.book
-    accept(draft, deals.of_act(book.configuration, movement, book.open_window.id), movement)
+    fee = fees.of_redemption(book, movement)
+    accept(draft, deals.of_act(book.configuration, movement, book.open_window.id, fee), movement)
 
 
 def accept_conversion(draft: Draft, conversion: Conversion, channel: str | None, by: commands.Party | None) -> None:
@@ -114,6 +116,9 @@ def accept_conversion(draft: Draft, conversion: Conversion, channel: str | None,
         value=figures.settlement,
         fee=figures.fee,
     )
-    accept(draft, deals.of_conversion(configuration, conversion), movement, held)
+    pair = (source.id, target.id)
+    acting = conversion.for_institution
+    fee = fees.payments(draft.book, acting, FeeAct.CONVERSION, pair, source.issuer, rate.money, figures.fee)
+    accept(draft, deals.of_conversion(configuration, conversion, fee), movement, held)
     limiting.count(draft, movement, Act.CONVERT, source, giver, figures.source, target.id, figures.settlement)
     limiting.count(draft, movement, Act.CONVERT_IN, target, conversion.target, figures.target)

@@ -3,7 +3,7 @@
 import msgspec
 
 from hub.currencies import HOSTED
-from hub.ledger import ageing, bonuses, lapse, limiting, lots, parts
+from hub.ledger import ageing, bonuses, fees, lapse, limiting, lots, parts
 from hub.ledger.draft import Draft
 from hub.ledger.exchanges import deals
 from hub.ledger.orders import Deal, End, Exchange, ExchangeState
@@ -29,8 +29,7 @@ def complete(draft: Draft, exchange: Exchange) -> Exchange:
     if deal.takes is not None:
         _give(draft, deal, deal.takes, movement, taken)
     deals.unposted(draft, deal, movement.id, Phase.VOIDED)
-    for one in deal.payments:
-        draft.money(movement.id, one.payer, one.payee, deal.money or "", one.amount, one.purpose)
+    fees.post(draft, movement.id, deal.money or "", deal.payments)
     draft.movements.append(movement)
     if deal.reverses is not None:
         _reversed(draft, deal, deal.reverses, movement)

@@ -2,7 +2,7 @@
 
 from hub.configuration import Configuration
 from hub.currencies import HOSTED, PointCurrency
-from hub.ledger import charging
+from hub.ledger import fees
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.ledger.orders import Deal, End, ExchangeState, Payment, reference_of
@@ -26,8 +26,8 @@ def is_exchange(source: PointCurrency, target: PointCurrency) -> bool:
     return source.adapter != HOSTED or target.adapter != HOSTED
 
 
-def of_conversion(configuration: Configuration, conversion: Conversion) -> Deal:
-    """The source's issuer pays the target's for the credited points, and the operator its fee."""
+def of_conversion(configuration: Configuration, conversion: Conversion, fee: tuple[Payment, ...]) -> Deal:
+    """The source's issuer pays the target's for the credited points, and its ``fee``."""
     rate, figures = configuration.rates[conversion.rate], conversion.figures
     source, target = configuration.currencies[rate.source], configuration.currencies[rate.target]
     return Deal(
@@ -45,15 +45,15 @@ def of_conversion(configuration: Configuration, conversion: Conversion) -> Deal:
         fee=figures.fee,
         payments=(
             Payment(source.issuer, target.issuer, figures.settlement, Purpose.SETTLEMENT),
-            *charging.payments(configuration, source.issuer, figures.fee),
+            *fee,
         ),
     )
 
 
-def of_act(configuration: Configuration, accepted: Movement, window: int) -> Deal:
+def of_act(configuration: Configuration, accepted: Movement, window: int, fee: tuple[Payment, ...]) -> Deal:
     """Of a redemption, a transfer or an issue, by the movement that accepts it in ``window``. For a redemption the
-    issuer pays the merchant, who pays the fee; for an
-    issue under grant terms who grants pays the issuer. A transfer costs nothing."""
+    issuer pays the merchant, who pays the ``fee``; for an issue under grant terms who grants pays the issuer. A
+    transfer costs nothing."""
     issuer = configuration.currencies[configuration.currency_codes[accepted.currency]].issuer
     ends = [
         None if one is None else End(currency=accepted.currency, customer=one, amount=accepted.amount)
@@ -62,7 +62,7 @@ def of_act(configuration: Configuration, accepted: Movement, window: int) -> Dea
     payments: tuple[Payment, ...] = ()
     if accepted.merchant is not None:
         value = Payment(issuer, accepted.merchant, accepted.value or 0, Purpose.SETTLEMENT)
-        payments = (value, *charging.payments(configuration, accepted.merchant, accepted.fee or 0))
+        payments = (value, *fee)
     elif accepted.terms is not None:  # who grants pays the issuer
         payments = (Payment(accepted.for_institution, issuer, accepted.value or 0, Purpose.SETTLEMENT),)
     return Deal(
@@ -116,16 +116,7 @@ def of_reversal(book: Book, accepted: Movement, window: int) -> Deal:
         money=accepted.money,
         value=accepted.value,
         fee=accepted.fee,
-        payments=tuple(
-            Payment(
-                leg.credit.owner,
-                leg.debit.owner,
-                share(after, done.amount, leg.amount) - share(before, done.amount, leg.amount),
-                leg.purpose,
-            )
-            for leg in original.legs
-            if leg.phase is Phase.POSTED and leg.purpose is not Purpose.POINTS
-        ),
+        payments=fees.returned(original, before, after),
         merchant=accepted.merchant,
         terms=accepted.terms,
         reverses=subject,
@@ -187,6 +178,8 @@ def unposted(draft: Draft, deal: Deal, movement: int, phase: Phase) -> None:
     for one in deal.payments:
         money = deal.money or ""
         draft.unposted_money(movement, one.payer, one.payee, money, one.amount, one.purpose, phase, deal.window)
+        if phase is Phase.PENDING:
+            fees.record(draft, movement, one)
 
 
 def between(draft: Draft, of: PointCurrency) -> tuple[Account, Account]:

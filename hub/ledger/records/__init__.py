@@ -33,6 +33,7 @@ from hub.ledger.records.settlement import (
     Window,
     WindowStatus,
 )
+from hub.ledger.records.shares import FeeShare
 
 __all__ = [
     "ACCEPTED",
@@ -50,6 +51,7 @@ __all__ = [
     "ConversionStatus",
     "Customer",
     "Exposure",
+    "FeeShare",
     "Hold",
     "HoldAct",
     "HoldKind",
