@@ -18,7 +18,8 @@ one format check each other. Read it from top to bottom. What is proved, and by 
   6  nets are credits less debits, rounded fairly, to zero     largest remainder, from the top of the tree down
   7  the report follows the one before                         digest of the previous report
   8  what it takes over of others is what their reports say    digests and nets of the children's reports
-  9  one line belongs to the report, the others unseen         inclusion proof (RFC 9162)
+  9  the shares of a fee sum to what its plan shares           addition, as far as the report has its lines
+ 10  one line belongs to the report, the others unseen         inclusion proof (RFC 9162)
 
 What no line implies (names, instants, the journal's head) stands under the signature alone.
 Money is counted in whole millionths of a currency's major unit, never in fractions.
@@ -666,6 +667,14 @@ def check_children(findings: Findings, report: Report) -> None:
 # --- the lines ------------------------------------------------------------------------------------------------------
 
 
+class Share(NamedTuple):
+    """By which plan a fee is split, the whole fee, and what of it falls to who bears it."""
+
+    plan: str
+    fee: int
+    kept: int
+
+
 class Line(NamedTuple):
     window: int
     movement: str
@@ -674,6 +683,9 @@ class Line(NamedTuple):
     amount: int
     payer: str
     payee: str
+    purpose: str
+    bearer: str  # of the act's fee: it pays all shares, and gets them back
+    share: Share | None
 
 
 class NoLine(ValueError):
@@ -698,7 +710,7 @@ def read_line(raw: bytes) -> Line:
     if not isinstance(members, dict):
         raise NoLine("LINE_NOT_JSON", "no object")
     names = {"amount", "at", "currency", "from", "kind", "leg", "movement", "purpose", "reverses", "to", "window"}
-    unknown, missing = members.keys() - names - {"points", "price", "terms"}, names - members.keys()
+    unknown, missing = members.keys() - names - {"points", "price", "share", "terms"}, names - members.keys()
     require(not unknown, ascii(min(unknown, default=""))[:40], "is unknown")
     require(not missing, min(missing, default=""), "is missing")
     leg, points, reverses = members["leg"], members.get("points", [None]), members["reverses"]
@@ -719,6 +731,7 @@ def read_line(raw: bytes) -> Line:
         of_line(members, "reverses")
     terms = of_line(members, "terms") if "terms" in members else None
     price = of_line(members, "price") if "price" in members else None
+    share = read_share(members["share"]) if "share" in members else None
     require(window < 1 << 53, "window", "is no window's number")
     require(0 <= leg < 1 << 31, "leg", "is no leg's number")
     require(place_in_ledger(movement) is not None, "movement", "is no identifier")
@@ -742,9 +755,25 @@ def read_line(raw: bytes) -> Line:
         require(amount == exact // 1, "amount", "is not what the points come to at the price")
     no_money = f"The code names no ISO 4217 currency that has a minor unit. ({currency[:40]!r})"
     require(currency in DIGITS, "currency", no_money)
+    if share is not None:
+        require(purpose == "fee", "share", "is of no fee")
+        require(place_in_ledger(share.plan) is not None, "share", "plan is no identifier")
+        require(share.kept >= 0, "share", "kept is below zero")
+        require(share.fee - share.kept >= amount, "share", "is more than the fee")
+        texts = (spelled(share.fee, currency), spelled(share.kept, currency))
+        if texts != (members["share"]["fee"], members["share"]["kept"]):
+            raise NoLine("LINE_NOT_CANONICAL", f"movement={movement}, leg={leg}")
     if spelled(amount, currency) != members["amount"] or not is_canonical(members, raw):
         raise NoLine("LINE_NOT_CANONICAL", f"movement={movement}, leg={leg}")
-    return Line(window, movement, leg, currency, amount, payer, payee)
+    bearer = payer if reverses is None else payee
+    return Line(window, movement, leg, currency, amount, payer, payee, purpose, bearer, share)
+
+
+def read_share(value: Any) -> Share:
+    is_share = isinstance(value, dict) and value.keys() == {"fee", "kept", "plan"}
+    require(is_share, "share", "is not plan, fee and kept")
+    fee, kept = [of_line({"share": of_line(value, name)}, "share", millionths) for name in ("fee", "kept")]
+    return Share(of_line(value, "plan"), fee, kept)
 
 
 def require(holds: Any, member: str, detail: str) -> None:
@@ -795,6 +824,7 @@ def check_lines(findings: Findings, report: Report, lines: Iterable[bytes]) -> i
     whole: list[tuple[int, bytes]] = []  # perfect subtrees, the largest first: how many leaves, and their hash
     sums: dict[tuple[str, str], list[int]] = {}
     last, total = None, 0
+    fee: list[Line] = []  # the lines of one act's fee
     for raw in lines:
         content, total = raw[:-1] if raw.endswith(b"\n") else raw, total + 1
         whole.append((1, leaf(content)))
@@ -806,6 +836,11 @@ def check_lines(findings: Findings, report: Report, lines: Iterable[bytes]) -> i
         except NoLine as error:
             findings.add(error.code, f"Line {total}: {error}")
             continue
+        if line.purpose == "fee":
+            if fee and fee[0].movement != line.movement:
+                check_fee(findings, report, fee)
+                fee = []
+            fee.append(line)
         check_line(findings, report, line, total)
         order = (place_in_ledger(line.movement) or 0, line.leg)
         if last is not None and order == last:
@@ -816,6 +851,7 @@ def check_lines(findings: Findings, report: Report, lines: Iterable[bytes]) -> i
             last = order
         sums.setdefault((line.payer, line.currency), [0, 0])[0] += line.amount
         sums.setdefault((line.payee, line.currency), [0, 0])[1] += line.amount
+    check_fee(findings, report, fee)
     root = whole.pop()[1] if whole else sha256(b"")
     while whole:
         root = node(whole.pop()[1], root)
@@ -826,6 +862,21 @@ def check_lines(findings: Findings, report: Report, lines: Iterable[bytes]) -> i
             findings.add("LINE_ROOT", f"The lines' root is {root.hex()}; the report has {report.lines[1]}.")
     check_sums(findings, report, sums)
     return total
+
+
+def check_fee(findings: Findings, report: Report, lines: list[Line]) -> None:
+    """The shares of one act sum to what its plan shares, where the report has all of them, and to no more elsewhere."""
+    if all(line.share is None for line in lines):
+        return
+    movement, share, bearer = lines[0].movement, lines[0].share, lines[0].bearer
+    if share is None or len({(line.share, line.currency, line.bearer) for line in lines}) > 1:
+        findings.add("SHARE_FEE", f"The lines of {movement} say different things of its fee.")
+        return
+    total, due = sum(line.amount for line in lines), share.fee - share.kept
+    code = None if report.kind == "summary" or report.institution is None else report.institution[0]
+    if total > due or (code in (None, bearer) and total != due):
+        sentence = f"The shares of {movement} come to {total} millionths; of its fee {due} are shared."
+        findings.add("SHARE_SUM", sentence)
 
 
 def check_sums(findings: Findings, report: Report, sums: dict[tuple[str, str], list[int]]) -> None:

@@ -6,7 +6,7 @@ predecessors. Legs that close or settle are no lines.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -21,7 +21,7 @@ from hub.institutions import pays_through
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import AccountKind, MovementKind, Purpose, Window
 from hub.points import PRICE_SCALE, normalise, render
-from settlement.lines import Line, PointAmount, encode
+from settlement.lines import FeeShare, Line, PointAmount, encode
 from settlement.merkle import Root
 from settlement.netting import Tally
 
@@ -71,6 +71,12 @@ ORDER BY l.movement_id, l.n
 _PRICED = f"""
 SELECT movement_id, terms_id FROM act_terms
 WHERE journal_id = {JOURNAL_ID} AND movement_id BETWEEN $1 AND $2 ORDER BY movement_id
+"""
+
+# Of the acts of a page whose fees a plan split: what each leg is by, and what falls to who bears the fee.
+_SHARES = f"""
+SELECT movement_id, n, plan_id, amount FROM fee_share
+WHERE journal_id = {JOURNAL_ID} AND movement_id = ANY($1::bigint[])
 """
 
 # A planner that misjudges a window reads all of it for each page.
@@ -142,7 +148,13 @@ class Legs:
         if found and self.configuration.terms:
             first, last = found[0]["movement_id"], found[-1]["movement_id"]
             priced = {row["movement_id"]: row["terms_id"] for row in await driver.fetch(_PRICED, first, last)}
-        return [self._line(row, priced.get(row["movement_id"])) for row in found]
+        fees = [row["movement_id"] for row in found if row["purpose"] == Purpose.FEE]
+        shares: dict[Place, FeeShare] = {}
+        if fees and self.configuration.share_plans:
+            shares = _by_leg(await driver.fetch(_SHARES, fees))
+        return [
+            self._line(row, priced.get(row["movement_id"]), shares.get((row["movement_id"], row["n"]))) for row in found
+        ]
 
     async def sum(self, connection: AsyncConnection) -> Sums:
         """The sums and roots of all lines; memory by the number of institutions."""
@@ -158,7 +170,7 @@ class Legs:
             after = page[-1].order
         return sums
 
-    def _line(self, row: Any, priced: int | None) -> Line:
+    def _line(self, row: Any, priced: int | None, share: FeeShare | None) -> Line:
         movement, n, purpose, debit, credit, amount, at, kind, currency, points, subject, rate, source, original = row
         institutions = self.configuration.institutions
         (payer, money), (payee, _) = self.accounts[debit], self.accounts[credit]
@@ -189,6 +201,7 @@ class Legs:
             reverses=reverses,
             terms=None if terms is None else terms.name,
             price=price,
+            share=share,
         )
 
     def _points(self, code: str, units: int) -> PointAmount:
@@ -196,3 +209,17 @@ class Legs:
         if of is None:
             raise LookupError(f"There is no point currency {code}.")
         return PointAmount(code, render(units, of.scale))
+
+
+def _by_leg(rows: Sequence[Any]) -> dict[Place, FeeShare]:
+    """What each leg of shared fees says, by its place."""
+    fees: dict[int, list[int]] = {}  # by movement: all of it, and what is kept
+    for row in rows:
+        sums = fees.setdefault(row["movement_id"], [0, 0])
+        sums[0] += row["amount"]
+        sums[1] += row["amount"] if row["n"] is None else 0
+    return {
+        (row["movement_id"], row["n"]): FeeShare(ids.text(ids.SHARE_PLAN, row["plan_id"]), *fees[row["movement_id"]])
+        for row in rows
+        if row["n"] is not None
+    }

@@ -24,7 +24,8 @@ TEXT_MAX: Final = 200
 _MEMBERS: Final = frozenset(
     {"amount", "at", "currency", "from", "kind", "leg", "movement", "purpose", "reverses", "to", "window"}
 )
-_OPTIONAL: Final = frozenset({"points", "price", "terms"})
+_OPTIONAL: Final = frozenset({"points", "price", "share", "terms"})
+_SHARE_MEMBERS: Final = frozenset({"fee", "kept", "plan"})
 _POINTS_MEMBERS: Final = frozenset({"amount", "currency"})
 _KIND = re.compile(r"[a-z][a-z_]{0,31}")
 _COUNT = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -76,6 +77,16 @@ class PointAmount:
 
 
 @dataclass(frozen=True, slots=True)
+class FeeShare:
+    """By what a fee was split: the identifier of the plan's version, the act's whole fee, and what of it nobody is paid
+    because it falls to who pays it; millionths."""
+
+    plan: str
+    fee_millionths: int
+    kept_millionths: int
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One money leg: ``payer`` owes ``payee`` an amount (JSON: ``from`` and ``to``). No invalid line can be made.
 
@@ -97,6 +108,7 @@ class Line:
     reverses: str | None = None
     terms: str | None = None  # an opaque id: the version of terms by which the act was priced
     price: str | None = None  # of one point: then the amount is what the points come to at it
+    share: FeeShare | None = None
 
     def __post_init__(self) -> None:
         _require(0 <= self.window < 2**53, "window", "is no window's number")
@@ -121,6 +133,17 @@ class Line:
             format_millionths(self.amount_millionths, self.currency)
         except UnknownMoney as error:
             raise LineMember("currency", str(error)) from None
+        if self.share is not None:
+            _require(self.purpose == "fee", "share", "is of no fee")
+            _require(_number(self.share.plan) is not None, "share", "plan is no identifier")
+            paid = self.share.fee_millionths - self.share.kept_millionths
+            _require(self.share.kept_millionths >= 0, "share", "kept is below zero")
+            _require(paid >= self.amount_millionths, "share", "is more than the fee")
+
+    @property
+    def bearer(self) -> str:
+        """Who bears the act's fee, if the line is of one: it pays all shares, and gets them back."""
+        return self.payer if self.reverses is None else self.payee
 
     def _check_price(self, price: str) -> None:
         """A reversal's amount is a share of an act's, and a fee is no price."""
@@ -150,7 +173,7 @@ def sequence(movement: str) -> int:
 
 def encode(line: Line) -> bytes:
     """The line's one spelling, UTF-8, without a line break. What a line does not have of ``points``,
-    ``terms`` and ``price`` is left out."""
+    ``terms``, ``price`` and ``share`` is left out."""
     members: dict[str, object] = {
         "window": str(line.window),
         "movement": line.movement,
@@ -170,6 +193,12 @@ def encode(line: Line) -> bytes:
         members["terms"] = line.terms
     if line.price is not None:
         members["price"] = line.price
+    if line.share is not None:
+        members["share"] = {
+            "plan": line.share.plan,
+            "fee": format_millionths(line.share.fee_millionths, line.currency),
+            "kept": format_millionths(line.share.kept_millionths, line.currency),
+        }
     return _canonical(members).encode()
 
 
@@ -197,7 +226,7 @@ def parse(raw: bytes) -> Line:
         kind=_text(members, "kind"),
         at=_instant(_text(members, "at")),
         currency=_text(members, "currency"),
-        amount_millionths=_money(_text(members, "amount")),
+        amount_millionths=_money("amount", _text(members, "amount")),
         payer=_text(members, "from"),
         payee=_text(members, "to"),
         purpose=_text(members, "purpose"),
@@ -205,6 +234,7 @@ def parse(raw: bytes) -> Line:
         reverses=None if reverses is None else _text(members, "reverses"),
         terms=_text(members, "terms") if "terms" in members else None,
         price=_text(members, "price") if "price" in members else None,
+        share=_share(members["share"]) if "share" in members else None,
     )
     if encode(line) != raw:
         raise LineNotCanonical(f"movement={line.movement}, leg={line.leg}")
@@ -293,11 +323,18 @@ def _instant(text: str) -> datetime:
         raise LineMember("at", str(error)) from None
 
 
-def _money(text: str) -> int:
+def _money(member: str, text: str) -> int:
     try:
         return parse_millionths(text)
     except InvalidMoney as error:
-        raise LineMember("amount", str(error)) from None
+        raise LineMember(member, str(error)) from None
+
+
+def _share(value: object) -> FeeShare:
+    if not isinstance(value, dict) or value.keys() != _SHARE_MEMBERS:
+        raise LineMember("share", "is not plan, fee and kept")
+    fee, kept = (_money("share", _text(value, name)) for name in ("fee", "kept"))
+    return FeeShare(_text(value, "plan"), fee, kept)
 
 
 def _points(value: object) -> tuple[PointAmount, ...]:

@@ -21,6 +21,7 @@ from settlement.netting import NetLine, Tally
 from settlement.proof import MalformedProof
 from settlement.proof import parse as parse_proof
 from settlement.report import Finding, Reading, digest, read
+from settlement.shares import Shares
 
 __all__ = ["FINDINGS_PER_CODE_MAX", "Finding", "Verdict", "verify"]
 
@@ -224,6 +225,8 @@ def _check_lines(findings: Findings, reading: Reading, lines: Iterable[bytes]) -
     tally = Tally()
     currencies = {net.currency for net in reading.nets} if reading.nets_whole else None
     last: tuple[int, int] | None = None
+    own = None if reading.kind == "summary" or reading.institution is None else reading.institution.code
+    shares = Shares(findings, own)
     for position, raw in enumerate(lines, start=1):
         content = raw[:-1] if raw.endswith(b"\n") else raw
         root.add(content)
@@ -232,6 +235,7 @@ def _check_lines(findings: Findings, reading: Reading, lines: Iterable[bytes]) -
         except LineError as error:
             findings.add(error.code, f"Line {position}: {error}")
             continue
+        shares.take(line)
         _check_line(findings, reading, line, position, currencies)
         order = line.order
         if last is not None and order <= last:
@@ -244,6 +248,7 @@ def _check_lines(findings: Findings, reading: Reading, lines: Iterable[bytes]) -
         else:
             last = order
         tally.add(line.payer, line.payee, line.currency, line.amount_millionths)
+    shares.finish()
     if reading.lines is not None:
         if root.count != reading.lines.count:
             findings.add("LINE_COUNT", f"There are {root.count} lines; the report counts {reading.lines.count}.")

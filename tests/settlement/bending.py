@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import rfc8785
 
+from settlement.lines import encode as encode_line
 from settlement.proof import encode as encode_proof
 from settlement.proof import prove
 from settlement.report import build, digest
@@ -28,6 +29,7 @@ from tests.settlement.test_verify import (
     JWKS,
     KEY,
     OTHER_KEY,
+    SHARED,
     SUMMARY,
     forged_header,
     lines_of,
@@ -97,6 +99,10 @@ def _true_cases() -> dict[str, Case]:
         lines = raw(None if code == "HUB" else code)
         children = [KEY.sign(build(REPORTS[child.institution])) for child in made.children]
         cases[f"level {code}"] = Case(build(made), lines, children=children)
+    for code in ("BANK", "HUB", "AIR"):
+        made = flat_report("summary" if code == "HUB" else "institution", code, SHARED)
+        raw_lines = [encode_line(line) for line in SHARED if code in ("HUB", line.payer, line.payee)]
+        cases[f"shared {code}"] = Case(build(made), raw_lines, proof=proved(build(made), raw_lines, 2))
     document = json.loads(build(flat_report("institution", "BANK")))
     document["version"] = 1
     for net in document["nets"]:

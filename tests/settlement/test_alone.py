@@ -46,7 +46,9 @@ def test_both_find_nothing_in_a_true_report(name: str) -> None:
 
 
 @pytest.mark.parametrize("way", [one_by_one, lines_one_by_one, proofs_one_by_one])
-@pytest.mark.parametrize("name", ["flat BANK", "flat summary", "level BANK", "level HUB", "first version"])
+@pytest.mark.parametrize(
+    "name", ["flat BANK", "flat summary", "level BANK", "level HUB", "first version", "shared BANK"]
+)
 def test_both_find_the_same_wherever_a_report_is_changed(name: str, way: Callable[[Case], Iterator[Case]]) -> None:
     stride = 211  # no multiple of how many ways there are to change a place, so all come by
     for case in itertools.islice(way(TRUE[name]), 0, None, stride):

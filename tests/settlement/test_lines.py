@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hub import ids
 from settlement.lines import (
+    FeeShare,
     Line,
     LineError,
     LineMember,
@@ -57,6 +58,13 @@ lines = st.builds(
     purpose=st.sampled_from(["settlement", "fee"]),
     points=st.lists(st.builds(PointAmount, texts, st.sampled_from(["0", "1", "12.50"])), max_size=3).map(tuple),
     reverses=st.none() | st.just("cv_1"),
+) | st.builds(
+    lambda amount, kept, rest: replace(
+        LINE, amount_millionths=amount, purpose="fee", share=FeeShare("sp_1f", amount + kept + rest, kept)
+    ),
+    st.integers(1, 10**20),
+    st.integers(0, 10**9),
+    st.integers(0, 10**9),
 )
 
 
@@ -197,11 +205,36 @@ def test_parsing_is_the_inverse_and_the_spelling_is_rfc_8785(line: Line) -> None
         ("window", "-7"),
         ("window", "9" * 19),
         ("memo", "x"),
+        ("share", {"fee": "1.00", "kept": "0.00", "plan": "sp_1"}),  # the line is of no fee
     ],
 )
 def test_a_value_out_of_its_domain_is_no_line(member: str, value: object) -> None:
     with pytest.raises(LineMember):
         parse(members(**{member: value}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"plan": "sp_01"},
+        {"plan": 1},
+        {"fee": "0.0047"},  # less than the share
+        {"kept": "0.9953"},  # what is left is less than the share
+        {"kept": "-0.01"},
+        {"kept": "0"},
+        {"fee": "1.0"},
+        {"fee": 1},
+        {"fee": "x"},
+        {"place": "0"},
+    ],
+)
+def test_a_share_that_makes_no_sense_is_none(change: dict[str, Any]) -> None:
+    share = {"fee": "1.00", "kept": "0.00", "plan": "sp_1"}
+    assert parse(members(purpose="fee", share=share)).share == FeeShare("sp_1", 1_000_000, 0)
+    with pytest.raises(LineError):
+        parse(members(purpose="fee", share={**share, **change}))
+    with pytest.raises(LineMember):
+        parse(members(purpose="fee", share={name: share[name] for name in ("fee", "plan")}))
 
 
 @pytest.mark.parametrize("member", sorted(json.loads(TEXT).keys() - {"points"}))

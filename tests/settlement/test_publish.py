@@ -15,6 +15,7 @@ from hub import ids, postgres
 from hub.clock import now
 from hub.institutions import Kind
 from hub.ledger import commands
+from hub.ledger.commands import ShareTerms
 from hub.revocations import RevocationReason
 from hub.settings import Settings
 from settlement import signing
@@ -24,6 +25,7 @@ from settlement.proof import NoSuchLine, encode
 from settlement.publish import Keys, NetsMismatch, NotClosed, Reports, StoredReport
 from settlement.verify import Verdict, verify
 from tests.conftest import Hub, driver_url
+from tests.hub.ledger.test_fees import levels, plan
 
 
 @pytest.fixture
@@ -170,6 +172,33 @@ async def test_lines_of_reversals_and_redemptions_name_what_they_are_of(members:
     ]
     assert lines[3]["points"] == [{"currency": "MILE", "amount": "10.0"}]
     assert (await verified(members, reports, window, "HUB")).findings == ()
+
+
+async def test_lines_of_a_shared_fee_name_the_plan_the_fee_and_what_is_kept(members: Hub, reports: Reports) -> None:
+    await convert(members, "before")
+    made = await plan(
+        members, (*levels("60"), ShareTerms(None, "AIR", "30", None), ShareTerms(None, "BANK", "10", None))
+    )
+    conversion = await convert(members, "c1")  # 1.00: the operator 0.60, AIR 0.30; BANK pays it, and keeps its 0.10
+    await members.do(
+        commands.Reverse(actor=members.admin, key="r", id=conversion.id, amount="1000", reason="half of it")
+    )
+    window = await close(members)
+    await reports.ensure(window)
+    plan_id = ids.text(ids.SHARE_PLAN, made.id)
+    found = [json.loads(line) for line in await lines_of(members, reports, window, None)]
+    assert [(line["from"], line["to"], line["amount"], line.get("share")) for line in found] == [
+        ("BANK", "AIR", "100.00", None),
+        ("BANK", "HUB", "1.00", None),
+        ("BANK", "AIR", "100.00", None),
+        ("BANK", "HUB", "0.60", {"fee": "1.00", "kept": "0.10", "plan": plan_id}),
+        ("BANK", "AIR", "0.30", {"fee": "1.00", "kept": "0.10", "plan": plan_id}),
+        ("AIR", "BANK", "50.00", None),
+        ("HUB", "BANK", "0.30", {"fee": "0.50", "kept": "0.05", "plan": plan_id}),
+        ("AIR", "BANK", "0.15", {"fee": "0.50", "kept": "0.05", "plan": plan_id}),
+    ]
+    for code in ("BANK", "AIR", "HUB"):
+        assert (await verified(members, reports, window, code)).findings == ()
 
 
 async def test_digests_chain_from_window_to_window(members: Hub, reports: Reports) -> None:

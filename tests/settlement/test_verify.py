@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub import ids
-from settlement.lines import Line, PointAmount, encode
+from settlement.lines import FeeShare, Line, PointAmount, encode
 from settlement.merkle import Root
 from settlement.netting import NetLine, Tally
 from settlement.report import Child, JournalHead, Kind, LineSet, Party, Report, Window, build, digest
@@ -51,6 +51,24 @@ LEGS = [
     replace(leg(0x11, 1, "BANK", "SHOP", 6_000), terms="at_7", price="0.000006"),  # of 1000 points
     leg(0x11, 2, "AIR", "SHOP", 30_000_000),
     leg(0x100, 1, "AIR", "SHOP", 7_000_000, "JPY"),
+]
+
+
+def shared(movement: int, number: int, payer: str, payee: str, amount: int, fee: int, kept: int) -> Line:
+    return replace(
+        leg(movement, number, payer, payee, amount), purpose="fee", share=FeeShare(ids.text("sp", 0x9), fee, kept)
+    )
+
+
+# BANK pays 1.99, of which 0.40 is its own share; half of another fee of 0.03 comes back to it.
+SHARED = [
+    leg(0x20, 1, "BANK", "AIR", 50_000_000),
+    shared(0x20, 2, "BANK", "HUB", 990_000, 1_990_000, 400_000),
+    shared(0x20, 3, "BANK", "AIR", 600_000, 1_990_000, 400_000),
+    leg(0x21, 1, "AIR", "BANK", 25_000_000),
+    replace(shared(0x21, 2, "HUB", "BANK", 10_000, 15_000, 0), kind="reverse", reverses="cv_1"),
+    replace(shared(0x21, 3, "AIR", "BANK", 5_000, 15_000, 0), kind="reverse", reverses="cv_1"),
+    leg(0x22, 1, "BANK", "HUB", 20_000),
 ]
 
 
@@ -479,3 +497,32 @@ def test_whatever_the_acts_were_true_reports_verify_and_a_changed_byte_is_found(
 @given(st.text(max_size=30), st.lists(st.binary(max_size=30), max_size=3), st.text(max_size=30))
 def test_verification_never_raises(token: str, lines: list[bytes], previous: str) -> None:
     assert not verify(token, lines, JWKS, previous).ok
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "in_bank", "in_air", "in_summary"),
+    [
+        (2, {}, set(), set(), set()),
+        # A cent more for AIR, and a net that fits: only who bears the fee has all its shares, and so has the summary.
+        (2, {"amount_millionths": 610_000}, {"SHARE_SUM"}, set(), {"SHARE_SUM"}),
+        (2, {"amount_millionths": 590_000}, {"SHARE_SUM"}, set(), {"SHARE_SUM"}),
+        (5, {"amount_millionths": 6_000}, {"SHARE_SUM"}, set(), {"SHARE_SUM"}),
+        (2, {"share": FeeShare("sp_9", 1_990_000, 390_000)}, {"SHARE_FEE"}, set(), {"SHARE_FEE"}),
+        (2, {"share": FeeShare("sp_8", 1_990_000, 400_000)}, {"SHARE_FEE"}, set(), {"SHARE_FEE"}),
+        (1, {"share": None}, {"SHARE_FEE"}, set(), {"SHARE_FEE"}),
+        (4, {"share": None}, {"SHARE_FEE"}, set(), {"SHARE_FEE"}),
+        (2, {"share": None}, {"SHARE_FEE"}, set(), {"SHARE_FEE"}),
+        # A share that is left out altogether.
+        (2, {"purpose": "settlement", "share": None}, {"SHARE_SUM"}, set(), {"SHARE_SUM"}),
+    ],
+)
+def test_shares_of_a_fee_sum_to_what_its_plan_shares(
+    place: int, change: dict[str, Any], in_bank: set[str], in_air: set[str], in_summary: set[str]
+) -> None:
+    legs = [replace(line, **change) if n == place else line for n, line in enumerate(SHARED)]
+    kinds: list[tuple[str, Kind, set[str]]] = [
+        ("BANK", "institution", in_bank), ("AIR", "institution", in_air), ("HUB", "summary", in_summary),
+    ]  # fmt: skip
+    for code, kind, expected in kinds:
+        mine = [encode(line) for line in legs if kind == "summary" or code in (line.payer, line.payee)]
+        assert check(report(kind, code, legs), mine) == expected
