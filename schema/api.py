@@ -45,6 +45,7 @@ from schema.restrictions import RestrictionMutation, RestrictionQuery
 from schema.reversals import ReversalMutation
 from schema.rows import Executor
 from schema.scalars import SCALARS
+from schema.shares import ShareMutation, ShareQuery
 from schema.shortcuts import shorten
 from schema.statements import StatementQuery
 from schema.subscriptions import Subscription as Updates
@@ -88,6 +89,7 @@ class Query(
     AnalysisQuery,
     BooksQuery,
     WebhookQuery,
+    ShareQuery,
 ):
     pass
 
@@ -128,6 +130,7 @@ class Mutation(
     WindowMutation,
     BooksMutation,
     WebhookMutation,
+    ShareMutation,
 ):
     pass
 

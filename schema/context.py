@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from hub import cases, freezes, holdings, issues, lookups, names, pools
+from hub import cases, freezes, holdings, issues, lookups, names, pools, sharing
 from hub.access import Credential
 from hub.configuration import Configuration
 from hub.errors import Fault, Unauthenticated
@@ -42,6 +42,7 @@ from hub.partners import Partner
 from hub.pools import Contributions
 from hub.reading import Reader, Reading, sees
 from hub.settings import Settings
+from hub.sharing import SharedFee
 from schema.incoming import Incoming
 
 
@@ -288,6 +289,7 @@ class Loaders:
         self.missing = DataLoader(self._missing, cache=False)
         self.cleared = DataLoader(self._cleared, cache=False)
         self.records = DataLoader(self._records, cache=False)
+        self.fee_shares = DataLoader(self._fee_shares, cache=False)
 
     async def _balances(self, keys: list[tuple[int, int]]) -> list[list[Holding]]:
         """By customer and institution."""
@@ -395,6 +397,12 @@ class Loaders:
         async with self._context.read() as reader:
             found = await issues.records(reader, {id for id, issuer in keys if reader.sees(issuer)})
         return [found.get(id) for id, _ in keys]
+
+    async def _fee_shares(self, keys: list[int]) -> list[list[SharedFee]]:
+        """By conversion that the caller sees; whose the shares are is to be asked."""
+        async with self._context.read() as reader:
+            found = await sharing.of_conversions(reader, keys)
+        return [found.get(key, []) for key in keys]
 
 
 T = TypeVar("T")

@@ -27,6 +27,7 @@ from schema.node import Node
 from schema.rates import Rate, to_rate
 from schema.refusals import Refused, refusal_of, refused, result_of
 from schema.scalars import Decimal
+from schema.shares import FeeShare, to_fee_share
 from schema.windows import SettlementWindow, to_window
 
 publish(
@@ -77,6 +78,15 @@ class Conversion(Node):
     @field("What the source's issuer is charged.")
     def fee(self) -> Money:
         return to_money(self.record.figures.fee, self.at_rate.money)
+
+    @field(
+        "How a plan split the fee: the shares of the caller's institution and of those below it; all of them for who "
+        "pays the fee. Empty without a plan, and before the fee is posted."
+    )
+    async def fee_shares(self, info: Info) -> list[FeeShare]:
+        context, payer = info.context, self.of_source.issuer
+        found = await context.loaders.fee_shares.load(self.record.id)
+        return [to_fee_share(one) for one in found if context.sees(payer, one.share.institution)]
 
     @field("What the source's issuer pays the target's.")
     def settlement(self) -> Money:

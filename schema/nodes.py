@@ -32,6 +32,7 @@ from schema.relocations import relocation_by_id
 from schema.reports import parse_report_id, report_of
 from schema.restrictions import restriction_by_id
 from schema.reversals import to_act
+from schema.shares import share_plan_by_id
 from schema.terms import terms_by_id
 from schema.webhooks import delivery_by_id, webhook_by_id
 from schema.windows import to_window, window_by_id
@@ -139,4 +140,5 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.BREAK: break_by_id,
     ids.WEBHOOK: webhook_by_id,
     ids.EVENT: delivery_by_id,
+    ids.SHARE_PLAN: share_plan_by_id,
 }

@@ -23,6 +23,9 @@ AS_OPERATOR = "what the operator sees"
 ABSENT = "7fffffffffffffff"  # the number of nothing
 
 
+_APPROVE_PLAN = "mutation($id: ID!) { approveSharePlan(id: $id) { __typename } }"
+
+
 class Victim:
     """A network with something of every kind in it, and those who try to get at it."""
 
@@ -93,6 +96,10 @@ class Victim:
             v=self.bank,
         )["settlementReport"]
         self._webhook()
+        shares = [{"institution": self.bank, "percent": "100"}]
+        proposed = operator.do("proposeSharePlan", institution=self.bank, shares=shares)
+        self.plan = proposed["id"]
+        assert network.second.ask(_APPROVE_PLAN, id=self.plan)["approveSharePlan"]["__typename"] == "SharePlan"
         self._doubt()
         self._compare(running)
         later = {"currency": self.a, "scope": "ALL", "at": "2999-01-01T00:00:00Z", "reason": "year-end"}
@@ -307,7 +314,8 @@ def _acts(field: str, kind: str, value: Callable[[Victim], Any], stranger: str =
 def _ends(field: str, attribute: str, stranger: str, extra: str = "") -> Case:
     """A mutation of what an identifier names."""
     document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
-    prefix = {"credential": "ck", "proposed": "rt", "rate": "rt", "cap": "dc", "terms": "at"}[attribute]
+    prefixes = {"credential": "ck", "proposed": "rt", "rate": "rt", "cap": "dc", "terms": "at", "plan": "sp"}
+    prefix = prefixes[attribute]
     return Case(
         document,
         lambda victim: {"id": getattr(victim, attribute)},
@@ -1126,6 +1134,20 @@ CASES: dict[str, Case] = {
         absent={"windowId": f"sw_{ABSENT}"},
     ),
     # --- being told ---
+    "Query.sharePlans": Case(
+        "{ sharePlans { edges { node { id institution { code } } } } }",
+        _nothing,
+        {"edges": []},
+        AS_OPERATOR,
+    ),
+    "Mutation.proposeSharePlan": _acts(
+        "proposeSharePlan",
+        "ProposeSharePlanInput!",
+        lambda victim: {"institution": victim.bank, "shares": [{"level": 0, "percent": "100"}]},
+    ),
+    "Mutation.approveSharePlan": _ends("approveSharePlan", "plan", "FORBIDDEN"),
+    "Mutation.rejectSharePlan": _ends("rejectSharePlan", "plan", "FORBIDDEN", ', reason: "r"'),
+    "Mutation.withdrawSharePlan": _ends("withdrawSharePlan", "plan", "FORBIDDEN", ', reason: "r"'),
     "Query.webhook": Case(
         "query($v: String!) { webhook(institution: $v) { id url types status previousSecretUntil } }",
         lambda victim: {"v": victim.bank},
@@ -1241,6 +1263,7 @@ KINDS = {  # attribute: (prefix, whether it is open to all members)
     "contribution": ("pb", False),
     "webhook": ("wh", False),
     "delivery": ("we", False),
+    "plan": ("sp", False),
 }
 NODE = """query($id: ID!) { node(id: $id) { id __typename
   ... on Customer { reference balances { total } } ... on SettlementWindow { nets { net } }
