@@ -710,7 +710,8 @@ def read_line(raw: bytes) -> Line:
     if not isinstance(members, dict):
         raise NoLine("LINE_NOT_JSON", "no object")
     names = {"amount", "at", "currency", "from", "kind", "leg", "movement", "purpose", "reverses", "to", "window"}
-    unknown, missing = members.keys() - names - {"points", "price", "share", "terms"}, names - members.keys()
+    optional = {"invoice", "points", "price", "share", "terms"}
+    unknown, missing = members.keys() - names - optional, names - members.keys()
     require(not unknown, ascii(min(unknown, default=""))[:40], "is unknown")
     require(not missing, min(missing, default=""), "is missing")
     leg, points, reverses = members["leg"], members.get("points", [None]), members["reverses"]
@@ -732,6 +733,7 @@ def read_line(raw: bytes) -> Line:
     terms = of_line(members, "terms") if "terms" in members else None
     price = of_line(members, "price") if "price" in members else None
     share = read_share(members["share"]) if "share" in members else None
+    invoice = of_line(members, "invoice") if "invoice" in members else None
     require(window < 1 << 53, "window", "is no window's number")
     require(0 <= leg < 1 << 31, "leg", "is no leg's number")
     require(place_in_ledger(movement) is not None, "movement", "is no identifier")
@@ -755,6 +757,7 @@ def read_line(raw: bytes) -> Line:
         require(amount == exact // 1, "amount", "is not what the points come to at the price")
     no_money = f"The code names no ISO 4217 currency that has a minor unit. ({currency[:40]!r})"
     require(currency in DIGITS, "currency", no_money)
+    require(invoice is None or is_text(invoice), "invoice", "is no reference")
     if share is not None:
         require(purpose == "fee", "share", "is of no fee")
         require(place_in_ledger(share.plan) is not None, "share", "plan is no identifier")

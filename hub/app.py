@@ -144,7 +144,9 @@ class Parts:
             reading=reading,
             updates=updates,
             due=due,
-            schedule=Schedule(url, database, engine, reading, row, settings.sweep_seconds, follower, daily),
+            schedule=Schedule(
+                url, database, engine, reading, row, settings.sweep_seconds, follower, daily, settings.billing_zone
+            ),
             sender=sender,
             deliverer=Deliverer(database, engine, reading, due, sender, sealer, row),
             sealer=sealer,

@@ -14,6 +14,7 @@ import msgspec
 
 from hub.acceptance_terms import AcceptanceTerms
 from hub.access import Credential
+from hub.bills import FeeSchedule
 from hub.books.terms import Books
 from hub.certificates import Certificate
 from hub.currencies import PointCurrency
@@ -41,6 +42,7 @@ Noun = (
     | Books
     | Terms
     | SharePlan
+    | FeeSchedule
 )
 NOUNS: dict[str, type[Any]] = {
     "institution": Institution,
@@ -57,6 +59,7 @@ NOUNS: dict[str, type[Any]] = {
     "grant": GrantTerms,
     "unit_value": UnitValue,
     "share_plan": SharePlan,
+    "fee_schedule": FeeSchedule,
 }
 _NAMES = {noun: name for name, noun in NOUNS.items()}
 
@@ -113,6 +116,8 @@ class Configuration:
     unit_values: dict[int, dict[int, tuple[UnitValue, ...]]] = field(default_factory=dict)  # by currency and issuer
     share_plans: dict[int, SharePlan] = field(default_factory=dict)
     sharing: dict[Scope, tuple[SharePlan, ...]] = field(default_factory=dict)  # approved versions, by what they are for
+    fee_schedules: dict[int, FeeSchedule] = field(default_factory=dict)
+    charging: dict[int, tuple[FeeSchedule, ...]] = field(default_factory=dict)  # approved versions, by institution
 
     def institution(self, code: str) -> Institution | None:
         """The institution with this code."""
@@ -187,6 +192,10 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
             continue
         if isinstance(noun, Terms):
             _index_terms(fresh, noun)
+            continue
+        if isinstance(noun, FeeSchedule):
+            fresh.fee_schedules[noun.id] = noun
+            fresh.charging[noun.institution] = with_version(fresh.charging.get(noun.institution, ()), noun)
             continue
         if isinstance(noun, SharePlan):
             fresh.share_plans[noun.id] = noun

@@ -18,13 +18,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from adapters.registry import Registry, installed, resealed
-from hub import clearings, ids, keepers, notices, opening_files, postgres, relocations, sweeping, tables
+from hub import billing, clearings, ids, keepers, notices, opening_files, postgres, relocations, sweeping, tables
 from hub.audit import Audit, Progress
+from hub.bills import Month
 from hub.configuration import Configuration
 from hub.currencies import HOSTED
 from hub.db import Database, UnfitDatabase
 from hub.errors import InvalidInput, NotFound, NotSetUp
-from hub.ledger import journal, rows
+from hub.ledger import invoice_rows, journal, rows
 from hub.ledger.commands import (
     ClearPoints,
     CloseWindow,
@@ -35,7 +36,7 @@ from hub.ledger.commands import (
 )
 from hub.ledger.engine import COLLECTOR, Engine
 from hub.ledger.opening import Relocation
-from hub.ledger.records import Clearing, ClearingScope, Net, Window, WindowStatus
+from hub.ledger.records import Billing, Clearing, ClearingScope, Invoice, Net, Window, WindowStatus
 from hub.migrate import newest
 from hub.points import parse
 from hub.reading import Reading
@@ -128,6 +129,36 @@ async def expire(
         tally = await sweeping.sweep(database, engine, instant, told=told)
         made = await notices.notify(database, engine, await sweeping.instant(database, None))
         return Expired(tally, made, engine.configuration)
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """The months that were billed, and their invoices in the order of their numbers."""
+
+    billings: list[Billing]
+    invoices: list[Invoice]
+    configuration: Configuration
+
+
+async def bill(url: str, month: Month | None, zone: str) -> Billed:
+    """Bill a month of days in ``zone``; None: all that are due.
+
+    Raises:
+        InvalidInput: the month is not over.
+        Duplicate: it is billed, or a later one is.
+        Fault: the host's credential was not let through.
+        NotSetUp: there is no hub.
+    """
+    async with own_engine(url) as (database, engine):
+        reading = Reading(database, engine)
+        if month is None:
+            made = await billing.bill_due(reading, engine, zone)
+        else:
+            made = [await billing.bill(reading, engine, month, zone)]
+        async with database.snapshot() as connection:
+            of_these = tables.invoice.c.billing_id.in_([one.id for one in made])
+            found = await invoice_rows.invoices(connection, of_these)
+        return Billed(made, sorted(found.values(), key=lambda one: one.number), engine.configuration)
 
 
 async def clear(

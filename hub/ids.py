@@ -51,6 +51,8 @@ GRANT_TERMS = "gt"
 UNIT_VALUE = "uv"
 BASKET = "bk"
 SHARE_PLAN = "sp"
+FEE_SCHEDULE = "fs"
+INVOICE = "iv"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

@@ -1,5 +1,5 @@
-"""The hub's own schedule: a worker that settles what time has done, works clearings and relocations off, makes notices,
-follows the journal for webhooks and compares partners' days.
+"""The hub's own schedule: a worker that settles what time has done, works clearings and relocations off, bills months
+that are over, makes notices, follows the journal for webhooks and compares partners' days.
 
 Each worker process has one, and one of all is at work: whoever holds a lock of the database's, which goes with its
 connection, so that another takes over when it dies. That is for economy only; two at once would do everything once.
@@ -17,7 +17,7 @@ import asyncpg
 import structlog
 from sqlalchemy import make_url
 
-from hub import clearings, notices, relocations, sweeping
+from hub import billing, clearings, notices, relocations, sweeping
 from hub.db import Database
 from hub.errors import Fault, NotSetUp, Refusal
 from hub.ledger.engine import Engine
@@ -55,6 +55,7 @@ class Schedule:
         every_s: float,
         follower: Follower | None = None,
         daily: Daily | None = None,
+        billing_zone: str = "UTC",
     ) -> None:
         self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._database = database
@@ -64,6 +65,7 @@ class Schedule:
         self._every_s = every_s
         self._follower = follower
         self._daily = daily
+        self._billing_zone = billing_zone
         self._ending = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._noticed: tuple[float, dict[str, datetime]] | None = None
@@ -156,6 +158,8 @@ class Schedule:
                     self._database, self._engine, moving, size=sweeping.SMALL.accounts, rest=paces[2]
                 )
                 log.info("relocated", currency=moving.currency, status=moved.status.value, units=moved.moved)
+            for billed in await billing.bill_due(self._reading, self._engine, self._billing_zone):
+                log.info("billed", period=billed.period)
             await self._notify(at, _Pace(self._ending, None))
         except (Refusal, Fault) as error:  # the queue is full, or the hub is closing
             log.warning("schedule interrupted", error=repr(error))

@@ -2,9 +2,18 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, IPvAnyNetwork, SecretStr
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hub.expiry import is_zone
+
+
+def _zone(name: str) -> str:
+    if not is_zone(name):
+        raise ValueError("it is no time zone such as Asia/Shanghai")
+    return name
 
 
 class Settings(BaseSettings):
@@ -35,6 +44,9 @@ class Settings(BaseSettings):
     quote_ttl_seconds: int = Field(default=900, ge=1, le=86_400, description="How long a quote binds.")
     sweep_seconds: int = Field(
         default=60, ge=0, le=86_400, description="How often the server settles what has expired; 0: not by itself."
+    )
+    billing_zone: Annotated[str, AfterValidator(_zone)] = Field(
+        default="UTC", description="The time zone of the months that are billed, such as Asia/Shanghai."
     )
     partner_lease_seconds: int = Field(
         default=90, ge=1, le=3_600, description="How long a call of a partner is one process's: longer than any answer."

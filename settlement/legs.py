@@ -18,6 +18,7 @@ from hub import ids, tables
 from hub.configuration import Configuration
 from hub.db import driver_of
 from hub.institutions import pays_through
+from hub.ledger import invoice_rows
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import AccountKind, MovementKind, Purpose, Window
 from hub.points import PRICE_SCALE, normalise, render
@@ -37,6 +38,8 @@ _PREFIXES: Mapping[int, str] = {
     MovementKind.ACCEPT_TRANSFER: ids.TRANSFER,
     MovementKind.ACCEPT_REDEEM: ids.REDEMPTION,
 }
+
+_OF_INVOICES: Final = frozenset({MovementKind.BILL, MovementKind.CREDIT})  # they move no points
 
 # LATERAL with LIMIT: one look into a key's index for each leg of the page, whatever the planner believes of the sizes.
 _PAGE = f"""
@@ -149,12 +152,18 @@ class Legs:
             first, last = found[0]["movement_id"], found[-1]["movement_id"]
             priced = {row["movement_id"]: row["terms_id"] for row in await driver.fetch(_PRICED, first, last)}
         fees = [row["movement_id"] for row in found if row["purpose"] == Purpose.FEE]
-        shares: dict[Place, FeeShare] = {}
+        shares, invoices = dict[Place, FeeShare](), dict[int, str]()
         if fees and self.configuration.share_plans:
             shares = _by_leg(await driver.fetch(_SHARES, fees))
-        return [
-            self._line(row, priced.get(row["movement_id"]), shares.get((row["movement_id"], row["n"]))) for row in found
-        ]
+        if billed := [row["movement_id"] for row in found if row["kind"] in _OF_INVOICES]:
+            made = await invoice_rows.invoices(connection, tables.invoice.c.id.in_(billed))
+            invoices = {id: one.reference for id, one in made.items()}
+        lines = []
+        for row in found:
+            movement = row["movement_id"]
+            share = shares.get((movement, row["n"]))
+            lines.append(self._line(row, priced.get(movement), share, invoices.get(movement)))
+        return lines
 
     async def sum(self, connection: AsyncConnection) -> Sums:
         """The sums and roots of all lines; memory by the number of institutions."""
@@ -170,15 +179,19 @@ class Legs:
             after = page[-1].order
         return sums
 
-    def _line(self, row: Any, priced: int | None, share: FeeShare | None) -> Line:
+    def _line(self, row: Any, priced: int | None, share: FeeShare | None, invoice: str | None) -> Line:
         movement, n, purpose, debit, credit, amount, at, kind, currency, points, subject, rate, source, original = row
         institutions = self.configuration.institutions
         (payer, money), (payee, _) = self.accounts[debit], self.accounts[credit]
-        credited = self._points(currency, points)
         reverses: str | None = None
-        sides: tuple[PointAmount, ...] = (credited,)
         terms = None if priced is None else self.configuration.terms[priced]
         price: str | None = None
+        sides: tuple[PointAmount, ...] = ()
+        if kind in _OF_INVOICES:
+            reverses = None if kind == MovementKind.BILL else ids.text(ids.INVOICE, subject)
+        else:
+            credited = self._points(currency, points)
+            sides = (credited,)
         if kind == MovementKind.REVERSE:
             reverses = ids.text(ids.CONVERSION if original is None else _PREFIXES[original], subject)
         elif rate is not None:
@@ -202,6 +215,7 @@ class Legs:
             terms=None if terms is None else terms.name,
             price=price,
             share=share,
+            invoice=invoice,
         )
 
     def _points(self, code: str, units: int) -> PointAmount:

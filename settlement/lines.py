@@ -24,7 +24,7 @@ TEXT_MAX: Final = 200
 _MEMBERS: Final = frozenset(
     {"amount", "at", "currency", "from", "kind", "leg", "movement", "purpose", "reverses", "to", "window"}
 )
-_OPTIONAL: Final = frozenset({"points", "price", "share", "terms"})
+_OPTIONAL: Final = frozenset({"invoice", "points", "price", "share", "terms"})
 _SHARE_MEMBERS: Final = frozenset({"fee", "kept", "plan"})
 _POINTS_MEMBERS: Final = frozenset({"amount", "currency"})
 _KIND = re.compile(r"[a-z][a-z_]{0,31}")
@@ -109,6 +109,7 @@ class Line:
     terms: str | None = None  # an opaque id: the version of terms by which the act was priced
     price: str | None = None  # of one point: then the amount is what the points come to at it
     share: FeeShare | None = None
+    invoice: str | None = None  # the reference of the invoice or credit note that the line is
 
     def __post_init__(self) -> None:
         _require(0 <= self.window < 2**53, "window", "is no window's number")
@@ -133,6 +134,7 @@ class Line:
             format_millionths(self.amount_millionths, self.currency)
         except UnknownMoney as error:
             raise LineMember("currency", str(error)) from None
+        _require(self.invoice is None or is_text(self.invoice), "invoice", "is no reference")
         if self.share is not None:
             _require(self.purpose == "fee", "share", "is of no fee")
             _require(_number(self.share.plan) is not None, "share", "plan is no identifier")
@@ -173,7 +175,7 @@ def sequence(movement: str) -> int:
 
 def encode(line: Line) -> bytes:
     """The line's one spelling, UTF-8, without a line break. What a line does not have of ``points``,
-    ``terms``, ``price`` and ``share`` is left out."""
+    ``terms``, ``price``, ``share`` and ``invoice`` is left out."""
     members: dict[str, object] = {
         "window": str(line.window),
         "movement": line.movement,
@@ -199,6 +201,8 @@ def encode(line: Line) -> bytes:
             "fee": format_millionths(line.share.fee_millionths, line.currency),
             "kept": format_millionths(line.share.kept_millionths, line.currency),
         }
+    if line.invoice is not None:
+        members["invoice"] = line.invoice
     return _canonical(members).encode()
 
 
@@ -235,6 +239,7 @@ def parse(raw: bytes) -> Line:
         terms=_text(members, "terms") if "terms" in members else None,
         price=_text(members, "price") if "price" in members else None,
         share=_share(members["share"]) if "share" in members else None,
+        invoice=_text(members, "invoice") if "invoice" in members else None,
     )
     if encode(line) != raw:
         raise LineNotCanonical(f"movement={line.movement}, leg={line.leg}")

@@ -46,6 +46,7 @@ _NAMED_BY_MOVEMENT = frozenset(
         MovementKind.REMOVE,
         MovementKind.WRITE_OFF,
         MovementKind.CONTRIBUTE,
+        MovementKind.CREDIT,
         *ACCEPTED,
     }
 )
@@ -259,6 +260,8 @@ class Acts:
                 continue
             if moved["kind"] in _BY_PARTNERS or moved["id"] in answered:
                 continue
+            if moved["kind"] == MovementKind.BILL:
+                continue  # the hub's own, see the invoices
             if moved["kind"] == MovementKind.CLEAR or moved["kind"] in relocations.KINDS:
                 continue  # nobody asked for it but whoever ordered the whole; see the relations, and the relocations
             if self._breaks.is_of(moved):

@@ -22,6 +22,7 @@ from hub.audit.entries import Batch
 from hub.audit.exchanges import Exchanges
 from hub.audit.findings import Findings
 from hub.audit.holds import Holds
+from hub.audit.invoices import Invoices
 from hub.audit.limits import Limits
 from hub.audit.lots import Lots
 from hub.audit.originals import Original, is_reversal, originals
@@ -31,6 +32,7 @@ from hub.audit.relocations import Relocations
 from hub.audit.restrictions import Restrictions
 from hub.audit.shares import Shares
 from hub.audit.terms import Terms
+from hub.bills import FeeSchedule
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
 from hub.currencies import PointCurrency
 from hub.institutions import DebitCap, Institution
@@ -66,6 +68,7 @@ class Replay:
         self.debts = Debts(findings, self.accounts)
         self.restrictions = Restrictions(findings, self.accounts)
         self.caps = Caps(findings)
+        self.invoices = Invoices(findings, self.accounts)
         self._changes: list[Noun] = []
         self._conversions: dict[int, Any] = {}
         self._originals: dict[int, Original] = {}
@@ -87,6 +90,7 @@ class Replay:
         self.relocations.begin(batch)
         self.breaks.begin(batch)
         self.shares.begin(batch)
+        await self.invoices.begin(connection, batch)
         self._entries = {}
         for entry in rows.get("lot_entry", ()):
             self._entries.setdefault(entry[0], {}).setdefault(entry[1], []).append(entry)
@@ -96,13 +100,15 @@ class Replay:
         restrictions, steps = rows.get("restriction", []), rows.get("exchange_step", [])
         evidence, broken = rows.get("exchange_evidence", []), rows.get("break_step", [])
         moves, opening = rows.get("relocation_step", []), rows.get("opening_balance", [])
-        if changes or windows or restrictions or steps or evidence or moves or opening or broken:
+        billed = rows.get("billing", [])
+        if billed or changes or windows or restrictions or steps or evidence or moves or opening or broken:
             events += [(row["id"], self._move, row) for row in moves]
             events += [(row["id"], self._opening, row) for row in opening]
             events += [(row["id"], self._step, row) for row in steps]
             events += [(row["id"], self._evidence, row) for row in evidence]
             events += [(row["id"], self._broken, row) for row in broken]
             events += [(row["id"], self._restrict, row) for row in restrictions]
+            events += [(row["id"], self._billed, row) for row in billed]
             events += [(row["version"], self._change, row) for row in changes]
             events += [(row["id"], self._window, row) for row in windows]
             events.sort(key=lambda event: event[0])
@@ -120,6 +126,7 @@ class Replay:
         self.exchanges.finish()
         self.breaks.finish()
         self.shares.finish()
+        self.invoices.finish()
         self.positions.finish(batch)
         self.limits.finish()
         self.terms.finish()
@@ -169,6 +176,10 @@ class Replay:
         self._configure()
         self.breaks.step(row, self.configuration)
 
+    def _billed(self, row: Any, _legs: list[Any], batch: Batch) -> None:
+        self._configure()
+        self.invoices.billed(row, batch, self.configuration)
+
     def _change(self, row: Any, _legs: list[Any], batch: Batch) -> None:
         change = Change(*row)
         try:
@@ -191,6 +202,9 @@ class Replay:
         if isinstance(noun, SharePlan):
             self._configure()
             self.shares.plan(change, noun, self.configuration)
+        if isinstance(noun, FeeSchedule):
+            self._configure()
+            self.invoices.schedule(change, noun, self.configuration)
         self._changes.append(noun)
 
     def _check_zones(self, after: Institution, batch: Batch) -> None:
@@ -224,6 +238,9 @@ class Replay:
                 self.positions.close(moved, legs, self.configuration)
             case MovementKind.SETTLE:
                 self.positions.settle(moved, legs, batch, self.configuration)
+            case MovementKind.BILL | MovementKind.CREDIT:
+                self.invoices.posted(moved, legs, self.configuration)
+                self.positions.act(moved, legs, self.configuration, promised=True)
             case _:
                 act = self._whole(moved, legs, batch)
                 of_exchange = self.exchanges.is_of(moved)

@@ -5,10 +5,10 @@ that. What is accepted first and done later goes by the split of its acceptance.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from hub import ids
+from hub.audit import versions
 from hub.audit.accounts import operator_of
 from hub.audit.act import Act
 from hub.audit.entries import Batch
@@ -20,7 +20,6 @@ from hub.money import UnknownMoney, minor_unit_millionths
 from hub.points import share
 from hub.shares import Act as FeeAct
 from hub.shares import Part, SharePlan, acting, parts, plan_for
-from hub.versions import VersionStatus
 
 Split = tuple[int | None, tuple[Part, ...]]  # a plan's version, and what its shares come to; None: without a plan
 UNSPLIT: Split = (None, ())
@@ -92,20 +91,6 @@ class Shares:
             self._findings.add("FEE_SHARE", f"There are shares of {ids.text(ids.ENTRY, movement)}, which has no fee.")
 
     def plan(self, row: Change, after: SharePlan, configuration: Configuration) -> None:
-        """Take the next change of a plan, under the configuration before it: a version begins as a proposal, its terms
-        stay, and another person than who proposed it approves it."""
+        """Take the next change of a plan."""
         before, name = configuration.share_plans.get(after.id), ids.text(ids.SHARE_PLAN, after.id)
-        if before is None:
-            if after.status is not VersionStatus.PROPOSED:
-                self._findings.add("SHARE_PLAN", f"{name} came into force without a proposal.")
-            return
-        if after.status is VersionStatus.APPROVED:
-            by = configuration.credentials.get(row.credential)
-            proposer = (before.proposed_by_institution, before.proposed_by)
-            fits = before.status is VersionStatus.PROPOSED and by is not None
-            if not fits or by is None or (by.institution, by.person) == proposer:
-                self._findings.add("SHARE_PLAN", f"{name} was not approved by a second person.")
-        starts = after.starts if before.starts is None else before.starts  # a start may be that of the approval
-        life = {name: getattr(after, name) for name in ("status", "awaiting", "decided_by", "reason")}
-        if replace(before, starts=starts, **life) != after:
-            self._findings.add("SHARE_PLAN", f"The terms of {name} were changed.")
+        versions.check(self._findings, "SHARE_PLAN", name, row, before, after, configuration)

@@ -28,6 +28,7 @@ COMMANDS = (
     "verify",
     "expire",
     "clear",
+    "bill",
     "reconcile",
     "simulator",
     "window",

@@ -94,6 +94,12 @@ def _take_rest(book: Book, draft: Draft) -> None:
         book.nets.setdefault(net.window, []).append(net)
     book.internals.update(draft.internals)
     book.confirmed.update((row.window, row.institution, row.currency) for row in draft.confirmations)
+    for billed in draft.billings:
+        book.billed_until = billed.ends
+    for invoice in draft.invoices:
+        book.invoice_number = invoice.number
+        if invoice.of is not None:
+            book.credited[invoice.of] = book.credited.get(invoice.of, 0) + invoice.totals.gross
     for binding in draft.bindings:
         book.take_binding(binding)
     for link in draft.links:

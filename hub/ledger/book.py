@@ -28,6 +28,7 @@ from hub.ledger.records import (
     Hold,
     Identifier,
     InternalAccount,
+    Invoice,
     Lapsed,
     Leg,
     Link,
@@ -126,6 +127,10 @@ class Book:
         self.nets: dict[int, list[Net]] = {}
         self.internals: dict[tuple[int, int], InternalAccount] = {}  # by parent and institution, for a closing
         self.confirmed: set[PositionKey] = set()
+        self.invoices: dict[int, Invoice] = {}  # that may be credited
+        self.credited: dict[int, int] = {}  # of these, gross, in millionths
+        self.invoice_number = 0  # the last one
+        self.billed_until: datetime | None = None
         self._open_window: Window | None = None
         self.identifiers: dict[tuple[int, str], Identifier] = {}  # all that were ever bound
         self.bindings: dict[int, Binding] = {}  # the active ones, by identifier

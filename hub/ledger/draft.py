@@ -21,6 +21,7 @@ from hub.ledger.records import (
     Account,
     AccountKind,
     Basket,
+    Billing,
     Binding,
     Cancellation,
     Clearing,
@@ -31,6 +32,7 @@ from hub.ledger.records import (
     Hold,
     Identifier,
     InternalAccount,
+    Invoice,
     Label,
     Lapsed,
     Leg,
@@ -77,6 +79,8 @@ class Draft:
     pins = _Rarely(dict[int, tuple[Piece, ...]])
     lapsed = _Rarely(list[Lapsed])
     fee_shares = _Rarely(list[FeeShare])
+    billings = _Rarely(list[Billing])
+    invoices = _Rarely(list[Invoice])
     clearings = _Rarely(list[Clearing])
     marks = _Rarely(dict[Account, int])  # of accounts whose marks change
     customer_marks = _Rarely(dict[int, int])  # the same, of whole customers

@@ -13,6 +13,7 @@ from hub.ledger import (
     break_rows,
     commands,
     exchange_rows,
+    invoice_rows,
     limit_rows,
     lot_rows,
     people,
@@ -141,6 +142,8 @@ async def load(
     needs.owners.update(book.customers[one].id for one in needs.parting if one in book.customers)
     if needs.spenders or needs.people:
         await _offers(connection, book, needs)
+    if needs.billing:
+        await invoice_rows.load(connection, book, needs)
     if needs.money:
         needs.institutions.add(configuration.operator.id)  # it takes the fees, and keeps rounding and the bank
         if configuration.share_plans or needs.sharing:
@@ -194,6 +197,8 @@ async def _known(connection: AsyncConnection, driver: Any, needs: Needs) -> Outc
         results.update(await rows.cancellations(connection, tables.cancellation.c.id.in_(subjects)))
         if others := set(subjects) - results.keys():
             results.update(await rows.baskets(connection, tables.basket.c.id.in_(others)))
+        if needs.invoices:
+            results.update(await invoice_rows.invoices(connection, tables.invoice.c.id.in_(subjects)))
         results.update({window: window for window in await rows.windows(connection, _window_ids(subjects))})
         if others := set(subjects) - results.keys():
             results.update(await rows.clearings(connection, tables.clearing.c.id.in_(others)))

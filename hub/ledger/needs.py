@@ -106,6 +106,8 @@ class Needs:
         self.windowed = False  # whether the open window matters
         self.money = False
         self.closing = False
+        self.billing = False  # whether invoices are made
+        self.invoices: set[int] = set()  # that are credited
         self.sharing = False  # whether a command makes a plan by which fees are split
 
     def add(self, command: commands.Command) -> None:
@@ -269,6 +271,12 @@ class Needs:
                 self._id(self.windows, command.window)
                 self._institution(command.institution)
                 self.money = True
+            case commands.Bill():
+                self.money = self.billing = True
+                self.institutions.update(self.configuration.charging)
+            case commands.CreditInvoice():
+                self.money = self.billing = True
+                self._id(self.invoices, command.invoice)
             case commands.SetDebitCap():
                 self._institution(command.institution)
                 self.money = True

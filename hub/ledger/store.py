@@ -29,6 +29,7 @@ from hub.ledger.records import (
     Conversion,
     Customer,
     Hold,
+    Invoice,
     Leg,
     Movement,
     Phase,
@@ -161,10 +162,23 @@ class Batch:
             asked = (basket.id, basket.last, basket.credential, basket.for_institution)
             paid = (basket.customer.id, basket.merchant, basket.money, basket.amount, basket.rest)
             self._row("basket", asked + paid)
+        for billed in draft.billings:
+            when = (billed.period, billed.zone, billed.starts, billed.ends)
+            self._row("billing", (billed.id, billed.credential, *when))
+        for made in draft.invoices:
+            self._invoice(made)
         if draft.nouns:
             self._nouns(draft.nouns, actor)
         if draft.windows:
             self._closings(draft)
+
+    def _invoice(self, made: Invoice) -> None:
+        sums = (made.totals.net, made.totals.vat, made.totals.gross)
+        whose = (made.billing, made.of, made.institution, made.schedule, made.money)
+        self._row("invoice", (made.id, made.number, *whose, *sums))
+        for n, line in enumerate(made.lines):
+            what = (line.item.value, line.currency, line.quantity, line.price, line.amount)
+            self._row("invoice_line", (made.id, n, *what))
 
     def _memberships(self, draft: Draft) -> None:
         for pool in draft.pools:

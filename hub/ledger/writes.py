@@ -224,6 +224,9 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["window_net"]),
         _inserts(_BY_NAME["internal_account"]),
         _inserts(_BY_NAME["confirmation"]),
+        _inserts(_BY_NAME["billing"]),
+        _inserts(_BY_NAME["invoice"]),
+        _inserts(_BY_NAME["invoice_line"]),
     )
 }
 

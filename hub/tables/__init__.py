@@ -45,6 +45,7 @@ from hub.tables.exchanges import (
     partner_incident,
     partner_order,
 )
+from hub.tables.invoices import billing, invoice, invoice_line
 from hub.tables.journal import configuration_change, journal_entry, journal_head, lots_since
 from hub.tables.limits import clipping, limit_entry, limit_use
 from hub.tables.reconciliation import break_step, reconciliation, reconciliation_break
@@ -70,6 +71,7 @@ __all__ = [
     "act_label",
     "act_terms",
     "basket",
+    "billing",
     "binding",
     "bonus_use",
     "break_step",
@@ -92,6 +94,8 @@ __all__ = [
     "hold",
     "identifier",
     "internal_account",
+    "invoice",
+    "invoice_line",
     "issue_record",
     "journal_entry",
     "journal_head",
@@ -162,6 +166,9 @@ APPEND_ONLY = (
     window_net,
     internal_account,
     confirmation,
+    billing,
+    invoice,
+    invoice_line,
     settlement_report,
     signing_key,
     expiry_notice,

@@ -205,6 +205,8 @@ def test_parsing_is_the_inverse_and_the_spelling_is_rfc_8785(line: Line) -> None
         ("window", "-7"),
         ("window", "9" * 19),
         ("memo", "x"),
+        ("invoice", 7),
+        ("invoice", " "),
         ("share", {"fee": "1.00", "kept": "0.00", "plan": "sp_1"}),  # the line is of no fee
     ],
 )

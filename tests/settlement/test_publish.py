@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from hub import ids, postgres
+from hub.billing import bill
 from hub.clock import now
 from hub.institutions import Kind
 from hub.ledger import commands
@@ -24,8 +25,9 @@ from settlement.keyring import revoked
 from settlement.proof import NoSuchLine, encode
 from settlement.publish import Keys, NetsMismatch, NotClosed, Reports, StoredReport
 from settlement.verify import Verdict, verify
-from tests.conftest import Hub, driver_url
+from tests.conftest import Hub, Pass, driver_url
 from tests.hub.ledger.test_fees import levels, plan
+from tests.hub.test_billing import found, now_month, pass_to
 
 
 @pytest.fixture
@@ -199,6 +201,32 @@ async def test_lines_of_a_shared_fee_name_the_plan_the_fee_and_what_is_kept(memb
     ]
     for code in ("BANK", "AIR", "HUB"):
         assert (await verified(members, reports, window, code)).findings == ()
+
+
+async def test_the_line_of_an_invoice_names_it(hub: Hub, reports: Reports, pass_: Pass) -> None:
+    await found(hub)
+    month = (await now_month(hub)).next
+    await pass_to(hub, pass_, month.next)
+    await bill(hub.reading, hub.engine, month, "UTC")
+    [row] = await hub.sql("SELECT id FROM invoice WHERE number = 2")
+    note = await hub.do(
+        commands.CreditInvoice(actor=hub.admin, key="c", invoice=row["id"], amount="6", reason="late start")
+    )
+    window = await close(hub)
+    await reports.ensure(window)
+    found_lines = [json.loads(line) for line in await lines_of(hub, reports, window, None)]
+    of = ids.text(ids.INVOICE, row["id"])
+    assert [
+        (line["kind"], line["purpose"], line["from"], line["to"], line["amount"], line["invoice"], line["reverses"])
+        for line in found_lines
+    ] == [
+        ("bill", "fee", "BANK", "HUB", "530.00", "INV-00000001", None),
+        ("bill", "fee", "AIR", "HUB", "106.00", "INV-00000002", None),
+        ("credit", "fee", "HUB", "AIR", "6.00", note.reference, of),
+    ]
+    assert all("points" not in line for line in found_lines)
+    for code in ("BANK", "AIR", "HUB"):
+        assert (await verified(hub, reports, window, code)).findings == ()
 
 
 async def test_digests_chain_from_window_to_window(members: Hub, reports: Reports) -> None:

@@ -68,7 +68,7 @@ SHARED = [
     leg(0x21, 1, "AIR", "BANK", 25_000_000),
     replace(shared(0x21, 2, "HUB", "BANK", 10_000, 15_000, 0), kind="reverse", reverses="cv_1"),
     replace(shared(0x21, 3, "AIR", "BANK", 5_000, 15_000, 0), kind="reverse", reverses="cv_1"),
-    leg(0x22, 1, "BANK", "HUB", 20_000),
+    replace(leg(0x22, 1, "BANK", "HUB", 20_000), kind="bill", points=(), invoice="INV-00000001"),
 ]
 
 

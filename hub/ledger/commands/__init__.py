@@ -6,6 +6,15 @@ configures carries none, and its second asking is refused as a duplicate.
 """
 
 from hub.ledger.commands.acts import CancelRecord, Issue, Redeem, RedeemBasket, ReversalShortfall, Reverse, Transfer
+from hub.ledger.commands.billing import (
+    AcceptFeeSchedule,
+    ApproveFeeSchedule,
+    Bill,
+    CreditInvoice,
+    ProposeFeeSchedule,
+    RejectFeeSchedule,
+    WithdrawFeeSchedule,
+)
 from hub.ledger.commands.books import LedgerAccountText, LockPeriod, SetBooks
 from hub.ledger.commands.breaks import ApproveBreakEnd, AssignBreak, NoteBreak, ProposeBreakEnd, Reconcile
 from hub.ledger.commands.clearings import CancelClearing, Clear, ClearPoints, Lapse
@@ -99,6 +108,7 @@ __all__ = [
     "KEY_MAX",
     "TEXT_MAX",
     "AcceptDifferences",
+    "AcceptFeeSchedule",
     "AcceptLink",
     "AcceptRate",
     "AcceptTerms",
@@ -106,11 +116,13 @@ __all__ = [
     "ApproveBreakEnd",
     "ApproveDebitCap",
     "ApproveEvidence",
+    "ApproveFeeSchedule",
     "ApproveRate",
     "ApproveRelocation",
     "ApproveSharePlan",
     "ApproveTerms",
     "AssignBreak",
+    "Bill",
     "BindIdentifier",
     "BonusTerms",
     "CancelClearing",
@@ -130,6 +142,7 @@ __all__ = [
     "CreateCredential",
     "CreateInstitution",
     "CreatePool",
+    "CreditInvoice",
     "DisableWebhook",
     "EndLink",
     "EnrollCustomer",
@@ -155,6 +168,7 @@ __all__ = [
     "PolicyTerms",
     "ProposeAcceptanceTerms",
     "ProposeBreakEnd",
+    "ProposeFeeSchedule",
     "ProposeGrantTerms",
     "ProposeLink",
     "ProposeRate",
@@ -168,6 +182,7 @@ __all__ = [
     "RegisterCertificate",
     "RegisterPointCurrency",
     "RejectDebitCap",
+    "RejectFeeSchedule",
     "RejectRate",
     "RejectSharePlan",
     "RejectTerms",
@@ -198,6 +213,7 @@ __all__ = [
     "Transfer",
     "UnbindIdentifier",
     "UnfreezeAccount",
+    "WithdrawFeeSchedule",
     "WithdrawRate",
     "WithdrawSharePlan",
     "WithdrawTerms",

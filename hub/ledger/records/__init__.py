@@ -9,6 +9,7 @@ from hub.ledger.records.baskets import Basket
 from hub.ledger.records.clearings import Clearing, ClearingScope, ClearingStatus
 from hub.ledger.records.conversions import Conversion, ConversionStatus, Quote
 from hub.ledger.records.holds import Hold, HoldAct, HoldKind, HoldStatus, Lapsed
+from hub.ledger.records.invoices import Billing, Invoice
 from hub.ledger.records.movements import (
     ACCEPTED,
     Label,
@@ -41,6 +42,7 @@ __all__ = [
     "Account",
     "AccountKind",
     "Basket",
+    "Billing",
     "Binding",
     "Cancellation",
     "Clearing",
@@ -58,6 +60,7 @@ __all__ = [
     "HoldStatus",
     "Identifier",
     "InternalAccount",
+    "Invoice",
     "Label",
     "Lapsed",
     "Leg",

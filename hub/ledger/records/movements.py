@@ -43,6 +43,8 @@ class MovementKind(IntEnum):
     RELOCATE = 40  # a customer's points go to the partner who keeps them from now on, or come back from it
     RECOGNISE = 41  # points that a partner has and the hub did not know of
     DERECOGNISE = 42  # points that the hub knew of and a partner does not have
+    BILL = 60  # an invoice of the operator's, for a month
+    CREDIT = 61  # what is given back of one
 
 
 # What begins over partners, and the act that it is once they have done their part.

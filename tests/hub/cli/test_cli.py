@@ -24,7 +24,7 @@ from tests.hub.programs import PROGRAM, SOON_S_MAX, Pattern, environment, is_gon
 WORDS = [
     [], ["init"], ["migrate"], ["serve"], ["demo"], ["audit"], ["verify"], ["expire"], ["clear"], ["relocation"],
     ["window"], ["window", "close"], ["keys"], ["keys", "rotate"], ["keys", "revoke"], ["keys", "reseal"],
-    ["simulator"], ["reconcile"], ["adapters"], ["adapters", "check"], ["adapters", "list"],
+    ["simulator"], ["bill"], ["reconcile"], ["adapters"], ["adapters", "check"], ["adapters", "list"],
     ["relocation", "list"], ["relocation", "compare"], ["relocation", "move"],
 ]  # fmt: skip
 
@@ -81,6 +81,16 @@ def test_what_has_not_ended_is_not_expired(pattern: Pattern) -> None:
     assert "tomorrow is no instant" in wrong.stderr
 
 
+def test_a_month_is_billed_once_and_not_before_it_is_over(pattern: Pattern) -> None:
+    assert json.loads(run(pattern.folder, "bill", "--json").stdout) == {"periods": [], "invoices": []}
+    says_why(run(pattern.folder, "bill", "--period", "2999-01"), "2999-01")
+    wrong = run(pattern.folder, "bill", "--period", "2026-1")
+    assert (wrong.returncode, "2026-11" in wrong.stderr) == (2, True)
+    done = run(pattern.folder, "bill", "--period", "2026-01")
+    assert done.stdout == "0 invoices for 2026-01.\n"
+    says_why(run(pattern.folder, "bill", "--period", "2026-01"), "already")
+
+
 def test_nothing_to_expire_or_clear(pattern: Pattern) -> None:
     done = run(pattern.folder, "expire")
     assert (done.returncode, done.stdout) == (0, "Nothing was due.\n")
@@ -108,6 +118,7 @@ def test_a_wrong_call_ends_with_2(here: Here) -> None:
     [
         ({"HUB_QUEUE_COMMANDS": "many"}, "HUB_QUEUE_COMMANDS cannot be 'many': "),
         ({"HUB_ORIGINS": "a b"}, 'field "origins"'),
+        ({"HUB_BILLING_ZONE": "Mars"}, "HUB_BILLING_ZONE"),
         ({"HUB_LOG_LEVEL": "LOUD"}, "HUB_LOG_LEVEL is 'LOUD'"),
         ({"HUB_DATABASE_URL": "mysql://u:hidden@h/x"}, "begins with postgresql://"),
         ({"HUB_DATABASE_URL": "hidden"}, "begins with postgresql://"),
