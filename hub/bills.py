@@ -14,7 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from hub.institutions import Institution, ancestry
-from hub.points import MONEY_SCALE, PERCENT_SCALE, PRICE_SCALE, half_up
+from hub.points import MONEY_SCALE, PERCENT_SCALE, PRICE_SCALE, half_up, render
 from hub.versions import Version, in_force
 
 _TO_MONEY: Final = 10 ** (PRICE_SCALE - MONEY_SCALE)
@@ -106,6 +106,11 @@ def lines_of(
 def _line(item: Item, currency: str | None, quantity: int, price: int, scale: int, minor_unit: int) -> BillLine:
     amount = half_up(price * quantity, 10**scale * _TO_MONEY * minor_unit) * minor_unit
     return BillLine(item, currency, quantity, price, amount)
+
+
+def quantity_text(line: BillLine, scale: int) -> str:
+    """A line's quantity for people: points with the digits of their ``scale``, all else in whole numbers."""
+    return render(line.quantity, scale if line.item is Item.POINTS else 0)
 
 
 def totals_of(lines: Sequence[BillLine], vat: int, minor_unit: int, *, gross: bool) -> Totals:

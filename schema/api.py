@@ -24,10 +24,12 @@ from schema.customers import CustomerMutation, CustomerQuery
 from schema.cuts import CutQuery
 from schema.debts import DebtMutation
 from schema.exchanges import ExchangeMutation, ExchangeQuery
+from schema.fee_schedules import FeeScheduleMutation, FeeScheduleQuery
 from schema.freezes import FreezeMutation, FreezeQuery
 from schema.holds import HoldMutation, HoldQuery
 from schema.hubs import HubQuery
 from schema.institutions import InstitutionMutation, InstitutionQuery
+from schema.invoices import InvoiceMutation, InvoiceQuery
 from schema.issues import IssueMutation, IssueQuery
 from schema.links import LinkMutation, LinkQuery
 from schema.members import MemberQuery
@@ -90,6 +92,8 @@ class Query(
     BooksQuery,
     WebhookQuery,
     ShareQuery,
+    FeeScheduleQuery,
+    InvoiceQuery,
 ):
     pass
 
@@ -131,6 +135,8 @@ class Mutation(
     BooksMutation,
     WebhookMutation,
     ShareMutation,
+    FeeScheduleMutation,
+    InvoiceMutation,
 ):
     pass
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from hub import cases, freezes, holdings, issues, lookups, names, pools, sharing
+from hub import cases, freezes, holdings, invoices, issues, lookups, names, pools, sharing
 from hub.access import Credential
 from hub.configuration import Configuration
 from hub.errors import Fault, Unauthenticated
@@ -27,6 +27,7 @@ from hub.ledger.limit_rows import clippings
 from hub.ledger.orders import Exchange
 from hub.ledger.records import (
     Account,
+    Billing,
     Binding,
     Conversion,
     Exposure,
@@ -290,6 +291,8 @@ class Loaders:
         self.cleared = DataLoader(self._cleared, cache=False)
         self.records = DataLoader(self._records, cache=False)
         self.fee_shares = DataLoader(self._fee_shares, cache=False)
+        self.billings = DataLoader(self._billings, cache=False)
+        self.credited = DataLoader(self._credited, cache=False)
 
     async def _balances(self, keys: list[tuple[int, int]]) -> list[list[Holding]]:
         """By customer and institution."""
@@ -403,6 +406,18 @@ class Loaders:
         async with self._context.read() as reader:
             found = await sharing.of_conversions(reader, keys)
         return [found.get(key, []) for key in keys]
+
+    async def _billings(self, keys: list[int]) -> list[Billing | None]:
+        """By identifier; which months were billed is open to all."""
+        async with self._context.read() as reader:
+            found = await invoices.billings(reader, set(keys))
+        return [found.get(key) for key in keys]
+
+    async def _credited(self, keys: list[int]) -> list[int]:
+        """By invoice that the caller sees."""
+        async with self._context.read() as reader:
+            found = await invoices.credited(reader, set(keys))
+        return [found.get(key, 0) for key in keys]
 
 
 T = TypeVar("T")

@@ -16,10 +16,12 @@ from schema.context import Context, Info
 from schema.conversions import conversion_by_id
 from schema.customers import to_customer
 from schema.directory import to_credential, to_currency, to_institution
+from schema.fee_schedules import fee_schedule_by_id
 from schema.fields import field
 from schema.freezes import freeze_by_id
 from schema.holds import hold_by_id
 from schema.inputs import Id
+from schema.invoices import invoice_by_id
 from schema.links import link_by_id
 from schema.movements import movement_by_id
 from schema.node import Node
@@ -141,4 +143,6 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.WEBHOOK: webhook_by_id,
     ids.EVENT: delivery_by_id,
     ids.SHARE_PLAN: share_plan_by_id,
+    ids.FEE_SCHEDULE: fee_schedule_by_id,
+    ids.INVOICE: invoice_by_id,
 }

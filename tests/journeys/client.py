@@ -30,6 +30,7 @@ ANSWERS = {
     "proposeUnitValue": ("input", "ProposeUnitValueInput!", "... on UnitValue { id awaiting }"),
     "proposeRate": ("input", "ProposeRateInput!", "... on Rate { id status version awaiting effectiveFrom }"),
     "proposeSharePlan": ("input", "ProposeSharePlanInput!", "... on SharePlan { id status version }"),
+    "proposeFeeSchedule": ("input", "ProposeFeeScheduleInput!", "... on FeeSchedule { id status awaiting }"),
     "setLimit": ("input", "SetLimitInput!", "... on Limit { id code amount versions { version amount } }"),
     "enrollCustomer": ("input", "CustomerInput!", "... on Customer { id reference }"),
     "bindIdentifier": (

@@ -100,6 +100,8 @@ class Victim:
         proposed = operator.do("proposeSharePlan", institution=self.bank, shares=shares)
         self.plan = proposed["id"]
         assert network.second.ask(_APPROVE_PLAN, id=self.plan)["approveSharePlan"]["__typename"] == "SharePlan"
+        monthly = {"amount": "1", "currency": "CNY"}
+        self.prices = operator.do("proposeFeeSchedule", institution=self.bank, vatPercent="6", membership=monthly)["id"]
         self._doubt()
         self._compare(running)
         later = {"currency": self.a, "scope": "ALL", "at": "2999-01-01T00:00:00Z", "reason": "year-end"}
@@ -315,7 +317,7 @@ def _ends(field: str, attribute: str, stranger: str, extra: str = "") -> Case:
     """A mutation of what an identifier names."""
     document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
     prefixes = {"credential": "ck", "proposed": "rt", "rate": "rt", "cap": "dc", "terms": "at", "plan": "sp"}
-    prefix = prefixes[attribute]
+    prefix = {**prefixes, "prices": "fs"}[attribute]
     return Case(
         document,
         lambda victim: {"id": getattr(victim, attribute)},
@@ -1148,6 +1150,30 @@ CASES: dict[str, Case] = {
     "Mutation.approveSharePlan": _ends("approveSharePlan", "plan", "FORBIDDEN"),
     "Mutation.rejectSharePlan": _ends("rejectSharePlan", "plan", "FORBIDDEN", ', reason: "r"'),
     "Mutation.withdrawSharePlan": _ends("withdrawSharePlan", "plan", "FORBIDDEN", ', reason: "r"'),
+    "Query.feeSchedules": Case(
+        "{ feeSchedules { edges { node { id institution { code } } } } }",
+        _nothing,
+        {"edges": []},
+        AS_OPERATOR,
+    ),
+    "Mutation.proposeFeeSchedule": _acts(
+        "proposeFeeSchedule",
+        "ProposeFeeScheduleInput!",
+        lambda victim: {
+            "institution": victim.bank,
+            "vatPercent": "6",
+            "membership": {"amount": "1", "currency": "CNY"},
+        },
+    ),
+    "Mutation.acceptFeeSchedule": _ends("acceptFeeSchedule", "prices", "NOT_FOUND"),
+    "Mutation.approveFeeSchedule": _ends("approveFeeSchedule", "prices", "FORBIDDEN"),
+    "Mutation.rejectFeeSchedule": _ends("rejectFeeSchedule", "prices", "NOT_FOUND", ', reason: "r"'),
+    "Mutation.withdrawFeeSchedule": _ends("withdrawFeeSchedule", "prices", "FORBIDDEN", ', reason: "r"'),
+    # There is none before a month is over; what each sees of them is in tests/schema/test_invoices.py.
+    "Query.invoices": Case("{ invoices { edges { node { id } } } }", _nothing, {"edges": []}, {"edges": []}),
+    "Mutation.creditInvoice": _acts(
+        "creditInvoice", "CreditInvoiceInput!", lambda victim: _keyed(invoiceId=f"iv_{ABSENT}", reason="r")
+    ),
     "Query.webhook": Case(
         "query($v: String!) { webhook(institution: $v) { id url types status previousSecretUntil } }",
         lambda victim: {"v": victim.bank},
@@ -1264,6 +1290,7 @@ KINDS = {  # attribute: (prefix, whether it is open to all members)
     "webhook": ("wh", False),
     "delivery": ("we", False),
     "plan": ("sp", False),
+    "prices": ("fs", False),
 }
 NODE = """query($id: ID!) { node(id: $id) { id __typename
   ... on Customer { reference balances { total } } ... on SettlementWindow { nets { net } }
