@@ -8,6 +8,7 @@ import msgspec
 
 from adapters.conformance import certificate as certificates
 from adapters.conformance.check import Verdict
+from hub.certificates import Examined
 from hub.errors import InvalidInput
 
 TOKEN_MAX = 100_000  # characters
@@ -27,26 +28,7 @@ class Signed(Protocol):
 Verify = Callable[[str], Signed]  # raises ValueError: nobody who may has signed it
 
 
-class Certified(msgspec.Struct, frozen=True, kw_only=True):
-    """What a certificate says that is believed; see ``hub.certificates.Examined``."""
-
-    adapter: str
-    version: str
-    hub: str
-    signer: str
-    checked_at: datetime
-    conforms: bool
-    passed: int
-    failed: int
-    excepted: int
-    beside: int
-    configuration: str
-    without: tuple[str, ...]
-    capabilities: str
-    token: str
-
-
-def believed(token: str, verify: Verify, versions: Mapping[str, str], now: datetime) -> Certified:
+def believed(token: str, verify: Verify, versions: Mapping[str, str], now: datetime) -> Examined:
     """What a certificate says.
 
     Raises:
@@ -72,7 +54,7 @@ def believed(token: str, verify: Verify, versions: Mapping[str, str], now: datet
         raise InvalidInput(certificate=f"It is of {found.version[:60]}, and {version} is installed.")
     if found.at > now:
         raise InvalidInput(certificate="It is of a time to come.")
-    return Certified(
+    return Examined(
         adapter=found.adapter,
         version=found.version,
         hub=found.hub,

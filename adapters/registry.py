@@ -18,7 +18,8 @@ from typing import Any, Final, Protocol
 import msgspec
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
-from adapters.certified import Certified, Signed, Verify, believed
+from adapters.certified import Signed, Verify, believed
+from hub.certificates import Examined
 from hub.errors import InvalidInput
 from hub.partners import ENTRY_POINTS, Kind, Partner, PartnerUnavailable
 
@@ -150,7 +151,7 @@ class Registry:
         operations = tuple(sorted(one.value for one in can.operations))
         return Checked(sealed, can.scale, operations, tuple(sorted(one.value for one in can.partial)))
 
-    def certificate(self, token: str, now: datetime) -> Certified:
+    def certificate(self, token: str, now: datetime) -> Examined:
         """What a certificate says of a kind that is installed.
 
         Raises:

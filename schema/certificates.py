@@ -13,7 +13,7 @@ from hub.clock import now
 from hub.currencies import HOSTED, PointCurrency
 from hub.errors import InvalidInput
 from hub.ledger import commands
-from schema.context import Adapters, Context, Info
+from schema.context import Adapters, Info
 from schema.enums import publish
 from schema.fields import mutation
 from schema.refusals import Refused, refusal_of, refused, result_of
@@ -85,33 +85,13 @@ class CertificateMutation:
             tree = reader.configuration
             require(reader.viewer, Right.OPERATE, tree.institutions, tree.operator.id, reader.at)
         try:
-            found = _found(context, certificate)
+            found = context.adapters.certificate(certificate, now())
         except InvalidInput as refusal:
             return refused(refusal, context.incoming.language)
         outcome = await context.submit(commands.RegisterCertificate(actor=context.actor, found=found))
         if (no := refusal_of(outcome, context.incoming.language)) is not None:
             return no
         return to_certificate(result_of(outcome, core.Certificate))
-
-
-def _found(context: Context, token: str) -> core.Examined:
-    one = context.adapters.certificate(token, now())
-    return core.Examined(
-        adapter=one.adapter,
-        version=one.version,
-        hub=one.hub,
-        signer=one.signer,
-        checked_at=one.checked_at,
-        conforms=one.conforms,
-        passed=one.passed,
-        failed=one.failed,
-        excepted=one.excepted,
-        beside=one.beside,
-        configuration=one.configuration,
-        without=one.without,
-        capabilities=one.capabilities,
-        token=one.token,
-    )
 
 
 def certification(

@@ -17,6 +17,7 @@ from strawberry.dataloader import DataLoader
 
 from hub import cases, freezes, holdings, invoices, issues, lookups, names, pools, sharing
 from hub.access import Credential
+from hub.certificates import Examined
 from hub.configuration import Configuration
 from hub.errors import Fault, Unauthenticated
 from hub.holdings import Holding, OpenLot
@@ -95,39 +96,6 @@ class CheckedAdapter(Protocol):
     def partial(self) -> tuple[str, ...]: ...
 
 
-class BelievedCertificate(Protocol):
-    """What a certificate says whose signature was verified; see ``hub.certificates.Examined``."""
-
-    @property
-    def adapter(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-    @property
-    def hub(self) -> str: ...
-    @property
-    def signer(self) -> str: ...
-    @property
-    def checked_at(self) -> datetime: ...
-    @property
-    def conforms(self) -> bool: ...
-    @property
-    def passed(self) -> int: ...
-    @property
-    def failed(self) -> int: ...
-    @property
-    def excepted(self) -> int: ...
-    @property
-    def beside(self) -> int: ...
-    @property
-    def configuration(self) -> str: ...
-    @property
-    def without(self) -> tuple[str, ...]: ...
-    @property
-    def capabilities(self) -> str: ...
-    @property
-    def token(self) -> str: ...
-
-
 class Adapters(Protocol):
     """The kinds of partners' systems that this hub can reach."""
 
@@ -138,7 +106,7 @@ class Adapters(Protocol):
     def schemas(self) -> list[tuple[str, dict[str, Any]]]:
         """Each one's name and the JSON Schema of its configuration."""
 
-    def certificate(self, token: str, now: datetime, /) -> BelievedCertificate:
+    def certificate(self, token: str, now: datetime, /) -> Examined:
         """What a signed certificate says. Refused as ``InvalidInput`` if it is not believed or does not fit."""
 
     def digest(self, name: str, sealed: str, without: Iterable[str], /) -> str:

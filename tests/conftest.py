@@ -38,6 +38,7 @@ from hub.postgres import cluster
 from hub.reading import Reading
 from hub.setup import set_up
 from tests import scratch
+from tests.hub.programs import Pattern, run
 from tests.offline import go_offline
 
 TEMPLATE = "points_hub_template"
@@ -335,7 +336,9 @@ class Hub:
             commands.SetLimit(actor=self.admin, currency=currency, code=code, amount=amount, starts=None, terms=asked)
         )
 
-    async def issue(self, currency: str, institution: str, reference: str, amount: str) -> Any:
+    async def issue(
+        self, currency: str, institution: str, reference: str, amount: str, *, expires_at: datetime | None = None
+    ) -> Any:
         """Points for a customer, under a key of their own."""
         return await self.do(
             commands.Issue(
@@ -345,7 +348,7 @@ class Hub:
                 to=commands.Party(institution, reference),
                 amount=amount,
                 earned_at=None,
-                expires_at=None,
+                expires_at=expires_at,
                 memo=None,
             )
         )
@@ -449,3 +452,12 @@ def pass_() -> Iterator[Pass]:
     """See ``passing``."""
     with passing() as pass_:
         yield pass_
+
+
+@pytest.fixture(scope="session")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> Pattern:
+    """A hub for programs that was set up and is not running."""
+    folder = tmp_path_factory.mktemp("pattern") / "hub"
+    done = run(folder, "init", "--json", "--person", "first")
+    assert done.returncode == 0, done.stderr
+    return Pattern(folder, done.stdout)

@@ -2,17 +2,14 @@
 
 import json
 import re
-import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.hub.programs import free_port
+from tests.hub.programs import PROGRAM, environment, run, served
 from tests.journeys.client import Client
-from tests.journeys.conftest import environment_of, start
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -36,19 +33,10 @@ def agrees(told: Any, answered: Any) -> bool:
 
 @pytest.mark.long
 def test_the_tour_gives_the_answers_that_it_shows(tmp_path: Path) -> None:
-    environment = environment_of(tmp_path / "data")
-    made = subprocess.run(
-        [sys.executable, "-m", "hub", "init", "--json", "--person", "Lin Wei"],
-        env=environment,
-        capture_output=True,
-        check=True,
-        timeout=120,
-    )
-    port = free_port()
-    process = start(environment, port, workers=1)
-    try:
-        first = Client(f"http://127.0.0.1:{port}", json.loads(made.stdout)["secret"])
-        second = first
+    made = run(tmp_path / "data", "init", "--json", "--person", "Lin Wei")
+    assert made.returncode == 0, made.stderr
+    with served(tmp_path / "data", json.loads(made.stdout)["secret"], workers=1) as server:
+        first = second = Client(server.url, server.secret)
         assert len(TOUR) == 5
         for document, shown in TOUR:
             person = second if document.startswith("# with Zhou Min's key") else first
@@ -56,9 +44,6 @@ def test_the_tour_gives_the_answers_that_it_shows(tmp_path: Path) -> None:
             assert agrees(json.loads(shown), answered), json.dumps(answered)
             if "createCredential" in answered:
                 second = Client(first.url, answered["createCredential"]["secret"])
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
 
 
 def test_every_make_target_that_is_named_exists() -> None:
@@ -78,8 +63,8 @@ def test_every_link_leads_somewhere() -> None:
 @pytest.mark.long
 def test_the_demo_tells_its_story_to_the_end(tmp_path: Path) -> None:
     told = subprocess.run(
-        [sys.executable, "-m", "hub", "demo"],
-        env=environment_of(tmp_path / "data"),
+        [*PROGRAM, "demo"],
+        env=environment(tmp_path / "data"),
         capture_output=True,
         text=True,
         timeout=600,

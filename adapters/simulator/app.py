@@ -30,6 +30,7 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.simulator.authentication import Authentication, Sent
 from adapters.simulator.chores import Chores
+from adapters.simulator.orders import Order
 from adapters.simulator.problems import (
     Broken,
     Busy,
@@ -44,7 +45,7 @@ from adapters.simulator.reading import Body
 from adapters.simulator.rules import Member, Programme, read_order
 from adapters.simulator.script import LABELS, MAGIC, Behaviour, Play, Question, read_script
 from adapters.simulator.signatures import SignedAnswers
-from adapters.simulator.store import Order, Store
+from adapters.simulator.store import Store
 from hub.errors import InvalidAmount
 from hub.partners import Operation, Reason, Status
 from hub.points import AMOUNT_MAX, parse, render
@@ -179,7 +180,7 @@ class _Partner:
         return sent.body
 
     async def _played(self, request: Request, question: Question, member: str | None = None) -> Response | None:
-        play = self._store.play_question(question, member)
+        play = self._store.scripts.play_question(question, member)
         return None if play is None else await _misbehave(request, play)
 
 
@@ -194,10 +195,10 @@ class _Sandbox:
 
     async def script(self, request: Request) -> Response:
         script = read_script(await _json(request))
-        return JSONResponse({"id": self._store.add_script(script)}, 201)
+        return JSONResponse({"id": self._store.scripts.add(script)}, 201)
 
     async def behave(self, request: Request) -> Response:
-        self._store.clear_scripts()
+        self._store.scripts.clear()
         return Response(status_code=204)
 
     async def enroll(self, request: Request) -> Response:
@@ -250,7 +251,7 @@ class _Sandbox:
                         "member": script.member,
                         "operation": script.operation,
                     }
-                    for _, left, script in self._store.scripts()
+                    for _, left, script in self._store.scripts.standing()
                 ],
                 "incidents": incidents,
                 "callbacks": callbacks,

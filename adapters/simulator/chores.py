@@ -11,7 +11,8 @@ from datetime import datetime
 import httpx2
 
 from adapters.simulator.authentication import Authentication
-from adapters.simulator.store import Callback, Store
+from adapters.simulator.callbacks import Callback
+from adapters.simulator.store import Store
 
 ANSWER_S_MAX = 5
 SLEEP_S_MAX = 60
@@ -52,10 +53,10 @@ class Chores:
         async with httpx2.AsyncClient(timeout=ANSWER_S_MAX, trust_env=False) as client:
             while True:
                 self._send.clear()
-                for callback in self._store.due_callbacks():
+                for callback in self._store.callbacks.due():
                     outcome, accepted = await self._post(client, url, callback)
-                    self._store.told(callback, outcome, accepted=accepted)
-                await self._until(self._store.next_callback(), self._send)
+                    self._store.callbacks.told(callback, outcome, accepted=accepted)
+                await self._until(self._store.callbacks.next_due(), self._send)
 
     async def _post(self, client: httpx2.AsyncClient, url: str, callback: Callback) -> tuple[str, bool]:
         headers = self._authentication.sign("POST", url, callback.body)

@@ -12,11 +12,12 @@ import typer
 
 from adapters.simulator.app import create_app
 from adapters.simulator.authentication import Authentication, Scheme
+from adapters.simulator.nights import next_night
 from adapters.simulator.problems import Problem
 from adapters.simulator.rules import Programme
 from adapters.simulator.serving import Tls, running
 from adapters.simulator.signatures import Signatures
-from adapters.simulator.store import Store, next_night
+from adapters.simulator.store import Store
 from hub import serving
 from hub.cli.shared import OPTIONS
 from hub.clock import now

@@ -5,6 +5,7 @@ Every function takes a connection with a transaction open, and answers by identi
 
 from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -58,20 +59,25 @@ async def refresh(connection: AsyncConnection, configuration: Configuration, ver
     return with_changes(configuration, version, nouns)
 
 
+@cache
+def _with_references() -> Select[Any]:
+    """Customers with their references; put together once, and not for every batch."""
+    customer, reference = tables.customer, tables.customer_reference
+    of = and_(reference.c.journal_id == customer.c.journal_id, reference.c.customer_id == customer.c.id)
+    return (
+        select(customer.c.id, customer.c.institution_id, reference.c.reference)
+        .outerjoin(reference, of)
+        .where(customer.c.journal_id == JOURNAL_ID)
+    )
+
+
 async def customers(connection: AsyncConnection, wanted: Collection[int]) -> dict[int, Customer]:
     """Customers by identifier; an erased reference is None. They go as one array: a rate's open quotes may name more
     customers than a statement may have parameters."""
     if not wanted:
         return {}
-    customer, reference = tables.customer, tables.customer_reference
-    found = await connection.execute(
-        select(customer.c.id, customer.c.institution_id, reference.c.reference)
-        .outerjoin(
-            reference,
-            and_(reference.c.journal_id == customer.c.journal_id, reference.c.customer_id == customer.c.id),
-        )
-        .where(customer.c.journal_id == JOURNAL_ID, customer.c.id == any_(literal(list(wanted), ARRAY(BigInteger))))
-    )
+    among = tables.customer.c.id == any_(literal(list(wanted), ARRAY(BigInteger)))
+    found = await connection.execute(_with_references().where(among))
     return {row.id: Customer(row.id, row.institution_id, row.reference) for row in found}
 
 
@@ -80,8 +86,9 @@ async def _people(connection: AsyncConnection, found: Iterable[RowMapping]) -> d
     return await customers(connection, wanted)
 
 
+@cache
 def with_time(table: Any) -> Select[Any]:
-    """Rows of ``table`` with the time of their batch."""
+    """Rows of ``table`` with the time of their batch; put together once for each table."""
     batch = batch_of(table.c.id)
     return (
         select(table, _entry.c.at)

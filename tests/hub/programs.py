@@ -10,9 +10,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def run(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProce
         env=environment(folder, **more),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=COMMAND_S_MAX,
         check=False,
     )
 
@@ -80,13 +80,59 @@ def free_port() -> int:
 
 @dataclass
 class Served:
-    """A hub that is served from ``folder``."""
+    """A hub that is served from ``folder`` under ``settings``, in a process group of its own. It may be killed and
+    started again."""
 
     folder: Path
     port: int
-    process: subprocess.Popen[bytes]
-    log: Path
     secret: str
+    count: int  # of workers
+    settings: Mapping[str, str]
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        """Begin, and wait until it is ready."""
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [*PROGRAM, "serve", "--port", str(self.port), "--workers", str(self.count)],
+                env=environment(self.folder, **self.settings), stdout=output, stderr=output, start_new_session=True,
+            )  # fmt: skip
+        assert until(self.is_ready, READY_S_MAX), self.log.read_text()
+
+    def kill(self, *, whole: bool = True) -> None:
+        """kill -9 of all its processes, or of the parent alone; none of them is left."""
+        workers = self.workers
+        (os.killpg if whole else os.kill)(self.process.pid, signal.SIGKILL)
+        self.is_over(workers)
+
+    def is_over(self, workers: Iterable[int]) -> None:
+        """Fail unless it, which was killed, and these workers are soon gone."""
+        self.process.wait(30)
+        assert until(lambda: all(map(is_gone, workers)), SOON_S_MAX), "a worker outlived its parent"
+
+    def end(self) -> None:
+        """Ask it to end, and see that it does; what is there even so is killed."""
+        try:
+            if self.process.poll() is None:
+                self.process.terminate()
+                self.process.wait(60)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command beside it."""
+        return run(self.folder, *arguments, **self.settings)
+
+    @property
+    def log(self) -> Path:
+        """What it says, kept beside its folder."""
+        return self.folder.with_name(f"{self.folder.name}.log")
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
 
     def connect(self) -> http.client.HTTPConnection:
         """A connection of one's own."""
@@ -135,27 +181,16 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, secret: str, port: int | None = None, **more: str) -> Iterator[Served]:
-    """A server with two workers in a process group of its own; killed at the end if it has not ended."""
-    log = folder.with_name(f"{folder.name}.log")
-    port = port or free_port()
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [*PROGRAM, "serve", "--port", str(port), "--workers", "2"],
-            env=environment(folder, **more), stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
-    server = Served(folder, port, process, log, secret)
+def served(
+    folder: Path, secret: str, port: int | None = None, *, workers: int = 2, **settings: str
+) -> Iterator[Served]:
+    """A server that is ready, and ends with the block if it has not ended."""
+    server = Served(folder, port or free_port(), secret, workers, settings)
     try:
-        assert until(server.is_ready, READY_S_MAX), log.read_text()
+        server.start()
         yield server
     finally:
-        if process.poll() is None:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(40)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        server.end()
 
 
 @dataclass(frozen=True)

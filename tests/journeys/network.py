@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.hub.programs import Served
 from tests.journeys.client import Client, key
 
 _made = iter(range(1_000_000))
@@ -112,3 +113,12 @@ class Network:
                 if not net["confirmed"]:
                     answer = self.confirm(window["id"], net)
                     assert answer["__typename"] == "SettlementWindow", answer
+
+
+def network_of(server: Served) -> Network:
+    """The operator's two persons at a new server."""
+    operator = Client(server.url, server.secret)
+    made = operator.do(
+        "createCredential", institution="HUB", person="second", label="approves", roles=["OPERATOR_ADMIN"]
+    )
+    return Network(operator, Client(server.url, made["secret"]))

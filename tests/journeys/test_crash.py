@@ -6,11 +6,6 @@ there and back, whose points keep their ends.
 
 import asyncio
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -25,10 +20,9 @@ import pytest
 from hub import postgres
 from hub.ledger.records import MovementKind
 from tests.conftest import driver_url
-from tests.hub.programs import free_port
+from tests.hub.programs import Pattern, Served, served
 from tests.journeys.client import Client, key
-from tests.journeys.conftest import environment_of, start
-from tests.journeys.network import Network
+from tests.journeys.network import network_of
 from tests.properties import invariants
 
 START = 1_000_000
@@ -148,58 +142,34 @@ class Load:
         return Counter(MUTATIONS[sent.mutation][2] for sent in self.sent.values())
 
 
-def workers_of(parent: int) -> list[int]:
-    """The processes whose parent is ``parent``."""
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True, check=False)
-    return [int(pid) for pid in listed.stdout.split()]
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("whole", [True, False], ids=["the whole server", "its parent alone"])
-def test_what_was_answered_survives_a_kill(tmp_path: Path, whole: bool) -> None:
-    environment = environment_of(tmp_path / "data")
-    made = subprocess.run(
-        [sys.executable, "-m", "hub", "init", "--json"], env=environment, capture_output=True, check=True, timeout=120
-    )
-    secret, port = json.loads(made.stdout)["secret"], free_port()
-    process = start(environment, port)
-    try:
-        operator = Client(f"http://127.0.0.1:{port}", secret)
-        load = _prepared(operator)
+def test_what_was_answered_survives_a_kill(pattern: Pattern, tmp_path: Path, whole: bool) -> None:
+    folder = pattern.copy(tmp_path / "data")
+    with served(folder, pattern.secret) as server:
+        load = _prepared(server)
         for _ in range(2):
-            workers = workers_of(process.pid)
-            asyncio.run(_under_load(load, process, whole=whole))
-            _wait_for_the_end(process, workers)
-            process = start(environment, port)
+            asyncio.run(_under_load(load, server, whole=whole))
+            server.start()
         wanted = asyncio.run(load.check())
         assert len(load.answered) > 100, "the load was too small to show anything"
         assert all(wanted[kind] > 5 for _, _, kind in MUTATIONS.values()), wanted
-        kinds = asyncio.run(_books(tmp_path / "data"))
+        kinds = asyncio.run(_books(folder))
         assert {kind: kinds[kind] for kind in wanted} == dict(wanted), "an act is there twice, or not at all"
+        operator = Client(server.url, server.secret)
         held = [
             int(operator.balance(load.bank, f"r{place}", code))
             for place in range(CUSTOMERS)
             for code in (load.points, load.miles)
         ]
         assert sum(held) == CUSTOMERS * START
-        audit = subprocess.run(
-            [sys.executable, "-m", "hub", "audit"],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        audit = server.run("audit")
         assert audit.returncode == 0, audit.stdout + audit.stderr
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=60)
 
 
-def _prepared(operator: Client) -> Load:
+def _prepared(server: Served) -> Load:
     """A bank and an airline, a rate each way at which the points keep their ends, and customers with points."""
-    made = operator.do("createCredential", institution="HUB", person="second", label="x", roles=["OPERATOR_ADMIN"])
-    network = Network(operator, Client(operator.url, made["secret"]))
+    network = network_of(server)
     bank, airline = network.institution("BANK"), network.institution("AIR", "AIRLINE")
     ageing = {"kind": "MONTHS_AFTER_EARNING", "months": 24}
     points = network.currency("PTS", bank, expiry=ageing)
@@ -208,7 +178,7 @@ def _prepared(operator: Client) -> Load:
     network.rate(miles, points, 1, 1)
     for place in range(CUSTOMERS):
         network.issue(points, bank, f"r{place}", str(START))
-    return Load(operator.url, operator.secret or "", bank, points, miles)
+    return Load(server.url, server.secret, bank, points, miles)
 
 
 async def _books(folder: Path) -> Counter[int]:
@@ -225,20 +195,9 @@ async def _books(folder: Path) -> Counter[int]:
     return Counter(row["kind"] for row in tables["movement"])
 
 
-async def _under_load(load: Load, process: subprocess.Popen[bytes], *, whole: bool) -> None:
+async def _under_load(load: Load, server: Served, *, whole: bool) -> None:
     load.enough, load.enough_at = asyncio.Event(), len(load.answered) + 120
     lanes = [asyncio.create_task(load.stream(lane)) for lane in range(16)]
     await load.enough.wait()
-    if whole:
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
-        os.kill(process.pid, signal.SIGKILL)
+    await asyncio.to_thread(server.kill, whole=whole)
     await asyncio.gather(*lanes)
-
-
-def _wait_for_the_end(process: subprocess.Popen[bytes], workers: list[int]) -> None:
-    process.wait(timeout=30)
-    until = time.monotonic() + 10
-    while any(Path(f"/proc/{worker}").exists() for worker in workers):
-        assert time.monotonic() < until, "a worker outlived its parent"
-        time.sleep(0.02)

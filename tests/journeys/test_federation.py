@@ -2,10 +2,6 @@
 lost and nothing is there twice, over both."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.hub.programs import free_port
+from tests.hub.programs import Pattern, Served, run, served
 from tests.journeys.client import Client
-from tests.journeys.conftest import environment_of, start
-from tests.journeys.network import Network
-from tests.journeys.test_crash import workers_of
+from tests.journeys.network import Network, network_of
 from tests.journeys.test_partners import wait
 
 MEMBERS = 4
@@ -26,57 +20,26 @@ START = 1_000
 RESERVE = "RESERVE"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Hub:
     """A served hub that can be killed and started again."""
 
-    environment: dict[str, str]
-    port: int
-    process: subprocess.Popen[bytes]
+    server: Served
     network: Network
 
     @property
     def operator(self) -> Client:
         return self.network.operator
 
-    def kill(self) -> None:
-        workers = workers_of(self.process.pid)
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(timeout=30)
-        wait(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers), 10)
-
-    def start(self) -> None:
-        self.process = start(self.environment, self.port)
-
     def audit(self) -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", "hub", "audit"], env=self.environment, capture_output=True, text=True, timeout=120,
-            check=False,
-        )  # fmt: skip
+        done = self.server.run("audit")
         assert done.returncode == 0, done.stdout + done.stderr
 
 
 @contextmanager
-def hub(folder: Path) -> Iterator[Hub]:
-    environment = environment_of(folder) | {"HUB_PARTNER_LEASE_SECONDS": "3"}
-    made = subprocess.run(
-        [sys.executable, "-m", "hub", "init", "--json", "--person", "first"],
-        env=environment,
-        capture_output=True,
-        check=True,
-        timeout=120,
-    )
-    port = free_port()
-    process = start(environment, port)
-    operator = Client(f"http://127.0.0.1:{port}", json.loads(made.stdout)["secret"])
-    second = operator.do("createCredential", institution="HUB", person="second", label="x", roles=["OPERATOR_ADMIN"])
-    running = Hub(environment, port, process, Network(operator, Client(operator.url, second["secret"])))
-    try:
-        yield running
-    finally:
-        if running.process.poll() is None:
-            os.killpg(running.process.pid, signal.SIGTERM)
-            running.process.wait(timeout=60)
+def hub(folder: Path, secret: str) -> Iterator[Hub]:
+    with served(folder, secret, HUB_PARTNER_LEASE_SECONDS="3") as server:
+        yield Hub(server, network_of(server))
 
 
 @dataclass
@@ -124,9 +87,12 @@ class Federation:
 
 
 @pytest.fixture(scope="module")
-def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
+def federation(pattern: Pattern, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
     folder = tmp_path_factory.mktemp("federation")
-    with hub(folder / "first") as first, hub(folder / "second") as second:
+    made = run(folder / "second", "init", "--json")  # no copy, so that neither knows the other's keys
+    assert made.returncode == 0, made.stderr
+    copy, secret = pattern.copy(folder / "first"), json.loads(made.stdout)["secret"]
+    with hub(copy, pattern.secret) as first, hub(folder / "second", secret) as second:
         home = second.network.institution("AIR", "AIRLINE")
         gem = second.network.currency("GEM", home, transferable=True)
         for reference in (*(f"M{n}" for n in range(MEMBERS)), RESERVE):
@@ -163,10 +129,10 @@ def test_a_hub_that_is_killed_in_the_middle_loses_and_doubles_nothing(federation
     before, got = federation.given(), federation.got()
     ids = [federation.convert(number, f"M{number % MEMBERS}", "2") for number in range(1, 16)]
     federation.until(ids[0], "COMPLETED")
-    federation.second.kill()
+    federation.second.server.kill()
     ids += [federation.convert(number, f"M{number % MEMBERS}", "2") for number in range(16, 31)]
     assert ids[0] == federation.convert(1, "M1", "2"), "the same request has the same conversion"
-    federation.second.start()
+    federation.second.server.start()
     for id in ids:
         federation.until(id, "COMPLETED")
     after = federation.given()

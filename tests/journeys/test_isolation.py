@@ -13,9 +13,9 @@ import duckdb
 import httpx2
 import pytest
 
+from tests.hub.programs import Served
 from tests.hub.reconciliation.writing import Row, write
 from tests.journeys.client import REFUSED, Client, Socket, key
-from tests.journeys.conftest import Running
 from tests.journeys.network import Network, unique
 
 ALL = ("INSTITUTION_ADMIN", "INSTITUTION_TRADER", "INSTITUTION_AUDITOR")
@@ -29,7 +29,7 @@ _APPROVE_PLAN = "mutation($id: ID!) { approveSharePlan(id: $id) { __typename } }
 class Victim:
     """A network with something of every kind in it, and those who try to get at it."""
 
-    def __init__(self, network: Network, running: Running) -> None:
+    def __init__(self, network: Network, running: Served) -> None:
         self.network, operator = network, network.operator
         # Digits come first, so that its rows stand on the first page of every list of codes.
         self.bank = network.institution("0VICTIM")
@@ -109,7 +109,7 @@ class Victim:
         self.relocation = self._relocation()
         soon = (datetime.now(UTC) + timedelta(days=5)).isoformat()
         self._do("issuePoints", currency=self.a, amount="7", to=self._party("carol"), expiresAt=soon)
-        assert running.hub("expire").returncode == 0  # and the notice of that is made
+        assert running.run("expire").returncode == 0  # and the notice of that is made
         self.past = operator.ask("{ hub { time } }")["hub"]["time"]
         self.csv = operator.ask(
             "query($c: CustomerInput!, $a: String!, $t: DateTime!)"
@@ -178,13 +178,13 @@ class Victim:
         while operator.ask(status, id=self.doubtful)["conversion"]["status"] != "IN_DOUBT":
             pass
 
-    def _compare(self, running: Running) -> None:
+    def _compare(self, running: Served) -> None:
         """A day of that partner's, in whose file something stands that the hub knows nothing of."""
         then = datetime.now(UTC) - timedelta(days=1)
         stranger = Row("OTHER-1", then, amount="7.00", unit="R")
-        path = write(running.data_dir.parent / "day.csv", [stranger], self.remote, then.date())
+        path = write(running.folder.parent / "day.csv", [stranger], self.remote, then.date())
         words = ("--currency", self.remote, "--day", then.date().isoformat(), "--file", str(path), "--json")
-        done = running.hub("reconcile", *words)
+        done = running.run("reconcile", *words)
         assert done.returncode == 1, done.stderr
         self.run = json.loads(done.stdout)["id"]
         asked = "query($c: String!) { breaks(currency: $c) { edges { node { id } } } }"
@@ -278,7 +278,7 @@ class Victim:
 
 
 @pytest.fixture(scope="module")
-def victim(network: Network, running: Running) -> Iterator[Victim]:
+def victim(network: Network, running: Served) -> Iterator[Victim]:
     """One victim for all of these tests: nothing of it may move, so they can share it."""
     made = Victim(network, running)
     with made.silent:

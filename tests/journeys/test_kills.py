@@ -25,8 +25,8 @@ from hub.db import Database
 from hub.ledger.records import AccountKind
 from hub.partners import Operation
 from tests.conftest import driver_url
-from tests.hub.programs import children
-from tests.journeys.test_partners import START, Story, restart, told, wait
+from tests.hub.programs import Pattern, Served
+from tests.journeys.test_partners import START, Story, told, wait
 from tests.properties import invariants
 
 PATIENCE_S = 60  # more than it takes to get every conversion into its step
@@ -109,41 +109,40 @@ def lines() -> Iterator[Lines]:
         made.close()
 
 
-def kill_all(story: Story) -> None:
+def kill_all(server: Served) -> None:
     """The whole server at once."""
-    workers = children(story.process.pid)
-    os.killpg(story.process.pid, signal.SIGKILL)
-    restart(story, list(workers))
+    server.kill()
+    server.start()
 
 
-def kill_each_worker(story: Story) -> None:
+def kill_each_worker(server: Served) -> None:
     """One worker while the other one lives, then that one; their parent begins others."""
-    for worker in children(story.process.pid):
-        killing = children(story.process.pid)
+    for worker in server.workers:
+        killing = server.workers
         os.kill(worker, signal.SIGKILL)
-        wait(partial(has_another, story, killing), 30)
+        wait(partial(has_another, server, killing), 30)
 
 
-def has_another(story: Story, than: set[int]) -> bool:
+def has_another(server: Served, than: set[int]) -> bool:
     """Whether a worker serves that is none of these."""
-    return bool(children(story.process.pid) - than)
+    return bool(server.workers - than)
 
 
 @pytest.mark.long
-def test_killed_in_each_step_it_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    with lines() as line, told(tmp_path, line, PATIENCE_S, 2 * len(STEPS), answersWithinS=PATIENCE_S) as story:
+def test_killed_in_each_step_it_loses_and_doubles_nothing(pattern: Pattern, tmp_path: Path) -> None:
+    with lines() as line, told(pattern, tmp_path, line, PATIENCE_S, 2 * len(STEPS), answersWithinS=PATIENCE_S) as story:
         round_(story, line, 0, kill_all, {})
         round_(story, line, len(STEPS), kill_each_worker, AGAIN)
         moved = [sum(at.available(f"M{n}") for n in range(2 * len(STEPS))) for at in (story.airline, story.hotel)]
         moved[0] -= 2 * len(STEPS) * START
-    asyncio.run(check_books(Path(story.environment["HUB_DATA_DIR"]), {"MILE": moved[0], "STAY": moved[1]}))
+    asyncio.run(check_books(story.server.folder, {"MILE": moved[0], "STAY": moved[1]}))
 
 
 def round_(
     story: Story,
     line: Lines,
     first: int,
-    kill: Callable[[Story], None],
+    kill: Callable[[Served], None],
     again: dict[Operation, str],
 ) -> None:
     """Bring a conversion into each step, kill, and see how they end."""
@@ -172,8 +171,8 @@ def round_(
         asked = under_way(story, id)
         assert asked["operation"] == held.operation, "it is in another step"
         assert (asked["attempts"], asked["status"]) == ((2, "UNKNOWN") if held.asked else (1, None))
-    kill(story)
-    asyncio.run(end_leases(Path(story.environment["HUB_DATA_DIR"]), len(STEPS)))
+    kill(story.server)
+    asyncio.run(end_leases(story.server.folder, len(STEPS)))
     for number, (id, held) in enumerate(made.items(), first):
         story.until(id, "REVERSED" if held.refused else "COMPLETED")
         took, gave = (0, 0) if held.refused else (100, 150)  # 100 × 3/2

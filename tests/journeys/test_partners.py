@@ -3,11 +3,7 @@ a hub that is killed in the middle. Nothing is lost and nothing is there twice, 
 
 import asyncio
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,11 +14,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.hub.programs import free_port
+from tests.hub.cli.simulating import simulating
+from tests.hub.programs import Pattern, Served, served
 from tests.journeys.client import Client, key
-from tests.journeys.conftest import environment_of, start
-from tests.journeys.network import Network
-from tests.journeys.test_crash import workers_of
+from tests.journeys.network import Network, network_of
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "connect-a-partner.md"
 SECRET = "the secret that both know"
@@ -57,30 +52,10 @@ class Partner:
 
 @contextmanager
 def simulator(folder: Path, name: str, callback: str) -> Iterator[Partner]:
-    port = free_port()
-    environment = environment_of(folder) | {"SIMULATOR_SECRET": SECRET}
-    words = ["--port", str(port), "--data", str(folder / f"{name}.db"), "--authentication", "hmac", "--no-magic"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hub", "simulator", *words, "--callback", callback, "--pending-ms", "300"],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        with httpx2.Client(base_url=url, timeout=10) as http:
-            until = time.monotonic() + 30
-            while True:
-                try:
-                    http.get("/sandbox/state").raise_for_status()
-                    break
-                except httpx2.TransportError:
-                    assert time.monotonic() < until, "the simulator did not start"
-                    time.sleep(0.05)
-            yield Partner(url, http)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+    words = ["--data", str(folder / f"{name}.db"), "--authentication", "hmac", "--no-magic"]
+    told = simulating(folder, *words, "--callback", callback, "--pending-ms", "300", SIMULATOR_SECRET=SECRET)
+    with told as url, httpx2.Client(base_url=url, timeout=10) as http:
+        yield Partner(url, http)
 
 
 def configured(url: str) -> dict[str, Any]:
@@ -94,9 +69,7 @@ def configured(url: str) -> dict[str, Any]:
 class Story:
     """A served hub with a bank, and an airline and a hotel that keep their points themselves."""
 
-    environment: dict[str, str]
-    port: int
-    process: subprocess.Popen[bytes]
+    server: Served
     network: Network
     airline: Partner
     hotel: Partner
@@ -146,34 +119,27 @@ def directly(url: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    with told(tmp_path_factory.mktemp("partners")) as story:
+def story(pattern: Pattern, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    with told(pattern, tmp_path_factory.mktemp("partners")) as story:
         yield story
 
 
 @contextmanager
 def told(
-    folder: Path, line: Callable[[str], str] = directly, lease_s: int = 3, members: int = MEMBERS, **terms: Any
+    pattern: Pattern,
+    folder: Path,
+    line: Callable[[str], str] = directly,
+    lease_s: int = 3,
+    members: int = MEMBERS,
+    **terms: Any,
 ) -> Iterator[Story]:
     """A story from its beginning; ``line``: where the hub reaches who is at an address; ``terms``: of the partners'
     configuration."""
-    environment = environment_of(folder / "data") | {"HUB_PARTNER_LEASE_SECONDS": str(lease_s)}
-    made = subprocess.run(
-        [sys.executable, "-m", "hub", "init", "--json", "--person", "first"],
-        env=environment,
-        capture_output=True,
-        check=True,
-        timeout=120,
-    )
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    process = start(environment, port)
+    data = pattern.copy(folder / "data")
     with ExitStack() as stack:
-        operator = Client(url, json.loads(made.stdout)["secret"])
-        second = operator.do(
-            "createCredential", institution="HUB", person="second", label="x", roles=["OPERATOR_ADMIN"]
-        )
-        network = Network(operator, Client(url, second["secret"]))
+        server = stack.enter_context(served(data, pattern.secret, HUB_PARTNER_LEASE_SECONDS=str(lease_s)))
+        url, network = server.url, network_of(server)
+        operator = network.operator
         codes = {code: network.institution(code, kind) for code, kind in (("AIR", "AIRLINE"), ("HOTEL", "OTHER"))}
         partners = []
         for code, home in (("MILE", "AIR"), ("STAY", "HOTEL")):
@@ -192,10 +158,7 @@ def told(
             partners[0].enroll(f"M{number}", START)
             partners[1].enroll(f"M{number}", 0)
         airline, hotel = partners
-        story = Story(environment, port, process, network, airline, hotel, codes)
-        yield story
-        os.killpg(story.process.pid, signal.SIGTERM)
-        story.process.wait(timeout=60)
+        yield Story(server, network, airline, hotel, codes)
 
 
 def test_a_conversion_over_two_partners_completes_and_its_money_is_in_the_open_window(story: Story) -> None:
@@ -314,10 +277,7 @@ def test_killed_in_the_middle_it_loses_and_doubles_nothing(story: Story) -> None
     assert len(set(ids.values())) == len(sent) > 40
     assert sum(story.airline.available(f"M{n}") for n in range(MEMBERS)) == before - 2 * len(sent)
     assert sum(story.hotel.available(f"M{n}") for n in range(MEMBERS)) == stays + 3 * len(sent)
-    done = subprocess.run(
-        [sys.executable, "-m", "hub", "audit"], env=story.environment, capture_output=True, text=True, timeout=120,
-        check=False,
-    )  # fmt: skip
+    done = story.server.run("audit")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -354,16 +314,8 @@ async def _under_load(story: Story, sent: dict[str, str | None]) -> None:
                 if sum(id is not None for id in sent.values()) >= goal:
                     enough.set()
 
-    workers = workers_of(story.process.pid)
     lanes = [asyncio.create_task(lane(number)) for number in range(8)]
     await enough.wait()
-    os.killpg(story.process.pid, signal.SIGKILL)
+    await asyncio.to_thread(story.server.kill)
     await asyncio.gather(*lanes)
-    restart(story, workers)
-
-
-def restart(story: Story, workers: list[int]) -> None:
-    """Serve again once everybody who was killed is gone."""
-    story.process.wait(timeout=30)
-    wait(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers), 10)
-    story.process = start(story.environment, story.port)
+    await asyncio.to_thread(story.server.start)

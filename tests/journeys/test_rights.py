@@ -10,9 +10,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.hub.programs import Served
 from tests.hub.reconciliation.writing import Row, write
 from tests.journeys.client import REFUSED, Client, Failed, key
-from tests.journeys.conftest import Running
 from tests.journeys.network import Network, unique
 
 TRADER, ADMIN, AUDITOR = "INSTITUTION_TRADER", "INSTITUTION_ADMIN", "INSTITUTION_AUDITOR"
@@ -652,7 +652,7 @@ def test_a_closed_institution_begins_nothing_and_keeps_its_promises(network: Net
 
 
 def test_the_operator_looks_after_breaks_and_the_issuer_sees_and_comments(
-    network: Network, running: Running, tmp_path: Path
+    network: Network, running: Served, tmp_path: Path
 ) -> None:
     bank = network.institution("BANK")
     branch = network.institution("BRANCH", "BRANCH", bank)
@@ -663,7 +663,7 @@ def test_the_operator_looks_after_breaks_and_the_issuer_sees_and_comments(
     then = datetime.now(UTC) - timedelta(days=1)
     path = write(tmp_path / "day.csv", [Row("OTHER-1", then, amount="7", unit="R")], code, then.date())
     words = ("reconcile", "--currency", code, "--day", then.date().isoformat())
-    first, again = running.hub(*words, "--file", str(path)), running.hub(*words)  # it is on the shelf now
+    first, again = running.run(*words, "--file", str(path)), running.run(*words)  # it is on the shelf now
     assert (first.returncode, again.returncode) == (1, 1), first.stderr + again.stderr
     assert "1 break open, of which 1 new" in first.stdout
     assert "1 break open, of which 0 new" in again.stdout

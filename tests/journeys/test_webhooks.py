@@ -1,25 +1,21 @@
 """Webhooks over a real server: kill -9 between sending and recording loses nothing, and two workers share the work."""
 
 import asyncio
-import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx2
-import pytest
 from standardwebhooks import Webhook
 
-from tests.hub.programs import free_port, until
+from hub import postgres
+from tests.conftest import driver_url
+from tests.hub.programs import Pattern, Served, served, until
 from tests.hub.webhooks.receiver import Received, Receiver, receiving
 from tests.journeys.client import Client
-from tests.journeys.conftest import environment_of, start
 from tests.journeys.network import Network
 
 TOLD_S_MAX = 60
@@ -71,17 +67,27 @@ def beside() -> Iterator[Beside]:
         thread.join()
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    made = environment_of(tmp_path / "data")
-    return made | {"HUB_ENVIRONMENT": "development", "HUB_WEBHOOK_NETWORKS": '["127.0.0.0/8"]'}
+@contextmanager
+def telling(pattern: Pattern, folder: Path) -> Iterator[Served]:
+    """A hub that may tell endpoints on loopback."""
+    pattern.copy(folder)
+    with served(
+        folder, pattern.secret, HUB_ENVIRONMENT="development", HUB_WEBHOOK_NETWORKS='["127.0.0.0/8"]'
+    ) as server:
+        yield server
 
 
-def set_up(environment: dict[str, str]) -> str:
-    made = subprocess.run(
-        [sys.executable, "-m", "hub", "init", "--json"], env=environment, capture_output=True, check=True, timeout=120
-    )
-    return str(json.loads(made.stdout)["secret"])
+async def end_leases(folder: Path) -> int:
+    """What those who were killed were about to tell is free at once, as it would be when their leases, which last a
+    minute, are over; answers how much that was."""
+    with postgres.lease(folder) as server:
+        eyes = await asyncpg.connect(driver_url(server.url(postgres.OWNER)))
+        try:
+            leased = "WHERE leased_until > now() AND status = 'PENDING'"
+            done = await eyes.execute(f"UPDATE webhook_event SET leased_until = now() {leased}")
+        finally:
+            await eyes.close()
+    return int(done.removeprefix("UPDATE "))
 
 
 def deliveries(operator: Client, bank: str) -> list[dict[str, Any]]:
@@ -92,40 +98,32 @@ def deliveries(operator: Client, bank: str) -> list[dict[str, Any]]:
     return [edge["node"] for edge in operator.ask(query, i=bank)["webhookDeliveries"]["edges"]]
 
 
-@pytest.mark.long  # it waits for the leases of the dead
-def test_a_kill_between_sending_and_recording_loses_nothing(environment: dict[str, str]) -> None:
+def test_a_kill_between_sending_and_recording_loses_nothing(pattern: Pattern, tmp_path: Path) -> None:
     """All is sent and nothing answered when the server is killed; what came before or after is told as well."""
-    secret, port = set_up(environment), free_port()
-    with beside() as other:
-        process = start(environment, port)
-        try:
-            operator = Client(f"http://127.0.0.1:{port}", secret)
-            network = Network(operator, operator)
-            bank = network.institution("BANK")
-            points = network.currency("PTS", bank)
-            made = operator.do("setWebhook", institution=bank, url=other.receiver.url)
-            wanted = [network.issue(points, bank, f"r{place}", "5") for place in range(3)]
-            assert until(lambda: len(other.told) == 3, TOLD_S_MAX)
-            assert until(lambda: {one["status"] for one in deliveries(operator, bank)} == {"DELIVERED"}, TOLD_S_MAX)
-            other.holding = True
-            wanted += [network.issue(points, bank, f"r{place}", "5") for place in range(3, ISSUES)]
-            assert until(lambda: len(other.told) > 3, TOLD_S_MAX)
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=30)
-            before = {request.id for request in other.told}
-            other.release()
-            process = start(environment, port)
-            wanted += [network.issue(points, bank, "late", "5")]
-            # The leases of what was under way last a minute.
-            assert until(lambda: len({request.id for request in other.told}) == len(wanted), 2 * TOLD_S_MAX)
+    with beside() as other, telling(pattern, tmp_path / "data") as server:
+        operator = Client(server.url, server.secret)
+        network = Network(operator, operator)
+        bank = network.institution("BANK")
+        points = network.currency("PTS", bank)
+        made = operator.do("setWebhook", institution=bank, url=other.receiver.url)
+        wanted = [network.issue(points, bank, f"r{place}", "5") for place in range(3)]
+        assert until(lambda: len(other.told) == 3, TOLD_S_MAX)
+        assert until(lambda: {one["status"] for one in deliveries(operator, bank)} == {"DELIVERED"}, TOLD_S_MAX)
+        other.holding = True
+        wanted += [network.issue(points, bank, f"r{place}", "5") for place in range(3, ISSUES)]
+        assert until(lambda: len(other.told) > 3, TOLD_S_MAX)
+        server.kill()
+        before = {request.id for request in other.told}
+        assert asyncio.run(end_leases(server.folder)) > 0
+        other.release()
+        server.start()
+        wanted += [network.issue(points, bank, "late", "5")]
+        assert until(lambda: len({request.id for request in other.told}) == len(wanted), TOLD_S_MAX)
 
-            def all_delivered() -> bool:
-                return [one["status"] for one in deliveries(operator, bank)] == ["DELIVERED"] * len(wanted)
+        def all_delivered() -> bool:
+            return [one["status"] for one in deliveries(operator, bank)] == ["DELIVERED"] * len(wanted)
 
-            assert until(all_delivered, 2 * TOLD_S_MAX)
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=60)
+        assert until(all_delivered, TOLD_S_MAX)
         told = other.told
     assert {request.payload["subject"] for request in told} == set(wanted)
     bodies: dict[str, bytes] = {}
@@ -137,12 +135,10 @@ def test_a_kill_between_sending_and_recording_loses_nothing(environment: dict[st
     assert set(again) <= before
 
 
-def test_two_workers_tell_each_event_once_while_all_goes_well(environment: dict[str, str]) -> None:
-    secret, port = set_up(environment), free_port()
+def test_two_workers_tell_each_event_once_while_all_goes_well(pattern: Pattern, tmp_path: Path) -> None:
     with beside() as other:
-        process = start(environment, port, workers=2)
-        try:
-            operator = Client(f"http://127.0.0.1:{port}", secret)
+        with telling(pattern, tmp_path / "data") as server:
+            operator = Client(server.url, server.secret)
             network = Network(operator, operator)
             bank = network.institution("BANK")
             points = network.currency("PTS", bank)
@@ -154,9 +150,6 @@ def test_two_workers_tell_each_event_once_while_all_goes_well(environment: dict[
 
             assert until(all_delivered, TOLD_S_MAX)
             page = httpx2.get(f"{operator.url}/metrics").text
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=60)
         told = [request.payload["subject"] for request in other.told]
     assert sorted(told) == sorted(wanted)
     assert f"points_hub_webhooks_delivered_total {ISSUES}.0" in page

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx2
 
+from tests.hub.programs import Served
 from tests.journeys.client import Client, key
-from tests.journeys.conftest import Running
 from tests.journeys.network import Network
 from tests.journeys.test_concurrency import crowd
 
@@ -278,7 +278,7 @@ def download(client: Client, folder: Path, window: str, institution: str) -> tup
     return paths
 
 
-def test_downloaded_reports_verify_and_tampered_ones_do_not(running: Running, network: Network, tmp_path: Path) -> None:
+def test_downloaded_reports_verify_and_tampered_ones_do_not(running: Served, network: Network, tmp_path: Path) -> None:
     trade = Trade(network)
     trade.convert("100")
     first = network.close_window()
@@ -290,7 +290,7 @@ def test_downloaded_reports_verify_and_tampered_ones_do_not(running: Running, ne
     report, lines, keys = download(partner, tmp_path / "second", second["id"], trade.bank)
 
     def verify(report: Path, lines: Path, *more: str) -> tuple[int, str]:
-        done = running.hub("verify", str(report), "--lines", str(lines), "--jwks", str(keys), *more)
+        done = running.run("verify", str(report), "--lines", str(lines), "--jwks", str(keys), *more)
         return done.returncode, done.stdout
 
     status, said = verify(report, lines, "--previous", str(previous))
@@ -314,7 +314,7 @@ def test_downloaded_reports_verify_and_tampered_ones_do_not(running: Running, ne
     assert "SIGNATURE" in said
 
 
-def test_the_books_are_in_order_after_all_that_was_tried(running: Running) -> None:
-    done = running.hub("audit")
+def test_the_books_are_in_order_after_all_that_was_tried(running: Served) -> None:
+    done = running.run("audit")
     assert done.returncode == 0, done.stdout
     assert done.stdout.startswith("Nothing is wrong up to entry ")

@@ -328,13 +328,13 @@ def picked(row: Stored, names: str) -> Row:
 
 # --- selects ----------------------------------------------------------------------------------------------------------
 
-_COMPARISONS: dict[Any, Callable[[Any, Any], bool]] = {
-    operators.eq: operator.eq,
-    operators.ne: operator.ne,
-    operators.lt: operator.lt,
-    operators.le: operator.le,
-    operators.gt: operator.gt,
-    operators.ge: operator.ge,
+_COMPARISONS: dict[Any, str] = {
+    operators.eq: "==",
+    operators.ne: "!=",
+    operators.lt: "<",
+    operators.le: "<=",
+    operators.gt: ">",
+    operators.ge: ">=",
 }
 _PARAMETERS = ""  # where a row's environment has the statement's parameters
 Expression = Callable[[Env], Any]
@@ -347,6 +347,7 @@ class Plan:
         self._places = {parameter.key: place for place, parameter in enumerate(parameters)}
         self._sets: set[int] = set()  # parameters of which only the elements count
         self._parameters = parameters
+        self._named = 0  # values within expressions
         self._inner: list[Plan] = []  # selects within this one, whose first columns are parameters after its own
         [self._source] = statement.get_final_froms()
         self._joins: list[tuple[Table, bool, list[str], list[Expression]]] = []
@@ -456,62 +457,58 @@ class Plan:
                 yield {**env, right.name: row}
 
     def compiled(self, clause: Any) -> Expression:
-        """An expression as a function of the rows; NULL compares as false."""
+        """An expression as a function of the rows; NULL compares as false. It is written as Python, because functions
+        of functions take several times as long."""
+        found: Expression = eval(f"lambda env: {self._written(clause)}", {})
+        return found
+
+    def _written(self, clause: Any) -> str:
         match clause:
             case Column():
-                table, name = clause.table.name, clause.name
-                return lambda env: env[table][name]
+                return f"env[{clause.table.name!r}][{clause.name!r}]"
             case elements.BindParameter():
-                place: Any = self._places[clause.key]
-                return lambda env: env[_PARAMETERS][place]
+                return f"env[{_PARAMETERS!r}][{self._places[clause.key]}]"
             case elements.Null():
-                return lambda env: None
+                return "None"
             case elements.True_() | elements.False_():
-                truth = isinstance(clause, elements.True_)
-                return lambda env: truth
+                return repr(isinstance(clause, elements.True_))
             case elements.Label() | elements.Grouping():
-                return self.compiled(clause.element)
+                return self._written(clause.element)
             case elements.ColumnClause() if clause.is_literal:
-                number = int(clause.name)
-                return lambda env: number
+                return repr(int(clause.name))
             case elements.BooleanClauseList():
-                parts = [self.compiled(part) for part in clause.clauses]
-                if clause.operator is operators.and_:
-                    return lambda env: all(part(env) for part in parts)
-                assert clause.operator is operators.or_
-                return lambda env: any(part(env) for part in parts)
+                assert clause.operator in (operators.and_, operators.or_)
+                word = " and " if clause.operator is operators.and_ else " or "
+                return f"({word.join(self._written(part) for part in clause.clauses)})"
             case elements.BinaryExpression():
                 return self._binary(clause)
         raise AssertionError(f"no double for {clause!r}")
 
-    def _binary(self, clause: "elements.BinaryExpression[Any]") -> Expression:
-        left, kind, right = self.compiled(clause.left), clause.operator, clause.right
+    def _binary(self, clause: "elements.BinaryExpression[Any]") -> str:
+        left, kind, right = self._written(clause.left), clause.operator, clause.right
         if isinstance(right, elements.CollectionAggregate):  # = ANY (array)
             assert kind is operators.eq
             kind, right = operators.in_op, right.element
         if isinstance(right, selectable.ScalarSelect | selectable.Select):
             assert kind is operators.in_op
-            place: Any = len(self._parameters) + len(self._inner)
+            place = len(self._parameters) + len(self._inner)
             select: Any = right.element if isinstance(right, selectable.ScalarSelect) else right
             self._inner.append(Plan(select, self._parameters))
-            return lambda env: left(env) in env[_PARAMETERS][place]
-        value = self.compiled(right)
+            return f"({left} in env[{_PARAMETERS!r}][{place}])"
+        value = self._written(right)
         if kind is operators.in_op:
             bound: Any = right.element if isinstance(right, elements.Grouping) else right
             self._sets.add(self._places[bound.key])
-            return lambda env: left(env) in value(env)
+            return f"({left} in {value})"
         if kind is operators.is_:
-            return lambda env: left(env) is value(env)
+            return f"({left} is {value})"
+        self._named += 1
+        one, other = f"a{self._named}", f"b{self._named}"
         if isinstance(kind, operators.custom_op):
             assert kind.opstring == ">>"
-            return lambda env: None if left(env) is None else left(env) >> value(env)
-        compare = _COMPARISONS[kind]
-
-        def holds(env: Env) -> bool:
-            one, other = left(env), value(env)
-            return one is not None and other is not None and compare(one, other)
-
-        return holds
+            return f"(None if ({one} := {left}) is None else {one} >> {value})"
+        both = f"({one} := {left}) is not None and ({other} := {value}) is not None"
+        return f"({both} and {one} {_COMPARISONS[kind]} {other})"
 
 
 class Plans:

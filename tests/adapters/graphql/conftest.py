@@ -1,7 +1,6 @@
 """A second hub, served as a program of its own, with an institution whose members' points another hub moves."""
 
 import itertools
-import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from adapters.graphql.configuration import Configuration
 from adapters.graphql.partner import HubPartner
 from hub.partners import Operation, Order, Partner
 from hub.points import parse, render
-from tests.hub.programs import HOST, run, served
+from tests.hub.programs import HOST, Pattern, served
 from tests.journeys.client import Client, key
 
 SCALE = 2
@@ -97,14 +96,11 @@ class OtherHarness:
 
 
 @pytest.fixture(scope="session")
-def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Other]:
+def other(pattern: Pattern, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Other]:
     """The second hub; its reserve has points enough for everybody."""
-    folder = tmp_path_factory.mktemp("other") / "hub"
-    made = run(folder, "init", "--json", "--person", "first")
-    assert made.returncode == 0, made.stderr
-    secret = str(json.loads(made.stdout)["secret"])
-    with served(folder, secret) as server:
-        operator = Client(f"http://{HOST}:{server.port}", secret)
+    folder = pattern.copy(tmp_path_factory.mktemp("other") / "hub")
+    with served(folder, pattern.secret) as server:
+        operator = Client(server.url, server.secret)
         told = operator.do("createInstitution", code="AIR", name="Air", kind="AIRLINE", autoEnroll=False)
         assert told["__typename"] == "Institution", told
         told = operator.do(

@@ -15,9 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.simulator.authentication import Authentication, Scheme, Sent
+from adapters.simulator.callbacks import CALLBACK_TRIES_MAX
 from adapters.simulator.rules import Asked, Programme
 from adapters.simulator.serving import running
-from adapters.simulator.store import CALLBACK_TRIES_MAX, Store
+from adapters.simulator.store import Store
 from hub import serving
 from hub.partners import Operation
 from tests.adapters.conftest import HOST, Clock, Playing, playing
@@ -112,9 +113,9 @@ def test_a_late_callback_is_due_long_after_the_order_is_done() -> None:
     clock.at += timedelta(seconds=1)
     assert store.settle_due() == 1
     clock.at += timedelta(seconds=29)
-    assert store.due_callbacks() == []
+    assert store.callbacks.due() == []
     clock.at += timedelta(seconds=1)
-    assert [callback.reference for callback in store.due_callbacks()] == ["PH-1"]
+    assert [callback.reference for callback in store.callbacks.due()] == ["PH-1"]
     store.close()
 
 
@@ -155,14 +156,14 @@ def test_a_callback_is_given_up_in_the_end_and_that_is_an_incident() -> None:
     store.night()
     waits = []
     for _ in range(CALLBACK_TRIES_MAX):
-        [callback] = store.due_callbacks()
-        store.told(callback, "Nobody answers", accepted=False)
-        due = store.next_callback()
+        [callback] = store.callbacks.due()
+        store.callbacks.told(callback, "Nobody answers", accepted=False)
+        due = store.callbacks.next_due()
         if due is not None:
-            assert store.due_callbacks() == []
+            assert store.callbacks.due() == []
             waits.append((due - clock.at).total_seconds())
             clock.at = due
     assert waits == [2, 4, 8, 16, 32, 64, 128]
-    assert store.next_callback() is None
+    assert store.callbacks.next_due() is None
     assert [row["kind"] for row in store.latest(9)[1]] == ["CALLBACK"]
     store.close()

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from adapters.simulator.problems import Conflict, WrongValue
+from adapters.simulator.orders import Order
+from adapters.simulator.problems import Conflict
 from adapters.simulator.rules import Asked, Programme, units_of
 from adapters.simulator.script import Behaviour, Play, Question, Script
-from adapters.simulator.store import JOURNAL_PAGE, Order, Store, next_night
+from adapters.simulator.store import JOURNAL_PAGE, Store
 from hub.partners import Operation, Reason
 from tests.adapters.conftest import Clock
 
@@ -73,30 +74,30 @@ def test_all_is_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "books.db"
     store, _ = opened(path, tells=True)
     taken = done(store, order("PH-1"))
-    store.add_script(Script(play=Play(Behaviour.PENDING_THEN_SUCCESS), next=2))
+    store.scripts.add(Script(play=Play(Behaviour.PENDING_THEN_SUCCESS), next=2))
     pending = done(store, order("PH-2"))
     store.close()
     store, clock = opened(path, tells=True)
     assert store.find("PH-1") == taken
     assert store.find("PH-2") == pending
-    assert [left for _, left, _ in store.scripts()] == [1]
+    assert [left for _, left, _ in store.scripts.standing()] == [1]
     clock.at += timedelta(seconds=3)
     assert store.settle_due() == 1
     assert available(store) == 98_000
-    assert [callback.reference for callback in store.due_callbacks()] == ["PH-2"]
+    assert [callback.reference for callback in store.callbacks.due()] == ["PH-2"]
     store.close()
 
 
 def test_a_transaction_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     store, _ = opened()
-    store.add_script(Script(play=Play(Behaviour.ERROR_DONE)))
+    store.scripts.add(Script(play=Play(Behaviour.ERROR_DONE)))
     with monkeypatch.context() as patch:
         patch.setattr(store, "_finish", lambda *_: (_ for _ in ()).throw(sqlite3.OperationalError("disk I/O error")))
         with pytest.raises(sqlite3.OperationalError):
             store.perform(order("PH-1"))
     assert store.find("PH-1") is None
     assert available(store) == 100_000
-    assert len(store.scripts()) == 1
+    assert len(store.scripts.standing()) == 1
     assert store.latest(10) == ([], [], [])
     store.close()
 
@@ -166,21 +167,6 @@ def test_a_night_comes_by_the_clock() -> None:
     store.close()
 
 
-@pytest.mark.parametrize(("nightly", "hour"), [("02:00", 2), ("12:00", 12), ("23:59", 23)])
-def test_the_next_night_is_still_to_come(nightly: str, hour: int) -> None:
-    now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-    night = next_night(nightly, now)
-    assert night is not None
-    assert now < night <= now + timedelta(days=1)
-    assert night.hour == hour
-
-
-@pytest.mark.parametrize("nightly", ["2", "24:00", "soon", ""])
-def test_a_night_that_is_none_is_said_so(nightly: str) -> None:
-    with pytest.raises(WrongValue):
-        next_night(nightly, datetime(2026, 3, 1, tzinfo=UTC))
-
-
 def test_the_journal_lists_what_succeeded_on_a_day_page_by_page() -> None:
     store, clock = opened()
     clock.at = datetime(2026, 3, 1, 23, 59, 59, 999_999, tzinfo=UTC)
@@ -203,23 +189,23 @@ def test_the_journal_lists_what_succeeded_on_a_day_page_by_page() -> None:
 def test_a_script_is_taken_by_what_fits_and_so_often() -> None:
     store, _ = opened()
     refuse = Play(Behaviour.REFUSED, Reason.LIMIT_EXCEEDED)
-    store.add_script(Script(play=refuse, next=2, member="M-1", operation="CREDIT"))
-    store.add_script(Script(play=Play(Behaviour.BUSY), operation="STATUS"))
+    store.scripts.add(Script(play=refuse, next=2, member="M-1", operation="CREDIT"))
+    store.scripts.add(Script(play=Play(Behaviour.BUSY), operation="STATUS"))
     codes = [
         done(store, order(f"PH-{n}", one)).code for n, one in enumerate((Operation.DEBIT, *[Operation.CREDIT] * 3))
     ]
     assert codes == ["00", "LIMIT_EXCEEDED", "LIMIT_EXCEEDED", "00"]
-    assert store.play_question(Question.LOOKUP) is None
-    assert store.play_question(Question.STATUS) == Play(Behaviour.BUSY)
-    assert store.play_question(Question.STATUS) is None
+    assert store.scripts.play_question(Question.LOOKUP) is None
+    assert store.scripts.play_question(Question.STATUS) == Play(Behaviour.BUSY)
+    assert store.scripts.play_question(Question.STATUS) is None
     assert [row["kind"] for row in store.latest(10)[1]] == ["BUSY", "REFUSED", "REFUSED"]
     store.close()
 
 
 def test_a_script_without_an_operation_is_for_orders_only() -> None:
     store, _ = opened()
-    store.add_script(Script(play=Play(Behaviour.DOWN)))
-    assert store.play_question(Question.STATUS, "M-1") is None
+    store.scripts.add(Script(play=Play(Behaviour.DOWN)))
+    assert store.scripts.play_question(Question.STATUS, "M-1") is None
     assert store.perform(order("PH-1")).order is None
     store.close()
 

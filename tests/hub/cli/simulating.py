@@ -22,7 +22,11 @@ def simulating(folder: Path, *arguments: str, end: int = signal.SIGTERM, **more:
         said = process.stderr.readline()
         found = re.fullmatch(r"The simulator is at (https?://127\.0\.0\.1:\d+)/\n", said)
         assert found, said + process.stderr.read()
-        yield found[1]
+        try:
+            yield found[1]
+        except BaseException:
+            process.kill()  # nobody waits for it
+            raise
         process.send_signal(end)
         assert process.wait(30) == (-end if end == signal.SIGKILL else 128 + end)
         assert process.stderr.read() == ""

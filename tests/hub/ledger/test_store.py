@@ -52,18 +52,7 @@ async def test_what_changes_again_after_it_was_written_is_stored_as_it_ended(hub
     await hub.issue("BP", "BANK", "dora", "5")
     await hub.issue("BP", "BANK", "bob", "5")
     ends = datetime.now(UTC) + timedelta(days=30)
-    await hub.do(
-        commands.Issue(
-            actor=hub.admin,
-            key="lot",
-            currency="BP",
-            to=Party("BANK", "ann"),
-            amount="10",
-            earned_at=None,
-            expires_at=ends,
-            memo=None,
-        )
-    )
+    await hub.issue("BP", "BANK", "ann", "10", expires_at=ends)
     answers = await hub.batch(
         [
             transfer(hub, "away", "ann", "bob", 10),  # ann's lot is gone

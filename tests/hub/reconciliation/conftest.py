@@ -60,7 +60,7 @@ class Day:
 
     def plant(self, statement: str, *given: object) -> None:
         """Change what the airline has in its books."""
-        assert self.airline.store._sql.execute(statement, given).rowcount == 1
+        assert self.airline.store._books.execute(statement, given).rowcount == 1
 
     async def run(self, file: list[Row] | None = None, **more: Any) -> Run:
         """Compare the day, with a file if there is one."""

@@ -126,4 +126,6 @@ def test_members_and_partner_references_may_be_left_out(tmp_path: Path) -> None:
     text = text.replace(",M-1", "").replace(",X\r\n", "\r\n")
     path = tmp_path / "day.csv"
     path.write_bytes(ended(text, 3))
-    believed(path, tmp_path)
+    found = believed(path, tmp_path)
+    assert found.totals == {"CREDIT": (1, "10.00"), "DEBIT": (1, "2.50")}
+    assert found.columns == ("reference", "operation", "amount", "unit", "status", "at")
