@@ -95,6 +95,7 @@ class Configuration:
     currency_codes: dict[str, int] = field(default_factory=dict)
     rates: dict[int, Rate] = field(default_factory=dict)
     approved: dict[tuple[int, int], tuple[Rate, ...]] = field(default_factory=dict)
+    outflows: dict[int, bool] = field(default_factory=dict)  # rates whose outflow is limited
     apart: dict[int, bool] = field(default_factory=dict)  # institutions that ever forbade set-off
     caps: dict[tuple[int, str], DebitCap] = field(default_factory=dict)
     limits: dict[int, tuple[Limit, ...]] = field(default_factory=dict)  # a family's versions, by their starts
@@ -203,6 +204,8 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
 
 
 def _index_rate(fresh: Configuration, rate: Rate) -> None:
+    if rate.outflow_limit is not None:
+        fresh.outflows[rate.id] = True
     pair = (rate.source, rate.target)
     versions = with_version(fresh.approved.get(pair, ()), rate)
     if versions:

@@ -30,6 +30,7 @@ from schema.hubs import HubQuery
 from schema.institutions import InstitutionMutation, InstitutionQuery
 from schema.issues import IssueMutation, IssueQuery
 from schema.links import LinkMutation, LinkQuery
+from schema.losses import LossQuery
 from schema.members import MemberQuery
 from schema.movements import MovementQuery
 from schema.nodes import NodeQuery
@@ -64,6 +65,7 @@ class Query(
     AdapterQuery,
     MemberQuery,
     RateQuery,
+    LossQuery,
     TermsQuery,
     LimitQuery,
     QuoteQuery,

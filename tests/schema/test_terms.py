@@ -132,3 +132,29 @@ async def test_a_basket_shows_what_paid_for_it_to_those_whom_it_concerns(client:
     node = "query N($id: ID!) { node(id: $id) { id } }"
     assert await shop.ask(node, id=made["id"]) == {"id": made["id"]}
     assert await other.ask(node, id=made["id"]) is None
+
+
+async def test_the_operator_sees_who_would_lose_by_a_rate_before_it_approves_it(client: Client) -> None:
+    hub, root = client.hub, client.caller(client.hub.admin)
+    for code, points in (("BANK", "BP"), ("AIR", "MILE")):
+        await hub.institution(code)
+        await hub.currency(points, code, unit_value="1")
+    bank = await holder(client, root, "BANK", "Ben", "INSTITUTION_ADMIN")
+    await hub.rate("BP", "MILE", settlement_price=commands.MoneyText("0.75", "CNY"))
+    back = await hub.do(hub.proposal("MILE", "BP", settlement_price=commands.MoneyText("0.8", "CNY")))
+    cycles = "losingCycles { isWhole cycles { currencies { code } issuer { code } loss { amount currency } } }"
+    node = f"query N($id: ID!) {{ node(id: $id) {{ ... on Rate {{ {cycles} }} }} }}"
+    query = f"{{ {cycles} }}"
+    nobody = {"isWhole": True, "cycles": []}
+    # AIR takes a mile on for 0.75 and pays 0.80 to be rid of it.
+    air = {
+        "currencies": [{"code": code} for code in ("MILE", "BP", "MILE")], "issuer": {"code": "AIR"},
+        "loss": {"amount": "0.05", "currency": "CNY"},
+    }  # fmt: skip
+    assert await root.ask(query) == nobody
+    assert (await root.ask(node, id=f"rt_{back.id:x}"))["losingCycles"] == {"isWhole": True, "cycles": [air]}
+    assert (await bank.ask(node, id=f"rt_{back.id:x}"))["losingCycles"] == nobody
+    approve = f"mutation A($id: ID!) {{ approveRate(id: $id) {{ ... on Rate {{ status {cycles} }} }} }}"
+    approved = await client.caller(hub.second).ask(approve, id=f"rt_{back.id:x}")
+    assert approved == {"status": "APPROVED", "losingCycles": {"isWhole": True, "cycles": [air]}}  # it is not refused
+    assert (await root.ask(query), await bank.ask(query)) == ({"isWhole": True, "cycles": [air]}, nobody)
