@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
 
 from hub import ids, postgres
 from hub.access import Role
@@ -83,7 +82,6 @@ async def test_more_than_a_window_s_outflow_is_refused_and_a_reversal_gives_back
     await flowing.do(late)
     assert await used(flowing) == [45, 50]  # what comes back of the closed window makes no room in the open one
 
-    database = make_url(flowing.addresses.owner).database or ""
     for change, codes in (
         (f"UPDATE limit_entry SET amount = 29 WHERE limit_id = {rate} AND amount = 30", {"LIMIT_ENTRY", "LIMIT_USE"}),
         (f"DELETE FROM limit_entry WHERE limit_id = {rate} AND amount = -5", {"LIMIT_ENTRY"}),
@@ -91,7 +89,7 @@ async def test_more_than_a_window_s_outflow_is_refused_and_a_reversal_gives_back
         ("UPDATE configuration_change SET document = replace(document, '\"outflow_limit\":50', '\"outflow_limit\":49')"
          f" WHERE key = {rate}", {"LIMIT"}),
     ):  # fmt: skip
-        async with tampered(postgres_server, database) as connection:
+        async with tampered(postgres_server, flowing) as connection:
             assert (await connection.exec_driver_sql(change)).rowcount, change
             found = {one.code for one in (await audit(connection)).findings}
         assert codes <= found, (change, found)
