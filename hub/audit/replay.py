@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import ids
-from hub.audit import baskets, lives
+from hub.audit import baskets, lives, versions
 from hub.audit.accounts import Accounts
 from hub.audit.act import Act
 from hub.audit.acts import Acts
@@ -34,6 +34,7 @@ from hub.configuration import Change, Configuration, Noun, decode, with_changes
 from hub.currencies import PointCurrency
 from hub.institutions import DebitCap, Institution
 from hub.ledger.records import ACCEPTED, MovementKind, Phase, Purpose
+from hub.versions import Version
 
 _Take = Callable[[Any, list[Any], Batch], None]
 
@@ -179,6 +180,11 @@ class Replay:
         if isinstance(noun, Institution):
             self._configure()
             self._check_zones(noun, batch)
+        if isinstance(noun, Version):
+            self._configure()
+            known = self.configuration.terms.get(noun.id) or self.configuration.rates.get(noun.id)
+            by = self.configuration.credentials.get(change.credential)
+            versions.check(self._findings, change, known, noun, by)
         if isinstance(noun, DebitCap):
             self._configure()
             before = self.configuration.caps.get((noun.institution, noun.currency))
