@@ -36,7 +36,8 @@ _BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 
 class Dimension(StrEnum):
     """What figures are divided by. Institutions are those of the customers whose points they are; ``ACTING`` is the one
-    that asked. Days, months and years are those of the programme's calendar."""
+    that asked; ``VERSION`` the rate or terms that priced the act. Days, months and years are those of the programme's
+    calendar."""
 
     INSTITUTION = "INSTITUTION"
     LEVEL = "LEVEL"
@@ -45,6 +46,7 @@ class Dimension(StrEnum):
     MERCHANT = "MERCHANT"
     PRODUCT = "PRODUCT"
     CHANNEL = "CHANNEL"
+    VERSION = "VERSION"
     DAY = "DAY"
     MONTH = "MONTH"
     YEAR = "YEAR"
@@ -98,6 +100,7 @@ SELECT a.currency, CASE WHEN l.debit_account_id = a.id THEN l.amount ELSE -l.amo
     m.for_institution_id AS acting, coalesce(m.merchant_id, act.merchant_id, root.merchant_id) AS merchant,
     coalesce(label.channel, of_act.channel, of_root.channel) AS channel,
     coalesce(label.product, of_act.product, of_root.product) AS product,
+    m.id AS movement, m.subject_id AS subject, act.subject_id AS root,
     a.currency = m.currency AS is_target, e.at, e.at AT TIME ZONE asked.time_zone AS local
 FROM unnest($1::text[], $2::bigint[], $3::text[]) AS asked (currency, issuer, time_zone)
 JOIN account a ON a.journal_id = {JOURNAL_ID} AND a.owner_id = asked.issuer AND a.currency = asked.currency
@@ -115,6 +118,12 @@ LEFT JOIN act_label of_act ON of_act.journal_id = {JOURNAL_ID} AND of_act.act_id
 LEFT JOIN act_label of_root ON of_root.journal_id = {JOURNAL_ID} AND of_root.act_id = act.subject_id
 """
 _HOME = "c.institution_id"
+# Of a conversion its rate, of a reversal what priced the act that it takes back, which its own row says as well.
+_VERSION = f"""coalesce(
+        (SELECT t.terms_id FROM act_terms t WHERE t.journal_id = {JOURNAL_ID} AND t.movement_id = f.movement),
+        (SELECT v.rate_id FROM conversion v WHERE v.journal_id = {JOURNAL_ID} AND v.id = f.subject),
+        (SELECT v.rate_id FROM conversion v WHERE v.journal_id = {JOURNAL_ID} AND v.id = f.root)
+    )"""
 _COLUMNS: Final[dict[Dimension, tuple[str, ...]]] = {
     Dimension.INSTITUTION: (_HOME,),
     Dimension.LEVEL: (_HOME,),
@@ -124,6 +133,7 @@ _COLUMNS: Final[dict[Dimension, tuple[str, ...]]] = {
     Dimension.MERCHANT: ("f.merchant",),
     Dimension.PRODUCT: ("f.product",),
     Dimension.CHANNEL: ("f.channel",),
+    Dimension.VERSION: (_VERSION,),
     Dimension.DAY: ("to_char(f.local, 'YYYY-MM-DD')",),
     Dimension.MONTH: ("to_char(f.local, 'YYYY-MM')",),
     Dimension.YEAR: ("to_char(f.local, 'YYYY')",),
@@ -210,6 +220,8 @@ def _value(
 ) -> Value:
     """Which part of a dimension a row is of, by the columns that it was read with."""
     found = raw[_COLUMNS[dimension][0]]
+    if dimension is Dimension.VERSION and isinstance(found, int):
+        return configuration.terms[found].name if found in configuration.terms else ids.text(ids.RATE, found)
     if dimension not in (Dimension.LEVEL, Dimension.ZONE) or not isinstance(found, int):
         return found
     if dimension is Dimension.LEVEL:

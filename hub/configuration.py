@@ -5,7 +5,7 @@ each noun. A change's version is its identifier in the journal, so the order of 
 auditor can tell what was in force at each. Nobody edits a ``Configuration``: ``with_changes`` makes the next one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,7 @@ from hub.revocations import Revocation
 from hub.shares import Scope, SharePlan
 from hub.terms import Terms, with_terms
 from hub.unit_values import UnitValue, valued
-from hub.versions import with_version
+from hub.versions import Version, with_version
 from hub.webhooks.endpoints import Webhook
 
 Noun = (
@@ -101,6 +101,7 @@ class Configuration:
     currency_codes: dict[str, int] = field(default_factory=dict)
     rates: dict[int, Rate] = field(default_factory=dict)
     approved: dict[tuple[int, int], tuple[Rate, ...]] = field(default_factory=dict)
+    outflows: dict[int, bool] = field(default_factory=dict)  # rates whose outflow is limited
     apart: dict[int, bool] = field(default_factory=dict)  # institutions that ever forbade set-off
     caps: dict[tuple[int, str], DebitCap] = field(default_factory=dict)
     limits: dict[int, tuple[Limit, ...]] = field(default_factory=dict)  # a family's versions, by their starts
@@ -143,6 +144,11 @@ class Configuration:
     def host(self) -> Credential:
         """What the hub's own machine acts under: the one credential without a secret, made with the hub."""
         return next(one for one in self.credentials.values() if not one.secret_hash)
+
+    def known_version(self, id: int) -> Version | None:
+        """The version with this identifier, whatever it is of."""
+        kinds: tuple[Mapping[int, Version], ...] = (self.rates, self.terms, self.share_plans, self.fee_schedules)
+        return next((versions[id] for versions in kinds if id in versions), None)
 
     def versions_of(self, source: int, target: int) -> tuple[Rate, ...]:
         """The approved versions of a pair."""
@@ -221,6 +227,8 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
 
 
 def _index_rate(fresh: Configuration, rate: Rate) -> None:
+    if rate.outflow_limit is not None:
+        fresh.outflows[rate.id] = True
     pair = (rate.source, rate.target)
     versions = with_version(fresh.approved.get(pair, ()), rate)
     if versions:

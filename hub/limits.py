@@ -13,10 +13,12 @@ from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from hub import ids
 from hub.currencies import PointCurrency, worth
 from hub.institutions import Institution, is_below
 from hub.money import format_millionths
 from hub.points import render
+from hub.rates import Rate
 
 
 class Act(StrEnum):
@@ -122,6 +124,11 @@ class Clipping:
 
 
 UseKey = tuple[int, int, str]  # family, subject, period
+
+
+def outflow_key(rate: Rate, window: int) -> UseKey:
+    """Under what a rate's outflow counts in a settlement window: as that of the whole programme of its target."""
+    return (rate.id, rate.target, ids.text(ids.WINDOW, window))
 
 
 def in_force(versions: Sequence[Limit], at: datetime) -> Limit | None:

@@ -64,7 +64,8 @@ class Bonus:
 class Rate(Version):
     """One version, of a pair. Source and target are point currencies' ids; bounds in source units; fee amounts in
     millionths of ``money``, ``fee_per_point`` and ``price`` in 10^-12 of it per whole point; ``fee_percent`` in 10^-6
-    percent. ``allows_cashout``: points that cannot become money may become cashable ones by this rate."""
+    percent. ``allows_cashout``: points that cannot become money may become cashable ones by this rate.
+    ``outflow_limit``: the most target units that it credits in one settlement window."""
 
     source: int
     target: int
@@ -83,6 +84,7 @@ class Rate(Version):
     awaiting: tuple[Step, ...] = ()
     life: Life = Life.TARGET_POLICY
     allows_cashout: bool = False
+    outflow_limit: int | None = None
 
     def yield_at(self, at: datetime, source_scale: int, target_scale: int) -> Fraction:
         """The most whole target points that one source point can become at ``at``: the ratio with every live bonus at

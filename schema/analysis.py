@@ -41,6 +41,8 @@ publish(
     MERCHANT="Where points were redeemed.",
     PRODUCT="The product that the act named.",
     CHANNEL="The channel over which the act came.",
+    VERSION="The version of the rate or terms that priced the act, by its identifier; none: of acts at the unit value, "
+    "and of the issuer's own.",
     DAY="The day of the act in the programme's time zone, as 2026-03-31.",
     MONTH="The month, as 2026-03.",
     YEAR="The year, as 2026.",

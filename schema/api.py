@@ -32,6 +32,7 @@ from schema.institutions import InstitutionMutation, InstitutionQuery
 from schema.invoices import InvoiceMutation, InvoiceQuery
 from schema.issues import IssueMutation, IssueQuery
 from schema.links import LinkMutation, LinkQuery
+from schema.losses import LossQuery
 from schema.members import MemberQuery
 from schema.movements import MovementQuery
 from schema.nodes import NodeQuery
@@ -67,6 +68,7 @@ class Query(
     AdapterQuery,
     MemberQuery,
     RateQuery,
+    LossQuery,
     TermsQuery,
     LimitQuery,
     QuoteQuery,

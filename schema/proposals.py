@@ -77,6 +77,10 @@ class ProposeRateInput:
     allows_cashout: bool = strawberry.field(
         default=False, description="Whether points that cannot become money may become points that can."
     )
+    outflow_limit: Decimal | None = strawberry.field(
+        default=None,
+        description="The most target points that it may credit in one settlement window. Default: no limit.",
+    )
 
 
 @strawberry.type
@@ -199,6 +203,7 @@ def propose_command(actor: int, input: ProposeRateInput) -> commands.ProposeRate
         ends=input.effective_until,
         life=input.life,
         allows_cashout=input.allows_cashout,
+        outflow_limit=decimal(input.outflow_limit),
     )
 
 

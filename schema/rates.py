@@ -4,13 +4,15 @@ from datetime import datetime
 
 import strawberry
 
-from hub import ids, rates
+from hub import ids, losses, rates
+from hub.clock import now
 from hub.configuration import Configuration
 from schema.amounts import Money, Ratio, to_money, to_percent, to_price, to_units
 from schema.context import Info
 from schema.directory import PointCurrency, to_currency
 from schema.enums import publish
 from schema.fields import field
+from schema.losses import LosingCycles, to_losing
 from schema.node import Node
 from schema.scalars import Decimal
 from schema.versions import VersionStatus
@@ -76,9 +78,22 @@ class Rate(Node):
     allows_cashout: bool = strawberry.field(
         description="Whether points that cannot become money may become points that can."
     )
+    outflow_limit: Decimal | None = strawberry.field(
+        description="The most target points that it credits in one settlement window; reversals give back to theirs."
+    )
     proposed_by: str = strawberry.field(description="The person who proposed it.")
     accepted_by: list[str] = strawberry.field(description="The persons who accepted it for the issuers.")
     decided_by: str | None = strawberry.field(description="The person who approved, rejected or withdrew it.")
+
+    @field(
+        "The losing cycles through its pair, as all stands when it is in force: what the operator looks at before it "
+        "approves it. None for anybody else, nor of a version that has ended."
+    )
+    def losing_cycles(self, info: Info) -> LosingCycles:
+        over = self.record.status in (VersionStatus.REJECTED, VersionStatus.WITHDRAWN)
+        if over or not info.context.viewer.sees_all:
+            return to_losing(None)
+        return to_losing(losses.losing_with(info.context.configuration, self.record, now()))
 
     @field("What is given.")
     def source(self, info: Info) -> PointCurrency:
@@ -138,6 +153,7 @@ def to_rate(configuration: Configuration, rate: rates.Rate) -> Rate:
         effective_until=rate.ends,
         life=rate.life,
         allows_cashout=rate.allows_cashout,
+        outflow_limit=to_units(rate.outflow_limit, configuration.currencies[rate.target].scale),
         proposed_by=rate.proposed_by,
         accepted_by=list(rate.accepted_by),
         decided_by=rate.decided_by,

@@ -12,12 +12,11 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import billing, ids
-from hub.audit import versions
 from hub.audit.accounts import Accounts, operator_of
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
 from hub.bills import FeeSchedule, Month, Totals, Usage, credited, lines_of, payers, totals_of
-from hub.configuration import Change, Configuration
+from hub.configuration import Configuration
 from hub.expiry import is_zone
 from hub.ledger.records import AccountKind, MovementKind, Phase, Purpose
 from hub.money import minor_unit_millionths
@@ -61,11 +60,6 @@ class Invoices:
             row["id"]: await billing.used(connection, row["starts_at"], row["ends_at"])
             for row in batch.rows.get("billing", ())
         }
-
-    def schedule(self, row: Change, after: FeeSchedule, configuration: Configuration) -> None:
-        """Take the next change of a schedule of prices."""
-        before, name = configuration.fee_schedules.get(after.id), ids.text(ids.FEE_SCHEDULE, after.id)
-        versions.check(self._findings, "FEE_SCHEDULE", name, row, before, after, configuration)
 
     def billed(self, row: Any, batch: Batch, configuration: Configuration) -> None:
         """Take a month that is billed, whose invoices stand beside it."""

@@ -34,6 +34,7 @@ from hub.limits import (
     held,
     in_force,
     measured,
+    outflow_key,
     period_of,
     subject_of,
 )
@@ -96,7 +97,8 @@ class Limits:
             self._entries.setdefault(row["movement_id"], []).append(row)
         self._clippings = {row["movement_id"]: row for row in batch.rows.get("clipping", ())}
         changes = batch.rows.get("configuration_change", ())
-        if not configuration.limits and not any(row["noun"] == "limit" for row in changes):
+        counts = configuration.limits or configuration.outflows
+        if not counts and not any(row["noun"] in ("limit", "rate") for row in changes):
             return
         movements = batch.rows.get("movement", ())
         people = {row[side] for row in movements for side in ("from_customer_id", "to_customer_id")} - {None}
@@ -120,18 +122,18 @@ class Limits:
             self._findings.add("LIMIT_ENTRY", f"What {name} counts is not numbered one after the other.")
         actual: list[_Counted] = [(row["limit_id"], row["subject_id"], row["period"], row["amount"]) for row in rows]
         at = act.at
-        if at is None or not (configuration.limits or actual):
+        if at is None or not (configuration.limits or configuration.outflows or actual):
             expected = []
         elif moved["kind"] == MovementKind.REVERSE:
             expected = self._given_back(act)
         elif moved["kind"] in ACCEPTED:
-            expected = self._promised[id] = self._accepted(act, at)
+            expected = self._promised[id] = self._accepted(act, at) + self._flows(act)
         elif moved["subject_id"] in self._promised:  # it counted when it was accepted
             counted = self._promised.pop(moved["subject_id"]) if moved["kind"] in _ENDS else []
             came = moved["kind"] not in _NOTHING_DONE
             expected = [] if came else [(*key, -amount) for *key, amount in counted]  # type: ignore[misc]
         else:
-            expected = self._counted(moved, legs, configuration, at)
+            expected = self._counted(moved, legs, configuration, at) + self._flows(act)
         if actual != expected:
             self._findings.add("LIMIT_ENTRY", f"{name} does not count under limits what it has to.")
         for limit, subject, period, amount in actual:
@@ -142,11 +144,23 @@ class Limits:
                 allowed = None if version is None else version.amount
                 if allowed is not None and amount > 0 and self.used[limit, subject, period] > allowed:
                     self._findings.add("LIMIT", f"{name} goes beyond a limit.")
+                rate = configuration.rates.get(limit)
+                most = None if rate is None else rate.outflow_limit
+                if most is not None and amount > 0 and self.used[limit, subject, period] > most:
+                    self._findings.add("LIMIT", f"{name} lets more flow than its rate allows.")
         clipping = self._clippings.pop(id, None)
         if clipping is None:
             return
         if at is None or not self._is_clipped(moved, legs, clipping, actual, configuration, at):
             self._findings.add("CLIPPING", f"What was clipped of {name} is not what its limit left.")
+
+    def _flows(self, act: Posted) -> list[_Counted]:
+        """What a conversion counts under its rate's outflow limit."""
+        made = act.conversion if act.moved["kind"] in (MovementKind.CONVERT, MovementKind.ACCEPT) else None
+        rate = None if made is None else act.configuration.rates.get(made["rate_id"])
+        if made is None or rate is None or rate.outflow_limit is None:
+            return []
+        return [(*outflow_key(rate, made["window_id"]), made["target"])]
 
     def _given_back(self, act: Posted) -> list[_Counted]:
         """The opposite of what the original counted, in the share of it that is reversed."""

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import ids
-from hub.audit import baskets, lives
+from hub.audit import baskets, lives, versions
 from hub.audit.accounts import Accounts
 from hub.audit.act import Act
 from hub.audit.acts import Acts
@@ -32,12 +32,11 @@ from hub.audit.relocations import Relocations
 from hub.audit.restrictions import Restrictions
 from hub.audit.shares import Shares
 from hub.audit.terms import Terms
-from hub.bills import FeeSchedule
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
 from hub.currencies import PointCurrency
 from hub.institutions import DebitCap, Institution
 from hub.ledger.records import ACCEPTED, MovementKind, Phase, Purpose
-from hub.shares import SharePlan
+from hub.versions import Version
 
 _Take = Callable[[Any, list[Any], Batch], None]
 
@@ -195,16 +194,14 @@ class Replay:
         if isinstance(noun, Institution):
             self._configure()
             self._check_zones(noun, batch)
+        if isinstance(noun, Version):
+            self._configure()
+            by = self.configuration.credentials.get(change.credential)
+            versions.check(self._findings, change, self.configuration.known_version(noun.id), noun, by)
         if isinstance(noun, DebitCap):
             self._configure()
             before = self.configuration.caps.get((noun.institution, noun.currency))
             self.caps.take(change, noun, before, self.configuration)
-        if isinstance(noun, SharePlan):
-            self._configure()
-            self.shares.plan(change, noun, self.configuration)
-        if isinstance(noun, FeeSchedule):
-            self._configure()
-            self.invoices.schedule(change, noun, self.configuration)
         self._changes.append(noun)
 
     def _check_zones(self, after: Institution, batch: Batch) -> None:

@@ -8,18 +8,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hub import ids
-from hub.audit import versions
 from hub.audit.accounts import operator_of
 from hub.audit.act import Act
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
 from hub.audit.positions import Positions
-from hub.configuration import Change, Configuration
 from hub.ledger.records import Phase, Purpose
 from hub.money import UnknownMoney, minor_unit_millionths
 from hub.points import share
 from hub.shares import Act as FeeAct
-from hub.shares import Part, SharePlan, acting, parts, plan_for
+from hub.shares import Part, acting, parts, plan_for
 
 Split = tuple[int | None, tuple[Part, ...]]  # a plan's version, and what its shares come to; None: without a plan
 UNSPLIT: Split = (None, ())
@@ -89,8 +87,3 @@ class Shares:
         """Find what a batch leaves over."""
         for movement in self._rows:
             self._findings.add("FEE_SHARE", f"There are shares of {ids.text(ids.ENTRY, movement)}, which has no fee.")
-
-    def plan(self, row: Change, after: SharePlan, configuration: Configuration) -> None:
-        """Take the next change of a plan."""
-        before, name = configuration.share_plans.get(after.id), ids.text(ids.SHARE_PLAN, after.id)
-        versions.check(self._findings, "SHARE_PLAN", name, row, before, after, configuration)

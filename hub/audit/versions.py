@@ -1,34 +1,50 @@
-"""Versions as the rows of configuration make them: proposed first, with terms that stay, approved by two persons."""
+"""Versions: each step of terms' and rates' lives follows from the one before, and is somebody's who may have taken it.
+
+What was proposed is never edited; consent is added, and taken by nobody twice; who approves is another person than who
+proposed, for the operator, when all others have agreed; an end has a reason.
+"""
 
 from dataclasses import replace
 
+from hub.access import Credential
 from hub.audit.findings import Findings
-from hub.configuration import Change, Configuration
+from hub.configuration import Change
 from hub.versions import Version, VersionStatus
 
-_LIFE = ("status", "awaiting", "accepted_by", "decided_by", "reason")
+
+def check(findings: Findings, change: Change, before: Version | None, after: Version, by: Credential | None) -> None:
+    """Compare a version with what it was before a change by the credential ``by``."""
+    follows = by is not None and (_is_proposal(after, by) if before is None else _follows(before, after, by))
+    if not follows:
+        findings.add("VERSION", f"The {change.noun} {after.id:x} came to {after.status} in a way that there is not.")
 
 
-def check(
-    findings: Findings,
-    code: str,
-    name: str,
-    row: Change,
-    before: Version | None,
-    after: Version,
-    configuration: Configuration,
-) -> None:
-    """Hold the next change of a version against the one before it, under the configuration before it."""
-    if before is None:
-        if after.status is not VersionStatus.PROPOSED:
-            findings.add(code, f"{name} came into force without a proposal.")
-        return
-    if after.status is VersionStatus.APPROVED:
-        by = configuration.credentials.get(row.credential)
-        proposer = (before.proposed_by_institution, before.proposed_by)
-        was_proposed = before.status is VersionStatus.PROPOSED and len(before.awaiting) <= 1
-        if not was_proposed or by is None or (by.institution, by.person) == proposer:
-            findings.add(code, f"{name} was not approved by a second person.")
-    starts = after.starts if before.starts is None else before.starts  # a start may be that of the approval
-    if replace(before, starts=starts, **{name: getattr(after, name) for name in _LIFE}) != after:
-        findings.add(code, f"The terms of {name} were changed.")
+def _is_proposal(after: Version, by: Credential) -> bool:
+    return (
+        after.status is VersionStatus.PROPOSED
+        and bool(after.awaiting)
+        and (after.proposed_by, after.proposed_by_credential) == (by.person, by.id)
+        and (after.proposed_by_institution, after.accepted_by, after.decided_by) == (by.institution, (), None)
+    )
+
+
+def _follows(before: Version, after: Version, by: Credential) -> bool:
+    life = ("status", "starts", "awaiting", "accepted_by", "decided_by", "reason")
+    if replace(after, **{name: getattr(before, name) for name in life}) != before:
+        return False  # the terms themselves
+    match before.status, after.status:
+        case VersionStatus.PROPOSED, VersionStatus.PROPOSED:
+            agreed = (*before.accepted_by, by.person)
+            rest = (after.accepted_by, after.starts, after.decided_by) == (agreed, before.starts, None)
+            return rest and set(after.awaiting) < set(before.awaiting)
+        case VersionStatus.PROPOSED, VersionStatus.APPROVED:
+            other = (by.institution, by.person) != (before.proposed_by_institution, before.proposed_by)
+            starts = after.starts is not None and before.starts in (None, after.starts)
+            return other and by.operates and starts and len(before.awaiting) == 1 and _is_decided(before, after, by)
+        case (VersionStatus.PROPOSED, VersionStatus.REJECTED) | (VersionStatus.APPROVED, VersionStatus.WITHDRAWN):
+            return bool(after.reason) and after.starts == before.starts and _is_decided(before, after, by)
+    return False
+
+
+def _is_decided(before: Version, after: Version, by: Credential) -> bool:
+    return (after.decided_by, after.awaiting, after.accepted_by) == (by.person, (), before.accepted_by)

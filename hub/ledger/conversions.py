@@ -281,5 +281,6 @@ def _convert(
     resolve.within_caps(draft, command.actor)
     limiting.count(draft, movement, Act.CONVERT, source, giver, amounts.source, target.id, amounts.settlement)
     limiting.count(draft, movement, Act.CONVERT_IN, target, taker, amounts.target)
+    limiting.flow(draft, movement.id, command.actor, rate, amounts.target, book.open_window.id)
     draft.movements.append(movement)
     return conversion

@@ -4,7 +4,7 @@ A hub without limits asks for none of it; otherwise it is one statement for what
 reversed.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -15,7 +15,8 @@ from hub.ledger import commands
 from hub.ledger.book import Book
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import AccountKind
-from hub.limits import Act, Clipping, LimitEntry, Period, Subject, UseKey, period_of, subject_of
+from hub.limits import Act, Clipping, LimitEntry, Period, Subject, UseKey, outflow_key, period_of, subject_of
+from hub.rates import Rate
 
 _USES = f"""
 SELECT u.limit_id, u.subject_id, u.period, u.used
@@ -37,7 +38,7 @@ _Side = tuple[Act, int, int, int | None]  # of an act: its currency, the custome
 async def load(driver: Any, book: Book, batch: Sequence[commands.Command]) -> None:
     """Into the book: what has been used of every limit that the batch may count under, and what the acts that it may
     reverse have counted. The book's customers, accounts, quotes and originals are there already."""
-    if not book.configuration.limits:
+    if not (book.configuration.limits or book.configuration.outflows):
         return
     if book.originals or book.exchanges:
         movements = [original.counted for original in book.originals.values()] + list(book.exchanges)
@@ -46,6 +47,9 @@ async def load(driver: Any, book: Book, batch: Sequence[commands.Command]) -> No
     wanted = {entry.key for entries in book.limit_entries.values() for entry in entries}
     for side in {side for command in batch for side in _sides(book, command)}:
         wanted.update(_keys(book, *side))
+    if book.configuration.outflows:
+        for command in batch:
+            wanted.update(_outflows(book, command))
     book.limit_used.update(await uses(driver, wanted))
 
 
@@ -116,6 +120,18 @@ def _party(book: Book, act: Act, currency: str, party: commands.Party) -> Iterat
     if of is not None and home is not None:
         customer = book.customers.get((home, party.reference))
         yield act, of.id, home, None if customer is None else customer.id
+
+
+def _outflows(book: Book, command: commands.Command) -> Iterator[UseKey]:
+    """What a conversion may count towards its rate's outflow; in a window that its own batch opens nothing has yet."""
+    rates: Iterable[Rate] = ()
+    if isinstance(command, commands.ExecuteQuote):
+        offer = book.quotes.get(command.quote or 0)
+        rates = () if offer is None else (book.configuration.rates[offer.rate],)
+    elif isinstance(command, commands.Convert):
+        pair = [book.configuration.currency(code) for code in (command.source_currency, command.target_currency)]
+        rates = book.configuration.versions_of(*(0 if of is None else of.id for of in pair))
+    return (outflow_key(rate, book.open_window.id) for rate in rates if rate.outflow_limit is not None)
 
 
 def _keys(book: Book, act: Act, currency: int, home: int, customer: int | None) -> Iterator[UseKey]:

@@ -5,6 +5,7 @@ that concerns nobody here costs one look into a dictionary. A reversal gives bac
 counted and to the same periods; it is bound by no limit itself.
 """
 
+from hub import ids
 from hub.currencies import PointCurrency
 from hub.errors import LimitExceeded
 from hub.ledger import resolve
@@ -24,12 +25,14 @@ from hub.limits import (
     held,
     is_known,
     measured,
+    outflow_key,
     period_of,
     shown,
     subject_of,
     unit_of,
 )
-from hub.points import share
+from hub.points import render, share
+from hub.rates import Rate
 
 
 def clip(draft: Draft, movement: int, actor: int, of: PointCurrency, customer: Customer, asked: int) -> int:
@@ -82,6 +85,31 @@ def count(
         if amount and limit.period is not Period.BALANCE:
             key = _key(draft, limit, of, customer)
             _enter(draft, movement.id, key, amount)
+
+
+def flow(draft: Draft, movement: int, actor: int, rate: Rate, units: int, window: int) -> None:
+    """Count ``units`` that ``movement`` credits by a rate, or accepts to, under its outflow limit, if it has one.
+
+    Raises:
+        LimitExceeded: less is left of it in this window; how much, only to whose points they are or become.
+    """
+    if rate.outflow_limit is None:
+        return
+    book, key = draft.book, outflow_key(rate, window)
+    used = book.limit_used.get(key, 0)
+    if used + units <= rate.outflow_limit:
+        _enter(draft, movement, key, units)
+        return
+    source, target = book.configuration.currencies[rate.source], book.configuration.currencies[rate.target]
+    told = {
+        "rate": ids.text(ids.RATE, rate.id),
+        "outflowLimit": render(rate.outflow_limit, target.scale),
+        "currency": target.code,
+        "requested": render(units, target.scale),
+    }
+    if resolve.sees(book, resolve.credential(book, actor), source.issuer, target.issuer):
+        told["available"] = render(max(0, rate.outflow_limit - used), target.scale)
+    raise LimitExceeded(**told)
 
 
 def give_back(draft: Draft, original: Original, movement: int, before: int, after: int) -> None:

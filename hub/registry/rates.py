@@ -97,6 +97,7 @@ def _terms(
         ends=command.ends,
         life=command.life,
         allows_cashout=command.allows_cashout,
+        outflow_limit=None if command.outflow_limit is None else parse_positive(command.outflow_limit, target.scale),
         fee_fixed=fees.fee_fixed,
         fee_per_point=fees.fee_per_point,
         fee_percent=fees.fee_percent,

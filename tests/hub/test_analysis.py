@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from hub import analysis, postgres
+from hub import analysis, ids, postgres
+from hub.access import Role
 from hub.analysis import Dimension, Flow
 from hub.audit import audit
 from hub.currencies import ExpiryKind
@@ -19,6 +20,7 @@ from hub.ledger import commands
 from hub.ledger.commands import Party
 from hub.points import normalise, render
 from tests.conftest import Hub, Pass
+from tests.hub.agreed import acceptance, agree
 from tests.hub.audited import tampered
 
 FIGURES = ("issued", "converted_in", "redeemed", "converted_out", "expired", "adjusted")
@@ -309,3 +311,49 @@ async def test_labels_are_sealed_by_the_journal(hub: Hub, postgres_server: postg
         async with tampered(postgres_server, hub) as connection:
             await connection.exec_driver_sql(statement)
             assert {finding.code for finding in (await audit(connection)).findings} == codes
+
+
+async def test_points_by_the_version_that_priced_them_sum_to_the_whole(hub: Hub) -> None:
+    for code in ("BANK", "AIR", "TEA"):
+        await hub.institution(code)
+    await hub.currency("BP", "BANK")
+    await hub.currency("MILE", "AIR")
+    shop, _ = await hub.key("TEA", Role.INSTITUTION_ADMIN)
+    al = Party("BANK", "al")
+
+    def redeem(key: str, amount: str) -> commands.Redeem:
+        terms: dict[str, Any] = {"currency": "BP", "customer": al, "merchant": "TEA", "memo": None}
+        return commands.Redeem(actor=hub.admin, key=key, amount=amount, **terms)
+
+    async def convert(key: str, amount: str) -> str:
+        pair = {"source_currency": "BP", "target_currency": "MILE"}
+        terms: dict[str, Any] = {"source": al, "target": Party("AIR", "al"), **pair}
+        command = commands.Convert(actor=hub.admin, key=key, amount=amount, minimum_target=None, **terms)
+        return ids.text(ids.RATE, (await hub.do(command)).rate)
+
+    await hub.issue("BP", "BANK", "al", "1000")
+    await hub.do(redeem("plain", "30"))
+    one = await agree(hub, acceptance(hub, "TEA", "0.04"), shop)
+    first = await hub.do(redeem("first", "100"))
+    await hub.rate("BP", "MILE", "1:2")
+    slow = await convert("slow", "20")
+    two = await agree(hub, acceptance(hub, "TEA", "0.03", fee_percent="1"), shop)
+    await hub.do(redeem("second", "250"))
+    await hub.rate("BP", "MILE", "1:1")
+    fast = await convert("fast", "50")
+    # What is taken back when the second version is in force was priced by the first.
+    await hub.do(commands.Reverse(actor=hub.admin, key="back", id=first.id, amount="40", reason="returned"))
+    async with hub.reading.open(hub.admin) as reader:
+        of = reader.configuration.currencies[reader.configuration.currency_codes["BP"]]
+        parts = await analysis.flows(reader, [of], [Dimension.VERSION])
+        [whole] = await analysis.flows(reader, [of], [])
+    out = {flow.key[0]: (flow.issued, flow.redeemed, flow.converted_out) for flow in parts}
+    assert out == {
+        None: (1000, 30, 0),
+        one.name: (0, 60, 0),  # 100 - 40
+        two.name: (0, 250, 0),
+        slow: (0, 0, 20),
+        fast: (0, 0, 50),
+    }
+    for figure in (*FIGURES, "liability"):
+        assert sum(getattr(flow, figure) for flow in parts) == getattr(whole, figure), figure

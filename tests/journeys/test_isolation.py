@@ -45,7 +45,7 @@ class Victim:
         self.proposed = network.propose(self.a, self.b, 1, 3)["id"]
         price = {"amount": "0.04", "currency": "CNY"}
         self.terms = operator.do("proposeAcceptanceTerms", currency=self.a, merchant=self.bank, price=price)["id"]
-        operator.do("proposeUnitValue", currency=self.a, value=price)
+        operator.do("proposeUnitValue", {"currency": self.a, "value": price})
         operator.do("setDebitCap", institution=self.bank, currency="CNY", amount="1000")
         operator.do("setDebitCap", institution=self.bank, currency="CNY", amount="2000")
         query = "query($v: String!) { institution(code: $v) { positions { proposedCap { id } } } }"
@@ -473,6 +473,12 @@ CASES: dict[str, Case] = {
         {"edges": []},
         AS_OPERATOR,
         absent={"a": "NONE"},
+    ),
+    "Query.losingCycles": Case(
+        "{ losingCycles { isWhole cycles { issuer { code } loss { amount } } } }",
+        _nothing,
+        {"isWhole": True, "cycles": []},
+        {"isWhole": True, "cycles": []},
     ),
     "Query.grantTerms": Case(
         "query($a: String!) { grantTerms(currency: $a) { edges { node { id } } } }",

@@ -132,3 +132,74 @@ async def test_a_basket_shows_what_paid_for_it_to_those_whom_it_concerns(client:
     node = "query N($id: ID!) { node(id: $id) { id } }"
     assert await shop.ask(node, id=made["id"]) == {"id": made["id"]}
     assert await other.ask(node, id=made["id"]) is None
+
+
+async def test_the_operator_sees_who_would_lose_by_a_rate_before_it_approves_it(client: Client) -> None:
+    hub, root = client.hub, client.caller(client.hub.admin)
+    for code, points in (("BANK", "BP"), ("AIR", "MILE")):
+        await hub.institution(code)
+        await hub.currency(points, code, unit_value="1")
+    bank = await holder(client, root, "BANK", "Ben", "INSTITUTION_ADMIN")
+    await hub.rate("BP", "MILE", settlement_price=commands.MoneyText("0.75", "CNY"))
+    back = await hub.do(hub.proposal("MILE", "BP", settlement_price=commands.MoneyText("0.8", "CNY")))
+    cycles = "losingCycles { isWhole cycles { currencies { code } issuer { code } loss { amount currency } } }"
+    node = f"query N($id: ID!) {{ node(id: $id) {{ ... on Rate {{ {cycles} }} }} }}"
+    query = f"{{ {cycles} }}"
+    nobody = {"isWhole": True, "cycles": []}
+    # AIR takes a mile on for 0.75 and pays 0.80 to be rid of it.
+    air = {
+        "currencies": [{"code": code} for code in ("MILE", "BP", "MILE")], "issuer": {"code": "AIR"},
+        "loss": {"amount": "0.05", "currency": "CNY"},
+    }  # fmt: skip
+    assert await root.ask(query) == nobody
+    assert (await root.ask(node, id=f"rt_{back.id:x}"))["losingCycles"] == {"isWhole": True, "cycles": [air]}
+    assert (await bank.ask(node, id=f"rt_{back.id:x}"))["losingCycles"] == nobody
+    approve = f"mutation A($id: ID!) {{ approveRate(id: $id) {{ ... on Rate {{ status {cycles} }} }} }}"
+    approved = await client.caller(hub.second).ask(approve, id=f"rt_{back.id:x}")
+    assert approved == {"status": "APPROVED", "losingCycles": {"isWhole": True, "cycles": [air]}}  # it is not refused
+    assert (await root.ask(query), await bank.ask(query)) == ({"isWhole": True, "cycles": [air]}, nobody)
+
+
+async def test_grants_and_unit_values_are_agreed_and_shown(client: Client) -> None:
+    hub, root, second = client.hub, client.caller(client.hub.admin), client.caller(client.hub.second)
+    for code in ("BANK", "TEL", "OTHER"):
+        await hub.institution(code)
+    await hub.currency("BP", "BANK")
+    tel = await holder(client, root, "TEL", "Ti", "INSTITUTION_ADMIN", "INSTITUTION_TRADER")
+    other = await holder(client, root, "OTHER", "Oz", "INSTITUTION_TRADER")
+    grant = "... on GrantTerms { id version awaiting grantor { code } price { amount } }"
+    asked = {"currency": "BP", "grantor": "TEL", "price": {"amount": "0.03", "currency": "CNY"}}
+    made = await act(tel, "proposeGrantTerms", "ProposeGrantTermsInput", grant, **asked)
+    assert made | {"id": ""} == {
+        "__typename": "GrantTerms", "id": "", "version": 1, "awaiting": ["OPERATOR"], "grantor": {"code": "TEL"},
+        "price": {"amount": "0.03"},
+    }  # fmt: skip
+    await root.ask(step("approveTerms"), id=made["id"])
+    given = {"idempotencyKey": "g", "currency": "BP", "to": {"institution": "OTHER", "reference": "o"}, "amount": "100"}
+    shown = "... on Issue { id grantor { code } value { amount currency } terms { id } }"
+    issued = await act(tel, "issuePoints", "IssuePointsInput", shown, **given, grantor="TEL")
+    assert issued | {"id": ""} == {
+        "__typename": "Issue", "id": "", "grantor": {"code": "TEL"},
+        "value": {"amount": "3.00", "currency": "CNY"}, "terms": {"id": made["id"]},
+    }  # fmt: skip
+    assert (await other.ask(f"query N($id: ID!) {{ node(id: $id) {{ {shown} }} }}", id=issued["id"]))["terms"] is None
+    own = await act(root, "issuePoints", "IssuePointsInput", shown, **{**given, "idempotencyKey": "h"})
+    assert (own["grantor"], own["value"], own["terms"]) == ({"code": "BANK"}, None, None)
+    rows = "mutation B($rows: [IssuePointsInput!]!) { issuePointsBatch(input: $rows) { __typename } }"
+    batch = [{**given, "idempotencyKey": key, "grantor": grantor} for key, grantor in (("i", "TEL"), ("j", "OTHER"))]
+    refused = await tel.execute(rows, rows=batch)  # one row of another's refuses the whole call
+    assert refused.errors is not None
+    assert await tel.ask(rows, rows=batch[:1]) == [{"__typename": "Issue"}]
+
+    value = "... on UnitValue { id version awaiting price { amount currency } }"
+    worth = {"currency": "BP", "value": {"amount": "0.0400", "currency": "CNY"}}
+    proposed = await act(root, "proposeUnitValue", "ProposeUnitValueInput", value, **worth)
+    assert (proposed["version"], proposed["awaiting"]) == (1, ["OPERATOR"])
+    now = '{ pointCurrency(code: "BP") { unitValue { amount } } }'
+    listed = '{ unitValues(currency: "BP") { edges { node { price { amount } } } } }'
+    assert (await other.ask(now), await other.ask(listed)) == ({"unitValue": {"amount": "0.05"}}, {"edges": []})
+    await second.ask(step("approveTerms"), id=proposed["id"])
+    assert await other.ask(now) == {"unitValue": {"amount": "0.04"}}
+    assert await other.ask(listed) == {"edges": [{"node": {"price": {"amount": "0.04"}}}]}
+    grants = "{ grantTerms { edges { node { version } } } }"
+    assert [len((await one.ask(grants))["edges"]) for one in (root, tel, other)] == [1, 1, 0]

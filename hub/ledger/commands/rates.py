@@ -37,6 +37,7 @@ class ProposeRate(Command, frozen=True, kw_only=True):
     ends: datetime | None
     life: Life = Life.TARGET_POLICY
     allows_cashout: bool = False
+    outflow_limit: str | None = None
 
 
 class AcceptRate(Command, frozen=True, kw_only=True):

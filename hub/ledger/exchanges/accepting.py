@@ -122,3 +122,4 @@ def accept_conversion(draft: Draft, conversion: Conversion, channel: str | None,
     accept(draft, deals.of_conversion(configuration, conversion, fee), movement, held)
     limiting.count(draft, movement, Act.CONVERT, source, giver, figures.source, target.id, figures.settlement)
     limiting.count(draft, movement, Act.CONVERT_IN, target, conversion.target, figures.target)
+    limiting.flow(draft, movement.id, conversion.credential, rate, figures.target, conversion.window or 0)

@@ -185,7 +185,14 @@ async def test_the_audit_finds_every_change_of_what_an_act_was_priced_by(
     priced = await mall.do(redeem(mall, "TEA", "100"))
     await mall.do(commands.Reverse(actor=mall.admin, key="back", id=priced.id, amount="10", reason="returned"))
     plain = await mall.do(redeem(mall, "TEA", "50"))
+    change = "UPDATE configuration_change SET"
+    approval = f"key = {terms.id} AND document LIKE '%APPROVED%'"
     cases = {
+        f"{change} credential_id = {mall.admin} WHERE {approval}": {"VERSION"},  # who proposed it
+        f"{change} document = replace(document, '40000000000', '50000000000') WHERE {approval}": {
+            "VERSION",
+            "TERMS_FIGURES",
+        },
         f"UPDATE act_terms SET terms_id = {other.id} WHERE movement_id = {priced.id}": {"TERMS"},
         f"DELETE FROM act_terms WHERE movement_id = {plain.id}": {"TERMS"},
         f"DELETE FROM act_terms WHERE movement_id > {priced.id} AND movement_id < {plain.id}": {"TERMS"},
