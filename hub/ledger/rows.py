@@ -5,6 +5,7 @@ Every function takes a connection with a transaction open, and answers by identi
 
 from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -57,20 +58,24 @@ async def refresh(connection: AsyncConnection, configuration: Configuration, ver
     return with_changes(configuration, version, nouns)
 
 
+_customer, _reference = tables.customer, tables.customer_reference
+_CUSTOMERS = (
+    select(_customer.c.id, _customer.c.institution_id, _reference.c.reference)
+    .outerjoin(
+        _reference,
+        and_(_reference.c.journal_id == _customer.c.journal_id, _reference.c.customer_id == _customer.c.id),
+    )
+    .where(_customer.c.journal_id == JOURNAL_ID)
+)
+
+
 async def customers(connection: AsyncConnection, wanted: Collection[int]) -> dict[int, Customer]:
     """Customers by identifier; an erased reference is None. They go as one array: a rate's open quotes may name more
     customers than a statement may have parameters."""
     if not wanted:
         return {}
-    customer, reference = tables.customer, tables.customer_reference
-    found = await connection.execute(
-        select(customer.c.id, customer.c.institution_id, reference.c.reference)
-        .outerjoin(
-            reference,
-            and_(reference.c.journal_id == customer.c.journal_id, reference.c.customer_id == customer.c.id),
-        )
-        .where(customer.c.journal_id == JOURNAL_ID, customer.c.id == any_(literal(list(wanted), ARRAY(BigInteger))))
-    )
+    named = _customer.c.id == any_(literal(list(wanted), ARRAY(BigInteger)))
+    found = await connection.execute(_CUSTOMERS.where(named))
     return {row.id: Customer(row.id, row.institution_id, row.reference) for row in found}
 
 
@@ -79,6 +84,7 @@ async def _people(connection: AsyncConnection, found: Iterable[RowMapping]) -> d
     return await customers(connection, wanted)
 
 
+@cache
 def with_time(table: Any) -> Select[Any]:
     """Rows of ``table`` with the time of their batch."""
     batch = batch_of(table.c.id)
