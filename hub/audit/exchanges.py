@@ -254,7 +254,10 @@ class Exchanges:
         moved = act.moved
         if moved["kind"] == MovementKind.CONVERT:
             return  # compared like that of every conversion
-        if any(moved[column] != value for column, value in way.stated.items()):
+        stated, given = way.stated, way.takes
+        if moved["kind"] == MovementKind.DELIVER and given is not None:
+            stated = {**stated, "currency": given.of.code, "amount": given.amount, "to_customer_id": given.customer}
+        if any(moved[column] != value for column, value in stated.items()):
             self._findings.add("EXCHANGE", f"{_name(way.id)} and {act.name} say different things.")
 
     def _ask(self, way: Way, state: ExchangeState, name: str) -> None:

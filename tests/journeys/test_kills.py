@@ -63,7 +63,7 @@ def steps(*operations: Operation) -> list[Held]:
 
 
 DEBITED = steps(Operation.DEBIT, Operation.CREDIT, Operation.REVERSE)
-HELD = steps(Operation.HOLD, Operation.CREDIT, Operation.CAPTURE, Operation.RELEASE)
+HELD = steps(Operation.HOLD, Operation.CAPTURE, Operation.RELEASE)
 # By which references of such orders end.
 LETTERS = {
     Operation.DEBIT: b"D",
@@ -76,9 +76,8 @@ LETTERS = {
 # What else is wrong when whoever comes after sends what never came to its partner.
 AGAIN = {
     Operation.HOLD: "WRONG_AMOUNT",
-    Operation.CREDIT: "PENDING_THEN_SUCCESS",
-    Operation.CAPTURE: "ERROR_DONE",
-    Operation.RELEASE: "WRONG_AMOUNT",
+    Operation.CAPTURE: "PENDING_THEN_SUCCESS",
+    Operation.RELEASE: "ERROR_DONE",
 }
 
 

@@ -24,9 +24,11 @@ def deliver(draft: Draft, deal: Deal, credential: int) -> None:
     """issuance:D → partner:D: it has given the points. What they are for is held elsewhere, and still to be taken."""
     if deal.takes is None:
         raise ValueError("nobody to give to")
-    movement = deals.way(draft, deal, MovementKind.DELIVER, credential)
+    end = deal.takes
+    made = deals.way(draft, deal, MovementKind.DELIVER, credential)
+    movement = msgspec.structs.replace(made, currency=end.currency, amount=end.amount, target=end.customer)
     draft.movements.append(movement)
-    _give(draft, deal, deal.takes, movement, ())
+    _give(draft, deal, end, movement, ())
 
 
 def complete(draft: Draft, exchange: Exchange) -> Exchange:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from hub import analysis
 from hub.audit import audit
 from hub.errors import InvalidInput
 from hub.ledger import commands
@@ -57,12 +58,22 @@ async def test_what_is_held_is_pending_until_it_is_captured_and_what_it_is_for_i
     [capture] = await net.sql("SELECT * FROM partner_order WHERE operation = 'CAPTURE'")
     assert (capture["undoes"], capture["partner_undoes"]) == (f"PH-{made.id:X}-H", "A-1")
 
+    assert await circulation(net) == {"STAY": (300, 0)}  # and the miles are still hers
+
     after = await answer(net, f"PH-{made.id:X}-T", Status.SUCCEEDED)
     assert (after.state, await status(net, made)) == (ExchangeState.COMPLETED, "COMPLETED")
     assert (await stands(net, "partner", "MILE"), await stands(net, "transit", "MILE")) == ((-200, 0), (0, 0))
     assert (await stands(net, "issuance", "MILE"), await stands(net, "partner", "STAY")) == ((200, 0), (300, 0))
     assert await owed(net) == {"AIR": -15 * CNY, "HOTEL": 15 * CNY}  # 300 STAY × 0.05
+    assert await circulation(net) == {"STAY": (300, 0), "MILE": (0, 200)}
     assert await asked(net, made) == [("HOLD", "MILE", 200), ("CREDIT", "STAY", 300), ("CAPTURE", "MILE", 200)]
+
+
+async def circulation(hub: Hub) -> dict[str, tuple[int, int]]:
+    """What was converted into and out of each currency, by its analysis."""
+    async with hub.reading.open(hub.admin) as reader:
+        found = await analysis.flows(reader, list(reader.configuration.currencies.values()), ())
+    return {one.currency: (one.converted_in, one.converted_out) for one in found if one.currency != "BP"}
 
 
 async def test_a_refused_hold_changes_nothing(net: Hub) -> None:
@@ -165,6 +176,7 @@ async def test_captured_points_are_given_back_and_what_cannot_be_reversed_is_hel
         ("CAPTURE", "STAY", 300),
     ]
     assert await status(net, made) == "REVERSED"
+    assert await circulation(net) == {"STAY": (0, 0), "MILE": (0, 0)}
     assert await owed(net) == {"AIR": 0, "HOTEL": 0} or await owed(net) == {}
     for code in ("MILE", "STAY"):
         assert (await stands(net, "partner", code), await stands(net, "transit", code)) == ((0, 0), (0, 0))
