@@ -81,6 +81,7 @@ FIGURES: Final = ("issued", "converted_in", "redeemed", "converted_out", "expire
 _INSIDE = f"({int(AccountKind.ISSUANCE)}, {int(AccountKind.BREAKAGE)})"
 _HOLDING = f"({int(AccountKind.CUSTOMER)}, {int(AccountKind.DEBT)})"
 _REVERSE, _ACCEPT_REVERSE = int(MovementKind.REVERSE), int(MovementKind.ACCEPT_REVERSE)
+_DELIVER = int(MovementKind.DELIVER)  # under what is done by it
 
 # The legs of a currency that change its circulation, each with its act: ``act`` is what a movement follows from, as a
 # reversal from what it takes back, and ``root`` what that follows from, for a reversal over partners. What is reversed
@@ -88,7 +89,8 @@ _REVERSE, _ACCEPT_REVERSE = int(MovementKind.REVERSE), int(MovementKind.ACCEPT_R
 _FACTS = f"""
 SELECT a.currency, CASE WHEN l.debit_account_id = a.id THEN l.amount ELSE -l.amount END AS units,
     CASE
-        WHEN m.kind <> {_REVERSE} THEN m.kind
+        WHEN m.kind = {_DELIVER} AND act.kind <> {_ACCEPT_REVERSE} THEN act.kind
+        WHEN m.kind NOT IN ({_REVERSE}, {_DELIVER}) THEN m.kind
         WHEN act.kind = {_ACCEPT_REVERSE} THEN coalesce(root.kind, {int(MovementKind.CONVERT)})
         ELSE coalesce(act.kind, {int(MovementKind.CONVERT)})
     END AS kind,
@@ -101,7 +103,8 @@ SELECT a.currency, CASE WHEN l.debit_account_id = a.id THEN l.amount ELSE -l.amo
     coalesce(label.channel, of_act.channel, of_root.channel) AS channel,
     coalesce(label.product, of_act.product, of_root.product) AS product,
     m.id AS movement, m.subject_id AS subject, act.subject_id AS root,
-    a.currency = m.currency AS is_target, e.at, e.at AT TIME ZONE asked.time_zone AS local
+    a.currency = CASE WHEN m.kind = {_DELIVER} AND act.kind = {_ACCEPT_REVERSE} THEN act.currency ELSE m.currency END
+        AS is_target, e.at, e.at AT TIME ZONE asked.time_zone AS local
 FROM unnest($1::text[], $2::bigint[], $3::text[]) AS asked (currency, issuer, time_zone)
 JOIN account a ON a.journal_id = {JOURNAL_ID} AND a.owner_id = asked.issuer AND a.currency = asked.currency
     AND a.kind IN {_INSIDE}

@@ -8,9 +8,9 @@ nothing here is needed to go on after a crash: whoever comes first takes the cal
 - An order that was never sent is sent. One that may have been sent is asked for by our reference; it is sent again only
   if the partner does a reference once, and otherwise, if it was certainly not done, counts as refused.
 - Unknown is unknown: the act is in doubt, and the order is asked for with growing pauses, for ever.
-- What was certainly not done is tried again until it is ``give_up`` old; then it counts as refused. A refund is never
-  given up.
-- A refund that was certainly not done for so long is in doubt as well: it is tried on, and two persons can decide.
+- What was certainly not done is tried again until it is ``give_up`` old; then it counts as refused. What is owed is
+  never given up: that what was taken is given back, and what was held is freed, or taken once it was paid for.
+- What is owed and was certainly not done for so long is in doubt as well: it is tried on, and two persons can decide.
 - A partner whose calls fail is left alone for a while; one that halts, until the operator says otherwise. Nothing is
   held for that: of what has waited ``give_up`` for it, what was never sent counts as refused, and the rest is in doubt.
 """
@@ -39,7 +39,7 @@ from hub.errors import Fault
 from hub.ledger import commands
 from hub.ledger import orders as ledger
 from hub.ledger.engine import Engine
-from hub.ledger.orders import ExchangeState
+from hub.ledger.orders import OWED
 from hub.partners import (
     Answer,
     Capabilities,
@@ -316,7 +316,7 @@ class Exchange:
                 return Answer(status=Status.UNKNOWN, message="It does not know the order yet.")
             if capabilities.idempotent and not self._is_given_up(call):
                 return await self._sent(call, order, partner, sent)
-            if call.state is ExchangeState.REFUNDING:
+            if call.state in OWED:
                 return Answer(status=Status.UNKNOWN, message="It was not done, and cannot be sent again.")
             sent.is_over = True
             return answer
@@ -360,9 +360,9 @@ class Exchange:
         return judged.answer
 
     def _is_given_up(self, call: Call) -> bool:
-        """Whether an order that was not done is not tried again. What was taken has to be given back, however long it
-        takes."""
-        return call.state is not ExchangeState.REFUNDING and self._is_old(call)
+        """Whether an order that was not done is not tried again. What is owed, such as that what was taken is given
+        back, has to be done, however long it takes."""
+        return call.state not in OWED and self._is_old(call)
 
     def _is_old(self, call: Call) -> bool:
         return clock.now() >= call.asked_at + self._patience.give_up
@@ -373,7 +373,7 @@ class Exchange:
         if status in FINAL:
             if await self._report(call, answer):
                 return
-            pause = self._patience.retry_max  # a refund that is refused waits for a person
+            pause = self._patience.retry_max  # what is owed and refused waits for a person
         elif status is Status.ABSENT:
             is_over = sent.is_over or self._is_given_up(call) or (self._is_old(call) and not call.in_doubt)
             if is_over and await self._report(call, answer):

@@ -22,6 +22,8 @@ from hub.points import AMOUNT_MAX, render
 REFERENCE_MAX = 40  # characters of a reference of ours: capital letters, digits and hyphens
 ENTRY_POINTS = "points_hub.adapters"
 CLOCK_SKEW = timedelta(minutes=5)  # by which a partner's clock may differ from ours
+HOLD_LASTS = timedelta(days=7)  # a partner's hold, at least; counted from when its order was written down
+HOLD_SPARE = timedelta(days=3)  # for which it lasts on when the next is asked, which is given up before
 
 
 class Operation(StrEnum):
@@ -36,6 +38,9 @@ class Operation(StrEnum):
 
 
 FOLLOWING = frozenset({Operation.CAPTURE, Operation.RELEASE, Operation.REVERSE})  # these are of an earlier order
+HOLDING = frozenset(
+    {Operation.HOLD, Operation.CAPTURE, Operation.RELEASE}
+)  # a partner does all of these, or holds nothing
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +67,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         """The amount in whole points, as decimal text with all of the currency's digits."""
         return render(self.amount, self.scale)
 
+    @property
+    def held_until(self) -> datetime:
+        """Until when a hold has to last at least, the same however often it is sent. After that nobody needs it."""
+        return self.asked_at + HOLD_LASTS
+
 
 class Status(StrEnum):
     """What is known of an order."""
@@ -82,7 +92,9 @@ class Reason(StrEnum):
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     INVALID_AMOUNT = "INVALID_AMOUNT"
     NOT_SUPPORTED = "NOT_SUPPORTED"  # it does not do such operations
-    EXCEEDS_ORIGINAL = "EXCEEDS_ORIGINAL"  # more than is left of the earlier order
+    EXCEEDS_ORIGINAL = (
+        "EXCEEDS_ORIGINAL"  # more than is left of the earlier order; nothing is, of a hold that has ended
+    )
     OTHER = "OTHER"
 
 

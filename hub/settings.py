@@ -1,5 +1,6 @@
 """Settings: everything the environment decides, under ``HUB_``. A wrong value names its key."""
 
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hub.expiry import is_zone
+from hub.partners import HOLD_SPARE
 
 
 def _zone(name: str) -> str:
@@ -52,7 +54,10 @@ class Settings(BaseSettings):
         default=90, ge=1, le=3_600, description="How long a call of a partner is one process's: longer than any answer."
     )
     partner_give_up_seconds: int = Field(
-        default=3_600, ge=1, le=604_800, description="How long is tried what a partner has certainly not done."
+        default=3_600,
+        ge=1,
+        le=HOLD_SPARE // timedelta(seconds=1),
+        description="How long is tried what a partner has certainly not done.",
     )
     reconcile_after_minutes: int = Field(
         default=120,

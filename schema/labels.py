@@ -44,6 +44,8 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "ACCEPT_TRANSFER": ("Transfer under way", "转赠处理中"),
     "ACCEPT_ISSUE": ("Issue under way", "发放处理中"),
     "ADJUST": ("Adjustment at a reconciliation", "对账调整"),
+    "RESERVE": ("Held by the partner", "合作方已预留"),
+    "DELIVER": ("Given by the partner", "合作方已发放"),
     "RELOCATE": ("Moved to another keeper", "余额迁移"),
     "RECOGNISE": ("Recognised at the partner", "合作方余额确认"),
     "DERECOGNISE": ("Not found at the partner", "合作方余额核减"),

@@ -1,19 +1,24 @@
 """Redemptions: points that a customer spends at a merchant."""
 
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
 
 import strawberry
 
 from hub import acceptance_terms, ids
 from hub.configuration import Configuration
 from hub.ledger import commands, records
+from hub.ledger.decide import Outcome
+from hub.points import normalise
 from schema.acts import Act
 from schema.amounts import Money, Points, to_money, to_points
-from schema.context import Info
+from schema.batches import homes, submit_rows
+from schema.builders import built_by
+from schema.context import Context, Info
 from schema.customers import Customer, to_customer
 from schema.directory import Institution, institution_of
 from schema.fields import field, mutation
-from schema.inputs import BY, CHANNEL, KEY, PRODUCT, CustomerInput, decimal, party
+from schema.inputs import BY, CHANNEL, KEY, PRODUCT, CustomerInput, customer_input, party
 from schema.issues import known
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
@@ -58,29 +63,67 @@ class RedeemPointsInput:
     product: str | None = strawberry.field(default=None, description=PRODUCT)
 
 
+def redemption_input(value: Mapping[str, Any]) -> RedeemPointsInput:
+    """A row of a request; hot."""
+    return RedeemPointsInput(
+        idempotency_key=value["idempotencyKey"],
+        currency=value["currency"],
+        customer=customer_input(value["customer"]),
+        merchant=value["merchant"],
+        amount=value["amount"],
+        memo=value.get("memo"),
+        channel=value.get("channel"),
+        by=None if value.get("by") is None else customer_input(value["by"]),
+        product=value.get("product"),
+    )
+
+
+built_by(RedeemPointsInput, redemption_input)
+
+
 @strawberry.type
 class RedemptionMutation:
     @mutation("Spend points. By a trader of the customer's institution or of one above it, or by the operator.")
     async def redeem_points(
         self, info: Info, input: Annotated[RedeemPointsInput, strawberry.argument(description="The points.")]
     ) -> RedeemPointsResult:
+        outcome = await info.context.submit(redemption_command(info.context.actor, input))
+        return to_redemption_result(info.context, outcome)
+
+    @mutation("Spend points of many: at most 10,000 rows, each standing alone, one result per row in order.")
+    async def redeem_points_batch(
+        self, info: Info, input: Annotated[list[RedeemPointsInput], strawberry.argument(description="The rows.")]
+    ) -> list[RedeemPointsResult]:
         context = info.context
-        command = commands.Redeem(
-            actor=context.actor,
-            key=input.idempotency_key,
-            currency=input.currency,
-            customer=party(input.customer),
-            merchant=input.merchant,
-            amount=decimal(input.amount),
-            memo=input.memo,
-            channel=input.channel,
-            by=None if input.by is None else party(input.by),
-            product=input.product,
-        )
-        outcome = await context.submit(command)
-        if (no := refusal_of(outcome, context.incoming.language)) is not None:
-            return no
-        return to_redemption(context.configuration, result_of(outcome, records.Movement), outcome.replayed)
+        actor = context.actor
+        rows = [redemption_command(actor, row) for row in input]
+        return [to_redemption_result(context, outcome) for outcome in await submit_rows(context, rows, spenders)]
+
+
+def redemption_command(actor: int, input: RedeemPointsInput) -> commands.Redeem:
+    return commands.Redeem(
+        actor=actor,
+        key=input.idempotency_key,
+        currency=input.currency,
+        customer=party(input.customer),
+        merchant=input.merchant,
+        amount=normalise(input.amount),
+        memo=input.memo,
+        channel=input.channel,
+        by=None if input.by is None else party(input.by),
+        product=input.product,
+    )
+
+
+def spenders(configuration: Configuration, rows: Iterable[commands.Redeem]) -> set[int]:
+    """For whom rows trade: the customers' institutions."""
+    return homes(configuration, {((row.currency,), row.customer.institution) for row in rows})
+
+
+def to_redemption_result(context: Context, outcome: Outcome) -> Redemption | Refused:
+    if (no := refusal_of(outcome, context.incoming.language)) is not None:
+        return no
+    return to_redemption(context.configuration, result_of(outcome, records.Movement), outcome.replayed)
 
 
 def to_redemption(configuration: Configuration, movement: records.Movement, replayed: bool = False) -> Redemption:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from adapters.conformance.check import Checks
 from adapters.conformance.trial import CREATING, Beside, Failed, Trial, first
-from hub.partners import FOLLOWING, Echo, Operation, Order, Reason, Status
+from hub.partners import FOLLOWING, HOLDING, Echo, Operation, Order, Reason, Status
 from hub.points import AMOUNT_MAX, SCALE_MAX, render
 
 checks = Checks()
@@ -35,6 +35,7 @@ def change(operation: Operation, amount: int, of: Operation | None = None) -> in
 async def _declares(trial: Trial) -> None:
     """Its capabilities do not contradict each other."""
     declared = trial.capabilities
+    held = declared.operations & HOLDING
     wrong = [
         (not declared.operations, "no operation is declared"),
         (
@@ -44,6 +45,7 @@ async def _declares(trial: Trial) -> None:
         (not declared.unit, "the unit has no name"),
         (not 0 <= declared.scale <= SCALE_MAX, f"the scale is not from 0 to {SCALE_MAX}"),
         (not 1 <= declared.minimum <= declared.maximum <= AMOUNT_MAX, "minimum and maximum are out of order"),
+        (bool(held) and held < HOLDING, "points are held that cannot be captured or released as well"),
         (declared.answers_within_s < 1 or declared.absent_after_s < 0, "a time is not positive"),
     ]
     for operation in sorted(declared.operations & FOLLOWING):

@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from adapters.parts import Part, Points, address
 from adapters.tls import Tls
+from hub.partners import HOLD_LASTS
 
 
 class Reserve(Part):
@@ -31,7 +32,12 @@ class Configuration(Points):
         default=False,
         description="Hold, capture and release as well; then no day can be listed, as statements lack holds.",
     )
-    hold_days: int = Field(default=7, ge=1, le=365, description="How long a hold lasts; the currency there bounds it.")
+    hold_days: int = Field(
+        default=HOLD_LASTS.days,
+        ge=HOLD_LASTS.days,
+        le=365,
+        description="How long a hold lasts; the currency there bounds it.",
+    )
     tls: Tls = Tls()
     connect_s: int = Field(default=5, ge=1, le=60, description="How long is waited for a connection.")
     answers_within_s: int = Field(default=10, ge=1, le=120, description="How long is waited for an answer in all.")

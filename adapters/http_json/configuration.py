@@ -17,7 +17,7 @@ from adapters.parts import LookupField, Part, Points, StatusWord, address
 from adapters.tls import Tls
 from hub.partners import Echo, Operation, Reason, Settling
 
-OF_AN_ORDER = {"reference", "operation", "member", "amount", "unit", "of", "partnerOf", "time"}
+OF_AN_ORDER = {"reference", "operation", "member", "amount", "unit", "of", "partnerOf", "time", "heldUntil"}
 OF_A_DAY = {"day", "cursor"}
 
 

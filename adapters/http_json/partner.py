@@ -22,6 +22,7 @@ from hub.partners import (
     Member,
     Message,
     NotProven,
+    Operation,
     Order,
     PartnerUnavailable,
     Reason,
@@ -156,6 +157,7 @@ class HttpJsonPartner:
             "of": order.of,
             "partnerOf": order.partner_of,
             "time": configuration.time.show(order.asked_at),
+            "heldUntil": configuration.time.show(order.held_until) if order.operation is Operation.HOLD else None,
         }
 
     async def _ask(self, call: Call, values: Mapping[str, Value]) -> Heard:

@@ -17,7 +17,7 @@ from adapters.sql.values import Form, Naming
 from adapters.tls import Tls
 from hub.partners import Echo, Operation, Reason
 
-OF_AN_ORDER = {"reference", "operation", "member", "amount", "unit", "of", "partnerOf"}
+OF_AN_ORDER = {"reference", "operation", "member", "amount", "unit", "of", "partnerOf", "heldUntil"}
 OF_A_DAY = {"day", "start", "until"}
 
 ColumnName = Annotated[str, Field(pattern=r"^[\w][\w$]{0,62}$")]

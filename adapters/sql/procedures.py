@@ -17,7 +17,7 @@ from adapters.parts import LookupField
 from adapters.sql.configuration import Procedure, Result, Statement
 from adapters.sql.line import Told, code_of
 from adapters.sql.values import Misfit, instant, no, word
-from hub.partners import Answer, Entry, Member, Order, Reason, Status
+from hub.partners import Answer, Entry, Member, Operation, Order, Reason, Status
 
 
 class Procedures:
@@ -120,6 +120,7 @@ class Procedures:
             "unit": (self._unit, String()),
             "of": (order.of, String()),
             "partnerOf": (order.partner_of, String()),
+            "heldUntil": (order.held_until if order.operation is Operation.HOLD else None, DateTime(timezone=True)),
         }
 
     async def _rows(

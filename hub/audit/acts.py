@@ -17,7 +17,7 @@ from hub.audit.accounts import Accounts, Key, host_of
 from hub.audit.act import Act
 from hub.audit.breaks import Breaks
 from hub.audit.entries import Batch
-from hub.audit.exchanges import Exchanges
+from hub.audit.exchanges import BY_PARTNERS, Exchanges
 from hub.audit.findings import Findings
 from hub.audit.relocations import Relocations
 from hub.audit.shares import Shares
@@ -53,8 +53,6 @@ _NAMED_BY_MOVEMENT = frozenset(
 # Movements that one request made together, which is named by its own row.
 _TOGETHER = {"cancellation": MovementKind.REVERSE, "basket": MovementKind.REDEEM}
 _GROUPS = ("restriction", "clearing", *_TOGETHER)
-# What partners did: nobody asks for these but who asked for the conversion, see the exchanges.
-_BY_PARTNERS = frozenset({MovementKind.ARRIVE, MovementKind.DECLINE, MovementKind.REFUND})
 _NOTHING_DONE = frozenset({MovementKind.DECLINE, MovementKind.REFUND})
 _BY_TIME = frozenset({MovementKind.RELEASE, MovementKind.EXPIRE})  # nobody asks the host for these
 
@@ -258,7 +256,7 @@ class Acts:
         for moved in batch.rows.get("movement", ()):
             if moved["kind"] in _BY_TIME and moved["credential_id"] == host_of(configuration):
                 continue
-            if moved["kind"] in _BY_PARTNERS or moved["id"] in answered:
+            if moved["kind"] in BY_PARTNERS or moved["id"] in answered:
                 continue
             if moved["kind"] == MovementKind.BILL:
                 continue  # the hub's own, see the invoices

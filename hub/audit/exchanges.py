@@ -7,7 +7,6 @@ whoever decided instead of a partner were two persons. Only exchanges that are u
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from hub import ids
@@ -15,17 +14,20 @@ from hub.audit.accounts import Accounts, Key, host_of
 from hub.audit.act import Act
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
-from hub.audit.shares import UNSPLIT, Shares
+from hub.audit.shares import Shares
+from hub.audit.ways import Side, Way, follows
 from hub.configuration import Configuration
-from hub.currencies import HOSTED, PointCurrency
-from hub.ledger.orders import UNDER_WAY, EvidenceKind, ExchangeState, reference_of
+from hub.currencies import PointCurrency
+from hub.ledger.orders import ASKED, UNDER_WAY, EvidenceKind, ExchangeState, reference_of
 from hub.ledger.records import ACCEPTED, AccountKind, MovementKind, Phase, Purpose
-from hub.partners import Operation, Status
+from hub.partners import FOLLOWING, HOLDING, Operation, Status
 from hub.points import share
 from hub.shares import Act as FeeAct
 
 Expected = tuple[Key, Key, int, int, int]  # debit, credit, amount, purpose, phase
-WAYS = frozenset({*ACCEPTED, MovementKind.ARRIVE, MovementKind.DECLINE, MovementKind.REFUND})
+_M = MovementKind
+BY_PARTNERS = frozenset({_M.RESERVE, _M.ARRIVE, _M.DELIVER, _M.DECLINE, _M.REFUND})  # what they did or refused
+WAYS = frozenset(ACCEPTED) | BY_PARTNERS
 _COMPLETES = frozenset(ACCEPTED.values())
 _STATED = (
     *("from_customer_id", "to_customer_id", "merchant_id", "for_institution_id"),
@@ -33,64 +35,6 @@ _STATED = (
 )
 _WITH_FEES = frozenset({MovementKind.CONVERT, MovementKind.REDEEM})
 _S = ExchangeState
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """Points at one end of an exchange. ``undoes``: the order that may be undone for them."""
-
-    of: PointCurrency
-    customer: int
-    amount: int
-    undoes: str | None = None
-
-    @property
-    def is_hosted(self) -> bool:
-        """Whether the hub keeps them itself."""
-        return self.of.adapter == HOSTED
-
-    @property
-    def account(self) -> Key:
-        """The customer's."""
-        return int(AccountKind.CUSTOMER), self.customer, self.of.code
-
-
-class Way:
-    """An exchange that is under way. ``kind``: of the movement that completes it; ``row``: of a conversion its own,
-    otherwise that of the movement that accepted it; ``stated``: what its movements say; ``window``: the one that was
-    open then. ``made``: the movements since its last step; ``proposed`` and ``approved``: the last proposal on the
-    order under way, and the approval of it; ``bearer`` and ``split``: who
-    pays its fee, and how it is split."""
-
-    __slots__ = (
-        *("approved", "gives", "in_doubt", "kind", "made", "money", "order", "payments", "proposed", "row", "state"),
-        *("bearer", "split", "stated", "taken", "takes", "window"),
-    )
-
-    def __init__(self, kind: MovementKind, row: Any, gives: Side | None, takes: Side | None, stated: Any) -> None:
-        self.kind = kind
-        self.row = row
-        self.gives = gives
-        self.takes = takes
-        self.stated = stated
-        self.money: str | None = None
-        self.payments: list[tuple[int, int, int, int]] = []  # payer, payee, amount, purpose
-        self.bearer = 0
-        self.split = UNSPLIT
-        self.window = 0
-        self.state: ExchangeState | None = None
-        self.order: str | None = None
-        self.in_doubt = False
-        self.taken = False
-        self.made: list[int] = []
-        self.proposed: Any = None
-        self.approved: Any = None
-
-    @property
-    def id(self) -> int:
-        """Its identifier."""
-        number: int = self.row["id"]
-        return number
 
 
 class Exchanges:
@@ -128,11 +72,15 @@ class Exchanges:
         self._check_shares(act, way)
         given = way.gives
         match moved["kind"]:
-            case MovementKind.ARRIVE | MovementKind.REFUND if given is None:
+            case MovementKind.DELIVER:
+                return None if way.takes is None else [_points(*_given(way.takes), way.takes.amount)]
+            case MovementKind.ARRIVE | MovementKind.REFUND | MovementKind.RESERVE if given is None:
                 return None
+            case MovementKind.RESERVE if given is not None:
+                return [_held(given, Phase.PENDING)]
             case MovementKind.ARRIVE if given is not None:
-                partner, transit = _of(AccountKind.PARTNER, given.of), _of(AccountKind.TRANSIT, given.of)
-                return [_points(partner, transit, given.amount)]
+                arrived = _held(given, Phase.POSTED)
+                return [_held(given, Phase.VOIDED), arrived] if way.held else [arrived]
             case MovementKind.REFUND if given is not None:
                 partner, transit = _of(AccountKind.PARTNER, given.of), _of(AccountKind.TRANSIT, given.of)
                 return [_points(transit, partner, given.amount), *_money(way, Phase.VOIDED)]
@@ -140,15 +88,16 @@ class Exchanges:
         pending = []
         if given is not None and given.is_hosted:
             pending = [_points(given.account, _of(AccountKind.ISSUANCE, given.of), given.amount, phase)]
+        elif given is not None and way.held and moved["kind"] == MovementKind.DECLINE:
+            pending = [_held(given, phase)]
         if moved["kind"] in ACCEPTED or moved["kind"] == MovementKind.DECLINE:
             return [*pending, *_money(way, phase)]
         posted = []
         if given is not None:
             out_of = given.account if given.is_hosted else _of(AccountKind.TRANSIT, given.of)
             posted.append(_points(out_of, _of(AccountKind.ISSUANCE, given.of), given.amount))
-        if (taken := way.takes) is not None:
-            into = taken.account if taken.is_hosted else _of(AccountKind.PARTNER, taken.of)
-            posted.append(_points(_of(AccountKind.ISSUANCE, taken.of), into, taken.amount))
+        if (taken := way.takes) is not None and not way.held:
+            posted.append(_points(*_given(taken), taken.amount))
         return [*pending, *posted, *_money(way, Phase.VOIDED), *_money(way, Phase.POSTED)]
 
     def _check_shares(self, act: Act, way: Way) -> None:
@@ -161,7 +110,7 @@ class Exchanges:
             self._shares.check_returned(act, phase)
 
     def post(self, leg: Any) -> None:
-        """Take a leg of money that is pending, or is not any more."""
+        """Take a leg of money, or of points that a partner holds, that is pending or is not any more."""
         change = leg[6] if leg[2] == Phase.PENDING else -leg[6]
         self.pending[leg[4]] += change
 
@@ -173,15 +122,16 @@ class Exchanges:
             self._findings.add("EXCHANGE", f"{name} goes on without being under way.")
             return
         if row["order_reference"] is None:
-            first = _S.DEBITING if way.gives is not None and not way.gives.is_hosted else _S.CREDITING
-            fits = way.state is None and (state, row["status"], row["in_doubt"]) == (first, None, False)
+            fits = way.state is None and (row["status"], row["in_doubt"]) == (None, False)
+            fits = fits and state is self._first(way)
             fits = fits and [ACCEPTED.get(MovementKind(kind)) for kind in way.made] == [way.kind]
         else:
-            fits = row["order_reference"] == way.order and _follows(way, state, row)
+            fits = row["order_reference"] == way.order and follows(way, state, row)
             self._said_by(row, way, configuration, name)
         if not fits:
             self._findings.add("EXCHANGE_STEP", f"{name} comes to {row['state']} in a way that there is not.")
         way.taken = way.taken or MovementKind.ARRIVE in way.made
+        way.held = way.held or MovementKind.RESERVE in way.made
         if state is not way.state:
             self._ask(way, state, name)
         way.state, way.in_doubt, way.made = state, row["in_doubt"], []
@@ -221,6 +171,16 @@ class Exchanges:
             return None
         self.open[way.id] = way
         return way
+
+    def _first(self, way: Way) -> ExchangeState:
+        """In which state an exchange begins: what is given is held if its partner declares that, another partner is
+        still to give something for it, and no earlier order is reversed."""
+        if way.gives is None or way.gives.is_hosted:
+            return _S.CREDITING
+        waits = way.takes is not None and not way.takes.is_hosted and HOLDING.issubset(way.gives.of.operations)
+        asked = self._orders.get(reference_of(way.id, _S.DEBITING))
+        reverses = asked is not None and asked["operation"] == Operation.REVERSE
+        return _S.HOLDING if waits and not reverses else _S.DEBITING
 
     def _conversion(self, act: Act) -> Way | None:
         made, configuration = act.conversion, act.configuration
@@ -282,14 +242,14 @@ class Exchanges:
         done, total = known.movement, known.movement["amount"]
         gives = takes = None
         if done["kind"] != MovementKind.REDEEM and done["to_customer_id"] is not None:
-            undoes = reference_of(moved["subject_id"], _S.CREDITING)
-            gives = Side(of, done["to_customer_id"], moved["amount"], undoes)
+            credited = reference_of(moved["subject_id"], _S.CREDITING)
+            gives = Side(of, done["to_customer_id"], moved["amount"], (credited,))
         if done["from_customer_id"] is not None:
             source, units = of, total
             if known.conversion is not None:
                 rate = configuration.rates[known.conversion["rate_id"]]
                 source, units = configuration.currencies[rate.source], known.conversion["source"]
-            undoes = reference_of(moved["subject_id"], _S.DEBITING)
+            undoes = tuple(reference_of(moved["subject_id"], state) for state in (_S.DEBITING, _S.COLLECTING))
             part = share(act.after, total, units) - share(act.before, total, units)
             takes = Side(source, done["from_customer_id"], part, undoes) if part else None
         way = Way(MovementKind.REVERSE, moved, gives, takes, stated)
@@ -312,7 +272,10 @@ class Exchanges:
         moved = act.moved
         if moved["kind"] == MovementKind.CONVERT:
             return  # compared like that of every conversion
-        if any(moved[column] != value for column, value in way.stated.items()):
+        stated, given = way.stated, way.takes
+        if moved["kind"] == MovementKind.DELIVER and given is not None:
+            stated = {**stated, "currency": given.of.code, "amount": given.amount, "to_customer_id": given.customer}
+        if any(moved[column] != value for column, value in stated.items()):
             self._findings.add("EXCHANGE", f"{_name(way.id)} and {act.name} say different things.")
 
     def _ask(self, way: Way, state: ExchangeState, name: str) -> None:
@@ -331,11 +294,16 @@ class Exchanges:
             "customer_id": side.customer,
             "amount": side.amount,
         }
-        plain = Operation.DEBIT if state is _S.DEBITING else Operation.CREDIT
-        undoes = reference_of(way.id, _S.DEBITING) if state is _S.REFUNDING else side.undoes
+        plain = ASKED[state].operation
+        undoes = (reference_of(way.id, _S.DEBITING),) if state is _S.REFUNDING else side.undoes
+        allowed = [(plain, None), *((Operation.REVERSE, one) for one in undoes)]
+        if plain in FOLLOWING:
+            allowed = [(plain, reference_of(way.id, _S.HOLDING))]
+        elif state in (_S.HOLDING, _S.COLLECTING):
+            allowed = allowed[:1]
         if any(row[column] != value for column, value in due.items()):
             self._findings.add("PARTNER_ORDER", f"{name} comes to {state.value} without asking for what it has to.")
-        elif (row["operation"], row["undoes"]) not in ((plain, None), (Operation.REVERSE, undoes or "")):
+        elif (row["operation"], row["undoes"]) not in allowed:
             self._findings.add("PARTNER_ORDER", f"{name} asks to undo what it did not ask for.")
 
     def _said_by(self, row: Any, way: Way, configuration: Configuration, name: str) -> None:
@@ -346,28 +314,6 @@ class Exchanges:
         done = None if approved is None else (Status.SUCCEEDED if approved["done"] else Status.REFUSED)
         if approved is None or approved["credential_id"] != row["credential_id"] or done != row["status"]:
             self._findings.add("EVIDENCE", f"{name} goes on by the word of who is no partner.")
-
-
-def _follows(way: Way, state: ExchangeState, row: Any) -> bool:
-    """Whether an answer brings an exchange into a state, with the movements that were made."""
-    made, status, doubt = way.made, row["status"], row["in_doubt"]
-    refused = status in (Status.REFUSED, Status.ABSENT)
-    if state is way.state:
-        doubtful = status == Status.UNKNOWN or (refused and state is _S.REFUNDING)
-        return not made and way.in_doubt != doubt and doubt == doubtful and (doubtful or status == Status.PENDING)
-    ends = way.takes is None or way.takes.is_hosted
-    done = [way.kind]
-    ways: dict[tuple[ExchangeState | None, ExchangeState], bool] = {
-        (_S.DEBITING, _S.CREDITING): status == Status.SUCCEEDED and made == [MovementKind.ARRIVE] and not ends,
-        (_S.DEBITING, _S.COMPLETED): status == Status.SUCCEEDED and made == [MovementKind.ARRIVE, *done] and ends,
-        (_S.DEBITING, _S.REFUNDING): status == Status.SUCCEEDED and made == [MovementKind.ARRIVE] and ends,
-        (_S.DEBITING, _S.REFUSED): refused and made == [MovementKind.DECLINE],
-        (_S.CREDITING, _S.COMPLETED): status == Status.SUCCEEDED and made == done,
-        (_S.CREDITING, _S.REFUSED): refused and made == [MovementKind.DECLINE] and not way.taken,
-        (_S.CREDITING, _S.REFUNDING): refused and not made and way.taken,
-        (_S.REFUNDING, _S.REVERSED): status == Status.SUCCEEDED and made == [MovementKind.REFUND],
-    }
-    return not doubt and ways.get((way.state, state), False)
 
 
 def _same_person(row: Any, way: Way, configuration: Configuration) -> bool:
@@ -386,6 +332,16 @@ def _of(kind: AccountKind, of: PointCurrency) -> Key:
 
 def _points(debit: Key, credit: Key, amount: int, phase: Phase = Phase.POSTED) -> Expected:
     return debit, credit, amount, int(Purpose.POINTS), int(phase)
+
+
+def _held(given: Side, phase: Phase) -> Expected:
+    """What is given, on its way from its partner."""
+    return _points(_of(AccountKind.PARTNER, given.of), _of(AccountKind.TRANSIT, given.of), given.amount, phase)
+
+
+def _given(taken: Side) -> tuple[Key, Key]:
+    into = taken.account if taken.is_hosted else _of(AccountKind.PARTNER, taken.of)
+    return _of(AccountKind.ISSUANCE, taken.of), into
 
 
 def _money(way: Way, phase: Phase) -> Iterable[Expected]:

@@ -263,12 +263,12 @@ RELATIONS = (
             WHERE o.journal_id = {JOURNAL_ID} AND o.exchange_id = x.id ORDER BY o.id DESC LIMIT 1
         ) o ON true
         LEFT JOIN exchange_step t ON t.journal_id = x.journal_id AND t.exchange_id = x.id
-            AND t.order_reference LIKE '%-D' AND t.status = '{Status.SUCCEEDED}'
+            AND t.order_reference SIMILAR TO '%-[DH]' AND t.status = '{Status.SUCCEEDED}'
         WHERE (x.state, x.in_doubt, x.changed_in) IS DISTINCT FROM (s.state, s.in_doubt, s.batch)
             OR x.order_reference IS DISTINCT FROM CASE WHEN s.state IN ({_UNDER_WAY}) THEN o.reference END
             OR (x.taken, x.partner_taken) IS DISTINCT FROM (t.order_reference, t.partner_reference)
             OR (x.refusal IS NULL) <> (x.state NOT IN ('{ExchangeState.REFUSED}', '{ExchangeState.REFUNDING}',
-                '{ExchangeState.REVERSED}'))
+                '{ExchangeState.RELEASING}', '{ExchangeState.REVERSED}'))
             OR a.id IS NULL OR (c.id IS NULL) = (a.kind = {int(MovementKind.ACCEPT)})""",
     ),
     Relation(

@@ -35,7 +35,7 @@ from hub.audit.terms import Terms
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
 from hub.currencies import PointCurrency
 from hub.institutions import DebitCap, Institution
-from hub.ledger.records import ACCEPTED, MovementKind, Phase, Purpose
+from hub.ledger.records import ACCEPTED, AccountKind, MovementKind, Phase, Purpose
 from hub.versions import Version
 
 _Take = Callable[[Any, list[Any], Batch], None]
@@ -143,7 +143,8 @@ class Replay:
             if entries or (debit is not None and debit.aged):
                 self.lots.post(leg, debit, credit, entries, kinds.get(movement, 0), batch.at)
                 posted += len(entries)
-            if leg[2] != Phase.POSTED and leg[3] != Purpose.POINTS:
+            of_partner = debit is not None and debit.key[0] == AccountKind.PARTNER
+            if leg[2] != Phase.POSTED and (leg[3] != Purpose.POINTS or of_partner):
                 self.exchanges.post(leg)
             legs.setdefault(movement, []).append(leg)
         if posted != len(batch.rows.get("lot_entry", ())):

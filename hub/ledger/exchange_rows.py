@@ -24,32 +24,21 @@ from hub.partners import Operation, Reason, Status
 _order, _step, _evidence = tables.partner_order, tables.exchange_step, tables.exchange_evidence
 
 
+_exchange, _entry = tables.exchange, tables.journal_entry
+_WITH_ORDER = (
+    select(_exchange, *(column.label(f"asked_{column.name}") for column in _order.c), _entry.c.at.label("asked_at"))
+    .outerjoin(
+        _order, and_(_order.c.journal_id == _exchange.c.journal_id, _order.c.reference == _exchange.c.order_reference)
+    )
+    .outerjoin(_entry, and_(_entry.c.journal_id == _order.c.journal_id, _entry.c.batch == batch_of(_order.c.id)))
+    .where(_exchange.c.journal_id == JOURNAL_ID)
+    .order_by(_exchange.c.id)
+)
+
+
 async def exchanges(connection: AsyncConnection, where: ColumnElement[bool]) -> dict[int, Exchange]:
     """Exchanges that meet a condition on their table, with the order that is under way."""
-    table, entry = tables.exchange, tables.journal_entry
-    found = (
-        (
-            await connection.execute(
-                select(
-                    table,
-                    *(column.label(f"asked_{column.name}") for column in _order.c),
-                    entry.c.at.label("asked_at"),
-                )
-                .outerjoin(
-                    _order,
-                    and_(_order.c.journal_id == table.c.journal_id, _order.c.reference == table.c.order_reference),
-                )
-                .outerjoin(
-                    entry, and_(entry.c.journal_id == _order.c.journal_id, entry.c.batch == batch_of(_order.c.id))
-                )
-                .where(table.c.journal_id == JOURNAL_ID)
-                .where(where)
-                .order_by(table.c.id)
-            )
-        )
-        .mappings()
-        .all()
-    )
+    found = (await connection.execute(_WITH_ORDER.where(where))).mappings().all()
     return {
         row["id"]: Exchange(
             id=row["id"],
@@ -97,7 +86,8 @@ async def load(connection: AsyncConnection, book: Book, needs: Needs) -> dict[in
     under_way = {
         one.order.reference: one.id for one in book.exchanges.values() if one.order is not None and one.in_doubt
     }
-    for said in (await evidence(connection, _evidence.c.order_reference.in_(under_way))).values():
+    about = _evidence.c.order_reference.in_(under_way)
+    for said in (await evidence(connection, about)).values() if under_way else ():
         if said.kind is EvidenceKind.PROPOSAL:
             book.proposals[said.exchange] = said
     others = {one.id for one in book.exchanges.values() if one.is_under_way} - book.conversions.keys()

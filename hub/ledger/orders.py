@@ -6,8 +6,10 @@ afterwards; its reference tells the exchange it is of.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -20,14 +22,39 @@ class ExchangeState(StrEnum):
     between two of them."""
 
     DEBITING = "DEBITING"  # the source's partner is to take the points
+    HOLDING = "HOLDING"  # the source's partner is to hold them
     CREDITING = "CREDITING"  # the target's partner is to give them
+    CAPTURING = "CAPTURING"  # who holds them is to take them: they were given
+    COLLECTING = "COLLECTING"  # the hold was over, and who held them is to take them all the same
+    RELEASING = "RELEASING"  # who holds them is to free them: they are not given
     REFUNDING = "REFUNDING"  # the source's partner is to give them back
     COMPLETED = "COMPLETED"
     REFUSED = "REFUSED"  # nothing was changed
     REVERSED = "REVERSED"  # what was taken was given back
 
 
-UNDER_WAY = frozenset({ExchangeState.DEBITING, ExchangeState.CREDITING, ExchangeState.REFUNDING})
+class Asking(msgspec.Struct, frozen=True):
+    """What is asked in a state: ``operation``, unless an earlier order is reversed instead, under a reference that ends
+    in ``letter``. ``is_owed``: another partner relies on it, so that it is never given up."""
+
+    letter: str
+    operation: Operation
+    is_owed: bool = False
+
+
+ASKED: Final[Mapping[ExchangeState, Asking]] = {
+    ExchangeState.DEBITING: Asking("D", Operation.DEBIT),
+    ExchangeState.HOLDING: Asking("H", Operation.HOLD),
+    ExchangeState.CREDITING: Asking("C", Operation.CREDIT),
+    ExchangeState.CAPTURING: Asking("T", Operation.CAPTURE, is_owed=True),
+    ExchangeState.COLLECTING: Asking("L", Operation.DEBIT, is_owed=True),
+    ExchangeState.RELEASING: Asking("F", Operation.RELEASE, is_owed=True),
+    ExchangeState.REFUNDING: Asking("R", Operation.CREDIT, is_owed=True),
+}
+UNDER_WAY = frozenset(ASKED)
+OWED = frozenset(state for state, asking in ASKED.items() if asking.is_owed)
+# In these a refusal is no end and opens no other way: what was promised is still due, and a person has to see to it.
+UNREFUSABLE = OWED - {ExchangeState.CAPTURING}
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,8 +159,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """Where an exchange stands. ``order``: the one under way. ``in_doubt``: nobody knows what became of it. ``taken``:
-    the debit that succeeded, with the partner's reference of it. ``window``: the one that its money was posted in.
-    ``refusal``: the code of why it came to nothing, with its details."""
+    the debit or the hold that succeeded, with the partner's reference of it. ``window``: the one that its money was
+    posted in. ``refusal``: the code of why it came to nothing, with its details."""
 
     id: int
     state: ExchangeState
@@ -149,6 +176,11 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     def is_under_way(self) -> bool:
         """Whether it has not ended."""
         return self.state in UNDER_WAY
+
+    @property
+    def is_held(self) -> bool:
+        """Whether what is given was held first."""
+        return self.taken == reference_of(self.id, ExchangeState.HOLDING)
 
 
 class EvidenceKind(StrEnum):
@@ -172,12 +204,11 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _REFERENCE = re.compile(r"PH-([0-9A-F]{1,16})-[A-Z][0-9]{0,3}")
-_LETTERS = {ExchangeState.DEBITING: "D", ExchangeState.CREDITING: "C", ExchangeState.REFUNDING: "R"}
 
 
 def reference_of(exchange: int, state: ExchangeState) -> str:
     """The reference of the order that an exchange asks in a state: it asks each once, however often it sends it."""
-    return f"PH-{exchange:X}-{_LETTERS[state]}"
+    return f"PH-{exchange:X}-{ASKED[state].letter}"
 
 
 def exchange_of(reference: str) -> int | None:

@@ -39,12 +39,14 @@ ALICE = Party("BANK", MEMBERS[0])
 @dataclass(frozen=True)
 class Way:
     """An act that needs partners. ``moves``: by how much each currency's customer has more when it is complete.
-    ``meanwhile``: what happens once it is accepted. ``after``: the way of an act that was completed before."""
+    ``meanwhile``: what happens once it is accepted. ``after``: the way of an act that was completed before. ``holds``:
+    whether the airline holds points."""
 
     command: Callable[[History], commands.Keyed]
     moves: dict[str, int]
     meanwhile: Callable[[History], Sequence[commands.Command]] = lambda history: ()
     after: str | None = None
+    holds: bool = False
 
 
 def _converts(source: Party, target: Party, pair: str, amount: int) -> Callable[[History], commands.Keyed]:
@@ -89,6 +91,9 @@ WAYS = {
     "redeemed": Way(_redeems, {"MILE": -60}),
     "transferred": Way(_transfers, {"MILE": 0}),
     "issued": Way(_issues, {"MILE": 60}),
+    "from a partner that holds to another": Way(
+        _converts(AL, HAN, "MILE>STAY", 200), {"MILE": -200, "STAY": 300}, holds=True
+    ),
     "reversed": Way(_reverses, {"MILE": 200, "STAY": -300}, after="from a partner to another"),
 }
 
@@ -177,7 +182,7 @@ class Course(History):
         self.script = Script(dict(cell.script), lambda step: WELL if step.state in tested or step.asked else later)
         self.points: list[Point] = []
         self.gone = False
-        world = seeds.founded()
+        world = seeds.founded(holds=self.way.holds)
         start = started(cell.way)
         memory = start.memory if cell.death is not None else accepted(cell.way)
         super().__init__(0, loop, memory.copy(), world.hub, time)
@@ -190,7 +195,7 @@ class Course(History):
         books.peace = True
         if of is not None:
             books.members, books.kept, books.done = dict(of.members), dict(of.kept), Counter(of.done)
-            books.net, books.undone = of.net, Counter(of.undone)
+            books.net, books.undone, books.over = of.net, Counter(of.undone), set(of.over)
         return books
 
     def begin(self) -> None:
@@ -368,7 +373,7 @@ def started(way: str) -> Start:
     """Where the acts of a way begin."""
     after = WAYS[way].after
     if after is None:
-        return Start(seeds.founded().database, {})
+        return Start(seeds.founded(holds=WAYS[way].holds).database, {})
     done = play(Cell(after, next(iter(PARTNERS))))
     return Start(done.memory, done.books)
 

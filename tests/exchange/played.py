@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from hub.partners import (
+    HOLDING,
     Answer,
     Capabilities,
     Echo,
@@ -63,6 +64,7 @@ class Books:
     done: Counter[str] = field(default_factory=Counter)
     net: int = 0  # of points: what it gave, less what it took
     undone: Counter[str] = field(default_factory=Counter)  # by the reference of what was done before
+    over: set[str] = field(default_factory=set)  # references of holds that have ended by themselves
     muted: set[str] = field(default_factory=set)
     down_until: datetime | None = None
     peace: bool = False
@@ -74,6 +76,8 @@ class Books:
         operations = {Operation.DEBIT, Operation.CREDIT, Operation.REVERSE}
         if dice.random() < 0.2:
             operations.remove(Operation.REVERSE)
+        if dice.random() < 0.5:
+            operations |= HOLDING
         partial = operations & {Operation.REVERSE} if dice.random() < 0.5 else set()
         more = (Echo.REFERENCE, Echo.AMOUNT), (), (Echo.REFERENCE, Echo.AMOUNT, Echo.UNIT, Echo.PARTNER_REFERENCE)
         capabilities = Capabilities(
@@ -103,6 +107,8 @@ class Books:
         outcome = Status.SUCCEEDED if self._does(order) and self._can(order) else Status.REFUSED
         if not self.peace and dice.random() < 0.15:
             outcome = Status.REFUSED
+            if order.operation in HOLDING and order.of is not None and dice.random() < 0.7:
+                self.end_hold(order.of)
         later = 0.0
         if not self.peace and dice.random() < (0.7 if self._is_nightly else 0.15):
             later = dice.uniform(0.1, 20)
@@ -129,8 +135,10 @@ class Books:
 
     def _can(self, order: Order) -> bool:
         match order.operation:
-            case Operation.DEBIT:
+            case Operation.DEBIT | Operation.HOLD:
                 return self.members.get(order.member, 0) >= order.amount
+            case Operation.CAPTURE | Operation.RELEASE:
+                return self._holds(order.of or "")
             case Operation.REVERSE:
                 of = self.kept.get(order.of or "")
                 if of is None or of.outcome is not Status.SUCCEEDED:
@@ -146,7 +154,22 @@ class Books:
     def _does_parts(self) -> bool:
         return Operation.REVERSE in self.capabilities.partial
 
+    def _holds(self, reference: str) -> bool:
+        of = self.kept.get(reference)
+        held = of is not None and of.outcome is Status.SUCCEEDED and of.order.operation is Operation.HOLD
+        return held and reference not in self.over and not self.undone[reference]
+
+    def end_hold(self, reference: str) -> None:
+        """End a hold by itself: what it held can be spent again."""
+        if self._holds(reference):
+            self.over.add(reference)
+            of = self.kept[reference].order
+            self.members[of.member] += of.amount
+
     def _execute(self, order: Order) -> None:
+        if order.operation in HOLDING:
+            self._hold(order)
+            return
         takes = order.operation is Operation.DEBIT
         if order.operation is Operation.REVERSE:
             of = self.kept[order.of or ""].order
@@ -156,6 +179,18 @@ class Books:
         self.done[order.reference] += 1
         self.members[order.member] += moved
         self.net += moved
+
+    def _hold(self, order: Order) -> None:
+        """Points that are held are gone for the member, and still count for the partner until they are captured."""
+        self.done[order.reference] += 1
+        if order.operation is Operation.HOLD:
+            self.members[order.member] -= order.amount
+        elif order.operation is Operation.CAPTURE:
+            self.undone[order.of or ""] += order.amount
+            self.net -= order.amount
+        elif self._holds(order.of or ""):
+            self.undone[order.of or ""] += order.amount
+            self.members[order.member] += order.amount
 
     def by_hand(self, order: Order) -> None:
         """What its people do in the end, if the order was not done."""
@@ -174,6 +209,8 @@ class Books:
         """The truth, as it stands."""
         status, order = kept.status(self.time.now()), kept.order
         reason = Reason.OTHER if status is Status.REFUSED else None
+        if reason and order.of in self.over:
+            reason = Reason.EXCEEDS_ORIGINAL
         return Answer(
             status=status,
             reference=order.reference,

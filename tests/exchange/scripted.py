@@ -65,7 +65,8 @@ _TWISTED: Mapping[Telling, Mapping[str, Any]] = {
 class Fault:
     """``arrives_s``: when the partner gets the order, None: never; this and ``refused`` are of what is sent.
     ``pending_s``: how long it takes. ``calls_s``: when it calls us with how the order stands. ``down_s``: how long it
-    cannot be connected before. ``mute``: nobody will ever be told what became of the order."""
+    cannot be connected before. ``mute``: nobody will ever be told what became of the order. ``ends``: the hold
+    that it follows has ended."""
 
     told: Telling = Telling.TRUTH
     arrives_s: float | None = 0
@@ -74,18 +75,21 @@ class Fault:
     calls_s: tuple[float, ...] = ()
     down_s: float = 0
     mute: bool = False
+    ends: bool = False
 
     def may_strike(self, step: Step) -> bool:
         """Whether a partner that keeps to the port does so."""
         if step.asked:
             return self.arrives_s == 0 and not self.refused and not self.pending_s
-        return self.told is not Telling.NOT_YET
+        follows = step.operation in (Operation.CAPTURE, Operation.RELEASE)
+        return self.told is not Telling.NOT_YET and (follows or not self.ends)
 
 
 WELL = Fault()
 FAULTS: dict[str, Fault] = {
     "nothing": WELL,
     "refused": Fault(refused=True),
+    "refused, because its hold has ended": Fault(refused=True, ends=True),
     "refused, and the answer is lost": Fault(Telling.LOST, refused=True),
     "an error, though it was done": Fault(Telling.LOST),
     "an error, and it was not done": Fault(Telling.LOST, arrives_s=None),
@@ -188,6 +192,8 @@ class ScriptedLine:
         await self._point("before sending")
         books, fault = self._books, self._script.strike(self._script.sent[order.reference])
         known = books.kept.get(order.reference)
+        if fault.ends:
+            books.end_hold(order.of or "")
         if fault.mute:
             books.muted.add(order.reference)
         if known is None or not self.capabilities.idempotent:

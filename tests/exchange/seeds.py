@@ -29,6 +29,7 @@ from hub.exchange import Exchange, Patience
 from hub.institutions import OPERATOR_CODE
 from hub.ledger import commands, rows
 from hub.ledger.commands import Party
+from hub.ledger.orders import OWED, UNREFUSABLE
 from hub.ledger.records import ACCEPTED, AccountKind, MovementKind
 from hub.ledger.waiting import Answer
 from hub.limits import Act
@@ -87,17 +88,20 @@ async def found(hub: Hub) -> None:
 
 
 @cache
-def founded() -> World:
-    """The world, made once."""
+def founded(*, holds: bool = False) -> World:
+    """The world, made once; ``holds``: its airline holds points."""
     hub = set_up(Clock(START))
     door: Any = hub.engine
-    at_once(_founded(hub))
+    at_once(_founded(hub, holds=holds))
     return World(door.database, hub)
 
 
-async def _founded(hub: Hub) -> None:
+async def _founded(hub: Hub, *, holds: bool) -> None:
     hub.second, _ = await hub.key(OPERATOR_CODE, Role.OPERATOR_ADMIN, person="second")
     await found(hub)
+    if holds:
+        told = commands.Connection("{}", 6, tuple(sorted(Operation)))
+        await hub.do(commands.SetAdapterConfig(actor=hub.admin, currency="MILE", connection=told))
 
 
 class Process:
@@ -382,14 +386,15 @@ class History:
         return self.books[order["currency"]], order
 
     def _waits_for_persons(self, row: Any) -> bool:
-        """Whether the partner never tells, can neither be asked nor be told again, or will not give points back."""
+        """Whether the partner never tells, can neither be asked nor be told again, or will not do what is owed."""
         reference = row["order_reference"]
-        books, _ = self._books_of(reference)
+        books, order = self._books_of(reference)
         kept, can = books.kept.get(reference), books.capabilities
         never = reference in books.muted or (not can.status and not can.idempotent)
         lost = kept is None and not can.idempotent  # and so is not sent again
-        undone = lost or (kept is not None and kept.outcome is Status.REFUSED)
-        return bool(row["in_doubt"]) and (never or (undone and row["state"] == "REFUNDING"))
+        refused = kept is not None and kept.outcome is Status.REFUSED and order["undoes"] not in books.over
+        waits = (lost and row["state"] in OWED) or (refused and row["state"] in UNREFUSABLE)
+        return bool(row["in_doubt"]) and (never or waits)
 
     async def _decide(self) -> None:
         """Two persons look at the partner's books, and say what they found."""
@@ -398,7 +403,7 @@ class History:
                 self.saw("left in doubt")
                 continue
             books, order = self._books_of(row["order_reference"])
-            if row["state"] == "REFUNDING":
+            if row["state"] in UNREFUSABLE:
                 books.by_hand(_asked(order))
             actor, second = self._hub.admin, self._hub.second
             done = books.done[order["reference"]] > 0
@@ -435,7 +440,7 @@ class History:
                 continue
             books, order = self._books_of(reference)
             told[books.code] += books.done[reference] * self._moved(order)
-            if row["taken"] is not None:
+            if row["taken"] is not None and not row["taken"].endswith("-H"):  # what is held is not
                 [taken] = [one for one in tables["partner_order"] if one["reference"] == row["taken"]]
                 on_its_way[taken["currency"]] += taken["amount"]
         of = {(row["kind"], row["currency"]): invariants.balance(row) for row in tables["account"]}
@@ -474,7 +479,9 @@ class History:
         if operation == Operation.REVERSE:
             _, undone = self._books_of(order["undoes"])
             return -self._moved({**undone, "amount": order["amount"]})
-        return -order["amount"] if operation == Operation.DEBIT else int(order["amount"])
+        if operation in (Operation.HOLD, Operation.RELEASE):
+            return 0
+        return -order["amount"] if operation in (Operation.DEBIT, Operation.CAPTURE) else int(order["amount"])
 
     def check_end(self) -> None:
         """Every conversion has ended, or is in doubt because nobody knows."""

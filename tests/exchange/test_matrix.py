@@ -14,7 +14,7 @@ import pytest
 from hub import calls, exchange
 from hub.audit import exchanges as auditing
 from hub.exchange import Exchange
-from hub.ledger import commands, decide
+from hub.ledger import commands, decide, orders
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.ledger.exchanges import answers, deals
@@ -28,11 +28,11 @@ from tests.exchange.matrix import Depth
 from tests.exchange.scripted import FAULTS, PARTNERS, ScriptedLine, faults_of
 from tests.simulation.doors import Death
 
-LONGEST = ("from a partner to another", "reversed")
+LONGEST = ("from a partner to another", "from a partner that holds to another", "reversed")
+HOLDING_WAY = LONGEST[1]
 FIRST_WAY, FIRST_PARTNER = next(iter(WAYS)), next(iter(PARTNERS))
 
 
-NOT_ASKED = {Operation.HOLD, Operation.CAPTURE, Operation.RELEASE}  # of a partner by any act
 EACH_TIME = "asked, and does a reference each time"  # where it matters most who is at a call
 
 
@@ -61,7 +61,7 @@ def check_complete(met: matrix.Met) -> None:
     assert met.told == set(Status)
     assert met.movements >= auditing.WAYS | {MovementKind.CONVERT}
     assert {step.state for step in met.steps} == UNDER_WAY
-    assert {step.operation for step in met.steps} == set(Operation) - NOT_ASKED
+    assert {step.operation for step in met.steps} == set(Operation)
     assert {step._replace(asked=True) for step in met.steps} <= met.steps, "what is sent is asked for as well"
     expected = {
         (step, fault, place)
@@ -106,6 +106,11 @@ def given_back_without_asking(draft: Draft, at: Any, said: commands.ReportOrder,
     (answers._succeeded if at.state is ExchangeState.REFUNDING else of)(draft, at, said)
 
 
+def taken_without_capturing(draft: Draft, at: Any, said: commands.ReportOrder, of: Any = answers._refused) -> None:
+    """Takes a capture that is refused for done."""
+    (answers._succeeded if at.state is ExchangeState.CAPTURING else of)(draft, at, said)
+
+
 def posted_twice(self: Draft, *arguments: Any, of: Any = Draft.money) -> None:
     """Posts money twice."""
     of(self, *arguments)
@@ -146,6 +151,7 @@ def commit_twice(patch: pytest.MonkeyPatch) -> None:
     count_each_time(patch, guarded=True)
 
 
+HOLDS = "holds, is asked, and does a reference once"
 # Each with the kind of partners, and the fault, where it shows; courses without a fault are gone through as well.
 MUTANTS: dict[str, tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = {
     "whose lease is over sends": (
@@ -171,6 +177,15 @@ MUTANTS: dict[str, tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = {
     "a refused refund counts as done": (
         FIRST_PARTNER, "refused", lambda m: m.setattr(answers, "_refused", given_back_without_asking),
     ),
+    "a refused capture counts as done": (
+        HOLDS, "refused", lambda m: m.setattr(answers, "_refused", taken_without_capturing),
+    ),
+    "what is held is freed, whatever becomes of the credit": (
+        HOLDS, "an error, though it was done", lambda m: m.setattr(answers, "_doubt", ended_by_a_guess),
+    ),
+    "what is held is never captured": (
+        HOLDS, "nothing", lambda m: m.setattr(orders.Exchange, "is_held", property(lambda _: False)),
+    ),
     "money is posted twice": (FIRST_PARTNER, "nothing", lambda m: m.setattr(Draft, "money", posted_twice)),
     "money stays pending": (
         FIRST_PARTNER, "nothing", lambda m: m.setattr(deals, "unposted", lambda *_: None),
@@ -186,7 +201,8 @@ MUTANTS: dict[str, tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = {
 @pytest.mark.parametrize("bug", MUTANTS)
 def test_a_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     partner, fault, plant = MUTANTS[bug]
-    accepted(FIRST_WAY)  # before there is a bug
+    way, partner = (HOLDING_WAY, FIRST_PARTNER) if partner == HOLDS else (FIRST_WAY, partner)
+    accepted(way)  # before there is a bug
     plant(monkeypatch)
-    with pytest.raises(Wrong, match=FIRST_WAY):
-        matrix.explore(FIRST_WAY, partner, Depth.EVERY_STATE, matrix.Met(), (fault,))
+    with pytest.raises(Wrong, match=way):
+        matrix.explore(way, partner, Depth.EVERY_STATE, matrix.Met(), (fault,))

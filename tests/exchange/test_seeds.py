@@ -28,6 +28,7 @@ WANTED = {
     *("COMPLETED", "REFUSED", "REVERSED", "IN_DOUBT", "asked MILE>STAY", "asked BP>MILE", "asked MILE>BP"),
     *("asked Redeem", "asked Transfer", "asked Issue", "asked Reverse", "REVERSAL_PENDING", "EXCEEDS_ORIGINAL"),
     *("REVERSE SUCCEEDED", "REVERSE REFUSED", "stopped before reporting"),
+    *(f"{operation} {status}" for operation in ("HOLD", "CAPTURE", "RELEASE") for status in ("SUCCEEDED", "REFUSED")),
     *("pending", "busy", "absent", "error, not done", "answer lost", "answer late", "arrives late", "adapter fails"),
     *("wrong amount", "wrong unit", "wrong reference", "wrong reason", "wrong time", "halts", "down", "mute"),
     *("absent, though it has it", "sent again, done once", "heard", "window closed", "ended", "LIMIT_EXCEEDED"),

@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from adapters.registry import Installed, Registry
+from adapters.simulator.rules import Programme
 from hub.exchange import Exchange, Patience
 from hub.ledger import commands
 from hub.ledger.commands import Party
 from hub.ledger.records import Conversion, Movement
-from hub.partners import Status
+from hub.partners import HOLDING, Operation, Status
 from hub.updates import Updates
 from tests.adapters.conftest import Playing, playing
 from tests.adapters.example import Airline, Configuration
@@ -55,15 +56,20 @@ async def eventually(found: Callable[[], Awaitable[T | None]], seconds: float = 
 
 
 class Quick:
-    """The guide's adapter, of an airline that knows an order as soon as it has come."""
+    """The guide's adapter, of an airline that knows an order as soon as it has come, and holds points or does not."""
 
     configuration = Configuration
     answers_within_s = 10
+    holds = False
 
     def connect(self, configuration: Configuration) -> Airline:
         made = Airline(configuration)
         made.capabilities = msgspec.structs.replace(
-            made.capabilities, absent_after_s=0, answers_within_s=self.answers_within_s
+            made.capabilities,
+            operations=made.capabilities.operations - (frozenset() if self.holds else HOLDING),
+            partial=frozenset({Operation.REVERSE}),
+            absent_after_s=0,
+            answers_within_s=self.answers_within_s,
         )
         return made
 
@@ -171,11 +177,12 @@ async def world(
     patience: Patience = AT_ONCE,
     kind: Quick | None = None,
     line: Callable[[str], AbstractAsyncContextManager[str]] = directly,
+    programme: Programme | None = None,
 ) -> AsyncIterator[World]:
     """25 BP = 1 MILE, 2 MILE = 3 STAY, 1 MILE = 20 BP; the members have 100,000 MILE and no STAY, alice 100,000 BP.
-    ``line``: where the hub reaches the airline and the hotel, in this order."""
+    ``line``: where the hub reaches the airline and the hotel, in this order; ``programme``: the airline's."""
     async with AsyncExitStack() as stack:
-        airline = await stack.enter_async_context(playing())
+        airline = await stack.enter_async_context(playing(programme))
         hotel = await stack.enter_async_context(playing())
         await airline.enroll(MEMBER, "100000")
         await hotel.enroll(MEMBER, "0")

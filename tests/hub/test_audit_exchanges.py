@@ -4,11 +4,11 @@ import pytest
 
 from hub import postgres
 from hub.ledger import commands
-from hub.partners import Reason, Status
+from hub.partners import Operation, Reason, Status
 from tests.conftest import Hub
 from tests.hub.audited import check_every
 from tests.hub.ledger.test_exchange_acts import redemption
-from tests.hub.ledger.test_exchange_reversals import reversal
+from tests.hub.ledger.test_exchange_reversals import declare, reversal
 from tests.hub.ledger.test_exchanges import AL, ALICE, HAN, answer, begun, network
 
 LAST = "(SELECT max(id) FROM {})"
@@ -115,6 +115,35 @@ TAMPERED = {
     "a hold that was not released": (
         "UPDATE hold SET status = 'HELD', resolved_by = NULL WHERE kind = 3 AND status = 'RELEASED'", "HOLD_STATUS",
     ),
+    "a hold that began as a debit": (
+        "UPDATE exchange_step SET state = 'DEBITING' WHERE state = 'HOLDING' AND status IS NULL", "EXCHANGE_STEP",
+    ),
+    "what was held and is not shown": (
+        "DELETE FROM leg WHERE movement_id IN (SELECT id FROM movement WHERE kind = 39)", "ACT_LEGS",
+    ),
+    "what a partner no longer holds": (
+        "UPDATE account SET debits_pending = 0 WHERE kind = 9 AND debits_pending > 0", "HOLD_PENDING",
+    ),
+    "a hold that nothing ended": (
+        "DELETE FROM leg WHERE phase = 3 AND purpose = 1 AND movement_id IN"
+        " (SELECT id FROM movement WHERE kind = 32)", "ACT_LEGS",
+    ),
+    "what was given and is not posted": (
+        "UPDATE leg SET amount = amount + 1 WHERE movement_id IN (SELECT id FROM movement WHERE kind = 43)", "ACT_LEGS",
+    ),
+    "a capture of another hold": (
+        "UPDATE partner_order SET undoes = 'PH-7-H' WHERE operation = 'CAPTURE'", "PARTNER_ORDER",
+    ),
+    "points that are collected though nobody refused them": (
+        "UPDATE exchange_step SET status = 'ABSENT' WHERE state = 'COLLECTING' AND NOT in_doubt", "EXCHANGE_STEP",
+    ),
+    "a release that was refused and counts as done": (
+        "UPDATE exchange_step SET reason = 'OTHER' WHERE state = 'REFUSED' AND reason = 'EXCEEDS_ORIGINAL'",
+        "EXCHANGE_STEP",
+    ),
+    "a hold that is not what was taken": (
+        "UPDATE exchange SET taken = NULL WHERE taken LIKE '%-H'", "EXCHANGE_STANDING",
+    ),
     "a hold of an exchange that ends": ("UPDATE hold SET expires_at = now() WHERE kind = 3", "HOLD_TERM"),
 }  # fmt: skip
 
@@ -142,6 +171,15 @@ async def told(hub: Hub) -> Hub:
     back = await hub.do(reversal(hub, done))
     for letter in "DC":
         await answer(hub, f"PH-{back.id:X}-{letter}", Status.SUCCEEDED)
+    await declare(hub, "MILE", tuple(sorted(Operation)))
+    captured, freed, collected, kept = [await begun(hub, AL, HAN, "MILE>STAY", str(210 + 2 * n)) for n in range(4)]
+    for made in (captured, freed, collected, kept):
+        await answer(hub, f"PH-{made.id:X}-H", Status.SUCCEEDED)
+    gone = {"reason": Reason.EXCEEDS_ORIGINAL}
+    for made, letter, gave in ((captured, "C", True), (captured, "T", True), (collected, "C", True),
+                              (collected, "T", False), (freed, "C", False), (freed, "F", False)):  # fmt: skip
+        said = Status.SUCCEEDED if gave else Status.REFUSED
+        await answer(hub, f"PH-{made.id:X}-{letter}", said, **({} if gave else gone))
     return hub
 
 

@@ -388,6 +388,11 @@ def _transfer(victim: Victim) -> dict[str, Any]:
     return _keyed(currency=victim.a, amount="5", **ends)
 
 
+def _redeem(victim: Victim) -> dict[str, Any]:
+    customer = {"institution": victim.bank, "reference": "alice"}
+    return _keyed(currency=victim.a, customer=customer, merchant=victim.stranger, amount="5")
+
+
 def _accounts(victim: Victim) -> dict[str, Any]:
     return _keyed(currency=victim.b, customer={"institution": victim.bank, "reference": "bob"}, reason="r")
 
@@ -1004,16 +1009,9 @@ CASES: dict[str, Case] = {
     "Mutation.convertBatch": _acts(
         "convertBatch", "[ConvertInput!]!", lambda victim: [_convert(victim), _convert(victim)]
     ),
-    "Mutation.redeemPoints": _acts(
-        "redeemPoints",
-        "RedeemPointsInput!",
-        lambda victim: _keyed(
-            currency=victim.a,
-            customer={"institution": victim.bank, "reference": "alice"},
-            merchant=victim.stranger,
-            amount="5",
-        ),
-        absent={"reference": "nobody"},
+    "Mutation.redeemPoints": _acts("redeemPoints", "RedeemPointsInput!", _redeem, absent={"reference": "nobody"}),
+    "Mutation.redeemPointsBatch": _acts(
+        "redeemPointsBatch", "[RedeemPointsInput!]!", lambda victim: [_redeem(victim), _redeem(victim)]
     ),
     "Mutation.holdPoints": _acts(
         "holdPoints",

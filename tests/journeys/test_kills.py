@@ -26,7 +26,7 @@ from hub.ledger.records import AccountKind
 from hub.partners import Operation
 from tests.conftest import driver_url
 from tests.hub.programs import Pattern, Served
-from tests.journeys.test_partners import START, Story, told, wait
+from tests.journeys.test_partners import START, Story, configured, told, wait
 from tests.properties import invariants
 
 PATIENCE_S = 60  # more than it takes to get every conversion into its step
@@ -36,8 +36,8 @@ BEFORE, AFTER = Breach.SILENT_BEFORE, Breach.SILENT_AFTER
 @dataclass(frozen=True)
 class Held:
     """One conversion, and the request of its that the line holds. ``asked``: the order was lost, and it is held when
-    it is asked for. ``refused``: the credit is, so that the debit is undone. ``again``: what the partner does when the
-    order comes to it."""
+    it is asked for. ``refused``: the credit is, so that the debit is undone, or the hold released. ``again``: what the
+    partner does when the order comes to it."""
 
     operation: Operation
     breach: Breach
@@ -46,19 +46,38 @@ class Held:
 
     @property
     def refused(self) -> bool:
-        return self.operation is Operation.REVERSE
+        return self.operation in (Operation.REVERSE, Operation.RELEASE)
+
+    @property
+    def ends(self) -> str:
+        """How the conversion does."""
+        return {Operation.REVERSE: "REVERSED", Operation.RELEASE: "REFUSED"}.get(self.operation, "COMPLETED")
 
 
-STEPS = [
-    *(Held(operation, AFTER, asked=True) for operation in (Operation.DEBIT, Operation.CREDIT, Operation.REVERSE)),
-    *(Held(operation, BEFORE) for operation in (Operation.DEBIT, Operation.CREDIT, Operation.REVERSE)),
-    *(Held(operation, AFTER) for operation in (Operation.DEBIT, Operation.CREDIT, Operation.REVERSE)),
-]
+def steps(*operations: Operation) -> list[Held]:
+    return [
+        *(Held(operation, AFTER, asked=True) for operation in operations),
+        *(Held(operation, BEFORE) for operation in operations),
+        *(Held(operation, AFTER) for operation in operations),
+    ]
+
+
+DEBITED = steps(Operation.DEBIT, Operation.CREDIT, Operation.REVERSE)
+HELD = steps(Operation.HOLD, Operation.CAPTURE, Operation.RELEASE)
+# By which references of such orders end.
+LETTERS = {
+    Operation.DEBIT: b"D",
+    Operation.HOLD: b"H",
+    Operation.CREDIT: b"C",
+    Operation.CAPTURE: b"T",
+    Operation.RELEASE: b"F",
+    Operation.REVERSE: b"R",
+}
 # What else is wrong when whoever comes after sends what never came to its partner.
 AGAIN = {
-    Operation.DEBIT: "WRONG_AMOUNT",
-    Operation.CREDIT: "PENDING_THEN_SUCCESS",
-    Operation.REVERSE: "ERROR_DONE",
+    Operation.HOLD: "WRONG_AMOUNT",
+    Operation.CAPTURE: "PENDING_THEN_SUCCESS",
+    Operation.RELEASE: "ERROR_DONE",
 }
 
 
@@ -130,25 +149,42 @@ def has_another(server: Served, than: set[int]) -> bool:
 
 @pytest.mark.long
 def test_killed_in_each_step_it_loses_and_doubles_nothing(pattern: Pattern, tmp_path: Path) -> None:
-    with lines() as line, told(pattern, tmp_path, line, PATIENCE_S, 2 * len(STEPS), answersWithinS=PATIENCE_S) as story:
-        round_(story, line, 0, kill_all, {})
-        round_(story, line, len(STEPS), kill_each_worker, AGAIN)
-        moved = [sum(at.available(f"M{n}") for n in range(2 * len(STEPS))) for at in (story.airline, story.hotel)]
-        moved[0] -= 2 * len(STEPS) * START
+    """First the airline only debits, then it holds."""
+    count = len(DEBITED) + len(HELD)
+    with lines() as line, told(pattern, tmp_path, line, PATIENCE_S, count, **only_debiting()) as story:
+        round_(story, line, 0, DEBITED, kill_all, {})
+        whole = configured(f"http://127.0.0.1:{line.proxies[0].port}") | {"answersWithinS": PATIENCE_S}
+        changed = 'mutation($c: JSON!) { setAdapterConfig(currency: "MILE", adapterConfig: $c) { __typename } }'
+        told_so = story.operator.ask(changed, c=whole)["setAdapterConfig"]
+        assert told_so == {"__typename": "PointCurrency"}
+        round_(story, line, len(DEBITED), HELD, kill_each_worker, AGAIN)
+        moved = [sum(at.available(f"M{n}") for n in range(count)) for at in (story.airline, story.hotel)]
+        moved[0] -= count * START
     asyncio.run(check_books(story.server.folder, {"MILE": moved[0], "STAY": moved[1]}))
+
+
+def only_debiting() -> dict[str, Any]:
+    """Terms of a partner that holds nothing."""
+    [order] = configured("http://127.0.0.1")["orders"]
+    return {
+        "orders": [order | {"operations": ["DEBIT", "CREDIT", "REVERSE"]}],
+        "partial": ["REVERSE"],
+        "answersWithinS": PATIENCE_S,
+    }
 
 
 def round_(
     story: Story,
     line: Lines,
     first: int,
+    steps: list[Held],
     kill: Callable[[Served], None],
     again: dict[Operation, str],
 ) -> None:
     """Bring a conversion into each step, kill, and see how they end."""
     made: dict[str, Held] = {}
     goal = line.struck
-    for number, held in enumerate(STEPS, first):
+    for number, held in enumerate(steps, first):
         if not held.asked:  # those that are asked for are held by now, and nobody else is taken for one
             line.until_struck(goal)
         member, operation = f"M{number}", held.operation
@@ -160,21 +196,21 @@ def round_(
             at.script(again[operation], operation=operation.value, member=member)
         line.arm(operation, Breach.DROP_AFTER if held.asked else held.breach, order)
         if held.asked:
-            line.arm(operation, held.breach, b"-%b HTTP/1.1" % operation[:1].encode())
+            line.arm(operation, held.breach, b"-%b HTTP/1.1" % LETTERS[operation])
             goal += 2
         answer = story.convert(member, "100")
         assert answer["__typename"] == "Conversion", answer
         made[answer["id"]] = held
-    goal += sum(not held.asked for held in STEPS)
+    goal += sum(not held.asked for held in steps)
     line.until_struck(goal)
     for id, held in made.items():
         asked = under_way(story, id)
         assert asked["operation"] == held.operation, "it is in another step"
         assert (asked["attempts"], asked["status"]) == ((2, "UNKNOWN") if held.asked else (1, None))
     kill(story.server)
-    asyncio.run(end_leases(story.server.folder, len(STEPS)))
+    asyncio.run(end_leases(story.server.folder, len(steps)))
     for number, (id, held) in enumerate(made.items(), first):
-        story.until(id, "REVERSED" if held.refused else "COMPLETED")
+        story.until(id, held.ends)
         took, gave = (0, 0) if held.refused else (100, 150)  # 100 × 3/2
         assert story.airline.available(f"M{number}") == START - took
         assert story.hotel.available(f"M{number}") == gave

@@ -222,7 +222,7 @@ def test_what_nobody_knows_is_decided_by_two_persons(story: Story) -> None:
     story.until(made["id"], "IN_DOUBT")
     file = story.operator.ask(EXCHANGE, id=made["id"])["exchange"]
     assert (file["state"], file["inDoubt"]) == ("CREDITING", True)
-    assert [one["operation"] for one in file["orders"]] == ["DEBIT", "CREDIT"]
+    assert [one["operation"] for one in file["orders"]] == ["HOLD", "CREDIT"]
     doubtful = story.operator.ask("{ exchangesInDoubt { edges { node { conversion { id } } } } }")
     assert made["id"] in {edge["node"]["conversion"]["id"] for edge in doubtful["exchangesInDoubt"]["edges"]}
 
@@ -239,8 +239,8 @@ def test_what_nobody_knows_is_decided_by_two_persons(story: Story) -> None:
     alone = story.operator.ask(approve, **ids)["approveExchangeEvidence"]
     assert alone == {"__typename": "Refused", "reason": "SAME_APPROVER"}
     both = story.network.second.ask(approve, **ids)["approveExchangeEvidence"]
-    assert both == {"__typename": "Exchange", "state": "REFUNDING"}
-    assert story.until(made["id"], "REVERSED")["refusal"]["reason"] == "PARTNER_REFUSED"
+    assert both == {"__typename": "Exchange", "state": "RELEASING"}
+    assert story.until(made["id"], "REFUSED")["refusal"]["reason"] == "PARTNER_REFUSED"
     assert story.airline.available("M2") == taken
     story.hotel.behave()
 
@@ -262,7 +262,7 @@ def test_killed_in_the_middle_it_loses_and_doubles_nothing(story: Story) -> None
     before = sum(story.airline.available(f"M{n}") for n in range(MEMBERS))
     stays = sum(story.hotel.available(f"M{n}") for n in range(MEMBERS))
     for at in (story.airline, story.hotel):  # some of it goes wrong as well
-        at.script("ERROR_DONE", operation="DEBIT" if at is story.airline else "CREDIT", next=5)
+        at.script("ERROR_DONE", operation="CAPTURE" if at is story.airline else "CREDIT", next=5)
     sent: dict[str, str | None] = {}
     for _ in range(2):
         asyncio.run(_under_load(story, sent))

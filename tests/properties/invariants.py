@@ -124,6 +124,17 @@ _ALL = (MovementKind.CONVERT, MovementKind.REVERSE)  # at the end of an exchange
 _NOTHING = (MovementKind.RELEASE, MovementKind.DECLINE)  # is taken by these
 
 
+def _held_by_partners(tables: Tables) -> dict[str, int]:
+    """What partners hold for exchanges that are under way, by currency."""
+    orders = {order["reference"]: order for order in tables["partner_order"]}
+    held: dict[str, int] = defaultdict(int)
+    for exchange in tables["exchange"]:
+        taken = orders.get(exchange["taken"])
+        if exchange["order_reference"] is not None and taken is not None and taken["operation"] == "HOLD":
+            held[taken["currency"]] += taken["amount"]
+    return held
+
+
 def check_holds(accounts: dict[int, Any], tables: Tables) -> None:
     """What is pending is what open holds hold and pin; a hold ends once, by the movement that it names."""
     held: dict[tuple[int, str], int] = defaultdict(int)
@@ -149,6 +160,7 @@ def check_holds(accounts: dict[int, Any], tables: Tables) -> None:
             opened.add(hold["id"])
             held[hold["customer_id"], hold["currency"]] += hold["amount"]
             by_currency[hold["currency"]] += hold["amount"]
+    there = _held_by_partners(tables)
     for account in accounts.values():
         if account["kind"] == AccountKind.CUSTOMER:
             assert account["debits_pending"] == held.get((account["owner_id"], account["currency"]), 0)
@@ -156,6 +168,10 @@ def check_holds(accounts: dict[int, Any], tables: Tables) -> None:
         elif account["kind"] == AccountKind.ISSUANCE:
             assert account["credits_pending"] == by_currency[account["currency"]]
             assert account["debits_pending"] == 0
+        elif account["kind"] in (AccountKind.PARTNER, AccountKind.TRANSIT):
+            both = account["debits_pending"], account["credits_pending"]
+            held_there = there.get(account["currency"], 0)
+            assert both == ((held_there, 0) if account["kind"] == AccountKind.PARTNER else (0, held_there))
         elif account["kind"] != AccountKind.POSITION:  # whose pending money is that of exchanges, see the accounts
             assert account["debits_pending"] == account["credits_pending"] == 0
     pinned: dict[Any, int] = defaultdict(int)

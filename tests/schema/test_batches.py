@@ -1,5 +1,6 @@
 """Many acts in one request: each row stands alone, but a missing right fails the request before any is decided."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hub.ledger import commands
 from schema.batches import ROWS_MAX, homes, may_trade
 from schema.conversions import sources
 from schema.issues import issuers
+from schema.redemptions import spenders
 from schema.transfers import givers
 from tests.schema.conftest import Caller, Client
 
@@ -19,6 +21,10 @@ ISSUES = """mutation B($input: [IssuePointsInput!]!) { issuePointsBatch(input: $
   __typename ... on Issue { points { amount } replayed } ... on Refused { reason } } }"""
 CONVERTS = """mutation B($input: [ConvertInput!]!) { convertBatch(input: $input) {
   __typename ... on Conversion { target { amount } window { number } } ... on Refused { reason } } }"""
+
+
+REDEEMS = """mutation B($input: [RedeemPointsInput!]!) { redeemPointsBatch(input: $input) {
+  __typename ... on Redemption { id points { amount } value { amount } replayed } ... on Refused { reason } } }"""
 
 
 def transfer(key: str, amount: str, giver: str = "alice", bank: str = "BANK", currency: str = "BP") -> dict[str, Any]:
@@ -117,6 +123,40 @@ async def test_conversions_come_in_batches(trader: Caller) -> None:
     assert await trader.codes(CONVERTS, input=[convert("x", "OTHER", "1")]) == ["FORBIDDEN"]
 
 
+async def test_a_batch_of_redemptions_answers_each_row_and_changes_nothing_when_it_is_run_again(
+    trader: Caller,
+) -> None:
+    hub = trader.client.hub
+    await hub.institution("SHOP")
+    amounts = [("1", "30"), ("2", "25.0"), ("3", "46"), ("1", "30"), ("5", "45")]  # 100 − 30 − 25 = 45 are left for #3
+    rows = [
+        {
+            "idempotencyKey": key,
+            "currency": "BP",
+            "customer": {"institution": "BANK", "reference": "alice"},
+            "merchant": "SHOP",
+            "amount": amount,
+        }
+        for key, amount in amounts
+    ]
+    told = await trader.ask(REDEEMS, input=rows)
+    ok, second, insufficient, duplicate, last = told
+    assert [one["__typename"] for one in told] == ["Redemption", "Redemption", "Refused", "Redemption", "Redemption"]
+    assert insufficient == {"__typename": "Refused", "reason": "INSUFFICIENT_POINTS"}
+    assert [one["replayed"] for one in (ok, second, last)] == [False] * 3
+    assert duplicate == ok | {"replayed": True}  # the result of the first
+    spent = sum(int(one["points"]["amount"]) for one in (ok, second, last))
+    assert (spent, await hub.balance("BP", "BANK", "alice")) == (100, 0)  # 30 + 25 + 45
+    [position] = await hub.sql("SELECT credits FROM position WHERE credits > 0")
+    assert position["credits"] == sum(int(Decimal(one["value"]["amount"]) * 10**6) for one in (ok, second, last))
+    before = await hub.sql("SELECT (SELECT count(*) FROM movement), (SELECT sum(credits_posted) FROM account)")
+    again = await trader.ask(REDEEMS, input=rows)
+    assert again == [one | ({"replayed": True} if "id" in one else {}) for one in told]
+    assert await hub.sql("SELECT (SELECT count(*) FROM movement), (SELECT sum(credits_posted) FROM account)") == before
+    assert await trader.codes(REDEEMS, input=[row | {"customer": {"institution": "OTHER", "reference": "olga"}}
+                                              for row in rows]) == ["FORBIDDEN"]  # fmt: skip
+
+
 async def test_no_rows_are_no_answers_and_too_many_are_an_error(trader: Caller) -> None:
     assert await trader.ask(BATCH, input=[]) == []
     rows = [transfer(str(place), "1") for place in range(ROWS_MAX + 1)]
@@ -152,4 +192,6 @@ async def test_rights_are_asked_like_the_core_asks_them(trader: Caller) -> None:
     pair: dict[str, Any] = {"source_currency": "BP", "target_currency": "OP"}
     convert = commands.Convert(**common, **pair, source=party, target=party, minimum_target=None)
     assert issuers(configuration, [issue]) == givers(configuration, [pass_on]) == sources(configuration, [convert])
+    spend = commands.Redeem(**common, currency="BP", customer=party, merchant="BANK", memo=None)
+    assert spenders(configuration, [spend]) == {other}
     assert issuers(configuration, [issue]) == {other}

@@ -10,6 +10,14 @@ each answer is a command, which posts what it proves and writes down what is ask
        ▼                     ▼
     REFUSED              REFUNDING ── done ──▶ REVERSED       (from CREDITING without a debit: REFUSED)
 
+If another partner is still to give something, and the giver's can hold points, they are held first:
+
+    HOLDING ── done ──▶ CREDITING ── done ──▶ CAPTURING ── done ──▶ COMPLETED
+       │                    │                     │
+       │ refused            │ refused             │ refused: the hold is over
+       ▼                    ▼                     ▼
+    REFUSED             RELEASING ──▶ REFUSED  COLLECTING ── done ──▶ COMPLETED
+
 An answer that is unknown changes nothing but that the exchange is in doubt: it is asked for until it is known, and
 nothing is ever refunded on a guess. Remote points pass ``partner:C → transit:C → issuance:C``. An answer to another
 order than the one under way is an old one, and does nothing.

@@ -6,7 +6,7 @@ from hub.expiry import NEVER
 from hub.ledger import commands, fees, limiting, parts, resolve
 from hub.ledger.draft import Draft
 from hub.ledger.exchanges import deals, steps
-from hub.ledger.orders import Deal, Exchange, ExchangeState
+from hub.ledger.orders import Deal, Exchange
 from hub.ledger.records import (
     Account,
     AccountKind,
@@ -40,8 +40,7 @@ def accept(draft: Draft, deal: Deal, movement: Movement, held: Held | None = Non
         _hold(draft, deal, deal.gives.amount, held)
     deals.unposted(draft, deal, movement.id, Phase.PENDING)
     resolve.within_caps(draft, deal.credential)
-    remote = deals.is_remote(book, deal.gives)
-    state = ExchangeState.DEBITING if remote else ExchangeState.CREDITING
+    state = steps.first(book, deal)
     asked = steps.order(draft, deal, state)
     began = Exchange(id=deal.id, state=state, order=asked)
     draft.deals.append(deal)

@@ -9,9 +9,9 @@ from hub.ledger import bonuses, commands, lapse, limiting, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.ledger.exchanges import completing, deals, steps
-from hub.ledger.orders import Deal, Exchange, ExchangeState, exchange_of
+from hub.ledger.orders import UNREFUSABLE, Deal, Exchange, ExchangeState, exchange_of
 from hub.ledger.records import Account, AccountKind, Hold, HoldStatus, Movement, MovementKind, Phase
-from hub.partners import Reason, Status
+from hub.partners import HOLD_LASTS, HOLD_SPARE, Reason, Status
 
 
 def report(book: Book, command: commands.ReportOrder) -> Draft:
@@ -52,8 +52,18 @@ def _succeeded(draft: Draft, exchange: Exchange, said: commands.ReportOrder) -> 
     match exchange.state:
         case ExchangeState.DEBITING:
             _arrived(draft, deal, exchange, said)
+        case ExchangeState.HOLDING:
+            _reserved(draft, deal, exchange, said)
+        case ExchangeState.CREDITING if exchange.is_held:
+            completing.deliver(draft, deal, said.actor)
+            steps.ask(draft, exchange, said, ExchangeState.CAPTURING)
         case ExchangeState.CREDITING:
             steps.go(draft, completing.complete(draft, exchange), said)
+        case ExchangeState.CAPTURING | ExchangeState.COLLECTING:
+            _arrive(draft, deal, exchange, said)
+            steps.go(draft, completing.complete(draft, exchange), said)
+        case ExchangeState.RELEASING:
+            _nothing_changed(draft, deal, exchange, said)
         case _:
             moved = deals.way(draft, deal, MovementKind.REFUND, said.actor)
             draft.movements.append(moved)
@@ -64,43 +74,85 @@ def _succeeded(draft: Draft, exchange: Exchange, said: commands.ReportOrder) -> 
             steps.go(draft, _ended(exchange, ExchangeState.REVERSED), said)
 
 
+def _reserved(draft: Draft, deal: Deal, exchange: Exchange, said: commands.ReportOrder) -> None:
+    """The partner holds what is given. If that is known so late that the hold may end while the next partner is at it,
+    nothing is given for it."""
+    moved = deals.way(draft, deal, MovementKind.RESERVE, said.actor)
+    draft.movements.append(moved)
+    _hold(draft, deal, moved, Phase.PENDING)
+    held = _taken(exchange, said)
+    asked_at = draft.book.at if exchange.order is None else exchange.order.at
+    if draft.book.at > asked_at + HOLD_LASTS - HOLD_SPARE:
+        _undo(draft, held, said, PartnerUnavailable(currency=deal.stated.currency))
+    else:
+        steps.ask(draft, held, said, ExchangeState.CREDITING)
+
+
+def _hold(draft: Draft, deal: Deal, moved: Movement, phase: Phase) -> None:
+    """Have what a partner holds pending on its way, or not any more."""
+    partner, transit = deals.between(draft, _given(draft.book, deal))
+    draft.points(moved.id, partner, transit, deal.stated.amount, phase=phase)
+
+
+def _arrive(draft: Draft, deal: Deal, exchange: Exchange, said: commands.ReportOrder) -> None:
+    """Post that the partner has taken what is given."""
+    moved = deals.way(draft, deal, MovementKind.ARRIVE, said.actor)
+    draft.movements.append(moved)
+    if exchange.is_held:
+        _hold(draft, deal, moved, Phase.VOIDED)
+    draft.points(moved.id, *deals.between(draft, _given(draft.book, deal)), deal.stated.amount)
+
+
+def _taken(exchange: Exchange, said: commands.ReportOrder) -> Exchange:
+    return msgspec.structs.replace(exchange, taken=said.reference, partner_taken=said.partner_reference, in_doubt=False)
+
+
 def _arrived(draft: Draft, deal: Deal, exchange: Exchange, said: commands.ReportOrder) -> None:
     """The partner has taken what is given."""
     book = draft.book
-    moved = deals.way(draft, deal, MovementKind.ARRIVE, said.actor)
-    draft.movements.append(moved)
-    draft.points(moved.id, *deals.between(draft, _given(book, deal)), deal.stated.amount)
-    taken = msgspec.structs.replace(
-        exchange, taken=said.reference, partner_taken=said.partner_reference, in_doubt=False
-    )
+    _arrive(draft, deal, exchange, said)
+    taken = _taken(exchange, said)
     if deals.is_remote(book, deal.takes):
         steps.ask(draft, taken, said, ExchangeState.CREDITING)
     elif deal.takes is not None and deals.has_left(book, deal.takes.customer, deals.currency(book, deal.takes)):
-        _refund(draft, taken, said, CustomerClosed())
+        _undo(draft, taken, said, CustomerClosed())
     else:
         steps.go(draft, completing.complete(draft, taken), said)
 
 
 def _refused(draft: Draft, exchange: Exchange, said: commands.ReportOrder) -> None:
-    book, deal = draft.book, draft.book.deals[exchange.id]
-    if exchange.state is ExchangeState.REFUNDING:  # what was taken has to come back: only a person can help
+    deal = draft.book.deals[exchange.id]
+    if exchange.state is ExchangeState.RELEASING and said.reason is Reason.EXCEEDS_ORIGINAL:
+        _nothing_changed(draft, deal, exchange, said)  # nothing is held any more, which is what was to be
+        return
+    if exchange.state is ExchangeState.CAPTURING and said.status is Status.REFUSED:
+        steps.ask(draft, exchange, said, ExchangeState.COLLECTING)  # the hold is over, and what it was for is given
+        return
+    if exchange.state in UNREFUSABLE or exchange.state is ExchangeState.CAPTURING:  # only a person can help
         _doubt(draft, exchange, said, in_doubt=True)
         return
-    asked = deal.gives if exchange.state is ExchangeState.DEBITING else deal.takes
+    asked = deal.takes if exchange.state is ExchangeState.CREDITING else deal.gives
     refusal = _refusal((asked or deal.stated).currency, said)
     if exchange.taken is not None:
-        _refund(draft, exchange, said, refusal)
+        _undo(draft, exchange, said, refusal)
         return
+    refused = msgspec.structs.replace(exchange, refusal=refusal.code, details=refusal.details)
+    _nothing_changed(draft, deal, refused, said)
+
+
+def _nothing_changed(draft: Draft, deal: Deal, exchange: Exchange, said: commands.ReportOrder) -> None:
+    """End an exchange by which nothing was changed; what was held is free."""
     moved = deals.way(draft, deal, MovementKind.DECLINE, said.actor)
     draft.movements.append(moved)
-    held = book.holds.get(exchange.id)
+    if exchange.is_held:
+        _hold(draft, deal, moved, Phase.VOIDED)
+    held = draft.book.holds.get(exchange.id)
     account = None if held is None else _release(draft, held, moved)
     deals.unposted(draft, deal, moved.id, Phase.VOIDED)
     _give_back(draft, deal, moved)
     if account is not None:
         lapse.expire(draft, account)
-    ended = _ended(exchange, ExchangeState.REFUSED)
-    steps.go(draft, msgspec.structs.replace(ended, refusal=refusal.code, details=refusal.details), said)
+    steps.go(draft, _ended(exchange, ExchangeState.REFUSED), said)
 
 
 def _release(draft: Draft, held: Hold, moved: Movement) -> Account:
@@ -125,9 +177,10 @@ def _refusal(currency: str, said: commands.ReportOrder) -> Refusal:
     return PartnerRefused(currency=currency, because=(said.reason or Reason.OTHER).value, **told)
 
 
-def _refund(draft: Draft, exchange: Exchange, said: commands.ReportOrder, why: Refusal) -> None:
+def _undo(draft: Draft, exchange: Exchange, said: commands.ReportOrder, why: Refusal) -> None:
+    """Have what was taken given back, or what is held freed."""
     refused = msgspec.structs.replace(exchange, refusal=why.code, details=why.details)
-    steps.ask(draft, refused, said, ExchangeState.REFUNDING)
+    steps.ask(draft, refused, said, ExchangeState.RELEASING if exchange.is_held else ExchangeState.REFUNDING)
 
 
 def _given(book: Book, deal: Deal) -> PointCurrency:

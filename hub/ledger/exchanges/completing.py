@@ -20,13 +20,25 @@ from hub.ledger.records import (
 from hub.points import share
 
 
+def deliver(draft: Draft, deal: Deal, credential: int) -> None:
+    """issuance:D → partner:D: it has given the points. What they are for is held elsewhere, and still to be taken."""
+    if deal.takes is None:
+        raise ValueError("nobody to give to")
+    end = deal.takes
+    made = deals.way(draft, deal, MovementKind.DELIVER, credential)
+    movement = msgspec.structs.replace(made, currency=end.currency, amount=end.amount, target=end.customer)
+    draft.movements.append(movement)
+    _give(draft, deal, end, movement, ())
+
+
 def complete(draft: Draft, exchange: Exchange) -> Exchange:
-    """transit:C → issuance:C, or the held points → issuance:C; issuance:D → partner:D, or → customer; and the money, in
-    the window open now. It was promised, so no cap or limit is asked again. Answers the exchange as it is then."""
+    """transit:C → issuance:C, or the held points → issuance:C; issuance:D → partner:D, or → customer, if that is not
+    posted yet; and the money, in the window open now. It was promised, so no cap or limit is asked again. Answers the
+    exchange as it is then."""
     deal = draft.book.deals[exchange.id]
     movement = _movement(draft, deal)
     taken = () if deal.gives is None else _burn(draft, deal.gives, movement)
-    if deal.takes is not None:
+    if deal.takes is not None and not exchange.is_held:
         _give(draft, deal, deal.takes, movement, taken)
     deals.unposted(draft, deal, movement.id, Phase.VOIDED)
     fees.post(draft, movement.id, deal.money or "", deal.payments)

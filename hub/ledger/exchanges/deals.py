@@ -93,7 +93,7 @@ def of_reversal(book: Book, accepted: Movement, window: int) -> Deal:
     done, before, after = original.movement, original.reversed, original.reversed + accepted.amount
     credited = None
     if done.kind is not MovementKind.REDEEM and done.target is not None:
-        reference = reference_of(subject, ExchangeState.CREDITING)
+        reference = _done(book, subject, ExchangeState.CREDITING)
         credited = _undone(book, reference, done.currency, done.target, done.amount, before, after, done.amount)
     debited = None
     if done.source is not None:
@@ -101,7 +101,7 @@ def of_reversal(book: Book, accepted: Movement, window: int) -> Deal:
         if original.conversion is not None:
             rate = book.configuration.rates[original.conversion.rate]
             code, units = book.configuration.currencies[rate.source].code, original.conversion.figures.source
-        reference = reference_of(subject, ExchangeState.DEBITING)
+        reference = _done(book, subject, ExchangeState.DEBITING, ExchangeState.COLLECTING)
         debited = _undone(book, reference, code, done.source, units, before, after, done.amount)
     return Deal(
         id=accepted.id,
@@ -124,8 +124,21 @@ def of_reversal(book: Book, accepted: Movement, window: int) -> Deal:
     )
 
 
+def _done(book: Book, subject: int, *states: ExchangeState) -> str | None:
+    """The order by which an act's points came to an end or went, if it can be reversed; a capture cannot."""
+    asked = (reference_of(subject, state) for state in states)
+    return next((reference for reference in asked if reference in book.done), None)
+
+
 def _undone(
-    book: Book, reference: str, currency: str, customer: Customer, units: int, before: int, after: int, total: int
+    book: Book,
+    reference: str | None,
+    currency: str,
+    customer: Customer,
+    units: int,
+    before: int,
+    after: int,
+    total: int,
 ) -> End | None:
     """The end at which ``units`` came or went by the order ``reference``, of which those are undone that fall to
     ``before`` to ``after`` of ``total`` credited points; None: no unit does."""
@@ -136,8 +149,8 @@ def _undone(
         currency=currency,
         customer=customer,
         amount=part,
-        undoes=reference if reference in book.done else None,
-        partner_undoes=book.done.get(reference),
+        undoes=reference,
+        partner_undoes=None if reference is None else book.done[reference],
         is_whole=part == units,
     )
 

@@ -6,7 +6,7 @@ from hub.ledger import commands, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.ledger.exchanges import answers
-from hub.ledger.orders import Evidence, EvidenceKind, Exchange, ExchangeState, PlacedOrder
+from hub.ledger.orders import UNREFUSABLE, Evidence, EvidenceKind, Exchange, PlacedOrder
 from hub.partners import Reason, Status
 
 
@@ -16,7 +16,7 @@ def add_evidence(book: Book, command: commands.AddEvidence) -> Draft:
     Raises:
         NotFound: there is no such exchange.
         InvalidInput: the text is blank; or an outcome is proposed of what is not in doubt, or one that nothing follows
-            from: that a partner never gave points back is no end.
+            from: that a partner never gave points back, freed or took what it had held is no end.
     """
     resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
     exchange = book.exchanges.get(command.exchange or 0)
@@ -38,11 +38,11 @@ def check_outcome(exchange: Exchange, *, done: bool) -> None:
     """Pass if something follows from this outcome of the order under way.
 
     Raises:
-        InvalidInput: it is not in doubt; or a partner would never have given points back, which is no end.
+        InvalidInput: it is not in doubt; or a partner would never have done what is owed, which is no end.
     """
     if exchange.order is None or not exchange.in_doubt:
         raise InvalidInput(state=exchange.state.value, inDoubt=exchange.in_doubt)
-    if exchange.state is ExchangeState.REFUNDING and not done:
+    if exchange.state in UNREFUSABLE and not done:
         raise InvalidInput(done=done, state=exchange.state.value)
 
 

@@ -5,11 +5,25 @@ import msgspec
 from hub.currencies import PointCurrency
 from hub.errors import PartnerRefused
 from hub.ledger import commands
+from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.ledger.exchanges import deals
-from hub.ledger.orders import Deal, End, Exchange, ExchangeState, PlacedOrder, Step, reference_of
+from hub.ledger.orders import ASKED, Deal, End, Exchange, ExchangeState, PlacedOrder, Step, reference_of
 from hub.ledger.records import ConversionStatus
-from hub.partners import Operation, Reason
+from hub.partners import FOLLOWING, HOLDING, Operation, Reason
+
+_UNDOING = (ExchangeState.DEBITING, ExchangeState.CREDITING)
+
+
+def first(book: Book, deal: Deal) -> ExchangeState:
+    """In which state an exchange begins. What is given is only held at first where another partner may refuse what it
+    is for, and not taken: if its partner holds points, and no earlier order is reversed."""
+    if deal.gives is None or not deals.is_remote(book, deal.gives):
+        return ExchangeState.CREDITING
+    of = deals.currency(book, deal.gives)
+    plain, _, _ = _asked(of, deal.gives, ExchangeState.DEBITING, None)
+    waits = plain is Operation.DEBIT and deals.is_remote(book, deal.takes)
+    return ExchangeState.HOLDING if waits and HOLDING.issubset(of.operations) else ExchangeState.DEBITING
 
 
 def begin(draft: Draft, deal: Deal, began: Exchange) -> None:
@@ -83,13 +97,16 @@ def order(draft: Draft, deal: Deal, state: ExchangeState, after: Exchange | None
 def _asked(
     of: PointCurrency, end: End, state: ExchangeState, after: Exchange | None
 ) -> tuple[Operation, str | None, str | None]:
-    """By which operation, and of which earlier order: one that is undone is reversed where the partner does so, and
-    otherwise its opposite is done."""
+    """By which operation, and of which earlier order: a hold is captured or released; one that is undone is reversed
+    where the partner does so, and otherwise its opposite is done."""
+    operation = ASKED[state].operation
     if state is ExchangeState.REFUNDING:
         return _refunding(of, end, after)
-    if end.undoes is not None and _reverses(of, whole=end.is_whole):
+    if operation in FOLLOWING and after is not None:
+        return operation, after.taken, after.partner_taken
+    if end.undoes is not None and state in _UNDOING and _reverses(of, whole=end.is_whole):
         return Operation.REVERSE, end.undoes, end.partner_undoes
-    return (Operation.CREDIT if state is ExchangeState.CREDITING else Operation.DEBIT), None, None
+    return operation, None, None
 
 
 def _refunding(of: PointCurrency, end: End, after: Exchange | None) -> tuple[Operation, str | None, str | None]:

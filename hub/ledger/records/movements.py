@@ -40,9 +40,11 @@ class MovementKind(IntEnum):
     ACCEPT_TRANSFER = 36  # of a transfer
     ACCEPT_ISSUE = 37  # of an issue
     ADJUST = 38  # a difference between a partner's books and the hub's, at the end of a break
+    RESERVE = 39  # the source's partner holds the points
     RELOCATE = 40  # a customer's points go to the partner who keeps them from now on, or come back from it
     RECOGNISE = 41  # points that a partner has and the hub did not know of
     DERECOGNISE = 42  # points that the hub knew of and a partner does not have
+    DELIVER = 43  # the target's partner has given the points, and the source's still holds what they are for
     BILL = 60  # an invoice of the operator's, for a month
     CREDIT = 61  # what is given back of one
 

@@ -284,6 +284,9 @@ LIES = [
     ),
     Breach(declaring(operations=frozenset()), "declares-what-makes-sense", "nothing"),
     Breach(declaring(operations=frozenset({Operation.CAPTURE}), partial=frozenset()), "declares-what-makes-sense"),
+    Breach(
+        declaring(operations=frozenset(Operation) - {Operation.RELEASE}), "declares-what-makes-sense", "half-a-hold"
+    ),
     Breach(declaring(partial=frozenset({Operation.DEBIT})), "declares-what-makes-sense", "part-of-a-debit"),
     Breach(declaring(minimum=5, maximum=4), "declares-what-makes-sense", "bounds"),
     Breach(declaring(unit="KM"), "says-what-it-always-says", "unit"),

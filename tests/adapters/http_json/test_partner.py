@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from adapters.http_json.partner import HttpJsonPartner
-from hub.partners import Echo, Entry, Member, Operation, PartnerUnavailable, Reason, Status, judge
+from hub.partners import HOLD_LASTS, Echo, Entry, Member, Operation, PartnerUnavailable, Reason, Status, judge
 from tests.adapters.http_json.bank import Bank, connected, order
 from tests.adapters.http_json.server import DROP, SILENT, Reply, Request, Server, serving
 
@@ -438,6 +438,18 @@ async def test_a_partner_with_other_words_paths_and_numbers(server: Server) -> N
     assert (request.headers["x-channel"], request.headers["x-app-key"]) == ("hub", "k-1")
     assert request.headers["x-trace"] == "PH-1-D"
     assert request.json == {"op": "扣减", "pts": 123_450, "text": "{卡 1/2} 123450", "list": ["PH-0", 1, None]}
+
+
+async def test_a_hold_says_until_when_it_has_to_last(server: Server) -> None:
+    call = {"path": "/v1/orders", "body": {"op": "{operation}", "amount": "{amount}", "until": "{heldUntil}"}}
+    server.answer = lambda request: Reply(200, b'{"status": "SUCCEEDED", "reference": "PH-1-D", "amount": "123.45"}')
+    async with changed(server, orders=[{"operations": ["DEBIT", "HOLD"], "call": call}]) as partner:
+        asked = order()
+        for operation in (Operation.HOLD, Operation.DEBIT):
+            await partner.perform(msgspec.structs.replace(asked, operation=operation))
+    held, debited = [request.json for request in server.requests]
+    assert datetime.fromisoformat(held["until"]) == asked.asked_at + HOLD_LASTS
+    assert debited == {"op": "DEBIT", "amount": "123.45"}
 
 
 async def test_an_amount_may_be_a_json_number_and_stays_exact(server: Server) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hub.partners import Reason, Status
+from hub.partners import HOLD_LASTS, Operation, Reason, Status
 from tests.adapters.sql.conftest import PROCEDURE, PROCEDURES, Books
 
 
@@ -56,6 +56,17 @@ async def test_what_an_order_says_is_bound(books: Books) -> None:
     assert (await partner.perform(books.order(member, reference="PH-'--"))).status is Status.SUCCEEDED
     assert await books.balance(member) == "90.00"
     assert await partner.lookup({"membershipNumber": "' OR '1'='1"}) is None
+
+
+async def test_a_hold_says_until_when_it_has_to_last(books: Books) -> None:
+    sql = (
+        "SELECT 'OK' AS state, NULL AS code, :reference AS ref, 1 AS id, :amount AS amount, :heldUntil AS done_at"
+        " WHERE :operation <> '' AND :member <> ''"
+    )
+    partner = books.connect(text=PROCEDURE, procedure=procedure(operations=["HOLD"], partial=[], perform={"sql": sql}))
+    asked = msgspec.structs.replace(books.order("M-1"), operation=Operation.HOLD)
+    answer = await partner.perform(asked)
+    assert (answer.status, answer.at) == (Status.SUCCEEDED, asked.asked_at + HOLD_LASTS)
 
 
 async def test_what_is_not_given_is_not_declared(books: Books) -> None:
