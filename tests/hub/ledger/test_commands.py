@@ -189,7 +189,8 @@ def test_a_request_that_was_kept_by_the_first_version_has_the_digest_that_it_had
 def test_what_a_command_has_come_to_say_since_is_part_of_the_request_where_it_is_said(
     kind: type[commands.Keyed], fields: dict[str, Any], _spelled: dict[str, Any]
 ) -> None:
-    said = {"record": "o-1", "channel": "app", "by": B, "shortfall": commands.ReversalShortfall.DEBT}
+    said: dict[str, object] = {"record": "o-1", "channel": "app", "by": B, "product": "card", "grantor": "AIR"}
+    said["shortfall"] = commands.ReversalShortfall.DEBT
     later = set(kind.__struct_fields__) - fields.keys() - {"actor", "key"}
     assert later == set(kind.later)
     plain = kind(actor=1, key="k", **fields)
