@@ -34,6 +34,7 @@ from schema.issues import IssueMutation, IssueQuery
 from schema.links import LinkMutation, LinkQuery
 from schema.losses import LossQuery
 from schema.members import MemberQuery
+from schema.models import ModelMutation, ModelQuery
 from schema.movements import MovementQuery
 from schema.nodes import NodeQuery
 from schema.notices import NoticeQuery
@@ -89,6 +90,7 @@ class Query(
     RestrictionQuery,
     IssueQuery,
     WindowQuery,
+    ModelQuery,
     ReportQuery,
     AnalysisQuery,
     BooksQuery,
@@ -135,6 +137,7 @@ class Mutation(
     CancellationMutation,
     WindowMutation,
     BooksMutation,
+    ModelMutation,
     WebhookMutation,
     ShareMutation,
     FeeScheduleMutation,

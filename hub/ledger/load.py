@@ -85,7 +85,7 @@ WHERE journal_id = {JOURNAL_ID} AND customer_id = ANY($1::text::bigint[])
 """
 _ACCOUNTS_BY_ID = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::text::bigint[])"
 
-_WINDOWS = f"SELECT * FROM settlement_window WHERE journal_id = {JOURNAL_ID} AND status <> 'SETTLED' ORDER BY number"
+_WINDOWS = f"SELECT * FROM settlement_window WHERE journal_id = {JOURNAL_ID} AND status <> 'SETTLED' ORDER BY id"
 
 _POSITIONS = f"""
 SELECT window_id, institution_id, currency, debits, credits, subtree, apart, gross FROM position
@@ -446,13 +446,13 @@ async def _positions(driver: Any, book: Book, needs: Needs) -> None:
         nodes = set()
         for window in book.windows.values():
             for institution in needs.institutions & institutions.keys():
-                nodes.update(settlement_path(institutions, institution, window.number))
+                nodes.update(settlement_path(institutions, institution, window.ordinal))
         for window_id in needs.windows:  # what is confirmed settles what stands below, too
             nodes.update(net.institution for net in book.nets.get(window_id, ()))
         for deal in book.deals.values():  # by the path on which its money became pending
-            number = book.number(deal.window)
+            ordinal = book.ordinal(deal.window)
             for one in deal.payments:
-                nodes.update(settlement_path(institutions, one.payer, number))
+                nodes.update(settlement_path(institutions, one.payer, ordinal))
     for row in await driver.fetch(_POSITIONS, [*book.windows, UNPOSTED], None if nodes is None else list(nodes)):
         window_id, institution_id, currency, *sums = row
         book.positions[window_id, institution_id, currency] = Position(*sums)

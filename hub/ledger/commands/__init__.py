@@ -71,6 +71,7 @@ from hub.ledger.commands.institutions import (
     SetZones,
 )
 from hub.ledger.commands.limits import LiftLimit, LimitTerms, SetLimit
+from hub.ledger.commands.models import ApproveModel, CalendarTerms, ProposeModel, RejectModel, WithdrawModel
 from hub.ledger.commands.pools import ContributeToPool, CreatePool, JoinPool, LeavePool, SetPoolRights
 from hub.ledger.commands.rates import AcceptRate, ApproveRate, BonusTerms, ProposeRate, RejectRate, WithdrawRate
 from hub.ledger.commands.relocations import (
@@ -117,6 +118,7 @@ __all__ = [
     "ApproveDebitCap",
     "ApproveEvidence",
     "ApproveFeeSchedule",
+    "ApproveModel",
     "ApproveRate",
     "ApproveRelocation",
     "ApproveSharePlan",
@@ -125,6 +127,7 @@ __all__ = [
     "Bill",
     "BindIdentifier",
     "BonusTerms",
+    "CalendarTerms",
     "CancelClearing",
     "CancelRecord",
     "CancelRelocation",
@@ -171,6 +174,7 @@ __all__ = [
     "ProposeFeeSchedule",
     "ProposeGrantTerms",
     "ProposeLink",
+    "ProposeModel",
     "ProposeRate",
     "ProposeRelocation",
     "ProposeSharePlan",
@@ -183,6 +187,7 @@ __all__ = [
     "RegisterPointCurrency",
     "RejectDebitCap",
     "RejectFeeSchedule",
+    "RejectModel",
     "RejectRate",
     "RejectSharePlan",
     "RejectTerms",
@@ -214,6 +219,7 @@ __all__ = [
     "UnbindIdentifier",
     "UnfreezeAccount",
     "WithdrawFeeSchedule",
+    "WithdrawModel",
     "WithdrawRate",
     "WithdrawSharePlan",
     "WithdrawTerms",

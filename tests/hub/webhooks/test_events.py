@@ -255,9 +255,14 @@ async def test_windows_are_told_to_all_each_with_its_own_nets(world: World) -> N
 
 
 async def test_an_empty_window_is_closed_and_settled_in_one_batch_in_this_order(world: World) -> None:
-    await listen(world, "BANK")
-    await world.hub.do(commands.CloseWindow(actor=world.hub.admin, key="c", window=await world.hub.window()))
-    assert types((await told(world, "BANK"))["BANK"]) == ["window.closed", "window.settled"]
+    """That of a model is told to its members."""
+    hub, both = world.hub, ["window.closed", "window.settled"]
+    await listen(world, "BANK", "AIR")
+    await hub.do(commands.CloseWindow(actor=hub.admin, key="c", window=await hub.window()))
+    await hub.model("PAIR", ["AIR", "SHOP"])
+    await hub.do(commands.CloseWindow(actor=hub.admin, key="p", window=await hub.window("PAIR")))
+    found = await told(world, "BANK", "AIR")
+    assert {code: types(events) for code, events in found.items()} == {"BANK": both, "AIR": [*both, *both]}
 
 
 async def test_a_conversion_s_other_states_are_told_by_its_status(world: World) -> None:
