@@ -53,7 +53,7 @@ class SettlementModel(Node):
     effective_until: datetime | None = strawberry.field(description="The first instant at which it is over.")
     proposed_by: str = strawberry.field(description="A person.")
     decided_by: str | None = strawberry.field(description="A person.")
-    reason: str | None = strawberry.field(description="Why it was ended.")
+    end_reason: str | None = strawberry.field(description="Why it was ended.")
 
     @field(
         "Its members, direct children of the operator, which takes part in every model; of `default` none are named."
@@ -223,7 +223,7 @@ def to_model(model: models.SettlementModel) -> SettlementModel:
         effective_until=model.ends,
         proposed_by=model.proposed_by,
         decided_by=model.decided_by,
-        reason=model.reason,
+        end_reason=model.reason,
     )
 
 
