@@ -152,6 +152,7 @@ def credential(institution: str, *roles: str) -> dict[str, Any]:
 
 def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
     tree.network.issue(tree.points, tree.bank, "c", "100")
+    monthly = {"amount": "1", "currency": "CNY"}
     work: dict[str, Callable[[], dict[str, Any]]] = {
         "issuePoints": lambda: issue(tree, tree.bank),
         "transferPoints": lambda: transfer(tree, tree.bank, tree.bank),
@@ -164,6 +165,8 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         "proposeRelocation": lambda: relocation(tree),
         "createInstitution": lambda: {"code": unique("I"), "name": "new", "kind": "BRANCH", "parent": tree.bank},
         "setDebitCap": lambda: {"institution": tree.bank, "currency": "CNY", "amount": "1000"},
+        "proposeSharePlan": lambda: {"institution": tree.bank, "shares": [{"level": 0, "percent": "100"}]},
+        "proposeFeeSchedule": lambda: {"institution": tree.bank, "vatPercent": "6", "membership": monthly},
     }
     persons = {
         TRADER: tree.network.person(tree.bank, TRADER),
@@ -176,13 +179,13 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         ["Issue", "Transfer", "Customer", "Binding"],
         ["PointCurrency", "NewCredential", "Limit", "Relocation"],
     )
-    vouches, operates, no = ["CustomerLink"], ["Position"], "FORBIDDEN"
+    vouches, operates, no = ["CustomerLink"], ["Position", "SharePlan", "FeeSchedule"], "FORBIDDEN"
     found = {role: [outcome(person, name, make()) for name, make in work.items()] for role, person in persons.items()}
     assert found == {
-        TRADER: [*trades, *vouches, no, no, no, no, no, no],
-        ADMIN: [no, no, no, no, *vouches, *configures, no, no],
-        AUDITOR: [no] * 11,
-        "OPERATOR_AUDITOR": [no] * 11,
+        TRADER: [*trades, *vouches, *[no] * 8],
+        ADMIN: [no, no, no, no, *vouches, *configures, *[no] * 4],
+        AUDITOR: [no] * 13,
+        "OPERATOR_AUDITOR": [no] * 13,
         "OPERATOR_ADMIN": [*trades, *vouches, *configures, "Institution", *operates],
     }
 
