@@ -152,6 +152,7 @@ def credential(institution: str, *roles: str) -> dict[str, Any]:
 
 def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
     tree.network.issue(tree.points, tree.bank, "c", "100")
+    monthly = {"amount": "1", "currency": "CNY"}
     work: dict[str, Callable[[], dict[str, Any]]] = {
         "issuePoints": lambda: issue(tree, tree.bank),
         "transferPoints": lambda: transfer(tree, tree.bank, tree.bank),
@@ -170,6 +171,8 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
             "members": [tree.alliance],
             "currencies": ["CNY"],
         },
+        "proposeSharePlan": lambda: {"institution": tree.bank, "shares": [{"level": 0, "percent": "100"}]},
+        "proposeFeeSchedule": lambda: {"institution": tree.bank, "vatPercent": "6", "membership": monthly},
     }
     persons = {
         TRADER: tree.network.person(tree.bank, TRADER),
@@ -182,13 +185,13 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         ["Issue", "Transfer", "Customer", "Binding"],
         ["PointCurrency", "NewCredential", "Limit", "Relocation"],
     )
-    vouches, operates, no = ["CustomerLink"], ["Position", "SettlementModel"], "FORBIDDEN"
+    vouches, operates, no = ["CustomerLink"], ["Position", "SettlementModel", "SharePlan", "FeeSchedule"], "FORBIDDEN"
     found = {role: [outcome(person, name, make()) for name, make in work.items()] for role, person in persons.items()}
     assert found == {
-        TRADER: [*trades, *vouches, no, no, no, no, no, no, no],
-        ADMIN: [no, no, no, no, *vouches, *configures, no, no, no],
-        AUDITOR: [no] * 12,
-        "OPERATOR_AUDITOR": [no] * 12,
+        TRADER: [*trades, *vouches, *[no] * 9],
+        ADMIN: [no, no, no, no, *vouches, *configures, *[no] * 5],
+        AUDITOR: [no] * 14,
+        "OPERATOR_AUDITOR": [no] * 14,
         "OPERATOR_ADMIN": [*trades, *vouches, *configures, "Institution", *operates],
     }
 
