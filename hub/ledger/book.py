@@ -11,7 +11,7 @@ from typing import Any
 from hub import ids
 from hub.acceptance_terms import AcceptanceTerms
 from hub.configuration import Configuration, Noun, with_changes
-from hub.currencies import halts
+from hub.currencies import PointCurrency, halts
 from hub.institutions import Status, member_of, settlement_path, status_of
 from hub.ledger.apart import owed_by
 from hub.ledger.lots import Lot, LotKey
@@ -139,7 +139,8 @@ class Book:
         self.links: dict[int, Link] = {}
         self.links_of: dict[int, dict[int, Link]] = {}  # by customer
         self.terms: dict[tuple[int, str, str, str, str], Any] = {}  # of conversions, while the configuration stands
-        self.acceptance: dict[tuple[int, int], AcceptanceTerms | None] = {}  # by currency and merchant, the same
+        # By currency and merchant, how it is paid for there, the same: the currency is at its unit value.
+        self.acceptance: dict[tuple[int, int], AcceptanceTerms | PointCurrency] = {}
         self.plans: dict[PlanKey, SharePlan | None] = {}  # by which fees are split, while the configuration stands
         self._paths: dict[tuple[int, int], list[int]] = {}
         self._statuses: dict[int, Status] = {}

@@ -901,7 +901,7 @@ CASES: dict[str, Case] = {
         "ProposeGrantTermsInput!",
         lambda victim: {
             "currency": victim.a,
-            "grantor": victim.branch,
+            "grantor": victim.bank,
             "price": {"amount": "0", "currency": "CNY"},
         },
     ),
