@@ -37,6 +37,7 @@ from hub.money import format_millionths
 from hub.points import render
 from hub.rates import Rate
 from hub.versions import VersionStatus
+from hub.webhooks.breaks import Turn
 from hub.webhooks.endpoints import EventType
 
 Data = dict[str, Any]
@@ -124,6 +125,7 @@ class Taken:
     closed: Sequence[tuple[int, Window]]  # with the batch
     settled: Sequence[tuple[int, Window]]
     nets: Mapping[int, Sequence[Net]]
+    breaks: Sequence[Turn]
 
 
 def last_of(batch: int) -> int:
@@ -147,6 +149,8 @@ def events(configuration: Configuration, taken: Taken) -> list[Event]:
     for type, windows in ((EventType.WINDOW_CLOSED, taken.closed), (EventType.WINDOW_SETTLED, taken.settled)):
         for batch, window in windows:
             made.append(_window(window, type, last_of(batch), taken.times[batch], taken.nets.get(window.id, ())))
+    for turn in taken.breaks:
+        made.append(_break(words, turn, taken.times[ids.batch_of(turn.step)]))
     made.sort(key=lambda event: event.place)  # stable: a window is closed before it is settled
     return made
 
@@ -313,7 +317,7 @@ _MAKERS: Final[Mapping[MovementKind, Callable[[_Words, Taken, Movement], Iterabl
 }
 
 
-# --- rates and windows ------------------------------------------------------------------------------------------------
+# --- rates, windows and breaks ----------------------------------------------------------------------------------------
 
 
 def _rate(words: _Words, rate: Rate, version: int, at: datetime) -> Event:
@@ -344,3 +348,22 @@ def _window(window: Window, type: EventType, place: int, at: datetime, nets: Seq
         listed = own.setdefault(net.institution, {"nets": []})["nets"]
         listed.append({"currency": net.currency, "net": format_millionths(net.net, net.currency)})
     return Event(type, place, at, id, None, data | {"nets": []}, own)
+
+
+def _break(words: _Words, turn: Turn, at: datetime) -> Event:
+    """What the partner calls the order may say whose it is, so it is not told."""
+    id, of, difference = (
+        ids.text(ids.BREAK, turn.broken.id),
+        words.currency(turn.broken.currency),
+        turn.figures.difference,
+    )
+    data: Data = {
+        "id": id,
+        "status": turn.status.value,
+        "type": turn.figures.type.value,
+        "currency": of.code,
+        "day": turn.broken.day,
+        "difference": None if difference is None else render(difference, of.scale),
+    }
+    type = EventType.BREAK_OPENED if turn.is_open else EventType.BREAK_ENDED
+    return Event(type, turn.step, at, id, (of.issuer,), data)
