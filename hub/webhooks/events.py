@@ -38,6 +38,7 @@ from hub.money import format_millionths
 from hub.points import render
 from hub.rates import Rate
 from hub.versions import VersionStatus
+from hub.webhooks.breaks import Turn
 from hub.webhooks.endpoints import EventType
 
 Data = dict[str, Any]
@@ -125,6 +126,7 @@ class Taken:
     closed: Sequence[tuple[int, Window]]  # with the batch
     settled: Sequence[tuple[int, Window]]
     nets: Mapping[int, Sequence[Net]]
+    breaks: Sequence[Turn]
 
 
 def last_of(batch: int) -> int:
@@ -149,6 +151,8 @@ def events(configuration: Configuration, taken: Taken) -> list[Event]:
         for batch, window in windows:
             nets = taken.nets.get(window.id, ())
             made.append(_window(words, window, type, last_of(batch), taken.times[batch], nets))
+    for turn in taken.breaks:
+        made.append(_break(words, turn, taken.times[ids.batch_of(turn.step)]))
     made.sort(key=lambda event: event.place)  # stable: a window is closed before it is settled
     return made
 
@@ -315,7 +319,7 @@ _MAKERS: Final[Mapping[MovementKind, Callable[[_Words, Taken, Movement], Iterabl
 }
 
 
-# --- rates and windows ------------------------------------------------------------------------------------------------
+# --- rates, windows and breaks ----------------------------------------------------------------------------------------
 
 
 def _rate(words: _Words, rate: Rate, version: int, at: datetime) -> Event:
@@ -355,3 +359,22 @@ def _window_homes(words: _Words, window: Window, own: Collection[int]) -> tuple[
         return None
     members = (member for one in words.configuration.models[window.model] for member in one.members)
     return tuple(dict.fromkeys((words.configuration.operator.id, *members, *own)))
+
+
+def _break(words: _Words, turn: Turn, at: datetime) -> Event:
+    """What the partner calls the order may say whose it is, so it is not told."""
+    id, of, difference = (
+        ids.text(ids.BREAK, turn.broken.id),
+        words.currency(turn.broken.currency),
+        turn.figures.difference,
+    )
+    data: Data = {
+        "id": id,
+        "status": turn.status.value,
+        "type": turn.figures.type.value,
+        "currency": of.code,
+        "day": turn.broken.day,
+        "difference": None if difference is None else render(difference, of.scale),
+    }
+    type = EventType.BREAK_OPENED if turn.is_open else EventType.BREAK_ENDED
+    return Event(type, turn.step, at, id, (of.issuer,), data)
