@@ -3,6 +3,7 @@
 
     python verify_report.py report.jws --lines lines.ndjson --jwks jwks.json
         [--previous last.jws] [--child east.jws --child west.jws] [--line proof.json]
+        [--acceptance acceptance.jws --acceptance-jwks institution.json]
 
 It lists everything that is wrong with the report and believes no figure that it can recompute. Exit codes: 0 nothing is
 wrong; 1 something is, one finding a line on standard output; 2 it was called wrongly; 3 a file could not be read.
@@ -20,6 +21,7 @@ one format check each other. Read it from top to bottom. What is proved, and by 
   8  what it takes over of others is what their reports say    digests and nets of the children's reports
   9  the shares of a fee sum to what its plan shares           addition, as far as the report has its lines
  10  one line belongs to the report, the others unseen         inclusion proof (RFC 9162)
+ 11  its institution has accepted the report                   signature of the institution's own key
 
 What no line implies (names, instants, the journal's head) stands under the signature alone.
 Money is counted in whole millionths of a currency's major unit, never in fractions.
@@ -205,7 +207,7 @@ class Key(NamedTuple):
     reason: str
 
 
-def key_set(findings: Findings, jwks: dict[str, Any]) -> dict[str, Key]:
+def key_set(findings: Findings, jwks: dict[str, Any], prefix: str = "") -> dict[str, Key]:
     """The Ed25519 keys by their computed thumbprint: what a key calls itself does not count."""
     keys: dict[str, Key] = {}
     for member in jwks["keys"] if isinstance(jwks.get("keys"), list) else []:
@@ -225,7 +227,7 @@ def key_set(findings: Findings, jwks: dict[str, Any]) -> dict[str, Key]:
                 known = Key(public, since, reason)
         keys[kid] = known
     if not keys:
-        findings.add("JWKS", "The key set holds no Ed25519 public key.")
+        findings.add(f"{prefix}JWKS", "The key set holds no Ed25519 public key.")
     return keys
 
 
@@ -245,7 +247,9 @@ class Opened(NamedTuple):
     key: Key | None = None
 
 
-def open_jws(findings: Findings, token: str, keys: dict[str, Key], prefix: str, subject: str) -> Opened:
+def open_jws(
+    findings: Findings, token: str, keys: dict[str, Key], prefix: str, subject: str, typ: str = "points-hub-report+jws"
+) -> Opened:
     parts = token.split(".")
     try:
         if len(parts) != 3:
@@ -263,7 +267,7 @@ def open_jws(findings: Findings, token: str, keys: dict[str, Key], prefix: str, 
     unknown = sorted(header.keys() - {"alg", "kid", "typ"})
     for name in unknown:
         findings.add(f"{prefix}HEADER", f"{subject}'s header has an unknown member {ascii(name)[:40]}.")
-    ours = {"alg": "Ed25519", "typ": "points-hub-report+jws"}
+    ours = {"alg": "Ed25519", "typ": typ}
     for name, due in ours.items():
         if header.get(name) != due:
             said = ascii(header.get(name))[:40]
@@ -710,7 +714,7 @@ def read_line(raw: bytes) -> Line:
     if not isinstance(members, dict):
         raise NoLine("LINE_NOT_JSON", "no object")
     names = {"amount", "at", "currency", "from", "kind", "leg", "movement", "purpose", "reverses", "to", "window"}
-    optional = {"invoice", "points", "price", "share", "terms"}
+    optional = {"corrects", "invoice", "points", "price", "share", "terms"}
     unknown, missing = members.keys() - names - optional, names - members.keys()
     require(not unknown, ascii(min(unknown, default=""))[:40], "is unknown")
     require(not missing, min(missing, default=""), "is missing")
@@ -734,10 +738,18 @@ def read_line(raw: bytes) -> Line:
     price = of_line(members, "price") if "price" in members else None
     share = read_share(members["share"]) if "share" in members else None
     invoice = of_line(members, "invoice") if "invoice" in members else None
+    corrects = members.get("corrects", {"dispute": "dp_0", "leg": 0, "movement": "mv_0"})
+    is_line = isinstance(corrects, dict) and corrects.keys() == {"dispute", "leg", "movement"}
+    require(is_line, "corrects", "is not dispute, leg and movement")
+    require(type(corrects["leg"]) is int, "corrects", "leg is no whole number")
+    disputed, corrected = of_line(corrects, "dispute"), of_line(corrects, "movement")
     require(window < 1 << 53, "window", "is no window's number")
     require(0 <= leg < 1 << 31, "leg", "is no leg's number")
     require(place_in_ledger(movement) is not None, "movement", "is no identifier")
     require(reverses is None or place_in_ledger(reverses) is not None, "reverses", "is no identifier")
+    require(place_in_ledger(disputed) is not None, "corrects", "dispute is no identifier")
+    require(place_in_ledger(corrected) is not None, "corrects", "movement is no identifier")
+    require(0 <= corrects["leg"] < 1 << 31, "corrects", "leg is no leg's number")
     require(re.fullmatch(r"[a-z][a-z_]{0,31}", kind), "kind", "is no kind of act")
     require(amount > 0, "amount", "is not more than zero")
     require(is_text(payer), "from", "is no institution's code")
@@ -1044,6 +1056,7 @@ class Verdict(NamedTuple):
     opened: Opened
     lines: int | None  # how many were read
     line: int | None  # the number of the one line that came with a proof
+    accepted_by: str | None  # the institution's key
 
 
 def verify(
@@ -1053,6 +1066,8 @@ def verify(
     previous: str | None = None,
     children: Iterable[str] = (),
     proof: bytes | None = None,
+    acceptance: str | None = None,
+    acceptance_jwks: dict[str, Any] | None = None,
 ) -> Verdict:
     """Everything that is wrong with a report. What is None is not checked."""
     findings = Findings()
@@ -1071,7 +1086,35 @@ def verify(
         check_previous(findings, report, previous, keys)
     for child in children:
         check_below(findings, report, child, keys)
-    return Verdict(findings.all(), report, opened, total, number)
+    accepted_by = None
+    if acceptance is not None:
+        accepted_by = check_acceptance(findings, report, opened.payload, acceptance, acceptance_jwks or {})
+    return Verdict(findings.all(), report, opened, total, number, accepted_by)
+
+
+def check_acceptance(
+    findings: Findings, report: Report, payload: bytes | None, token: str, jwks: dict[str, Any]
+) -> str | None:
+    """What the institution signed, and that it is over this report; answers the key."""
+    keys = key_set(findings, jwks, "ACCEPTANCE_")
+    typ = "points-hub-acceptance+jws"
+    opened = open_jws(findings, token, keys, "ACCEPTANCE_", "The acceptance", typ)
+    if opened.payload is None:
+        return None
+    check_revoked(findings, opened, report, "ACCEPTANCE_", "The acceptance")
+    due = None
+    if payload is not None and report.hub is not None and report.institution is not None and report.window is not None:
+        due = {
+            "type": "points-hub/acceptance",
+            "version": "1",
+            "hub": report.hub,
+            "institution": report.institution[0],
+            "window": report.window.id,
+            "report": sha256(payload).hex(),
+        }
+    if due is None or opened.payload != canonical(due).encode():
+        findings.add("ACCEPTANCE_REPORT", "The acceptance is of another report than this one.")
+    return opened.kid
 
 
 def main() -> int:
@@ -1087,25 +1130,26 @@ def main() -> int:
     parser.add_argument(
         "--child", metavar="FILE", action="append", default=[], help="a report whose nets it takes over; repeatable"
     )
+    parser.add_argument("--acceptance", metavar="FILE", help="what its institution has signed over it")
+    parser.add_argument("--acceptance-jwks", metavar="FILE", help="the institution's public keys")
     given = parser.parse_args()
-    for path in [given.report, given.lines, given.line, given.jwks, given.previous, *given.child]:
+    signed = [given.acceptance, given.acceptance_jwks]
+    for path in [given.report, given.lines, given.line, given.jwks, given.previous, *given.child, *signed]:
         if path is not None and not os.path.isfile(path):
             parser.error(f"there is no file {path}")
     if given.lines is None and given.line is None:
         parser.error("--lines or --line is needed")
-    try:
-        jwks = json.loads(whole_file(given.jwks))
-    except ValueError:
-        jwks = None
-    if not isinstance(jwks, dict):
-        parser.error(f"{given.jwks} holds no JWK set")
+    if None in signed and signed != [None, None]:
+        parser.error("--acceptance and --acceptance-jwks belong together")
     verdict = verify(
         token_in(given.report),
-        jwks,
+        jwks_in(parser, given.jwks),
         None if given.lines is None else lines_in(given.lines),
         None if given.previous is None else token_in(given.previous),
         [token_in(path) for path in given.child],
         None if given.line is None else whole_file(given.line),
+        None if given.acceptance is None else token_in(given.acceptance),
+        None if given.acceptance is None else jwks_in(parser, given.acceptance_jwks),
     )
     for code, sentence in verdict.findings:
         sys.stdout.write(f"{code}: {sentence}\n")
@@ -1127,7 +1171,8 @@ def genuine(verdict: Verdict, children: int, follows: bool) -> str:
     said += f"{counted(len(report.nets), 'net')}, signed with {opened.kid}"
     said += "" if verdict.line is None else f"; line {verdict.line:,} is one of its {counted(report.lines[0], 'line')}"
     said += f"; it agrees with {counted(children, 'report')} below it" if children else ""
-    said += "; it follows the previous report." if follows else "."
+    said += "; it follows the previous report" if follows else ""
+    said += "." if verdict.accepted_by is None else f"; its institution has accepted it with {verdict.accepted_by}."
     if opened.key.revoked_from is not None:
         said += (
             f"\nIts key is revoked from {opened.key.revoked_from.isoformat(timespec='microseconds')}Z on, after the "
@@ -1139,6 +1184,16 @@ def genuine(verdict: Verdict, children: int, follows: bool) -> str:
 
 def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def jwks_in(parser: argparse.ArgumentParser, path: str) -> dict[str, Any]:
+    try:
+        jwks = json.loads(whole_file(path))
+    except ValueError:
+        jwks = None
+    if not isinstance(jwks, dict):
+        parser.error(f"{path} holds no JWK set")
+    return jwks
 
 
 def whole_file(path: str) -> bytes:

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from hub.acceptance.keys import AcceptanceKey
+from hub.acceptance.reports import DisputeTerms
 from hub.acceptance_terms import AcceptanceTerms
 from hub.access import Credential
 from hub.bills import FeeSchedule
@@ -45,6 +47,8 @@ Noun = (
     | SharePlan
     | FeeSchedule
     | SettlementModel
+    | AcceptanceKey
+    | DisputeTerms
 )
 NOUNS: dict[str, type[Any]] = {
     "institution": Institution,
@@ -63,6 +67,8 @@ NOUNS: dict[str, type[Any]] = {
     "share_plan": SharePlan,
     "fee_schedule": FeeSchedule,
     "model": SettlementModel,
+    "acceptance_key": AcceptanceKey,
+    "dispute_terms": DisputeTerms,
 }
 _NAMES = {noun: name for name, noun in NOUNS.items()}
 
@@ -124,6 +130,8 @@ class Configuration:
     charging: dict[int, tuple[FeeSchedule, ...]] = field(default_factory=dict)  # approved versions, by institution
     model_versions: dict[int, SettlementModel] = field(default_factory=dict)
     models: dict[str, tuple[SettlementModel, ...]] = field(default_factory=dict)  # approved versions, by code
+    acceptance_keys: dict[str, AcceptanceKey] = field(default_factory=dict)  # by their thumbprint
+    dispute_terms: dict[int, DisputeTerms] = field(default_factory=dict)  # all that were ever set
 
     def institution(self, code: str) -> Institution | None:
         """The institution with this code."""
@@ -223,6 +231,12 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
             versions = with_version(fresh.models.get(noun.code, ()), noun)
             if versions or noun.code in fresh.models:
                 fresh.models[noun.code] = versions
+            continue
+        if isinstance(noun, AcceptanceKey):
+            fresh.acceptance_keys[noun.kid] = noun
+            continue
+        if isinstance(noun, DisputeTerms):
+            fresh.dispute_terms[noun.id] = noun
             continue
         table = getattr(fresh, _TABLES[type(noun)])
         before = table.get(noun.id)

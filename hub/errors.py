@@ -320,6 +320,18 @@ class PartnerUnavailable(Refusal):
     retryable = True
 
 
+class ReportAccepted(Refusal):
+    """The institution has accepted the report with its signature."""
+
+    code = "REPORT_ACCEPTED"
+
+
+class DisputeTooLate(Refusal):
+    """The time in which lines of this window can be disputed is over."""
+
+    code = "DISPUTE_TOO_LATE"
+
+
 class NotHosted(Refusal):
     """A partner keeps the points, and does not do this over the hub."""
 

@@ -54,6 +54,10 @@ BASKET = "bk"
 SHARE_PLAN = "sp"
 FEE_SCHEDULE = "fs"
 INVOICE = "iv"
+ACCEPTANCE_KEY = "ak"
+ACCEPTANCE = "ap"
+DISPUTE = "dp"
+DISPUTE_STEP = "ds"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

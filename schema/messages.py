@@ -317,6 +317,17 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence("A reversal of this is under way. Please try again once it has ended."),
         Sentence("该笔业务的冲正正在处理中，请待其结束后再试。"),
     ),
+    "REPORT_ACCEPTED": (
+        Sentence("The report has been accepted with the institution's signature."),
+        Sentence("该机构已签名确认此结算报告。"),
+    ),
+    "DISPUTE_TOO_LATE": (
+        Sentence(
+            "The time in which lines of this window can be disputed is over.",
+            "Lines of this window could be disputed until {deadline}.",
+        ),
+        Sentence("此结算窗口明细的异议期限已过。", "此结算窗口明细的异议期限为 {deadline}，现已过期。"),
+    ),
     "CURRENCY_MOVING": (
         Sentence(
             "The currency's balances are being moved to another keeper. Please try again once that is done.",

@@ -65,6 +65,8 @@ class RefusalReason(StrEnum):
     REVERSAL_PENDING = "REVERSAL_PENDING"
     CURRENCY_MOVING = "CURRENCY_MOVING"
     RETRY_LATER = "RETRY_LATER"
+    REPORT_ACCEPTED = "REPORT_ACCEPTED"
+    DISPUTE_TOO_LATE = "DISPUTE_TOO_LATE"
 
 
 REASONS: dict[type[errors.Refusal], RefusalReason] = {
@@ -117,6 +119,8 @@ REASONS: dict[type[errors.Refusal], RefusalReason] = {
     errors.ReversalPending: RefusalReason.REVERSAL_PENDING,
     errors.CurrencyMoving: RefusalReason.CURRENCY_MOVING,
     errors.RetryLater: RefusalReason.RETRY_LATER,
+    errors.ReportAccepted: RefusalReason.REPORT_ACCEPTED,
+    errors.DisputeTooLate: RefusalReason.DISPUTE_TOO_LATE,
 }
 
 publish(

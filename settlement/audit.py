@@ -1,7 +1,8 @@
 """The audit of everything: the hub's books, and the reports that were signed over them.
 
 A stored report is compared with its window as the rows give it now: lines spelled again from the legs, nets, the entry
-that closed it, the reports before and beside it; and its signature with the public keys that the hub keeps.
+that closed it, the reports before and beside it; and its signature with the public keys that the hub keeps. What
+institutions signed over their reports is compared with these, and verified with the keys that they have registered.
 """
 
 import json
@@ -9,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import ids, tables
@@ -19,7 +20,7 @@ from hub.configuration import Configuration
 from hub.ledger import journal, rows
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import Window, WindowStatus
-from settlement import report
+from settlement import acceptance, report, signing
 from settlement.legs import Legs, Sums
 from settlement.netting import NetLine
 from settlement.publish import children_of, net_lines
@@ -37,8 +38,47 @@ async def audit(connection: AsyncConnection, progress: Progress | None = None) -
     if head is not None:
         configuration = await rows.refresh(connection, Configuration(), head.configuration_version)
         count = await _Reports(connection, configuration, findings).check(progress)
+        await _acceptances(connection, configuration, findings)
     counts = books.counts | {"settlement_report": count}
     return replace(books, findings=books.findings + findings.all(), counts=counts)
+
+
+async def _acceptances(connection: AsyncConnection, configuration: Configuration, findings: Findings) -> None:
+    """Find what is not signed as it has to be: keys by themselves, and reports by these."""
+    for key in configuration.acceptance_keys.values():
+        node = configuration.institutions.get(key.institution)
+        try:
+            hub = json.loads(signing.take_apart(key.proof).payload)["hub"]
+            proved = acceptance.check_possession(key.proof, key.jwk, hub, "" if node is None else node.code)
+        except (ValueError, LookupError, TypeError):
+            proved = None
+        if proved != (key.kid, key.x):
+            findings.add("ACCEPTANCE_KEY", f"The key {key.kid} of {key.institution:x} was not proved to be its own.")
+    signed = tables.acceptance
+    found = await connection.execute(
+        select(signed, _stored.c.payload)
+        .outerjoin(
+            _stored,
+            and_(
+                _stored.c.journal_id == signed.c.journal_id,
+                _stored.c.window_id == signed.c.window_id,
+                _stored.c.institution_id == signed.c.institution_id,
+            ),
+        )
+        .where(signed.c.journal_id == JOURNAL_ID)
+    )
+    for row in found:
+        by = configuration.acceptance_keys.get(row.kid)
+        payload = None if row.payload is None else bytes(row.payload)
+        digest = None if payload is None else report.digest(payload)
+        due = None if payload is None else acceptance.payload_over(report.read(payload), digest)
+        try:
+            acceptance.check(row.jws, {} if by is None else by.jwk, row.kid, due)
+        except acceptance.NotGenuine:
+            due = None
+        if due is None or digest != row.digest:
+            name = ids.text(ids.ACCEPTANCE, row.id)
+            findings.add("ACCEPTANCE_SIGNATURE", f"{name} is not signed by its key over the report that is stored.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Keyring:
 
     __slots__ = ("_keys", "_revoked")
 
-    def __init__(self, findings: Findings, jwks: Mapping[str, Any]) -> None:
+    def __init__(self, findings: Findings, jwks: Mapping[str, Any], prefix: str = "") -> None:
         members = jwks.get("keys")
         self._keys: dict[str, Mapping[str, Any]] = {}
         self._revoked: dict[str, tuple[datetime, str]] = {}
@@ -47,12 +47,13 @@ class Keyring:
                 revoked = revocation(member["revoked"])
                 self._revoked[kid] = min(self._revoked.get(kid, revoked), revoked)
         if not self._keys:
-            findings.add("JWKS", "The key set holds no Ed25519 public key.")
+            findings.add(f"{prefix}JWKS", "The key set holds no Ed25519 public key.")
 
-    def open(self, findings: Findings, token: str, prefix: str, subject: str) -> Opened:
-        """The payload, and whose signature it carries; what is wrong is found under codes with ``prefix``.
+    def open(self, findings: Findings, token: str, prefix: str, subject: str, typ: str = TYP) -> Opened:
+        """The payload of a document of this ``typ``, and whose signature it carries; what is wrong is found under codes
+        with ``prefix``.
 
-        A signature under a header that is not exactly the hub's own is not looked at: it is none of its signatures.
+        A signature under a header that is not exactly of this kind is not looked at: it is none of its signatures.
         """
         try:
             unverified = take_apart(token)
@@ -64,7 +65,7 @@ class Keyring:
         for name in unknown:
             findings.add(f"{prefix}HEADER", f"{subject}'s header has an unknown member {ascii(name)[:40]}.")
         is_ours = not unknown
-        for name, expected in (("alg", ALGORITHM), ("typ", TYP)):
+        for name, expected in (("alg", ALGORITHM), ("typ", typ)):
             if header.get(name) != expected:
                 is_ours = False
                 found = ascii(header.get(name))[:40]

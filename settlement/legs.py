@@ -22,7 +22,7 @@ from hub.ledger import invoice_rows
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import AccountKind, MovementKind, Purpose, Window
 from hub.points import PRICE_SCALE, normalise, render
-from settlement.lines import FeeShare, Line, PointAmount, encode
+from settlement.lines import Corrects, FeeShare, Line, PointAmount, encode
 from settlement.merkle import Root
 from settlement.netting import Tally
 
@@ -75,6 +75,7 @@ _PRICED = f"""
 SELECT movement_id, terms_id FROM act_terms
 WHERE journal_id = {JOURNAL_ID} AND movement_id BETWEEN $1 AND $2 ORDER BY movement_id
 """
+_DISPUTED = f"SELECT id, movement_id, n FROM dispute WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[])"
 
 # Of the acts of a page whose fees a plan split: what each leg is by, and what falls to who bears the fee.
 _SHARES = f"""
@@ -158,11 +159,13 @@ class Legs:
         if billed := [row["movement_id"] for row in found if row["kind"] in _OF_INVOICES]:
             made = await invoice_rows.invoices(connection, tables.invoice.c.id.in_(billed))
             invoices = {id: one.reference for id, one in made.items()}
+        disputes = [row["subject_id"] for row in found if row["kind"] == MovementKind.CORRECT]
+        disputed = {row["id"]: row for row in await driver.fetch(_DISPUTED, disputes)} if disputes else {}
         lines = []
         for row in found:
-            movement = row["movement_id"]
+            movement, of = row["movement_id"], disputed.get(row["subject_id"])
             share = shares.get((movement, row["n"]))
-            lines.append(self._line(row, priced.get(movement), share, invoices.get(movement)))
+            lines.append(self._line(row, priced.get(movement), share, invoices.get(movement), of))
         return lines
 
     async def sum(self, connection: AsyncConnection) -> Sums:
@@ -179,24 +182,31 @@ class Legs:
             after = page[-1].order
         return sums
 
-    def _line(self, row: Any, priced: int | None, share: FeeShare | None, invoice: str | None) -> Line:
+    def _line(self, row: Any, priced: int | None, share: FeeShare | None, invoice: str | None, disputed: Any) -> Line:
+        """A leg as a line. ``priced``: the terms of its act; ``disputed``: of a correction, the line that it gives
+        back."""
         movement, n, purpose, debit, credit, amount, at, kind, currency, points, subject, rate, source, original = row
         institutions = self.configuration.institutions
         (payer, money), (payee, _) = self.accounts[debit], self.accounts[credit]
         reverses: str | None = None
         terms = None if priced is None else self.configuration.terms[priced]
         price: str | None = None
+        corrects: Corrects | None = None
         sides: tuple[PointAmount, ...] = ()
         if kind in _OF_INVOICES:
             reverses = None if kind == MovementKind.BILL else ids.text(ids.INVOICE, subject)
-        else:
-            credited = self._points(currency, points)
-            sides = (credited,)
-        if kind == MovementKind.REVERSE:
+        elif kind != MovementKind.CORRECT:
+            sides = (self._points(currency, points),)
+        if kind == MovementKind.CORRECT:
+            if disputed is None:
+                raise LookupError(f"There is no dispute {ids.text(ids.DISPUTE, subject)}.")
+            line = ids.text(ids.ENTRY, disputed["movement_id"])
+            corrects = Corrects(ids.text(ids.DISPUTE, subject), line, disputed["n"])
+        elif kind == MovementKind.REVERSE:
             reverses = ids.text(ids.CONVERSION if original is None else _PREFIXES[original], subject)
         elif rate is not None:
             given = self.configuration.currencies[self.configuration.rates[rate].source].code
-            sides = (self._points(given, source), credited)
+            sides = (self._points(given, source), *sides)
         elif terms is not None and purpose == Purpose.SETTLEMENT:
             price = normalise(render(terms.price, PRICE_SCALE))
         return Line(
@@ -216,6 +226,7 @@ class Legs:
             price=price,
             share=share,
             invoice=invoice,
+            corrects=corrects,
         )
 
     def _points(self, code: str, units: int) -> PointAmount:

@@ -24,8 +24,9 @@ TEXT_MAX: Final = 200
 _MEMBERS: Final = frozenset(
     {"amount", "at", "currency", "from", "kind", "leg", "movement", "purpose", "reverses", "to", "window"}
 )
-_OPTIONAL: Final = frozenset({"invoice", "points", "price", "share", "terms"})
 _SHARE_MEMBERS: Final = frozenset({"fee", "kept", "plan"})
+_OPTIONAL: Final = frozenset({"corrects", "invoice", "points", "price", "share", "terms"})
+_CORRECTS_MEMBERS: Final = frozenset({"dispute", "leg", "movement"})
 _POINTS_MEMBERS: Final = frozenset({"amount", "currency"})
 _KIND = re.compile(r"[a-z][a-z_]{0,31}")
 _COUNT = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -87,6 +88,15 @@ class FeeShare:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrects:
+    """The line of an earlier window that a line gives back, in whole or in part, and the dispute that had it so."""
+
+    dispute: str
+    movement: str
+    leg: int
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One money leg: ``payer`` owes ``payee`` an amount (JSON: ``from`` and ``to``). No invalid line can be made.
 
@@ -110,6 +120,7 @@ class Line:
     price: str | None = None  # of one point: then the amount is what the points come to at it
     share: FeeShare | None = None
     invoice: str | None = None  # the reference of the invoice or credit note that the line is
+    corrects: Corrects | None = None
 
     def __post_init__(self) -> None:
         _require(0 <= self.window < 2**53, "window", "is no window's number")
@@ -117,6 +128,10 @@ class Line:
         sequence(self.movement)
         if self.reverses is not None and _number(self.reverses) is None:
             raise LineMember("reverses", "is no identifier")
+        if self.corrects is not None:
+            _require(_number(self.corrects.dispute) is not None, "corrects", "dispute is no identifier")
+            _require(_number(self.corrects.movement) is not None, "corrects", "movement is no identifier")
+            _require(0 <= self.corrects.leg < 2**31, "corrects", "leg is no leg's number")
         _require(_KIND.fullmatch(self.kind) is not None, "kind", "is no kind of act")
         _require(self.at.tzinfo is not None, "at", "has no time zone")
         _require(self.amount_millionths > 0, "amount", "is not more than zero")
@@ -175,7 +190,7 @@ def sequence(movement: str) -> int:
 
 def encode(line: Line) -> bytes:
     """The line's one spelling, UTF-8, without a line break. What a line does not have of ``points``,
-    ``terms``, ``price``, ``share`` and ``invoice`` is left out."""
+    ``terms``, ``price``, ``share``, ``invoice`` and ``corrects`` is left out."""
     members: dict[str, object] = {
         "window": str(line.window),
         "movement": line.movement,
@@ -203,6 +218,9 @@ def encode(line: Line) -> bytes:
         }
     if line.invoice is not None:
         members["invoice"] = line.invoice
+    if line.corrects is not None:
+        of = line.corrects
+        members["corrects"] = {"dispute": of.dispute, "leg": of.leg, "movement": of.movement}
     return _canonical(members).encode()
 
 
@@ -240,6 +258,7 @@ def parse(raw: bytes) -> Line:
         price=_text(members, "price") if "price" in members else None,
         share=_share(members["share"]) if "share" in members else None,
         invoice=_text(members, "invoice") if "invoice" in members else None,
+        corrects=_corrects(members["corrects"]) if "corrects" in members else None,
     )
     if encode(line) != raw:
         raise LineNotCanonical(f"movement={line.movement}, leg={line.leg}")
@@ -352,3 +371,12 @@ def _point(entry: object) -> PointAmount:
     if not isinstance(entry, dict) or entry.keys() != _POINTS_MEMBERS:
         raise LineMember("points", "has an entry that is not currency and amount")
     return PointAmount(_text(entry, "currency"), _text(entry, "amount"))
+
+
+def _corrects(value: object) -> Corrects:
+    if not isinstance(value, dict) or value.keys() != _CORRECTS_MEMBERS:
+        raise LineMember("corrects", "is not dispute, leg and movement")
+    leg = value["leg"]
+    if type(leg) is not int:
+        raise LineMember("corrects", "leg is no whole number")
+    return Corrects(_text(value, "dispute"), _text(value, "movement"), leg)

@@ -13,6 +13,8 @@ from typing import Any
 
 from hub.levels import NoTree, roll_up
 from hub.money import minor_unit_millionths
+from settlement.acceptance import TYP as ACCEPTANCE
+from settlement.acceptance import payload_over
 from settlement.keyring import Keyring, Opened
 from settlement.lines import Line, LineError, instant_text, parse
 from settlement.members import FINDINGS_PER_CODE_MAX, Findings
@@ -37,6 +39,7 @@ class Verdict:
     lines_checked: int | None  # how many lines were read; None: none were given, and no figure was recomputed from them
     previous_checked: bool
     children_checked: int  # how many children's reports were held against this one
+    accepted_by: str | None  # the key that accepted it; None: no acceptance was given, or none that is valid
     line_checked: int | None  # the number of the one line that was given with its proof
     revoked_from: datetime | None  # the key that signed is revoked for windows that close from then on
 
@@ -53,13 +56,16 @@ def verify(
     previous: str | None = None,
     children: Iterable[str] = (),
     proof: bytes | None = None,
+    acceptance: str | None = None,
+    acceptance_jwks: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """Everything that is wrong with a report.
 
     ``jws`` is the compact serialization without white space around it; ``lines`` are the report's lines in order, each
     with or without its line break, read once; ``jwks`` the hub's JWK set; ``previous`` the JWS of the same
     institution's report of the window before; ``children`` those of institutions whose nets it takes over, of the same
-    window, as many as are at hand; ``proof`` one line with its proof (``settlement.proof``). Parts that are None are
+    window, as many as are at hand; ``proof`` one line with its proof (``settlement.proof``); ``acceptance`` what its
+    institution has signed over it, and ``acceptance_jwks`` the institution's JWK set. Parts that are None are
     not checked, and the verdict says so. What cannot be read is a finding, and what can still be checked is. Never
     raises for what is in the documents.
     """
@@ -83,6 +89,9 @@ def verify(
     below = list(children)
     for token in below:
         _check_below(findings, reading, token, keys)
+    accepted_by = None
+    if acceptance is not None:
+        accepted_by = _check_acceptance(findings, reading, payload, acceptance, acceptance_jwks or {})
     return Verdict(
         findings=findings.all(),
         reading=reading,
@@ -91,6 +100,7 @@ def verify(
         lines_checked=count,
         previous_checked=previous is not None,
         children_checked=len(below),
+        accepted_by=accepted_by,
         line_checked=number,
         revoked_from=opened.revoked_from,
     )
@@ -291,6 +301,20 @@ def _check_proof(findings: Findings, reading: Reading, payload: bytes | None, ra
                 f"{reading.lines.root}.",
             )
     return proof.number
+
+
+def _check_acceptance(
+    findings: Findings, reading: Reading, payload: bytes | None, token: str, jwks: Mapping[str, Any]
+) -> str | None:
+    """What the institution signed, and that it is over this report; answers the key. When it was signed is unknown, but
+    not before the window closed."""
+    keys = Keyring(findings, jwks, "ACCEPTANCE_")
+    opened = keys.open(findings, token, "ACCEPTANCE_", "The acceptance", ACCEPTANCE)
+    _check_key(findings, opened, reading, "ACCEPTANCE_", "The acceptance")
+    due = payload_over(reading, None if payload is None else digest(payload))
+    if opened.payload is not None and opened.payload != due:
+        findings.add("ACCEPTANCE_REPORT", "The acceptance is of another report than this one.")
+    return opened.kid
 
 
 def _check_sums(findings: Findings, reading: Reading, tally: Tally) -> None:

@@ -16,6 +16,7 @@ from hub.audit import relocations
 from hub.audit.accounts import Accounts, Key, host_of
 from hub.audit.act import Act
 from hub.audit.breaks import Breaks
+from hub.audit.disputes import Disputes
 from hub.audit.entries import Batch
 from hub.audit.exchanges import BY_PARTNERS, Exchanges
 from hub.audit.findings import Findings
@@ -68,10 +69,12 @@ class Acts:
         relocations: Relocations,
         breaks: Breaks,
         shares: Shares,
+        disputes: Disputes,
     ) -> None:
         self._findings = findings
         self._shares = shares
         self._breaks = breaks
+        self._disputes = disputes
         self._accounts = accounts
         self._exchanges = exchanges
         self._relocations = relocations
@@ -90,6 +93,8 @@ class Acts:
             expected = self._exchange(act)
         elif self._breaks.is_of(moved):
             expected = self._breaks.expected(act)
+        elif self._disputes.is_of(moved):
+            expected = self._disputes.expected(act)
         elif kind == MovementKind.REVERSE:
             expected = self._reversal(act)
         elif kind == MovementKind.CONVERT:
@@ -262,7 +267,7 @@ class Acts:
                 continue  # the hub's own, see the invoices
             if moved["kind"] == MovementKind.CLEAR or moved["kind"] in relocations.KINDS:
                 continue  # nobody asked for it but whoever ordered the whole; see the relations, and the relocations
-            if self._breaks.is_of(moved):
+            if self._breaks.is_of(moved) or self._disputes.is_of(moved):
                 continue  # two persons have, without a key
             subject = moved["id"] if moved["kind"] in _NAMED_BY_MOVEMENT else moved["subject_id"]
             subject = together.get(moved["id"], subject)

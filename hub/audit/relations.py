@@ -20,6 +20,7 @@ from hub.ledger.records import (
     HoldKind,
     HoldStatus,
     MovementKind,
+    Purpose,
 )
 from hub.partners import Status
 
@@ -105,6 +106,7 @@ RELATIONS = (
         AND NOT EXISTS (SELECT FROM relocation_step s WHERE s.journal_id = {JOURNAL_ID} AND s.id = o.movement_id)
         AND NOT EXISTS (SELECT FROM break_step s WHERE s.journal_id = {JOURNAL_ID} AND s.id = o.movement_id)
         AND NOT EXISTS (SELECT FROM reconciliation_break b WHERE b.journal_id = {JOURNAL_ID} AND b.id = o.movement_id)
+        AND NOT EXISTS (SELECT FROM dispute_step s WHERE s.journal_id = {JOURNAL_ID} AND s.id = o.movement_id)
         """,
     ),
     Relation(
@@ -113,6 +115,19 @@ RELATIONS = (
         f"""SELECT o.act_id FROM act_label o WHERE o.journal_id = {JOURNAL_ID}
         AND NOT EXISTS (SELECT FROM movement m WHERE m.journal_id = {JOURNAL_ID} AND m.id = o.act_id)
         AND NOT EXISTS (SELECT FROM conversion c WHERE c.journal_id = {JOURNAL_ID} AND c.id = o.act_id)""",
+    ),
+    Relation(
+        "DISPUTE_LINE",
+        "Dispute {} is of a line that its window's reports do not have.",
+        f"""SELECT d.id FROM dispute d
+        LEFT JOIN leg l ON l.journal_id = d.journal_id AND l.movement_id = d.movement_id AND l.n = d.n
+        LEFT JOIN account p ON p.journal_id = l.journal_id AND p.id = l.debit_account_id
+        LEFT JOIN account q ON q.journal_id = l.journal_id AND q.id = l.credit_account_id
+        WHERE d.journal_id = {JOURNAL_ID} AND (
+            (d.window_id, d.payer_id, d.payee_id, d.currency, d.amount, d.purpose::int)
+                IS DISTINCT FROM (l.window_id, p.owner_id, q.owner_id, p.currency, l.amount, l.purpose::int)
+            OR l.purpose NOT IN ({int(Purpose.SETTLEMENT)}, {int(Purpose.FEE)})
+        )""",
     ),
     Relation(
         "BINDING",

@@ -18,6 +18,7 @@ from hub.audit.acts import Acts
 from hub.audit.breaks import Breaks
 from hub.audit.caps import Caps
 from hub.audit.debts import Debts
+from hub.audit.disputes import Disputes
 from hub.audit.entries import Batch
 from hub.audit.exchanges import Exchanges
 from hub.audit.findings import Findings
@@ -61,9 +62,12 @@ class Replay:
         self.exchanges = Exchanges(findings, self.accounts, self.shares)
         self.relocations = Relocations(findings, self.accounts)
         self.breaks = Breaks(findings)
-        self.acts = Acts(findings, self.accounts, self.exchanges, self.relocations, self.breaks, self.shares)
-        self.limits = Limits(findings, self.accounts)
         self.terms = Terms(findings)
+        self.disputes = Disputes(findings, self.positions)
+        self.acts = Acts(
+            findings, self.accounts, self.exchanges, self.relocations, self.breaks, self.shares, self.disputes
+        )
+        self.limits = Limits(findings, self.accounts)
         self.people = People(findings)
         self.debts = Debts(findings, self.accounts)
         self.restrictions = Restrictions(findings, self.accounts)
@@ -91,6 +95,7 @@ class Replay:
         self.breaks.begin(batch)
         self.shares.begin(batch)
         await self.invoices.begin(connection, batch)
+        self.disputes.begin(batch)
         self._entries = {}
         for entry in rows.get("lot_entry", ()):
             self._entries.setdefault(entry[0], {}).setdefault(entry[1], []).append(entry)
@@ -101,7 +106,11 @@ class Replay:
         evidence, broken = rows.get("exchange_evidence", []), rows.get("break_step", [])
         moves, opening = rows.get("relocation_step", []), rows.get("opening_balance", [])
         billed = rows.get("billing", [])
-        if billed or changes or windows or restrictions or steps or evidence or moves or opening or broken:
+        disputed, signed = rows.get("dispute_step", []), rows.get("acceptance", [])
+        said = billed or disputed or signed
+        if said or changes or windows or restrictions or steps or evidence or moves or opening or broken:
+            events += [(row["id"], self._disputed, row) for row in disputed]
+            events += [(row["id"], self._signed, row) for row in signed]
             events += [(row["id"], self._move, row) for row in moves]
             events += [(row["id"], self._opening, row) for row in opening]
             events += [(row["id"], self._step, row) for row in steps]
@@ -128,6 +137,7 @@ class Replay:
         self.shares.finish()
         self.invoices.finish()
         self.positions.finish(batch, self.configuration)
+        self.disputes.finish()
         self.limits.finish()
         self.terms.finish()
         baskets.check(batch, self._findings)
@@ -180,6 +190,14 @@ class Replay:
     def _billed(self, row: Any, _legs: list[Any], batch: Batch) -> None:
         self._configure()
         self.invoices.billed(row, batch, self.configuration)
+
+    def _disputed(self, row: Any, _legs: list[Any], batch: Batch) -> None:
+        self._configure()
+        self.disputes.step(row, self.configuration, batch)
+
+    def _signed(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
+        self._configure()
+        self.disputes.acceptance(row, self.configuration)
 
     def _change(self, row: Any, _legs: list[Any], batch: Batch) -> None:
         change = Change(*row)
@@ -261,6 +279,8 @@ class Replay:
                         way.window = self.positions.open_window()
                     of = 0 if way is None else way.window
                     self.positions.act(moved, legs, self.configuration, batch.at, of, promised=promised)
+                elif self.disputes.is_of(moved):  # no cap bounds what was counted wrongly
+                    self.positions.act(moved, legs, self.configuration, batch.at, promised=True)
                 elif len(legs) > 1:  # money comes with points
                     self.positions.act(moved, legs, self.configuration, batch.at)
 

@@ -47,6 +47,7 @@ async def compare(connection: AsyncConnection, replay: Replay, findings: Finding
     await replay.restrictions.compare(driver, replay.debts)
     replay.relocations.compare(await driver.fetch(_RELOCATIONS))
     await replay.breaks.compare(driver)
+    await replay.disputes.compare(driver)
     await _positions(driver, replay, findings)
     await _bonus_uses(driver, replay, findings)
     await _limit_uses(driver, replay, findings)

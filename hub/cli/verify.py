@@ -37,6 +37,8 @@ def verify(
     child: Annotated[
         list[Path] | None, File(help="A report of the same window whose nets it takes over; may be given repeatedly.")
     ] = None,
+    acceptance: Annotated[Path | None, File(help="What its institution has signed over it: a JWS.")] = None,
+    acceptance_jwks: Annotated[Path | None, File(help="The institution's public keys, to verify that with.")] = None,
 ) -> None:
     """Recompute a settlement report from its lines and check its signature; needs no hub, database or network.
 
@@ -48,10 +50,15 @@ def verify(
     proof = _proof(line) if line and number is None else None
     if lines is None and proof is None:
         raise typer.BadParameter("all lines are needed, or one with its proof (--line FILE).", param_hint="--lines")
+    if (acceptance is None) != (acceptance_jwks is None):
+        raise typer.BadParameter("they belong together.", param_hint="--acceptance, --acceptance-jwks")
+    signed = (
+        (None, None) if acceptance is None or acceptance_jwks is None else (_token(acceptance), _jwks(acceptance_jwks))
+    )
     before = None if previous is None else _token(previous)
     with progress_bar("Verifying", total=None if lines is None else lines.stat().st_size) as progress:
         given = None if lines is None else _read_lines(lines, progress)
-        verdict = verify_report(_token(report), given, keys, before, map(_token, child or ()), proof)
+        verdict = verify_report(_token(report), given, keys, before, map(_token, child or ()), proof, *signed)
     for finding in verdict.findings:
         typer.echo(f"{finding.code}: {finding.sentence}")
     if not verdict.ok:
@@ -112,7 +119,8 @@ def _genuine(verdict: Verdict) -> str:
         said += f"; line {verdict.line_checked:,} is one of its {counted(reading.lines.count, 'line')}"
     if verdict.children_checked:
         said += f"; it agrees with {counted(verdict.children_checked, 'report')} below it"
-    said += "; it follows the previous report." if verdict.previous_checked else "."
+    said += "; it follows the previous report" if verdict.previous_checked else ""
+    said += "." if verdict.accepted_by is None else f"; its institution has accepted it with {verdict.accepted_by}."
     if verdict.revoked_from is not None:
         said += (
             f"\nIts key is revoked from {instant_text(verdict.revoked_from)} on, after the window closed. Whoever has "

@@ -1,5 +1,6 @@
 """Applying: taking a good draft into the book, so that the next command of the batch sees it."""
 
+from hub.acceptance.disputes import DisputeStepKind
 from hub.errors import InvalidAmount
 from hub.ledger.book import Book, Original
 from hub.ledger.draft import Draft
@@ -88,6 +89,8 @@ def _take_rest(book: Book, draft: Draft) -> None:
         _take_exchanges(book, draft)
     if draft.break_steps or draft.runs:
         _take_breaks(book, draft)
+    if draft.dispute_steps or draft.acceptances:
+        _take_disputes(book, draft)
     if draft.windows:
         book.take_windows(draft.windows)
     for net in draft.nets:
@@ -158,6 +161,13 @@ def _take_breaks(book: Book, draft: Draft) -> None:
     book.runs.update(((run.currency, run.day), run) for run in draft.runs)
     book.breaks.update((one.id, one) for one in draft.breaks)
     book.break_proposals.update((step.of, step) for step in draft.break_steps if step.kind is StepKind.PROPOSED)
+
+
+def _take_disputes(book: Book, draft: Draft) -> None:
+    book.acceptances.extend(draft.acceptances)
+    book.disputes.update((one.id, one) for one in draft.disputes)
+    proposals = (step for step in draft.dispute_steps if step.kind is DisputeStepKind.PROPOSED)
+    book.dispute_proposals.update((step.of, step) for step in proposals)
 
 
 def _check_counters(legs: list[tuple[int, Leg]]) -> None:

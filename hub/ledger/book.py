@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from hub import ids
+from hub.acceptance.disputes import Dispute, DisputeStep, ReportLine
+from hub.acceptance.reports import Acceptance
 from hub.acceptance_terms import AcceptanceTerms
 from hub.configuration import Configuration, Noun, with_changes
 from hub.currencies import PointCurrency, halts
@@ -125,6 +127,10 @@ class Book:
         self.runs: dict[tuple[str, str], Run] = {}  # the last one, by currency and day
         self.breaks: dict[int, Break] = {}
         self.break_proposals: dict[int, BreakStep] = {}  # the last one, by break
+        self.disputes: dict[int, Dispute] = {}
+        self.dispute_proposals: dict[int, DisputeStep] = {}  # the last one, by dispute
+        self.disputed_lines: dict[tuple[int, int], ReportLine] = {}  # by movement and leg, what may be disputed
+        self.acceptances: list[Acceptance] = []  # of the reports that the batch speaks of
         self.nets: dict[int, list[Net]] = {}
         self.internals: dict[tuple[int, int], InternalAccount] = {}  # by parent and institution, for a closing
         self.confirmed: set[PositionKey] = set()

@@ -10,6 +10,7 @@ from typing import Any
 from hub import confirmations, windows
 from hub.errors import IdempotencyConflict, Refusal, stored
 from hub.ledger import (
+    acceptances,
     acts,
     baskets,
     billing,
@@ -20,6 +21,7 @@ from hub.ledger import (
     commands,
     conversions,
     debts,
+    disputes,
     exchanges,
     freezes,
     halting,
@@ -37,6 +39,7 @@ from hub.ledger import (
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.registry import (
+    acceptance,
     books,
     caps,
     certificates,
@@ -156,6 +159,16 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.ApproveModel: models.approve,
     commands.RejectModel: models.reject,
     commands.WithdrawModel: models.withdraw,
+    commands.RegisterAcceptanceKey: acceptance.register,
+    commands.RevokeAcceptanceKey: acceptance.revoke,
+    commands.SetDisputeDays: acceptance.set_days,
+    commands.AcceptReport: acceptances.accept,
+    commands.OpenDisputes: disputes.open_,
+    commands.AnswerDispute: disputes.answer,
+    commands.NoteDispute: disputes.note,
+    commands.WithdrawDispute: disputes.withdraw,
+    commands.ProposeDisputeEnd: disputes.propose_end,
+    commands.ApproveDisputeEnd: disputes.approve_end,
     commands.CloseWindow: windows.close,
     commands.ConfirmSettlement: confirmations.confirm,
 }

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from hub.acceptance.disputes import Dispute, DisputeStep
+from hub.acceptance.reports import Acceptance
 from hub.configuration import Configuration, Noun
 from hub.errors import CustomerClosed, LimitExceeded
 from hub.ledger.apart import owed_by, settles_apart
@@ -116,6 +118,9 @@ class Draft:
     runs = _Rarely(list[Run])
     breaks = _Rarely(list[Break])  # as they are afterwards
     break_steps = _Rarely(list[BreakStep])
+    acceptances = _Rarely(list[Acceptance])
+    disputes = _Rarely(list[Dispute])  # as they are afterwards
+    dispute_steps = _Rarely(list[DisputeStep])
 
     def __init__(self, book: Book) -> None:
         self.book = book

@@ -180,6 +180,14 @@ HASHED: tuple[Hashed, ...] = (
         "id break_id kind credential_id run_id figures owner_id ending adjusted movement_id",
         "id",
     ),
+    _hashed(tables.acceptance, "id credential_id window_id institution_id digest kid jws", "id"),
+    _hashed(
+        tables.dispute,
+        "id credential_id institution_id window_id movement_id n payer_id payee_id currency amount purpose reason"
+        " expected",
+        "id",
+    ),
+    _hashed(tables.dispute_step, "id dispute_id kind credential_id outcome amount movement_id", "id"),
 )
 
 _ENCODER = msgspec.json.Encoder()

@@ -12,6 +12,7 @@ from hub.institutions import settlement_path
 from hub.ledger import (
     break_rows,
     commands,
+    dispute_rows,
     exchange_rows,
     invoice_rows,
     limit_rows,
@@ -120,6 +121,8 @@ async def load(
         await _quotes(connection, book, needs)
     if needs.breaks or needs.reconciled:
         await break_rows.load(connection, book, needs)
+    if needs.disputes or needs.reported:
+        await dispute_rows.load(connection, book, needs)
     accepted: dict[int, Movement] = {}
     if needs.exchanges or needs.originals:
         accepted = await exchange_rows.load(connection, book, needs)

@@ -75,6 +75,9 @@ class Needs:
         self.exchanges: set[int] = set()
         self.reconciled: set[tuple[str, str]] = set()  # currencies and days
         self.breaks: set[int] = set()
+        self.disputes: set[int] = set()
+        self.disputed: set[tuple[int, int]] = set()  # lines, by movement and leg
+        self.reported: set[tuple[int, int]] = set()  # reports, by window and institution
         self.holds: set[int] = set()
         self.accounts: set[int] = set()  # customers' accounts by identifier
         self.emptied: set[int] = set()  # of these, those of which everything may go
@@ -223,6 +226,19 @@ class Needs:
                 self._id(self.breaks, command.id)
             case commands.ProposeBreakEnd() | commands.ApproveBreakEnd():
                 self._id(self.breaks, command.id)
+                self.money = True
+            case commands.AcceptReport() | commands.OpenDisputes():
+                self._id(self.windows, command.window)
+                home = self.configuration.institution_codes.get(command.institution)
+                if home is not None and command.window is not None:
+                    self.reported.add((command.window, home))
+                if isinstance(command, commands.OpenDisputes):
+                    named = ((one.movement, one.leg) for one in command.lines)
+                    self.disputed.update((movement, leg) for movement, leg in named if movement is not None)
+            case commands.AnswerDispute() | commands.NoteDispute() | commands.WithdrawDispute():
+                self._id(self.disputes, command.id)
+            case commands.ProposeDisputeEnd() | commands.ApproveDisputeEnd():
+                self._id(self.disputes, command.id)
                 self.money = True
             case commands.Reverse():
                 self._id(self.originals, command.id)

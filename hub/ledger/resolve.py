@@ -97,6 +97,21 @@ def allow(book: Book, actor: int, right: Right, subject: int, *, exact: bool = F
     return subject if asking.operates else asking.institution
 
 
+def own_word(book: Book, actor: int, subject: int) -> Credential:
+    """Pass if the actor is an administrator of institution ``subject`` itself, and answers its key. What is an
+    institution's own word is said by nobody above it, and not by the operator on its behalf.
+
+    Raises:
+        Unauthenticated: it is not live now.
+        Forbidden: it is somebody else.
+    """
+    asking = credential(book, actor)
+    require(asking, Right.CONFIGURE, book.configuration.institutions, subject, book.at, exact=True)
+    if asking.institution != subject:
+        raise Forbidden(right=Right.CONFIGURE.value)
+    return asking
+
+
 def active(book: Book, *institutions: int, closing: bool = False) -> None:
     """Pass if all are active; with ``closing`` also if they are closed, for what was promised before.
 

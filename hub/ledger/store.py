@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from hub.acceptance.disputes import Dispute
 from hub.configuration import Noun, change
 from hub.ids import batch_of
 from hub.ledger import break_rows, journal
@@ -73,6 +74,7 @@ class Batch:
         self._conversion_places: dict[int, int] = {}  # of this batch's, among its rows
         self._exchanges: dict[int, Exchange] = {}
         self._breaks: dict[int, Break] = {}
+        self._disputes: dict[int, Dispute] = {}
         self._windows: dict[int, Window] = {}
         self._bonus_uses: dict[tuple[int, int, int], int] = {}
         self._limit_uses: set[UseKey] = set()
@@ -156,6 +158,8 @@ class Batch:
             self._row("act_label", (label.act, label.channel, label.product))
         for one in sorted(draft.fee_shares, key=lambda one: (one.movement, one.place)):
             self._row("fee_share", (one.movement, one.place, one.plan, one.institution, one.amount, one.n))
+        if draft.dispute_steps or draft.acceptances:
+            self._take_disputes(draft)
         for clipped in draft.clippings:
             self._row("clipping", (clipped.movement, clipped.version, clipped.requested))
         for basket in draft.baskets:
@@ -295,6 +299,15 @@ class Batch:
             figures = None if step.figures is None else msgspec.json.encode(step.figures).decode()
             what = (step.run, figures, step.owner, step.ending and step.ending.value, step.adjusted, step.movement)
             self._row("break_step", (step.id, step.of, step.kind.value, step.credential, *what))
+
+    def _take_disputes(self, draft: Draft) -> None:
+        self._disputes.update((one.id, one) for one in draft.disputes)
+        for made in draft.acceptances:
+            signed = (made.digest, made.kid, made.jws)
+            self._row("acceptance", (made.id, made.credential, made.window, made.institution, *signed))
+        for step in draft.dispute_steps:
+            what = (step.outcome and step.outcome.value, step.amount, step.movement)
+            self._row("dispute_step", (step.id, step.of, step.kind.value, step.credential, *what))
 
     def _closings(self, draft: Draft) -> None:
         self._windows.update((window.id, window) for window in draft.windows)
@@ -443,6 +456,16 @@ class Batch:
                 continue
             found = (one.id, one.run, one.currency, one.day, one.scale, one.reference)
             self._row("reconciliation_break", (*found, *standing_now))
+        for disputed in self._disputes.values():
+            outcome = disputed.outcome and disputed.outcome.value
+            stands = (disputed.status.value, outcome, disputed.proposal, disputed.corrected)
+            if batch_of(disputed.id) != book.batch:
+                self._row("dispute standing", (disputed.id, *stands))
+                continue
+            line = disputed.line
+            between = (line.window, line.movement, line.leg, line.payer, line.payee)
+            said = (line.currency, line.amount, int(line.purpose), disputed.reason.value, disputed.expected)
+            self._row("dispute", (disputed.id, disputed.credential, disputed.institution, *between, *said, *stands))
         for window in self._windows.values():
             times = (window.closed_at, window.settled_at, window.closed_in, window.due_at)
             if batch_of(window.id) == book.batch:
@@ -548,7 +571,7 @@ class Batch:
             hashed[part.table.name] = found if len(found[0]) == width else [row[:width] for row in found]
         for name in (
             *("account", "hold", "clearing", "relocation", "quote", "conversion", "reconciliation_break"),
-            "settlement_window",
+            *("settlement_window", "dispute"),
         ):
             if name in hashed:
                 hashed[name].sort(key=lambda row: row[0])

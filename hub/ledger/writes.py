@@ -124,6 +124,7 @@ _RELOCATED = (
     *("digest", "accepted_by", "accepted", "moved", "ended_at"),
 )
 _BREAK = ("type", "figures", "status", "owner_id", "proposal_id")
+_DISPUTE = ("status", "outcome", "proposal_id", "corrected")
 _BY_NAME = {hashed.table.name: hashed for hashed in journal.HASHED}
 WRITES: dict[str, Write] = {
     write.name: write
@@ -192,6 +193,10 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["reconciliation_break"], *_BREAK),
         Write("break standing", tables.reconciliation_break, ("id", *_BREAK), _BREAK),
         _inserts(_BY_NAME["break_step"]),
+        _inserts(_BY_NAME["acceptance"]),
+        _inserts(_BY_NAME["dispute"], *_DISPUTE),
+        Write("dispute standing", tables.dispute, ("id", *_DISPUTE), _DISPUTE),
+        _inserts(_BY_NAME["dispute_step"]),
         Write("partner_call", tables.partner_call, ("reference", "currency", "due_at", "attempts")),
         Write("partner_call end", tables.partner_call, ("reference",), keys=("reference",), deletes=True),
         _inserts(_BY_NAME["relocation"], *_RELOCATED),

@@ -5,6 +5,7 @@ UPDATE, DELETE and TRUNCATE to the server's role (see the grants in the first mi
 of their currency, money in millionths.
 """
 
+from hub.tables.acceptance import acceptance, dispute, dispute_step
 from hub.tables.acts import (
     act_label,
     act_terms,
@@ -67,6 +68,7 @@ __all__ = [
     "ERASABLE",
     "FIXED",
     "UPDATABLE",
+    "acceptance",
     "account",
     "act_label",
     "act_terms",
@@ -86,6 +88,8 @@ __all__ = [
     "customer_mark",
     "customer_profile",
     "customer_reference",
+    "dispute",
+    "dispute_step",
     "exchange",
     "exchange_evidence",
     "exchange_step",
@@ -172,6 +176,8 @@ APPEND_ONLY = (
     settlement_report,
     signing_key,
     expiry_notice,
+    acceptance,
+    dispute_step,
 )
 UPDATABLE = (
     journal_head,
@@ -189,6 +195,7 @@ UPDATABLE = (
     settlement_window,
     position,
     webhook_cursor,
+    dispute,
 )
 DERIVED = (lot, partner_call, webhook_event)  # what is made of others' rows: inserted, updated and deleted
 FIXED = (lots_since,)  # written by migrations alone

@@ -16,11 +16,14 @@ from typing import Any, Final
 
 import rfc8785
 
+from settlement.acceptance import TYP as ACCEPTANCE
+from settlement.acceptance import accept
+from settlement.lines import Corrects
 from settlement.lines import encode as encode_line
 from settlement.proof import encode as encode_proof
 from settlement.proof import prove
-from settlement.report import build, digest
-from settlement.signing import TYP, SigningKey
+from settlement.report import build, digest, read
+from settlement.signing import TYP, SigningKey, take_apart
 from settlement.verify import verify
 from tests.settlement.test_verify import (
     BANK,
@@ -28,10 +31,12 @@ from tests.settlement.test_verify import (
     BEFORE,
     JWKS,
     KEY,
+    LEGS,
     OTHER_KEY,
     SHARED,
     SUMMARY,
     forged_header,
+    leg,
     lines_of,
 )
 from tests.settlement.test_verify import report as flat_report
@@ -40,6 +45,7 @@ from tests.settlement.test_verify_levels import REPORTS, raw
 FILE: Final = Path(__file__).parents[2] / "docs" / "verify_report.py"
 HEADER: Final = {"alg": "Ed25519", "kid": KEY.kid, "typ": TYP}
 STRANGER: Final = SigningKey.generate()
+ACCEPTING: Final = SigningKey.generate()  # the institution's
 
 
 def loaded() -> ModuleType:
@@ -67,6 +73,8 @@ class Case:
     previous: str | None = None
     children: Sequence[str] = ()
     proof: bytes | None = None
+    acceptance: str | None = None
+    acceptance_jwks: Any = None
 
     @property
     def token(self) -> str:
@@ -75,8 +83,10 @@ class Case:
 
 def verdicts(case: Case) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """What the hub's verifier finds, and the other."""
-    ours = verify(case.token, case.lines, case.jwks, case.previous, case.children, case.proof)
-    theirs = ALONE.verify(case.token, case.jwks, case.lines, case.previous, case.children, case.proof)
+    more = (case.previous, case.children, case.proof, case.acceptance, case.acceptance_jwks)
+    ours = verify(case.token, case.lines, case.jwks, *more)
+    theirs = ALONE.verify(case.token, case.jwks, case.lines, *more)
+    assert ours.accepted_by == theirs.accepted_by
     return [(finding.code, finding.sentence) for finding in ours.findings], theirs.findings
 
 
@@ -103,6 +113,16 @@ def _true_cases() -> dict[str, Case]:
         made = flat_report("summary" if code == "HUB" else "institution", code, SHARED)
         raw_lines = [encode_line(line) for line in SHARED if code in ("HUB", line.payer, line.payee)]
         cases[f"shared {code}"] = Case(build(made), raw_lines, proof=proved(build(made), raw_lines, 2))
+    back = replace(
+        leg(0x101, 0, "AIR", "BANK", 1_000_000), kind="correct", points=(), corrects=Corrects("dp_7", "cv_10", 1)
+    )
+    legs = [*LEGS, back]
+    mine = [encode_line(line) for line in legs if "BANK" in (line.payer, line.payee)]
+    corrected = flat_report("institution", "BANK", legs)
+    signed = accept(ACCEPTING, read(build(corrected)), digest(build(corrected)))
+    cases["corrected BANK"] = Case(
+        build(corrected), mine, acceptance=signed, acceptance_jwks={"keys": [ACCEPTING.public_jwk()]}
+    )
     document = json.loads(build(flat_report("institution", "BANK")))
     document["version"] = 1
     for net in document["nets"]:
@@ -183,6 +203,30 @@ def lines_one_by_one(case: Case) -> Iterator[Case]:
             spellings += [json.dumps(one, sort_keys=True, separators=(",", ":")).encode() for one in changed]
         for spelling in spellings:
             yield replace(case, lines=[*lines[:at], spelling, *lines[at + 1 :]])
+
+
+def acceptances_one_by_one(case: Case) -> Iterator[Case]:
+    """The case with each member of its acceptance changed in each way, signed again; with another header, and under
+    other keys."""
+    if case.acceptance is None:
+        return
+    document = json.loads(take_apart(case.acceptance).payload)
+    for path in places(document):
+        for how in ("gone", "beside"):
+            yield replace(case, acceptance=ACCEPTING.sign(rfc8785.dumps(bent(document, path, "x", how)), ACCEPTANCE))
+        for value in VALUES:
+            changed = rfc8785.dumps(bent(document, path, value, "other"))
+            if changed != rfc8785.dumps(document):
+                yield replace(case, acceptance=ACCEPTING.sign(changed, ACCEPTANCE))
+    payload = rfc8785.dumps(document)
+    others = (ACCEPTING.sign(payload), STRANGER.sign(payload, ACCEPTANCE))
+    for token in ("", "a.b.c", case.token, *others, payload.hex()):
+        yield replace(case, acceptance=token)
+    for keys in ({}, {"keys": [STRANGER.public_jwk()]}, JWKS, None):
+        yield replace(case, acceptance_jwks=keys)
+    for seconds in (0, 253_402_300_799):
+        since = {"revoked": {"revoked_at": seconds, "reason": "compromised"}}
+        yield replace(case, acceptance_jwks={"keys": [{**ACCEPTING.public_jwk(), **since}]})
 
 
 def proofs_one_by_one(case: Case) -> Iterator[Case]:

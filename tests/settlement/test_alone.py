@@ -29,6 +29,7 @@ from tests.settlement.bending import (
     FILE,
     TRUE,
     Case,
+    acceptances_one_by_one,
     lines_one_by_one,
     one_by_one,
     proofs_one_by_one,
@@ -47,13 +48,25 @@ def test_both_find_nothing_in_a_true_report(name: str) -> None:
 
 @pytest.mark.parametrize("way", [one_by_one, lines_one_by_one, proofs_one_by_one])
 @pytest.mark.parametrize(
-    "name", ["flat BANK", "flat summary", "level BANK", "level HUB", "first version", "shared BANK"]
+    "name", ["flat BANK", "flat summary", "level BANK", "level HUB", "first version", "shared BANK", "corrected BANK"]
 )
 def test_both_find_the_same_wherever_a_report_is_changed(name: str, way: Callable[[Case], Iterator[Case]]) -> None:
     stride = 211  # no multiple of how many ways there are to change a place, so all come by
     for case in itertools.islice(way(TRUE[name]), 0, None, stride):
         ours, theirs = verdicts(case)
         assert ours == theirs
+
+
+def test_both_find_whatever_is_changed_of_an_acceptance() -> None:
+    found = [verdicts(case) for case in acceptances_one_by_one(TRUE["corrected BANK"])]
+    assert all(ours == theirs for ours, theirs in found)
+    silent = [number for number, (ours, _) in enumerate(found) if not ours]
+    # A key that was revoked long after the window closed: it may have signed before.
+    assert silent == [len(found) - 1]
+    codes = {code for ours, _ in found for code, _ in ours}
+    assert codes == {
+        f"ACCEPTANCE_{code}" for code in ("JWS", "TYP", "KID", "REPORT", "JWKS", "KEY_REVOKED")
+    }  # fmt: skip
 
 
 def test_both_catch_every_tampered_report() -> None:

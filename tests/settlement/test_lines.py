@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hub import ids
 from settlement.lines import (
+    Corrects,
     FeeShare,
     Line,
     LineError,
@@ -141,6 +142,20 @@ def test_a_price_without_points_or_terms_is_refused_by_both() -> None:
             parse(raw)
         with pytest.raises(ALONE.NoLine, match="price"):
             ALONE.read_line(raw)
+
+
+def test_a_correction_names_the_line_that_it_gives_back_and_other_lines_have_no_such_member() -> None:
+    line = replace(LINE, kind="correct", points=(), corrects=Corrects("dp_1f", "mv_1a", 2))
+    assert b'"corrects":{"dispute":"dp_1f","leg":2,"movement":"mv_1a"}' in encode(line)
+    assert parse(encode(line)) == line
+    assert b"corrects" not in encode(LINE)
+    whole = {"dispute": "dp_1f", "leg": 2, "movement": "mv_1a"}
+    wrongs: list[Any] = [None, [], {}, "mv_1a", {**whole, "more": "x"}]
+    wrongs += [{**whole, "leg": leg} for leg in ("2", True, 2.0, -1, 2**31)]
+    wrongs += [{**whole, name: text} for name in ("dispute", "movement") for text in ("", "mv_01", 1)]
+    for wrong in wrongs:
+        with pytest.raises(LineError):
+            parse(members(corrects=wrong))
 
 
 def test_instants_are_written_in_utc() -> None:

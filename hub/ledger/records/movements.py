@@ -47,6 +47,7 @@ class MovementKind(IntEnum):
     DELIVER = 43  # the target's partner has given the points, and the source's still holds what they are for
     BILL = 60  # an invoice of the operator's, for a month
     CREDIT = 61  # what is given back of one
+    CORRECT = 64  # a line of a closed window was disputed, and its payee gives back
 
 
 # What begins over partners, and the act that it is once they have done their part.
