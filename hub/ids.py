@@ -58,6 +58,7 @@ ACCEPTANCE_KEY = "ak"
 ACCEPTANCE = "ap"
 DISPUTE = "dp"
 DISPUTE_STEP = "ds"
+DISPUTE_TERMS = "dt"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

@@ -6,6 +6,7 @@ Invariant: no schema extension, because ``schema.operations`` runs none.
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from schema.acceptances import AcceptanceMutation, AcceptanceQuery
 from schema.act_limits import LimitMutation, LimitQuery
 from schema.adapters import AdapterQuery
 from schema.agreements import TermsMutation, TermsQuery
@@ -23,6 +24,7 @@ from schema.currencies import CurrencyMutation, CurrencyQuery
 from schema.customers import CustomerMutation, CustomerQuery
 from schema.cuts import CutQuery
 from schema.debts import DebtMutation
+from schema.disputes import DisputeMutation, DisputeQuery
 from schema.exchanges import ExchangeMutation, ExchangeQuery
 from schema.fee_schedules import FeeScheduleMutation, FeeScheduleQuery
 from schema.freezes import FreezeMutation, FreezeQuery
@@ -94,6 +96,8 @@ class Query(
     ReportQuery,
     AnalysisQuery,
     BooksQuery,
+    AcceptanceQuery,
+    DisputeQuery,
     WebhookQuery,
     ShareQuery,
     FeeScheduleQuery,
@@ -138,6 +142,8 @@ class Mutation(
     WindowMutation,
     BooksMutation,
     ModelMutation,
+    AcceptanceMutation,
+    DisputeMutation,
     WebhookMutation,
     ShareMutation,
     FeeScheduleMutation,

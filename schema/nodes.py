@@ -16,6 +16,7 @@ from schema.context import Context, Info
 from schema.conversions import conversion_by_id
 from schema.customers import to_customer
 from schema.directory import to_credential, to_currency, to_institution
+from schema.disputes import dispute_by_id
 from schema.fee_schedules import fee_schedule_by_id
 from schema.fields import field
 from schema.freezes import freeze_by_id
@@ -142,6 +143,7 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.MODEL: model_by_id,
     ids.RECONCILIATION: reconciliation_by_id,
     ids.BREAK: break_by_id,
+    ids.DISPUTE: dispute_by_id,
     ids.WEBHOOK: webhook_by_id,
     ids.EVENT: delivery_by_id,
     ids.SHARE_PLAN: share_plan_by_id,

@@ -9,8 +9,10 @@ from typing import Annotated
 import strawberry
 
 from hub import ids, lookups
+from hub.acceptance import reading
 from hub.institutions import Institution as Home
 from hub.ledger import records
+from schema.acceptances import ReportState, to_state
 from schema.context import Context, Info, StoredReport
 from schema.directory import Institution, to_institution
 from schema.fields import field
@@ -52,6 +54,12 @@ class SettlementReport(Node):
         home = self.institution.record
         found = await info.context.loaders.nets.load(self.window.record.id)
         return [to_net(one) for one in found if one.parent == home.id]
+
+    @field("How it stands with its institution; of the operator's null.")
+    async def acceptance(self, info: Info) -> ReportState | None:
+        async with info.context.read() as reader:
+            found = await reading.stands(reader, self.window.record, self.institution.record.id)
+            return None if found is None else to_state(reader.configuration, found)
 
 
 @strawberry.type

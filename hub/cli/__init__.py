@@ -26,6 +26,7 @@ COMMANDS = (
     "demo",
     "audit",
     "verify",
+    "acceptance",
     "expire",
     "clear",
     "bill",

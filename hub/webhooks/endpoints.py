@@ -52,6 +52,10 @@ class EventType(StrEnum):
     WINDOW_SETTLED = "window.settled"
     BREAK_OPENED = "break.opened"
     BREAK_ENDED = "break.ended"
+    REPORT_ACCEPTED = "report.accepted"
+    DISPUTE_OPENED = "dispute.opened"
+    DISPUTE_ANSWERED = "dispute.answered"
+    DISPUTE_RESOLVED = "dispute.resolved"
 
 
 class WebhookStatus(StrEnum):

@@ -16,6 +16,8 @@ from typing import Any, Final
 import msgspec
 
 from hub import ids
+from hub.acceptance.disputes import Dispute, DisputeOutcome, DisputeStatus, DisputeStep, DisputeStepKind
+from hub.acceptance.reports import Acceptance
 from hub.configuration import Change, Configuration
 from hub.currencies import PointCurrency
 from hub.ids import first_of
@@ -127,6 +129,8 @@ class Taken:
     settled: Sequence[tuple[int, Window]]
     nets: Mapping[int, Sequence[Net]]
     breaks: Sequence[Turn]
+    acceptances: Sequence[Acceptance] = ()
+    disputed: Sequence[tuple[DisputeStep, Dispute]] = ()
 
 
 def last_of(batch: int) -> int:
@@ -153,6 +157,9 @@ def events(configuration: Configuration, taken: Taken) -> list[Event]:
             made.append(_window(words, window, type, last_of(batch), taken.times[batch], nets))
     for turn in taken.breaks:
         made.append(_break(words, turn, taken.times[ids.batch_of(turn.step)]))
+    made.extend(_accepted(words, one) for one in taken.acceptances)
+    for step, dispute in taken.disputed:
+        made.append(_disputed(words, step, dispute, taken.times[ids.batch_of(step.id)]))
     made.sort(key=lambda event: event.place)  # stable: a window is closed before it is settled
     return made
 
@@ -317,6 +324,51 @@ _MAKERS: Final[Mapping[MovementKind, Callable[[_Words, Taken, Movement], Iterabl
     MovementKind.RELEASE: _hold_ended,
     MovementKind.EXPIRE: _expired,
 }
+
+
+# --- reports --------------------------------------------------------------------------------------------------------
+
+DISPUTES: Final[Mapping[DisputeStepKind, EventType]] = {
+    DisputeStepKind.OPENED: EventType.DISPUTE_OPENED,
+    DisputeStepKind.ANSWERED: EventType.DISPUTE_ANSWERED,
+    DisputeStepKind.WITHDRAWN: EventType.DISPUTE_RESOLVED,
+    DisputeStepKind.APPROVED: EventType.DISPUTE_RESOLVED,
+}
+
+
+def _accepted(words: _Words, made: Acceptance) -> Event:
+    id, code = ids.text(ids.WINDOW, made.window), words.code(made.institution)
+    data: Data = {
+        "id": ids.text(ids.ACCEPTANCE, made.id), "window": id, "institution": code, "digest": made.digest,
+        "kid": made.kid,
+    }  # fmt: skip
+    return Event(EventType.REPORT_ACCEPTED, made.id, made.at, id, (made.institution,), data)
+
+
+def _disputed(words: _Words, step: DisputeStep, of: Dispute, at: datetime) -> Event:
+    """A dispute as that step left it; it is of both institutions of its line."""
+    type, line = DISPUTES[step.kind], of.line
+    ended = type is EventType.DISPUTE_RESOLVED
+    outcome = DisputeOutcome.WITHDRAWN if step.kind is DisputeStepKind.WITHDRAWN else step.outcome
+    opened = DisputeStatus.OPEN if step.kind is DisputeStepKind.OPENED else DisputeStatus.ANSWERED
+    id = ids.text(ids.DISPUTE, of.id)
+    data: Data = {
+        "id": id,
+        "window": ids.text(ids.WINDOW, line.window),
+        "institution": words.code(of.institution),
+        "line": {
+            "movement": ids.text(ids.ENTRY, line.movement),
+            "leg": line.leg,
+            "payer": words.code(line.payer),
+            "payee": words.code(line.payee),
+            **_money(line.amount, line.currency),
+        },
+        "reason": of.reason.value,
+        "status": DisputeStatus.RESOLVED.value if ended else opened.value,
+    }
+    if ended and outcome is not None:
+        data |= {"outcome": outcome.value, "corrected": format_millionths(step.amount or 0, line.currency)}
+    return Event(type, step.id, at, id, (line.payer, line.payee), data)
 
 
 # --- rates, windows and breaks ----------------------------------------------------------------------------------------

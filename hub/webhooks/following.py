@@ -19,12 +19,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
+from hub.acceptance.disputes import Dispute, DisputeStep
 from hub.configuration import Change, Configuration, decode
 from hub.db import Database, driver_of
 from hub.errors import NotSetUp
 from hub.ids import batch_of, first_of
 from hub.institutions import ancestry
-from hub.ledger import journal, rows
+from hub.ledger import dispute_rows, journal, rows
 from hub.ledger.engine import Engine
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.orders import UNDER_WAY, ExchangeState
@@ -34,7 +35,7 @@ from hub.updates import Updates
 from hub.webhooks import breaks, deliveries
 from hub.webhooks.deliveries import NewEvent
 from hub.webhooks.endpoints import Webhook
-from hub.webhooks.events import KINDS, Event, Taken, events
+from hub.webhooks.events import DISPUTES, KINDS, Event, Taken, events
 
 log = structlog.get_logger()
 
@@ -224,7 +225,23 @@ async def _take(connection: AsyncConnection, after: int, last: int, times: dict[
         settled=settled,
         nets=await rows.nets(connection, {of.id for _, of in (*closed, *settled)}),
         breaks=await breaks.taken(connection, first, end),
+        acceptances=await dispute_rows.acceptances(
+            connection, and_(tables.acceptance.c.id >= first, tables.acceptance.c.id < end)
+        ),
+        disputed=await _disputed(connection, first, end),
     )
+
+
+async def _disputed(connection: AsyncConnection, first: int, end: int) -> list[tuple[DisputeStep, Dispute]]:
+    """The steps of disputes that are told of, with their disputes."""
+    step = tables.dispute_step.c
+    kinds = step.kind.in_([kind.value for kind in DISPUTES])
+    found = await dispute_rows.steps(connection, and_(step.id >= first, step.id < end, kinds))
+    if not found:
+        return []
+    named = await dispute_rows.disputes(connection, tables.dispute.c.id.in_({one.of for one in found}))
+    disputes = {one.id: one for one in named}
+    return [(one, disputes[one.of]) for one in found]
 
 
 # No parameter, because it is the index's condition.

@@ -87,6 +87,14 @@ ANSWERS = {
     ),
     "setWebhook": ("input", "SetWebhookInput!", "... on NewWebhook { secret webhook { id url types status } }"),
     "replayWebhook": ("input", "ReplayWebhookInput!", "... on WebhookReplay { events }"),
+    "registerAcceptanceKey": ("input", "RegisterAcceptanceKeyInput!", "... on AcceptanceKey { id kid replacedAt }"),
+    "acceptReport": ("input", "AcceptReportInput!", "... on ReportAcceptance { id kid digest person }"),
+    "openDisputes": (
+        "input",
+        "OpenDisputesInput!",
+        "... on OpenedDisputes { disputes { id status line { movement leg amount } } }",
+    ),
+    "proposeDisputeEnd": ("input", "ProposeDisputeEndInput!", "... on Dispute { id status history { id kind } }"),
     "confirmSettlement": ("input", "ConfirmSettlementInput!", "... on SettlementWindow { id number status }"),
 }
 

@@ -13,6 +13,8 @@ import duckdb
 import httpx2
 import pytest
 
+from settlement.acceptance import prove
+from settlement.signing import SigningKey
 from tests.hub.programs import Served
 from tests.hub.reconciliation.writing import Row, write
 from tests.journeys.client import REFUSED, Client, Socket, key
@@ -102,12 +104,17 @@ class Victim:
         joining = {"pool": pool, "member": self._party("bob"), "rights": ["CONTRIBUTE"], "by": self._party("alice")}
         assert self.trader.do("joinPool", joining)["__typename"] == "Pool"
         self.meet()
+        self._do(
+            "redeemPoints", currency=self.a, amount="20", merchant=network.institution("0SHOP"),
+            customer=self._party("alice"),
+        )  # fmt: skip
         self.window = network.close_window()["id"]
         self.report = operator.ask(
             "query($w: ID!, $v: String!) { settlementReport(windowId: $w, institution: $v) { id linesUrl } }",
             w=self.window,
             v=self.bank,
         )["settlementReport"]
+        self._dispute()
         self._webhook()
         shares = [{"institution": self.bank, "percent": "100"}]
         proposed = operator.do("proposeSharePlan", institution=self.bank, shares=shares)
@@ -204,6 +211,21 @@ class Victim:
         [edge] = self.network.operator.ask(asked, c=self.remote)["breaks"]["edges"]
         self.broken = edge["node"]["id"]
 
+    def _dispute(self) -> None:
+        """A key with which the bank accepts its reports, and a line that it disputes."""
+        admin = self.network.person(self.bank, "INSTITUTION_ADMIN")
+        key = SigningKey.generate()
+        name = admin.ask("{ hub { name } }")["hub"]["name"]
+        self.proof = {"institution": self.bank, "jwk": key.public_jwk(), "proof": prove(key, name, self.bank)}
+        made = admin.do("registerAcceptanceKey", self.proof)
+        self.kid = made["kid"]
+        headers = {"authorization": f"Bearer {admin.secret}"}
+        lines = httpx2.get(admin.url + self.report["linesUrl"], headers=headers).text.splitlines()
+        [line] = [one for one in map(json.loads, lines) if one["amount"] == "1.00"]  # 20 × 0.05
+        self.line = {"movement": line["movement"], "leg": line["leg"], "reason": "AMOUNT", "evidence": {"text": "t"}}
+        opened = admin.do("openDisputes", windowId=self.window, institution=self.bank, lines=[self.line])
+        self.dispute = opened["disputes"][0]["id"]
+
     def _webhook(self) -> None:
         """An endpoint that was told of an issue, and from then on of nothing that these tests do."""
         operator = self.network.operator
@@ -283,6 +305,9 @@ class Victim:
           webhook(institution: $v) { id url types status previousSecretUntil }
           webhookDeliveries(institution: $v) { edges { node { id type payload } } }
           breaks(currency: $k) { edges { node { id status owner history { kind } } } }
+          disputes(windowId: $w) { edges { node { id status history { kind } } } }
+          acceptanceKeys(institution: $v) { kid replacedAt revokedSince }
+          settlementReport(windowId: $w, institution: $v) { acceptance { standing disputableUntil } }
           hub { window { id } }
         }
         """
@@ -370,6 +395,12 @@ def _of_break(field: str, extra: str, stranger: str = "FORBIDDEN") -> Case:
     """A mutation of a break, which the operator looks after."""
     document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
     return Case(document, lambda victim: {"id": victim.broken}, stranger, "FORBIDDEN", absent={"id": f"br_{ABSENT}"})
+
+
+def _of_dispute(field: str, extra: str, stranger: str = "NOT_FOUND", auditor: str = "FORBIDDEN") -> Case:
+    """A mutation of a dispute, which is nobody's business but the line's two institutions' and the operator's."""
+    document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
+    return Case(document, lambda victim: {"id": victim.dispute}, stranger, auditor, absent={"id": f"dp_{ABSENT}"})
 
 
 def _of_webhook(field: str) -> Case:
@@ -569,6 +600,21 @@ CASES: dict[str, Case] = {
         {"edges": [], "pageInfo": {"hasNextPage": False}},
         AS_OPERATOR,
         absent={"c": "NONE"},
+    ),
+    "Query.disputes": Case(
+        "query($w: ID!) { disputes(windowId: $w) { edges { node { id line { amount } history { text } } }"
+        " pageInfo { hasNextPage } } }",
+        lambda victim: {"w": victim.window},
+        {"edges": [], "pageInfo": {"hasNextPage": False}},
+        AS_OPERATOR,
+        absent={"w": f"sw_{ABSENT}"},
+    ),
+    "Query.acceptanceKeys": Case(
+        "query($v: String!) { acceptanceKeys(institution: $v) { kid jwk registeredBy } }",
+        lambda victim: {"v": victim.bank},
+        [],
+        AS_OPERATOR,
+        absent={"v": "NONE"},
     ),
     "Query.conversion": _finds("conversion", "conversion", "id source { amount } settlement { amount }"),
     "Query.conversions": Case(
@@ -950,6 +996,42 @@ CASES: dict[str, Case] = {
     "Mutation.noteBreak": _of_break("noteBreak", ', text: "t"', "NOT_FOUND"),
     "Mutation.proposeBreakEnd": _of_break("proposeBreakEnd", ', ending: ACCEPT, text: "t"'),
     "Mutation.approveBreakEnd": _of_break("approveBreakEnd", ', proposalId: "bs_1"'),
+    "Mutation.registerAcceptanceKey": _acts(
+        "registerAcceptanceKey", "RegisterAcceptanceKeyInput!", lambda victim: victim.proof
+    ),
+    "Mutation.revokeAcceptanceKey": Case(
+        f'mutation($k: String!) {{ revokeAcceptanceKey(kid: $k, since: "2026-01-01T00:00:00Z")'
+        f" {{ __typename {REFUSED} }} }}",
+        lambda victim: {"k": victim.kid},
+        "NOT_FOUND",
+        "FORBIDDEN",
+        absent={"k": "none"},
+    ),
+    "Mutation.acceptReport": _acts(
+        "acceptReport",
+        "AcceptReportInput!",
+        lambda victim: {"windowId": victim.window, "institution": victim.bank, "jws": "a.b.c"},
+        "NOT_FOUND",
+        absent={"institution": "NONE"},
+    ),
+    "Mutation.setDisputeDays": Case(
+        f"mutation {{ setDisputeDays(days: 3) {{ __typename {REFUSED} }} }}", _nothing, "FORBIDDEN", "FORBIDDEN"
+    ),
+    "Mutation.openDisputes": _acts(
+        "openDisputes",
+        "OpenDisputesInput!",
+        lambda victim: {"windowId": victim.window, "institution": victim.bank, "lines": [victim.line]},
+    ),
+    "Mutation.answerDispute": _of_dispute("answerDispute", ', evidence: {text: "t"}'),
+    "Mutation.noteDispute": _of_dispute("noteDispute", ', evidence: {text: "t"}'),
+    "Mutation.withdrawDispute": _of_dispute("withdrawDispute", ', reason: "r"'),
+    "Mutation.proposeDisputeEnd": _acts(
+        "proposeDisputeEnd",
+        "ProposeDisputeEndInput!",
+        lambda victim: {"id": victim.dispute, "outcome": "REJECTED", "evidence": {"text": "t"}},
+        absent={"id": f"dp_{ABSENT}"},
+    ),
+    "Mutation.approveDisputeEnd": _of_dispute("approveDisputeEnd", ', proposalId: "ds_1"', "FORBIDDEN"),
     "Mutation.setPointsPolicy": Case(
         f"mutation($c: String!, $p: PointsPolicyInput!)"
         f" {{ setPointsPolicy(currency: $c, policy: $p) {{ __typename {REFUSED} }} }}",
@@ -1347,6 +1429,7 @@ KINDS = {  # attribute: (prefix, whether it is open to all members)
     "report": ("sr", False),
     "run": ("rc", False),
     "broken": ("br", False),
+    "dispute": ("dp", False),
     "freeze": ("fz", False),
     "restriction": ("rs", False),
     "write_off": ("wo", False),

@@ -1,5 +1,6 @@
 """Who may do what: roles, the tree, revocation on every worker, consent to rates, and institutions that are stopped."""
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -715,6 +716,66 @@ def test_the_operator_looks_after_breaks_and_the_issuer_sees_and_comments(
         "issuer's auditor": (1, no, no, no, no),
         "branch": (0, "NOT_FOUND", no, no, no),
     }
+
+
+# --- disputes ---------------------------------------------------------------------------------------------------------
+
+
+def test_disputes_are_an_institution_s_own_word_and_two_persons_of_the_operator_s_end_them(network: Network) -> None:
+    bank, shop = network.institution("BANK"), network.institution("SHOP")
+    points = network.currency("P", bank)
+    network.issue(points, bank, "c", "100")
+    redeem = {"currency": points, "customer": party(bank, "c"), "merchant": shop, "amount": "100"}
+    assert network.operator.do("redeemPoints", {"idempotencyKey": key()} | redeem)["__typename"] == "Redemption"
+    window = network.close_window()["id"]
+    persons = {
+        "bank's admin": network.person(bank, ADMIN),
+        "bank's trader": network.person(bank, TRADER),
+        "shop's admin": network.person(shop, ADMIN),
+        "operator": network.operator,
+        "operator's auditor": network.person("HUB", "OPERATOR_AUDITOR"),
+    }
+    report = "query($w: ID!, $v: String!) { settlementReport(windowId: $w, institution: $v) { linesUrl } }"
+    url = network.operator.ask(report, w=window, v=bank)["settlementReport"]["linesUrl"]
+    secret = persons["bank's admin"].secret
+    bearer = {"authorization": f"Bearer {secret}"}
+    [line] = [json.loads(one) for one in httpx2.get(network.operator.url + url, headers=bearer).text.splitlines()]
+    named = {"movement": line["movement"], "leg": line["leg"], "reason": "UNKNOWN", "evidence": {"text": "t"}}
+    opening = {"windowId": window, "institution": bank, "lines": [named]}
+    no = "FORBIDDEN"
+    assert {name: outcome(person, "openDisputes", opening) for name, person in reversed(persons.items())} == {
+        "bank's admin": "OpenedDisputes", "bank's trader": no, "shop's admin": no, "operator": no,
+        "operator's auditor": no,
+    }  # fmt: skip
+    listed = "query($w: ID!) { disputes(windowId: $w, status: OPEN) { edges { node { id } } } }"
+    for person in persons.values():
+        assert len(person.ask(listed, w=window)["disputes"]["edges"]) == 1
+    id = network.operator.ask(listed, w=window)["disputes"]["edges"][0]["node"]["id"]
+
+    def tried(person: Client, field: str, extra: str) -> str:
+        document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
+        answered = person.post(document, {"id": id}).json()
+        if answered.get("errors"):
+            return str(answered["errors"][0]["extensions"]["code"])
+        done = answered["data"][field]
+        return str(done["reason"] if done["__typename"] == "Refused" else done["__typename"])
+
+    said = ', evidence: {text: "t"}'
+    assert {name: tried(person, "answerDispute", said) for name, person in reversed(persons.items())} == {
+        "bank's admin": no, "bank's trader": no, "shop's admin": "INVALID_INPUT", "operator": "Dispute",
+        "operator's auditor": no,
+    }  # fmt: skip
+    ending = {"id": id, "outcome": "UPHELD", "amount": "2", "evidence": {"text": "t"}}
+    found = {name: outcome(person, "proposeDisputeEnd", ending) for name, person in persons.items()}
+    assert found == dict.fromkeys(persons, no) | {"operator": "Dispute"}
+    last = network.operator.do("proposeDisputeEnd", ending)["history"][-1]["id"]
+    approval = f', proposalId: "{last}"'
+    for person in (persons["bank's admin"], persons["shop's admin"], persons["operator's auditor"]):
+        assert tried(person, "approveDisputeEnd", approval) == no
+    assert tried(network.operator, "approveDisputeEnd", approval) == "SAME_APPROVER"
+    assert tried(network.second, "approveDisputeEnd", approval) == "Dispute"
+    assert tried(persons["bank's admin"], "withdrawDispute", ', reason: "r"') == "INVALID_INPUT"
+    assert outcome(persons["bank's admin"], "openDisputes", opening) == "DUPLICATE"
 
 
 def test_the_operator_itself_stays_active(network: Network) -> None:

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 
 from hub import ids, postgres
 from hub.acceptance.disputes import DisputeOutcome, DisputeReason, Statement
 from hub.access import Role
 from hub.ledger import commands
+from hub.webhooks import following
+from hub.webhooks.events import events
 from settlement import acceptance
 from settlement.acceptance import NotGenuine
 from settlement.audit import audit
@@ -165,42 +167,54 @@ async def test_a_dispute_ends_in_the_next_report_and_nothing_of_the_closed_windo
     after = await report_of(hub, reports, window, "BANK")
     assert after == before
     assert mine == [json.loads(one) for one in await lines_of(hub, reports, window, "BANK")]
-    following = await report_of(hub, reports, second, "BANK")
-    assert following is not None
+    corrected = await report_of(hub, reports, second, "BANK")
+    assert corrected is not None
     [back] = (json.loads(one) for one in await lines_of(hub, reports, second, "BANK"))
     assert (back["kind"], back["amount"], back["from"], back["to"]) == ("correct", "2.500001", "AIR", "BANK")
     assert "points" not in back
     named = {"dispute": ids.text(ids.DISPUTE, disputes[0].id), "leg": owed[0]["leg"], "movement": owed[0]["movement"]}
     assert back["corrects"] == named
-    [net] = read(following.payload).nets
+    [net] = read(corrected.payload).nets
     assert net.net_millionths == 2_500_000  # 2.500001 to the cent
-    await hub.do(accepting(bank, "BANK", following))
+    await hub.do(accepting(bank, "BANK", corrected))
 
     jwks = await reports.jwks()
     for code in ("BANK", "AIR", "HUB"):
         stored = await report_of(hub, reports, second, code)
         assert stored is not None
         lines = await lines_of(hub, reports, second, None if code == "HUB" else code)
-        told = (stored.jws, lines, jwks)
-        assert verify(*told).findings == ()
+        assert verify(stored.jws, lines, jwks).findings == ()
         assert ALONE.verify(stored.jws, jwks, lines).findings == []
-    accepted = (acceptance.accept(KEY, read(following.payload), following.digest), {"keys": [KEY.public_jwk()]})
-    verdict = verify(following.jws, None, jwks, None, (), None, *accepted)
+    accepted = (acceptance.accept(KEY, read(corrected.payload), corrected.digest), {"keys": [KEY.public_jwk()]})
+    verdict = verify(corrected.jws, None, jwks, None, (), None, *accepted)
     assert (verdict.findings, verdict.accepted_by) == ((), KEY.kid)
     other = verify(before.jws, None, jwks, None, (), None, *accepted)
     assert [finding.code for finding in other.findings] == ["ACCEPTANCE_REPORT"]
 
     async with hub.database.snapshot() as connection:
-        assert (await audit(connection)).findings == ()
-    database = make_url(hub.addresses.owner).database or ""
-    missed = {}
-    async with tampered(postgres_server, database) as connection:
+        done = await audit(connection)
+        assert done.findings == ()
+        times = await following._stretch(connection, 0, done.batch)
+        taken = await following._take(connection, 0, done.batch, times)
+    told = [(one.type.value, one.data.get("outcome"), one.homes) for one in events(hub.engine.configuration, taken)]
+    codes = hub.engine.configuration.institution_codes
+    both = (codes["BANK"], codes["AIR"])
+    assert [one for one in told if one[0].startswith(("report.", "dispute."))] == [
+        *[("dispute.opened", None, both)] * 4,
+        *[("dispute.answered", None, both)] * 3,
+        ("dispute.resolved", "UPHELD", both),
+        ("dispute.resolved", "REJECTED", both),
+        ("dispute.resolved", "WITHDRAWN", both),
+        ("report.accepted", None, (codes["BANK"],)),
+    ]
+    missed: dict[str, set[str]] = {}
+    async with tampered(postgres_server, hub) as connection:
         for what, (statement, expected) in TAMPERED.items():
             change = await connection.begin_nested()
-            done = await connection.execute(text(statement))
-            assert done.rowcount, what
-            codes = {one.code for one in (await audit(connection)).findings}
+            changed = await connection.execute(text(statement))
+            assert changed.rowcount, what
+            found = {one.code for one in (await audit(connection)).findings}
             await change.rollback()
-            if expected not in codes:
-                missed[what] = codes
+            if expected not in found:
+                missed[what] = found
     assert missed == {}
