@@ -8,6 +8,10 @@
                                  one of them, with the proof that the report holds it
     /analysis.parquet            what came into circulation and went out of it, for who sees the currencies' issuers
     /books/{day}.csv             a day of the books for the operator's general ledger
+    /settlement/{window}/{institution}/comparison.json  comparison.csv
+                                 an institution's own list is sent there, and compared with its lines (hub.uploads)
+    /settlement/{institution}/jwks.json
+                                 the public keys with which an institution accepts its reports
     /statements/{customer}/{currency}.csv
                                  a statement of a past period, for whoever may see the customer
     /.well-known/jwks.json       every public key that ever signed a report
@@ -37,7 +41,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.registry import Registry, installed
-from hub import analysis, ids, lookups, partners, statements
+from hub import analysis, ids, lookups, partners, statements, uploads
+from hub.acceptance.keys import keys_of
 from hub.books import export
 from hub.currencies import HOSTED
 from hub.db import Database
@@ -71,6 +76,7 @@ from schema.scalars import parse_datetime
 from schema.sheets import language, sheet
 from schema.statements import PATH as STATEMENT
 from schema.statements import check_order
+from settlement.keyring import revoked
 from settlement.proof import NoSuchLine, encode
 from settlement.publish import Keys, Reports, StoredReport
 from settlement.signers import Signers
@@ -83,6 +89,7 @@ ANSWERS: Final = "/partners/{currency}/answers"
 ANSWER_BYTES_MAX: Final = 65_536
 LINES: Final = "/settlement/{window}/{code}/lines.ndjson"
 LINE: Final = "/settlement/{window}/{code}/lines/{number:int}.json"
+ACCEPTANCE_KEYS: Final = "/settlement/{code}/jwks.json"
 
 _KINDS: Final = {
     "analysis.parquet": "analysis",
@@ -355,6 +362,15 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
     async def answer(request: Request) -> Response:
         return await _answer(parts, request)
 
+    async def comparison(request: Request) -> Response:
+        if request.path_params["format"] not in uploads.FORMATS:
+            raise faults.NotFound
+        stored = await _report(parts, request)
+        return await uploads.compare(request, parts.reports, stored, request.path_params["code"])
+
+    async def acceptance_keys(request: Request) -> Response:
+        return await _acceptance_keys(parts, request)
+
     return Starlette(
         routes=[
             Route(ANSWERS, answer, methods=["POST"]),
@@ -364,6 +380,8 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
             Route("/.well-known/jwks.json", keys),
             Route(LINES, lines),
             Route(LINE, line),
+            Route(uploads.COMPARISON, comparison, methods=["POST"]),
+            Route(ACCEPTANCE_KEYS, acceptance_keys),
             Route(STATEMENT, statement),
             Route(ANALYSIS, figures),
             Route(BOOKS, entries),
@@ -373,6 +391,7 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
             HTTPException: _http_error,
             Fault: _fault,
             faults.Fault: _fault,
+            uploads.Refused: _upload_refused,
             Exception: _unexpected,
         },
         lifespan=parts.running,
@@ -406,6 +425,24 @@ async def _line(parts: Parts, request: Request) -> Response:
     return Response(
         encode(proof) + b"\n", media_type="application/json", headers={"cache-control": "private, no-store"}
     )
+
+
+async def _acceptance_keys(parts: Parts, request: Request) -> Response:
+    """The public keys of an institution, for those who may see its reports, as a JWK set; those that are revoked say
+    so, as the hub's own do."""
+    credential = await _credential(parts, request)
+    async with parts.reading.open(credential) as reader:
+        institution = reader.configuration.institution(request.path_params["code"])
+        if institution is None or not reader.sees(institution.id):
+            raise faults.NotFound
+        found = keys_of(reader.configuration.acceptance_keys.values(), institution.id)
+    members: list[dict[str, object]] = []
+    for key in found:
+        member: dict[str, object] = {**key.jwk}
+        if key.revoked_since is not None:
+            member["revoked"] = revoked(key.revoked_since, key.reason or "unspecified")
+        members.append(member)
+    return JSONResponse({"keys": members}, headers={"cache-control": "private, no-store"})
 
 
 async def _report(parts: Parts, request: Request) -> StoredReport:
@@ -527,6 +564,12 @@ async def _fault(_: Request, error: Exception) -> Response:
     headers = {"www-authenticate": "Bearer"} if isinstance(fault, faults.Unauthenticated) else None
     details = {name: value for name, value in (fault.extensions or {}).items() if name != "code"}
     return _error(fault.status, fault.code, fault.message, headers, details)
+
+
+async def _upload_refused(_: Request, error: Exception) -> Response:
+    if not isinstance(error, uploads.Refused):
+        raise error
+    return _error(error.status, error.code, error.message)
 
 
 async def _http_error(_: Request, error: Exception) -> Response:

