@@ -10,6 +10,8 @@
     /books/{day}.csv             a day of the books for the operator's general ledger
     /settlement/{window}/{institution}/comparison.json  comparison.csv
                                  an institution's own list is sent there, and compared with its lines (hub.uploads)
+    /settlement/confirmations.json  confirmations.csv
+                                 what a bank moved is sent there, by the operator (hub.uploads)
     /settlement/{institution}/jwks.json
                                  the public keys with which an institution accepts its reports
     /statements/{customer}/{currency}.csv
@@ -368,6 +370,12 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
         stored = await _report(parts, request)
         return await uploads.compare(request, parts.reports, stored, request.path_params["code"])
 
+    async def confirmations(request: Request) -> Response:
+        if request.path_params["format"] not in uploads.FORMATS:
+            raise faults.NotFound
+        credential = await _credential(parts, request)
+        return await uploads.confirm(request, parts.reading, parts.engine, credential)
+
     async def acceptance_keys(request: Request) -> Response:
         return await _acceptance_keys(parts, request)
 
@@ -380,6 +388,7 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
             Route("/.well-known/jwks.json", keys),
             Route(LINES, lines),
             Route(LINE, line),
+            Route(uploads.CONFIRMATIONS, confirmations, methods=["POST"]),
             Route(uploads.COMPARISON, comparison, methods=["POST"]),
             Route(ACCEPTANCE_KEYS, acceptance_keys),
             Route(STATEMENT, statement),

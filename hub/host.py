@@ -45,6 +45,7 @@ from hub.revocations import Revocation, RevocationReason
 from hub.sealing import SecretsKey
 from hub.settings import Settings
 from settlement.audit import audit as audit_all
+from settlement.confirming import Confirming, confirm
 from settlement.publish import Keys, Reports
 from settlement.signing import KeyInUse, KeyNotFound
 
@@ -346,6 +347,20 @@ class ClosedWindow:
     window: Window
     nets: list[Net]
     codes: dict[int, str]
+
+
+async def confirm_payments(url: str, content: bytes, *, apply: bool) -> Confirming:
+    """Match a bank's file to the nets that are due, and apply it if that is asked for (``settlement.confirming``).
+
+    Raises:
+        FileRefused: it cannot be read.
+        Refusal: what was due has changed since it was looked at.
+        NotSetUp: there is no hub.
+    """
+    async with own_engine(url) as (database, engine):
+        reading = Reading(database, engine)
+        await reading.refresh()
+        return await confirm(reading, engine, engine.configuration.host.id, content, apply=apply)
 
 
 async def close_window(settings: Settings, url: str, model: str = DEFAULT_MODEL) -> ClosedWindow:

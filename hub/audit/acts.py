@@ -258,7 +258,10 @@ class Acts:
             for moved in batch.rows.get("movement", ())
             if moved["kind"] == kind and row["id"] < moved["id"] <= row["last_id"]
         }
+        files = batch.rows.get("confirmation_file", ())
         for moved in batch.rows.get("movement", ()):
+            if any(file["id"] < moved["id"] <= file["last_id"] for file in files):
+                continue  # a bank's file has, which is no request under a key
             if moved["kind"] in _BY_TIME and moved["credential_id"] == host_of(configuration):
                 continue
             if moved["kind"] in BY_PARTNERS or moved["id"] in answered:

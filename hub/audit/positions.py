@@ -275,6 +275,9 @@ class Positions:
         for row in batch.rows.get("confirmation", ()):
             if row["movement_id"] not in known:
                 self._findings.add("CONFIRMATION", "A confirmation has no movement.")
+        for row in batch.rows.get("confirmation_file", ()):
+            if sum(row["id"] < one <= row["last_id"] for one in known) != row["payments"]:
+                self._findings.add("CONFIRMATION_FILE", f"File {row['id']:x} has not confirmed what it says.")
         for row in batch.rows.get("window_net", ()):
             window = self.windows.get(row["window_id"])
             if window is None or window.closed_in != batch.number:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +12,8 @@ from rich.table import Table
 
 from hub import ids
 from hub.cli.shared import OPTIONS, Json, chosen_settings, database, progress_bar
-from hub.host import ClosedWindow, check, close_window
+from hub.ending import FINDINGS
+from hub.host import ClosedWindow, check, close_window, confirm_payments
 from hub.models import DEFAULT_MODEL
 from hub.money import format_millionths
 
@@ -48,6 +51,38 @@ def close(model: Model = DEFAULT_MODEL, as_json: Json = False) -> None:
         table.add_row(*net.values())
     Console().print(table)
     typer.echo("Its reports are signed.")
+
+
+@commands.command("confirm")
+def confirm(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The bank's file: camt.054, CSV or XLSX.")
+    ],
+    apply: Annotated[bool, typer.Option("--apply", help="Confirm the nets, if every row matches.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Match what a bank says that it moved to the nets that are due, row by row. Without `--apply` nothing is changed;
+    with it all of the file is taken, or nothing. The same file again changes nothing. The exit code is 0 only if every
+    row matches.
+    """
+    chosen = chosen_settings()
+    with progress_bar("Matching", shown=not as_json), database(chosen) as where:
+        asyncio.run(check(where.server))
+        done = asyncio.run(confirm_payments(where.server, file.read_bytes(), apply=apply))
+    if as_json:
+        told = {"file": done.digest, "applied": done.taken, "replayed": done.replayed, "counts": done.match.counts}
+        typer.echo(json.dumps({**told, "rows": [asdict(row) for row in done.match.rows]}))
+    elif done.replayed:
+        typer.echo("The file was taken before; nothing is changed.")
+    else:
+        table = Table(*("row", "outcome", "institution", "currency", "amount", "due", "what is wrong"))
+        for row in done.match.rows:
+            table.add_row(str(row.row), row.outcome, row.institution, row.currency, row.amount, row.expected, row.told)
+        Console().print(table)
+        whole = "Every row matches; run it with --apply to confirm them."
+        typer.echo("The nets are confirmed." if done.taken else whole if done.match.is_whole else "Nothing is changed.")
+    if not done.taken and not done.match.is_whole:
+        raise typer.Exit(FINDINGS)
 
 
 def _closed_as_json(closed: ClosedWindow) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from hub.ledger.records import (
     AccountKind,
     Binding,
     Clearing,
+    ConfirmationFile,
     Conversion,
     Customer,
     FeeShare,
@@ -138,6 +139,7 @@ class Book:
         self.credited: dict[int, int] = {}  # of these, gross, in millionths
         self.invoice_number = 0  # the last one
         self.billed_until: datetime | None = None
+        self.confirmation_files: dict[str, ConfirmationFile] = {}  # by digest
         self._open_window: Window | None = None
         self._windows_for: dict[tuple[int, int, str], Window] = {}
         self.identifiers: dict[tuple[int, str], Identifier] = {}  # all that were ever bound

@@ -171,6 +171,7 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.ApproveDisputeEnd: disputes.approve_end,
     commands.CloseWindow: windows.close,
     commands.ConfirmSettlement: confirmations.confirm,
+    commands.ConfirmFile: confirmations.confirm_file,
 }
 
 

@@ -28,6 +28,7 @@ from hub.ledger.records import (
     Cancellation,
     Clearing,
     Confirmation,
+    ConfirmationFile,
     Conversion,
     Customer,
     FeeShare,
@@ -108,6 +109,7 @@ class Draft:
     nets = _Rarely(list[Net])
     internals = _Rarely(dict[tuple[int, int], InternalAccount])  # that a closing opens
     confirmations = _Rarely(list[Confirmation])
+    confirmation_files = _Rarely(list[ConfirmationFile])
     identifiers = _Rarely(list[Identifier])  # that were never bound before
     bindings = _Rarely(list[Binding])  # as they are afterwards, made or ended
     links = _Rarely(list[Link])  # as they are afterwards

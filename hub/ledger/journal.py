@@ -161,6 +161,7 @@ HASHED: tuple[Hashed, ...] = (
     _hashed(tables.billing, "id credential_id period zone starts_at ends_at", "id"),
     _hashed(tables.invoice, "id number billing_id of_id institution_id schedule_id money net vat gross", "id"),
     _hashed(tables.invoice_line, "invoice_id n item currency quantity price amount", "invoice_id n"),
+    _hashed(tables.confirmation_file, "id credential_id digest payments last_id", "id"),
     _hashed(tables.limit_entry, "movement_id n limit_id subject_id period amount", "movement_id n"),
     _hashed(tables.clipping, "movement_id version_id requested", "movement_id"),
     _hashed(tables.act_label, "act_id channel product", "act_id"),

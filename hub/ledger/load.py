@@ -33,6 +33,7 @@ from hub.ledger.orders import exchange_of
 from hub.ledger.records import (
     Account,
     AccountKind,
+    ConfirmationFile,
     Customer,
     Leg,
     Mark,
@@ -111,6 +112,8 @@ async def load(
     book = Book(head.batch + 1, head.at, configuration)
     if needs.windowed:
         await _windows(connection, driver, book, needs)
+    if needs.files:
+        await _files(connection, book, needs)
     pooled = await _parties(driver, book, needs)
     needs.owners.update(book.customers[name].id for name in needs.owners_named if name in book.customers)
     if needs.whole:
@@ -293,6 +296,17 @@ async def _records(driver: Any, book: Book, needs: Needs) -> None:
             home = book.configuration.institution_codes.get(party.institution, 0)
             if (customer := book.customers.get((home, party.reference))) is not None:
                 needs.owners.add(customer.id)
+
+
+async def _files(connection: AsyncConnection, book: Book, needs: Needs) -> None:
+    file = tables.confirmation_file
+    found = await connection.execute(
+        select(file).where(file.c.journal_id == JOURNAL_ID, file.c.digest.in_(needs.files))
+    )
+    for row in found:
+        book.confirmation_files[row.digest] = ConfirmationFile(
+            id=row.id, credential=row.credential_id, digest=row.digest, payments=row.payments, last=row.last_id
+        )
 
 
 async def _windows(connection: AsyncConnection, driver: Any, book: Book, needs: Needs) -> None:

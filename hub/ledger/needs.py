@@ -100,6 +100,7 @@ class Needs:
         self.recorded: list[tuple[commands.Party, str, str, str]] = []  # what is issued for a record
         self.has_shortfall = False  # whether what is reversed may become a debt
         self.windows: set[int] = set()  # whose nets
+        self.files: set[str] = set()  # of confirmations, by digest
         self.owners_named: set[tuple[int, str]] = set()  # customers that an identifier will name, by reference
         self.linked_named: set[tuple[int, str]] = set()  # customers whose links, by reference
         self.linked: set[int] = set()  # the same, by identifier
@@ -293,6 +294,12 @@ class Needs:
             case commands.CreditInvoice():
                 self.money = self.billing = True
                 self._id(self.invoices, command.invoice)
+            case commands.ConfirmFile():
+                self.windows.update(payment.window for payment in command.payments)
+                for code in {payment.institution for payment in command.payments}:
+                    self._institution(code)
+                self.files.add(command.digest)
+                self.money = True
             case commands.SetDebitCap():
                 self._institution(command.institution)
                 self.money = True

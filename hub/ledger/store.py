@@ -318,6 +318,8 @@ class Batch:
         for paid in draft.confirmations:
             who = (paid.movement, paid.window, paid.institution, paid.currency)
             self._row("confirmation", (*who, paid.amount, paid.value_date, paid.reference))
+        for file in draft.confirmation_files:
+            self._row("confirmation_file", (file.id, file.credential, file.digest, file.payments, file.last))
 
     def _row(self, name: str, row: Row) -> None:
         self.rows.setdefault(name, []).append(row)

@@ -231,6 +231,7 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["billing"]),
         _inserts(_BY_NAME["invoice"]),
         _inserts(_BY_NAME["invoice_line"]),
+        _inserts(_BY_NAME["confirmation_file"]),
     )
 }
 

@@ -53,6 +53,7 @@ from hub.tables.reconciliation import break_step, reconciliation, reconciliation
 from hub.tables.relocations import opening_balance, relocation, relocation_step
 from hub.tables.settlement import (
     confirmation,
+    confirmation_file,
     internal_account,
     position,
     settlement_report,
@@ -82,6 +83,7 @@ __all__ = [
     "clipping",
     "configuration_change",
     "confirmation",
+    "confirmation_file",
     "conversion",
     "customer",
     "customer_link",
@@ -178,6 +180,7 @@ APPEND_ONLY = (
     expiry_notice,
     acceptance,
     dispute_step,
+    confirmation_file,
 )
 UPDATABLE = (
     journal_head,

@@ -97,6 +97,20 @@ confirmation = Table(
     PrimaryKeyConstraint("journal_id", "window_id", "institution_id", "currency"),
 )
 
+# Files of a bank's that were taken, each once; its payments are movements from its identifier up to the last.
+confirmation_file = Table(
+    "confirmation_file",
+    metadata,
+    journal_(),
+    id_("id"),
+    id_("credential_id"),
+    text_("digest"),
+    Column("payments", Integer, nullable=False),
+    id_("last_id"),
+    PrimaryKeyConstraint("journal_id", "id"),
+    UniqueConstraint("journal_id", "digest", name="confirmation_file_digest"),
+)
+
 settlement_report = Table(
     "settlement_report",
     metadata,

@@ -115,7 +115,7 @@ from hub.ledger.commands.terms import (
 )
 from hub.ledger.commands.trust import RegisterCertificate, RevokeSigningKey
 from hub.ledger.commands.webhooks import DisableWebhook, ResealWebhookSecrets, RotateWebhookSecret, SetWebhook
-from hub.ledger.commands.windows import CloseWindow, ConfirmSettlement
+from hub.ledger.commands.windows import CloseWindow, ConfirmFile, ConfirmSettlement, Payment
 
 __all__ = [
     "CONNECTION_MAX",
@@ -154,6 +154,7 @@ __all__ = [
     "CloseWindow",
     "Command",
     "CompleteRelocation",
+    "ConfirmFile",
     "ConfirmSettlement",
     "Connection",
     "ContributeToPool",
@@ -187,6 +188,7 @@ __all__ = [
     "NoteDispute",
     "OpenDisputes",
     "Party",
+    "Payment",
     "PolicyTerms",
     "ProposeAcceptanceTerms",
     "ProposeBreakEnd",

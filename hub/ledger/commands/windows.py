@@ -1,6 +1,8 @@
 """Settlement windows, and what the bank moved."""
 
-from hub.ledger.commands.command import Keyed
+import msgspec
+
+from hub.ledger.commands.command import Command, Keyed
 
 
 class CloseWindow(Keyed, frozen=True, kw_only=True):
@@ -19,3 +21,21 @@ class ConfirmSettlement(Keyed, frozen=True, kw_only=True):
     amount: str
     value_date: str | None
     reference: str
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """A net that the bank moved: as in ``ConfirmSettlement``."""
+
+    window: int
+    institution: str
+    currency: str
+    amount: str
+    value_date: str | None
+    reference: str
+
+
+class ConfirmFile(Command, frozen=True, kw_only=True):
+    """All payments of a bank's file, or none. ``digest``: SHA-256 of the file, which is taken once."""
+
+    digest: str
+    payments: tuple[Payment, ...]

@@ -26,6 +26,7 @@ from hub.ledger.records.pools import Membership, Pool, PoolAct, PoolKind, PoolRi
 from hub.ledger.records.restrictions import Cancellation, Missing, Restriction, RestrictionKind
 from hub.ledger.records.settlement import (
     Confirmation,
+    ConfirmationFile,
     Exposure,
     InternalAccount,
     Net,
@@ -49,6 +50,7 @@ __all__ = [
     "ClearingScope",
     "ClearingStatus",
     "Confirmation",
+    "ConfirmationFile",
     "Conversion",
     "ConversionStatus",
     "Customer",

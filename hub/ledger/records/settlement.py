@@ -80,6 +80,17 @@ class Confirmation(msgspec.Struct, frozen=True):
     reference: str
 
 
+class ConfirmationFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A bank's file that was taken: SHA-256 of it, and how many payments it confirmed, in movements from ``id`` up to
+    ``last``."""
+
+    id: int
+    credential: int
+    digest: str
+    payments: int
+    last: int
+
+
 class Position:
     """The counters of one window, institution and currency: own debits and credits of acts, and what the hub owes the
     subtree of this window and has not settled; of that, what those below who settle apart come to, and owe

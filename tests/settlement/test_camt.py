@@ -1,0 +1,74 @@
+"""camt.054: what is read of a bank's notification, and what is refused."""
+
+import pytest
+
+from settlement.camt import read
+from settlement.confirmations import Payment
+from settlement.uploads import FileRefused, Wrong
+
+SPACE = "urn:iso:std:iso:20022:tech:xsd:camt.054.001.08"
+
+
+def transaction(reference: str, amount: str, currency: str = "CNY", side: str = "") -> str:
+    sided = f"<CdtDbtInd>{side}</CdtDbtInd>" if side else ""
+    refs = f"<Refs><AcctSvcrRef>B-{reference}</AcctSvcrRef><EndToEndId>{reference}</EndToEndId></Refs>"
+    return f'<TxDtls>{refs}<Amt Ccy="{currency}">{amount}</Amt>{sided}</TxDtls>'
+
+
+def entry(side: str, *transactions: str, status: str = "<Cd>BOOK</Cd>", more: str = "") -> str:
+    return (
+        f'<Ntry><Amt Ccy="CNY">99.00</Amt><CdtDbtInd>{side}</CdtDbtInd>{more}<Sts>{status}</Sts>'
+        f"<BookgDt><Dt>2026-02-01</Dt></BookgDt><ValDt><DtTm>2026-02-02T00:00:00Z</DtTm></ValDt>"
+        f"<NtryDtls>{''.join(transactions)}</NtryDtls></Ntry>"
+    )
+
+
+def message(*entries: str, space: str = SPACE) -> bytes:
+    body = f"<Ntfctn><Id>1</Id>{''.join(entries)}</Ntfctn>"
+    return f'<?xml version="1.0"?><Document xmlns="{space}"><BkToCstmrDbtCdtNtfctn>{body}'.encode() + (
+        b"</BkToCstmrDbtCdtNtfctn></Document>"
+    )
+
+
+def test_each_booked_transaction_is_a_payment_signed_like_the_net() -> None:
+    content = message(
+        entry("CRDT", transaction("A", "5.00")),
+        entry("DBIT", transaction("B", "7.00"), transaction("C", "8.00", "JPY", "CRDT")),
+    )
+    day = "2026-02-02"
+    assert read(content) == [
+        Payment(1, "A", "CNY", "-5.00", day, "B-A"),  # what came in was owed
+        Payment(2, "B", "CNY", "7.00", day, "B-B"),
+        Payment(3, "C", "JPY", "-8.00", day, "B-C"),
+    ]
+    older = read(content.replace(b"001.08", b"001.02").replace(b"<Cd>BOOK</Cd>", b"BOOK"))
+    assert [one.wrong for one in older] == [None] * 3
+
+
+def test_what_is_not_booked_or_taken_back_or_without_an_amount_is_said_of_its_row() -> None:
+    pending = entry("CRDT", transaction("A", "5.00"), status="<Cd>PDNG</Cd>")
+    back = entry("CRDT", transaction("B", "5.00"), more="<RvslInd>true</RvslInd>")
+    nothing = entry("CRDT", "<TxDtls><Refs><EndToEndId>C</EndToEndId></Refs></TxDtls>")
+    sideless = entry("NONE", transaction("D", "5.00"))
+    assert [one.wrong for one in read(message(pending, back, nothing, sideless))] == [
+        "the entry is not booked (PDNG)", "the entry reverses another one", "it has no amount",
+        "it is on no side of the account",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        (b"<x", Wrong.NOT_A_TABLE),
+        (b"<Document/>", Wrong.NOT_A_TABLE),
+        (message().replace(b"BkToCstmrDbtCdtNtfctn", b"BkToCstmrStmt"), Wrong.NOT_A_TABLE),
+        (b"<!DOCTYPE Document [<!ENTITY a '1'>]><Document>&a;</Document>", Wrong.HOSTILE),
+        (b'<!DOCTYPE Document SYSTEM "http://x/y"><Document/>', Wrong.HOSTILE),
+        (b'<?xml version="1.0" encoding="utf-9"?><Document/>', Wrong.NOT_A_TABLE),
+        (message(entry("CRDT", *[transaction("A", "1.00")] * 2_001)), Wrong.TOO_LARGE),
+    ],
+)
+def test_what_is_no_harmless_message_is_refused(content: bytes, wrong: Wrong) -> None:
+    with pytest.raises(FileRefused) as refused:
+        read(content)
+    assert refused.value.wrong is wrong
