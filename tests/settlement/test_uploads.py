@@ -93,7 +93,6 @@ def test_a_number_with_more_digits_than_a_workbook_keeps_is_not_guessed() -> Non
         (b"PK\x03\x04 and nothing more", Wrong.NOT_A_TABLE),
         (workbook([])[:-30], Wrong.NOT_A_TABLE),
         (b"x" * (uploads.BYTES_MAX + 1), Wrong.TOO_LARGE),
-        (b"line,amount\n" + b"a,1\n" * (uploads.ROWS_MAX + 1), Wrong.TOO_LARGE),
         (workbook([["line", "amount"], ["a", b"1+1"]]), Wrong.FORMULA),
         (workbook([["line", "amount"]], {"xl/vbaProject.bin": b"x"}), Wrong.HOSTILE),
         (workbook([["line", "amount"]], {"xl/externalLinks/externalLink1.xml": b"<x/>"}), Wrong.HOSTILE),
@@ -108,6 +107,12 @@ def test_a_number_with_more_digits_than_a_workbook_keeps_is_not_guessed() -> Non
 )
 def test_what_is_no_harmless_table_is_refused(content: bytes, expected: Wrong) -> None:
     assert wrong(content) is expected
+
+
+def test_more_rows_than_are_taken_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "ROWS_MAX", 3)
+    assert len(read(b"line,amount\n" + b"a,1\n" * 3, COLUMNS)) == 3
+    assert wrong(b"line,amount\n" + b"a,1\n" * 4) is Wrong.TOO_LARGE
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
