@@ -20,7 +20,7 @@ ENTRY_ROOMS = (
 )
 
 # What the adapters may know of the core: the port, and what an amount and a refusal are.
-PORT = ("hub.partners", "hub.points", "hub.errors", "hub.ids")
+PORT = ("hub.partners", "hub.points", "hub.errors", "hub.ids", "hub.certificates")
 
 # Third parties and the rooms in which alone they are imported. An entry with a dot is a module, or a package's name.
 ROOMS = {
@@ -49,7 +49,7 @@ ROOMS = {
     "asyncpg": ("hub",),
     "alembic": ("hub.migrate", "hub.migrations"),
     "typer": ("hub.cli",),
-    "sqlite3": ("adapters.simulator.store",),
+    "sqlite3": ("adapters.simulator.books",),
     "duckdb": ("hub.parquet", "hub.reconciliation.matching"),
     "pytest": ("adapters.conformance.suite",),
     "pydantic_settings": ("hub.settings", "hub.ending"),
