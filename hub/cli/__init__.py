@@ -26,6 +26,7 @@ COMMANDS = (
     "demo",
     "audit",
     "verify",
+    "render",
     "expire",
     "clear",
     "bill",

@@ -1,0 +1,73 @@
+"""Formats: which files a report can be rendered as, and the one way to have one made.
+
+Input is a payload and a file of its lines, both verified before; output is a file. Nothing here asks a database or a
+network, and nothing of the machine goes into what is made.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from settlement.renderings.camt053 import camt053
+from settlement.renderings.csv_file import csv_pieces
+from settlement.renderings.line_file import LineFile
+from settlement.renderings.paper import Paper, Unrenderable
+from settlement.renderings.parquet import parquet
+from settlement.renderings.pdf import pdf
+from settlement.renderings.statement import known, statement
+from settlement.renderings.words import Language
+from settlement.renderings.xlsx import xlsx
+from settlement.report import digest
+
+Format = Literal["pdf", "xlsx", "csv", "parquet", "camt053"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a file of a format is called and served as."""
+
+    suffix: str
+    media: str
+
+
+FORMATS: Final[Mapping[Format, Kind]] = {
+    "pdf": Kind("pdf", "application/pdf"),
+    "xlsx": Kind("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    "csv": Kind("csv", "text/csv; charset=utf-8; header=present"),
+    "parquet": Kind("parquet", "application/vnd.apache.parquet"),
+    "camt053": Kind("xml", "application/xml"),
+}
+
+
+def render(payload: bytes, lines: Path | None, to: Format, language: Language, target: Path) -> None:
+    """Write the report that ``payload`` is, with its ``lines`` where they are given, to ``target``.
+
+    Parquet is of the lines alone, camt.053 of the cash leg alone, CSV of the lines where they are given and else of the
+    nets; the others have all of it. Only words depend on ``language``.
+
+    Raises:
+        Unrenderable: the report does not fit into such a file.
+    """
+    match to:
+        case "parquet":
+            if lines is None:
+                raise Unrenderable("Parquet is of the lines, and there are none given")
+            parquet(lines, digest(payload), target)
+        case "camt053":
+            target.write_bytes(camt053(payload))
+        case _:
+            given = None if lines is None else LineFile(lines, known(payload).lines.count)
+            write(statement(payload, given), to, language, target)
+
+
+def write(paper: Paper, to: Literal["pdf", "xlsx", "csv"], language: Language, target: Path) -> None:
+    """Write a paper to ``target``."""
+    match to:
+        case "pdf":
+            target.write_bytes(pdf(paper, language))
+        case "xlsx":
+            xlsx(paper, language, target)
+        case "csv":
+            with target.open("wb") as file:
+                file.writelines(csv_pieces(paper, language))

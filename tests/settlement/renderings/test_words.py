@@ -1,0 +1,16 @@
+from hub.ledger.records import MovementKind, Purpose
+from schema.labels import LABELS
+from settlement.renderings.words import ACTS, PURPOSES, WORDS
+
+
+def test_every_word_has_two_languages() -> None:
+    assert all(len({english, chinese}) == 2 and english and chinese for english, chinese in WORDS.values())
+
+
+def test_acts_are_called_as_in_statements() -> None:
+    assert {act.upper() for act in ACTS} <= {kind.name for kind in MovementKind}
+    assert {act: WORDS[act] for act in ACTS} == {act: LABELS[act.upper()] for act in ACTS}
+
+
+def test_every_purpose_of_a_line_is_a_word() -> None:
+    assert {purpose.upper() for purpose in PURPOSES} <= {purpose.name for purpose in Purpose}
