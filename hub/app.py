@@ -8,6 +8,8 @@
                                  one of them, with the proof that the report holds it
     /analysis.parquet            what came into circulation and went out of it, for who sees the currencies' issuers
     /books/{day}.csv             a day of the books for the operator's general ledger
+    /settlement/{window}/{institution}/report.pdf, and others of settlement.renderings.formats.FILES
+                                 the report or its lines as a file; language is en or zh
     /statements/{customer}/{currency}.csv
                                  a statement of a past period, for whoever may see the customer
     /.well-known/jwks.json       every public key that ever signed a report
@@ -21,12 +23,12 @@ sentence, and nothing of an unexpected exception leaves.
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import BinaryIO, Final
 
 import structlog
 from starlette.applications import Starlette
@@ -73,6 +75,9 @@ from schema.statements import PATH as STATEMENT
 from schema.statements import check_order
 from settlement.proof import NoSuchLine, encode
 from settlement.publish import Keys, Reports, StoredReport
+from settlement.renderings.formats import FILES, FORMATS
+from settlement.renderings.paper import Unrenderable
+from settlement.renderings.press import Press
 from settlement.signers import Signers
 from settlement.signing import CURRENT, SigningError, SigningKey
 
@@ -81,7 +86,9 @@ READY_S_MAX: Final = 2
 GRAPHQL: Final = "/graphql"
 ANSWERS: Final = "/partners/{currency}/answers"
 ANSWER_BYTES_MAX: Final = 65_536
+PIECE_BYTES: Final = 1 << 18
 LINES: Final = "/settlement/{window}/{code}/lines.ndjson"
+RENDERING: Final = "/settlement/{window}/{code}/{file}"
 LINE: Final = "/settlement/{window}/{code}/lines/{number:int}.json"
 
 _KINDS: Final = {
@@ -120,6 +127,7 @@ class Parts:
     sealer: SecretsKey
     keys: Keys
     reports: Reports
+    press: Press
     adapters: Registry
     exchange: Exchange
 
@@ -151,7 +159,8 @@ class Parts:
             deliverer=Deliverer(database, engine, reading, due, sender, sealer, row),
             sealer=sealer,
             keys=keys,
-            reports=Reports(database, keys, settings.name),
+            reports=(reports := Reports(database, keys, settings.name)),
+            press=Press(reports),
             adapters=adapters,
             exchange=Exchange(database, engine, reading, updates, adapters, row, _patience(settings)),
         )
@@ -343,6 +352,9 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
     async def line(request: Request) -> Response:
         return await _line(parts, request)
 
+    async def rendering(request: Request) -> Response:
+        return await _rendering(parts, request)
+
     async def statement(request: Request) -> Response:
         return await _statement(parts, request)
 
@@ -364,6 +376,7 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
             Route("/.well-known/jwks.json", keys),
             Route(LINES, lines),
             Route(LINE, line),
+            Route(RENDERING, rendering),
             Route(STATEMENT, statement),
             Route(ANALYSIS, figures),
             Route(BOOKS, entries),
@@ -406,6 +419,36 @@ async def _line(parts: Parts, request: Request) -> Response:
     return Response(
         encode(proof) + b"\n", media_type="application/json", headers={"cache-control": "private, no-store"}
     )
+
+
+async def _rendering(parts: Parts, request: Request) -> Response:
+    """A report, or its lines, as a file, for those who may see the institution."""
+    name = request.path_params["file"]
+    file = FILES.get(name)
+    if file is None:
+        await _credential(parts, request)
+        raise faults.NotFound
+    asked = language(request.query_params.get("language")) or "en"
+    stored = await _report(parts, request)
+    try:
+        made = await parts.press.make(stored, file, asked)
+    except Unrenderable as error:
+        return _error(422, error.code, str(error))
+    of = f"{request.path_params['window']}-{request.path_params['code']}"
+    return StreamingResponse(
+        _pieces(made),
+        media_type=FORMATS[file.format].media,
+        headers={
+            "cache-control": "private, no-store",
+            "content-disposition": f'attachment; filename="{of}-{name}"',
+        },
+    )
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
 
 
 async def _report(parts: Parts, request: Request) -> StoredReport:

@@ -14,7 +14,7 @@ from settlement.renderings.csv_file import csv_pieces
 from settlement.renderings.line_file import LineFile
 from settlement.renderings.paper import Paper, Unrenderable
 from settlement.renderings.parquet import parquet
-from settlement.renderings.pdf import pdf
+from settlement.renderings.pdf import ROWS_MAX, pdf
 from settlement.renderings.statement import known, statement
 from settlement.renderings.words import Language
 from settlement.renderings.xlsx import xlsx
@@ -37,6 +37,29 @@ FORMATS: Final[Mapping[Format, Kind]] = {
     "csv": Kind("csv", "text/csv; charset=utf-8; header=present"),
     "parquet": Kind("parquet", "application/vnd.apache.parquet"),
     "camt053": Kind("xml", "application/xml"),
+}
+
+XLSX_LINES_MAX: Final = 100_000  # that a hub puts into a workbook; whoever has the lines can put in more
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that a hub makes of a report: of its lines, with them up to so many, or without."""
+
+    format: Format
+    lines_max: int | None  # None: however many
+
+    def has_lines(self, count: int) -> bool:
+        return self.lines_max is None or count <= self.lines_max
+
+
+FILES: Final[Mapping[str, File]] = {
+    "report.pdf": File("pdf", ROWS_MAX),
+    "report.xlsx": File("xlsx", XLSX_LINES_MAX),
+    "report.csv": File("csv", -1),
+    "report.xml": File("camt053", -1),
+    "lines.csv": File("csv", None),
+    "lines.parquet": File("parquet", None),
 }
 
 

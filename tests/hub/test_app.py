@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from settlement.renderings.formats import FILES, render
 from tests.hub.programs import SOON_S_MAX, Pattern, Served, is_gone, run, served, until
 
 ISSUE = """
@@ -21,7 +22,8 @@ mutation($input: [IssuePointsInput!]!) {
 }
 """
 REPORT = """
-query($window: ID!) { settlementReport(windowId: $window, institution: "BANK") { jws linesUrl lineUrl(number: 1) } }
+query($window: ID!) { settlementReport(windowId: $window, institution: "BANK") { jws payload linesUrl lineUrl(number: 1)
+    renderings { name mediaType url } } }
 """
 
 
@@ -134,6 +136,8 @@ def test_errors_have_a_code_and_a_sentence(server: Served, path: str, status: in
         "/settlement/x/BANK/lines.ndjson",
         "/settlement/sw_1/BANK/lines/1.json",
         "/settlement/x/BANK/lines/1.json",
+        "/settlement/sw_1/BANK/report.pdf",
+        "/settlement/sw_1/BANK/report.docx",
     ],
 )
 def test_lines_that_are_not_there_do_not_exist(server: Served, path: str) -> None:
@@ -264,6 +268,16 @@ def test_a_window_closed_on_the_host_is_reported_served_and_verifiable(server: S
     done = run(tmp_path / "none", "verify", paths["report"], "--lines", paths["lines"], "--jwks", paths["jwks"])
     assert (done.returncode, done.stderr) == (0, "")
     assert "BANK's report of window 1, 1 line," in done.stdout
+    # What anybody would make of it.
+    assert [one["name"] for one in report["renderings"]] == list(FILES)
+    for one in report["renderings"]:
+        file = FILES[one["name"]]
+        status, made = server.get(one["url"].replace("language=en", "language=zh"), server.secret)
+        given = tmp_path / "lines" if file.has_lines(1) else None
+        render(report["payload"].encode(), given, file.format, "zh", tmp_path / "made")
+        assert (status, made) == (200, (tmp_path / "made").read_bytes()), one
+        assert server.get(one["url"])[0] == 401
+        assert server.get(one["url"].replace("language=en", "language=fr"), server.secret)[0] == 400
     # One line with its proof, and nothing where there is no line.
     status, proof = server.get(report["lineUrl"], server.secret)
     assert status == 200
