@@ -11,7 +11,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from pydantic import SecretStr
 from sqlalchemy import and_, func, select
@@ -31,7 +31,7 @@ from hub.settings import Settings
 from settlement import report, signing
 from settlement.keyring import revoked
 from settlement.legs import Legs, Sums
-from settlement.lines import encode
+from settlement.lines import Line, encode
 from settlement.merkle import Root
 from settlement.netting import NetLine
 from settlement.proof import LineProof, Prover
@@ -107,23 +107,38 @@ class Reports:
         self._configuration = Configuration()
         # One builder in a process: those who wait hold no connection that the ledger needs.
         self._building = asyncio.Lock()
+        self._builds: set[asyncio.Task[bool]] = set()
 
-    async def ensure(self, window_id: int) -> None:
+    async def ensure(self, window_id: int, keep: BinaryIO | None = None) -> bool:
         """See to it that a closed window's reports are stored, and those of all before it. Does nothing if they are.
 
-        Of processes that do so at once one builds and the others wait.
+        Of processes that do so at once one builds and the others wait. ``keep`` takes all lines of the window while
+        they are added up, each with its line break; the answer is whether they were, and so are in it. Whoever stops
+        waiting does not stop the building: the reports of a large window take longer than a request may.
 
         Raises:
             NotClosed: the window is open, or there is none.
             NetsMismatch: its legs and its nets differ.
             SigningError: there is no usable key; nothing is stored.
         """
+        build = asyncio.create_task(self._ensure(window_id, keep))
+        self._builds.add(build)
+        build.add_done_callback(self._forget)
+        return await asyncio.shield(build)
+
+    def _forget(self, build: asyncio.Task[bool]) -> None:
+        self._builds.discard(build)
+        if not build.cancelled():
+            build.exception()  # whoever still waits is told; whoever does not has nobody to tell
+
+    async def _ensure(self, window_id: int, keep: BinaryIO | None) -> bool:
         async with self._building:
             async with self._database.write() as connection:
                 missing = await self._missing(connection, window_id)
             for one in missing:
                 async with self._database.write() as connection:
-                    await self._publish(connection, one)
+                    kept = await self._publish(connection, one, keep if one == window_id else None)
+            return bool(missing) and kept and keep is not None
 
     async def report(self, reader: Reader, window_id: int, institution_id: int) -> StoredReport | None:
         """An institution's report of a window, built now if the window is closed and that was not done; the operator's
@@ -160,7 +175,7 @@ class Reports:
                 page = await legs.page(connection, after, of)
             if not page:
                 return
-            yield b"".join(encode(line) + b"\n" for line in page)
+            yield await asyncio.to_thread(_spelled, page)
             after = page[-1].order
 
     async def proof(self, stored: StoredReport, number: int) -> LineProof:
@@ -254,14 +269,14 @@ class Reports:
         )
         return list(found)
 
-    async def _publish(self, connection: AsyncConnection, window_id: int) -> None:
-        """Build, sign and store a window's reports; those before it are stored."""
+    async def _publish(self, connection: AsyncConnection, window_id: int, keep: BinaryIO | None) -> bool:
+        """Build, sign and store a window's reports; those before it are stored. False: another process has done so."""
         await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(_NAMESPACE, window_id))))
         legs = await self._legs(connection, window_id)
         if await _is_published(connection, window_id, legs.configuration.operator.id):
-            return
+            return False
         nets = (await rows.nets(connection, [window_id])).get(window_id, [])
-        sums = await legs.sum(connection)
+        sums = await legs.sum(connection, keep)
         shape = _Shape(
             hub=self._name,
             legs=legs,
@@ -276,6 +291,11 @@ class Reports:
         made = await asyncio.to_thread(_sign, shape, sums, key)
         await _keep(connection, key)
         await connection.execute(insert(_stored).on_conflict_do_nothing(), made)
+        return True
+
+
+def _spelled(lines: Sequence[Line]) -> bytes:
+    return b"".join(encode(line) + b"\n" for line in lines)
 
 
 @dataclass(frozen=True, slots=True)

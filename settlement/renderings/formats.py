@@ -12,7 +12,7 @@ from typing import Final, Literal
 from settlement.renderings.camt053 import camt053
 from settlement.renderings.csv_file import csv_pieces
 from settlement.renderings.line_file import LineFile
-from settlement.renderings.paper import Paper, Unrenderable
+from settlement.renderings.paper import Paper, Table, Unrenderable
 from settlement.renderings.parquet import parquet
 from settlement.renderings.pdf import ROWS_MAX, pdf
 from settlement.renderings.statement import known, statement
@@ -81,7 +81,10 @@ def render(payload: bytes, lines: Path | None, to: Format, language: Language, t
             target.write_bytes(camt053(payload))
         case _:
             given = None if lines is None else LineFile(lines, known(payload).lines.count)
-            write(statement(payload, given), to, language, target)
+            if to == "csv" and given is not None:
+                _write_csv(given.table(), language, target)  # without adding them up
+            else:
+                write(statement(payload, given), to, language, target)
 
 
 def write(paper: Paper, to: Literal["pdf", "xlsx", "csv"], language: Language, target: Path) -> None:
@@ -92,5 +95,9 @@ def write(paper: Paper, to: Literal["pdf", "xlsx", "csv"], language: Language, t
         case "xlsx":
             xlsx(paper, language, target)
         case "csv":
-            with target.open("wb") as file:
-                file.writelines(csv_pieces(paper, language))
+            _write_csv(paper.table, language, target)
+
+
+def _write_csv(table: Table, language: Language, target: Path) -> None:
+    with target.open("wb") as file:
+        file.writelines(csv_pieces(table, language))

@@ -249,7 +249,7 @@ def test_a_window_closed_on_the_host_is_reported_served_and_verifiable(server: S
     assert redeemed == {"__typename": "Redemption"}
     unknown = run(server.folder, "window", "close", "CARD")
     assert (unknown.returncode, "model=CARD" in unknown.stderr) == (3, True)
-    closed = run(server.folder, "window", "close", "--json")
+    closed = run(server.folder, "window", "close", "--json", "--lines", str(tmp_path / "all.ndjson"))
     assert closed.returncode == 0, closed.stderr
     told = json.loads(closed.stdout)
     assert told["nets"] == [  # 500 points at 0.01 CNY
@@ -260,6 +260,7 @@ def test_a_window_closed_on_the_host_is_reported_served_and_verifiable(server: S
     report = server.ask(REPORT, window=told["window"])
     status, lines = server.get(report["linesUrl"], server.secret)
     assert (status, lines.count(b"\n")) == (200, 1)
+    assert (tmp_path / "all.ndjson").read_bytes() == lines  # the window's one line is also the bank's
     assert server.get(report["linesUrl"])[0] == 401
     files = {"report": report["jws"].encode(), "lines": lines, "jwks": server.get("/.well-known/jwks.json")[1]}
     for name, content in files.items():

@@ -1,6 +1,7 @@
 """Reports of a real hub: two members and the operator, built from what the ledger holds and verified without it."""
 
 import asyncio
+import io
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from hub.ledger import commands
 from hub.ledger.commands import ShareTerms
 from hub.revocations import RevocationReason
 from hub.settings import Settings
-from settlement import signing
+from settlement import legs, signing
 from settlement.audit import audit
 from settlement.keyring import revoked
 from settlement.proof import NoSuchLine, encode
@@ -557,3 +558,41 @@ async def test_what_is_stored_otherwise_than_it_was_signed_is_not_signed_anew(
     stored = await report_of(members, reports, window, "BANK")
     assert stored is not None
     assert signing.take_apart(stored.jws).header["kid"] == old
+
+
+async def test_lines_are_kept_while_they_are_added_up_and_only_then(members: Hub, reports: Reports) -> None:
+    await convert(members, "c1")
+    window = await close(members)
+    kept = io.BytesIO()
+    assert await reports.ensure(window, kept)
+    assert kept.getvalue() == b"".join(await lines_of(members, reports, window, None))
+    assert kept.getvalue().count(b"\n") == 2
+    again = io.BytesIO()
+    assert not await reports.ensure(window, again)
+    assert again.getvalue() == b""
+
+
+async def test_reports_are_built_though_nobody_waits_for_them_any_more(members: Hub, reports: Reports) -> None:
+    await convert(members, "c1")
+    window = await close(members)
+    waiting = asyncio.create_task(reports.ensure(window))
+    await asyncio.sleep(0)  # it has begun
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    [build] = reports._builds
+    await build
+    assert await members.sql("SELECT count(*) FROM settlement_report") == [(3,)]
+    assert reports._builds == set()
+
+
+async def test_a_window_of_several_pages_has_one_tree(
+    members: Hub, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(legs, "_PAGE", legs._PAGE.replace(f"LIMIT {legs.PAGE_LINES}", "LIMIT 3"))
+    for number in range(5):
+        await convert(members, f"c{number}")
+    window = await close(members)
+    for code, count in (("BANK", 10), ("AIR", 5), ("HUB", 10)):
+        verdict = await verified(members, reports, window, code)
+        assert (verdict.findings, verdict.lines_checked) == ((), count)

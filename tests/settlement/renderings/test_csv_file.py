@@ -14,7 +14,7 @@ from tests.settlement.renderings.reports import BANK_CASE, SUMMARY_CASE, Case, c
 
 
 def read(paper: Paper, language: Language = "en") -> list[list[str]]:
-    raw = b"".join(csv_pieces(paper, language)).decode("utf-8-sig")
+    raw = b"".join(csv_pieces(paper.table, language)).decode("utf-8-sig")
     assert raw.endswith("\r\n")
     return list(csv.reader(io.StringIO(raw, newline=""), strict=True))
 
