@@ -16,7 +16,7 @@ from settlement.renderings.words import ACTS, PURPOSES
 
 COLUMNS: Final = (
     *("number", "at", "movement", "leg", "kind", "purpose", "from", "to", "currency", "amount"),
-    *("points_given", "points_given_of", "points", "points_of", "reverses"),
+    *("points_given", "points_given_of", "points", "points_of", "reverses", "terms", "price"),
 )
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -40,6 +40,8 @@ class Spelled(msgspec.Struct):
     payee: str = msgspec.field(name="to")
     reverses: str | None = None
     points: list[_Points] = []
+    terms: str | None = None
+    price: str | None = None
 
 
 _decode = msgspec.json.Decoder(Spelled).decode
@@ -69,7 +71,7 @@ class LineFile:
             columns=COLUMNS,
             rows=self,
             count=self.count,
-            numbers=frozenset({"number", "leg", "amount", "points_given", "points"}),
+            numbers=frozenset({"number", "leg", "amount", "points_given", "points", "price"}),
             wide=frozenset({"from", "to"}),
         )
 
@@ -106,6 +108,8 @@ def _row(number: int, line: Spelled) -> Row:
         Amount(line.amount, line.currency),
         *_sides(line.points),
         None if line.reverses is None else Code(line.reverses),
+        None if line.terms is None else Code(line.terms),
+        None if line.price is None else Amount(line.price, line.currency),
     )
 
 

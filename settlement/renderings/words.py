@@ -48,6 +48,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "points": ("Points", "积分"),
     "points_of": ("Currency of points", "积分币种"),
     "reverses": ("Reverses", "冲正的交易"),
+    "terms": ("Terms", "条款"),
+    "price": ("Price of a point", "积分单价"),
     "settles_with": ("Settles with", "结算对方"),
     "own_debit": ("Owes, own acts", "应付（自身）"),
     "own_credit": ("Is owed, own acts", "应收（自身）"),

@@ -106,7 +106,12 @@ def cases(draw: st.DrawFn) -> Case:
         kind = draw(st.sampled_from(("convert", "redeem", "reverse", "net", "barter")))
         moved = tuple(draw(st.lists(points, max_size=2)))
         reverses = draw(st.none() | st.just("cv_1"))
-        legs.append(replace(one, kind=kind, points=moved, reverses=reverses))
+        if draw(st.integers(0, 3)) == 0:  # by terms: as many points at 0.05 each
+            count = draw(st.integers(1, 10**12))
+            priced = replace(one, kind="redeem", amount_millionths=count * 50_000)
+            legs.append(replace(priced, points=(PointAmount("P", str(count)),), terms="tm_a", price="0.05"))
+        else:
+            legs.append(replace(one, kind=kind, points=moved, reverses=reverses))
     made = report("summary", "HUB", legs) if draw(st.booleans()) else report("institution", legs[0].payer, legs)
     named = replace(made, hub=draw(codes), institution=Party(made.institution.code, draw(codes)))
     return of(named, legs)

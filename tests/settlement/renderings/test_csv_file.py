@@ -32,7 +32,7 @@ def test_lines_are_read_again_as_they_were_signed(tmp_path: Path, case: Case) ->
             *(labels.get(line["kind"], line["kind"]), line["purpose"].title()),
             *(harmless(line["from"]), harmless(line["to"]), line["currency"], line["amount"]),
             *(first["amount"], harmless(first["currency"]), second["amount"], harmless(second["currency"])),
-            line["reverses"] or "",
+            *(line["reverses"] or "", line.get("terms", ""), line.get("price", "")),
         ]
         assert row == expected
         assert not any(cell.startswith(("=", "+", "-", "@", "＝")) for cell in row)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -8,6 +9,8 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from settlement.lines import Line
+from settlement.renderings.line_file import Spelled
 from settlement.renderings.paper import Unrenderable
 from settlement.renderings.parquet import parquet
 from tests.settlement.renderings.reports import BANK_CASE, Case, cases
@@ -30,6 +33,8 @@ def test_every_member_of_every_line_is_read_again(tmp_path: Path, case: Case) ->
         at = datetime.fromisoformat(line["at"])
         assert found == {
             **line,
+            "terms": line.get("terms"),
+            "price": Decimal(line["price"]) if "price" in line else None,
             "window": int(line["window"]),
             "at": int(at.timestamp()) * 1_000_000 + at.microsecond,
             "amount": Decimal(line["amount"]),
@@ -57,3 +62,13 @@ def test_digits_that_do_not_fit_are_refused_and_not_rounded(tmp_path: Path) -> N
     path.write_text(json.dumps(line) + "\n")
     with pytest.raises(Unrenderable):
         parquet(path, BANK_CASE.digest, tmp_path / "lines.parquet")
+
+
+def test_no_member_that_a_line_may_have_is_left_out(tmp_path: Path) -> None:
+    target = tmp_path / "lines.parquet"
+    parquet(BANK_CASE.file(tmp_path), BANK_CASE.digest, target)
+    of = {"payer": "from", "payee": "to", "amount_millionths": "amount"}
+    members = {of.get(field.name, field.name) for field in fields(Line)}
+    assert read(target)[0].keys() == members
+    # The window's number is a fact of the whole report.
+    assert {of.get(name, name) for name in Spelled.__struct_fields__} == members - {"window"}
