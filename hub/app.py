@@ -74,12 +74,13 @@ from schema.sheets import language, sheet
 from schema.statements import PATH as STATEMENT
 from schema.statements import check_order
 from settlement.proof import NoSuchLine, encode
-from settlement.publish import Keys, Reports, StoredReport
+from settlement.publish import Keys, Reports
 from settlement.renderings.formats import FILES, FORMATS
 from settlement.renderings.paper import Unrenderable
 from settlement.renderings.press import Press
 from settlement.signers import Signers
 from settlement.signing import CURRENT, SigningError, SigningKey
+from settlement.storing import StoredReport
 
 REQUEST_S_MAX: Final = 30
 READY_S_MAX: Final = 2

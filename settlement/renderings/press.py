@@ -9,10 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from settlement.publish import Reports, StoredReport
+from settlement.publish import Reports
 from settlement.renderings.formats import File, render
 from settlement.renderings.statement import known
 from settlement.renderings.words import Language
+from settlement.storing import StoredReport
 
 
 class Press:

@@ -23,8 +23,10 @@ from hub.settings import Settings
 from settlement import legs, signing
 from settlement.audit import audit
 from settlement.keyring import revoked
+from settlement.making import NetsMismatch
 from settlement.proof import NoSuchLine, encode
-from settlement.publish import Keys, NetsMismatch, NotClosed, Reports, StoredReport
+from settlement.publish import Keys, Reports
+from settlement.storing import NotClosed, StoredReport
 from settlement.verify import Verdict, verify
 from tests.conftest import Hub, Pass, driver_url
 from tests.hub.ledger.test_fees import levels, plan
