@@ -9,7 +9,8 @@
     /analysis.parquet            what came into circulation and went out of it, for who sees the currencies' issuers
     /books/{day}.csv             a day of the books for the operator's general ledger
     /settlement/{window}/{institution}/report.pdf, and others of settlement.renderings.formats.FILES
-                                 the report or its lines as a file; language is en or zh
+                                 the report or its lines as a file, or what it owes one other and is owed;
+                                 language is en or zh, with another institution's code
     /statements/{customer}/{currency}.csv
                                  a statement of a past period, for whoever may see the customer
     /.well-known/jwks.json       every public key that ever signed a report
@@ -432,7 +433,7 @@ async def _rendering(parts: Parts, request: Request) -> Response:
     asked = language(request.query_params.get("language")) or "en"
     stored = await _report(parts, request)
     try:
-        made = await parts.press.make(stored, file, asked)
+        made = await parts.press.make(stored, file, asked, request.query_params.get("with"))
     except Unrenderable as error:
         return _error(422, error.code, str(error))
     of = f"{request.path_params['window']}-{request.path_params['code']}"

@@ -5,6 +5,7 @@ A report is for the institution itself, those above it and the operator; for any
 
 import re
 from typing import Annotated
+from urllib.parse import urlencode
 
 import strawberry
 
@@ -17,8 +18,14 @@ from schema.fields import field
 from schema.inputs import Id
 from schema.node import Node
 from schema.windows import EveryLevel, Net, SettlementWindow, settling, to_net, to_window
-from settlement.renderings.formats import FILES, FORMATS
+from settlement.renderings.formats import BILATERAL, FILES, FORMATS
 
+Counterparty = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Another institution's code: bilateral statements of what the two owe each other by their acts."
+    ),
+]
 _SHAPE = re.compile(rf"{ids.REPORT}_([0-9a-f]{{1,16}})\.([0-9a-f]{{1,16}})")
 
 
@@ -53,12 +60,14 @@ class SettlementReport(Node):
         return f"{self.lines_url.removesuffix('.ndjson')}/{number}.json"
 
     @field("The same as files for people and other programs, in the language of Accept-Language.")
-    async def renderings(self, info: Info) -> list[Rendering]:
+    async def renderings(self, info: Info, counterparty: Counterparty = None) -> list[Rendering]:
         place = self.lines_url.removesuffix("lines.ndjson")
+        other = "" if counterparty is None else f"&{urlencode({'with': counterparty})}"
         return [
-            Rendering(name=name, media_type=FORMATS[file.format].media, url=f"{place}{name}?language={language}")
+            Rendering(name=name, media_type=FORMATS[file.format].media, url=f"{place}{name}?language={language}{other}")
             for language in (info.context.incoming.language,)
             for name, file in FILES.items()
+            if counterparty is None or name in BILATERAL
         ]
 
     @field("The nets that it reports; the operator's: of all that settle with the hub.")

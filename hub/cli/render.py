@@ -56,6 +56,10 @@ def render(
     jwks: Annotated[
         Path | None, File(help="The hub's public keys: with them nothing is written of a report that does not verify.")
     ] = None,
+    counterparty: Annotated[
+        str | None,
+        typer.Option("--with", metavar="CODE", help="Only what the report's institution and this one owe each other."),
+    ] = None,
     language: Annotated[Language, typer.Option(help="The language of its words.")] = Language.english,
 ) -> None:
     """Make a PDF, a workbook, CSV, Parquet or a camt.053 message of a signed report; needs no hub, database or network.
@@ -67,7 +71,7 @@ def render(
     payload = _checked(report, lines, jwks)
     part = output.with_name(f"{output.name}.part")
     try:
-        make(payload, lines, to.value, "zh" if language is Language.chinese else "en", part)
+        make(payload, lines, to.value, "zh" if language is Language.chinese else "en", part, counterparty)
         os.replace(part, output)
     except Unrenderable as error:
         raise NotRendered(str(error)) from None

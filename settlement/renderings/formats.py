@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from settlement.renderings.bilateral import bilateral
 from settlement.renderings.camt053 import camt053
 from settlement.renderings.csv_file import csv_pieces
 from settlement.renderings.line_file import LineFile
@@ -61,17 +62,26 @@ FILES: Final[Mapping[str, File]] = {
     "lines.csv": File("csv", None),
     "lines.parquet": File("parquet", None),
 }
+BILATERAL: Final = ("report.pdf", "report.xlsx", "lines.csv")  # those that a bilateral statement can be
 
 
-def render(payload: bytes, lines: Path | None, to: Format, language: Language, target: Path) -> None:
+def render(
+    payload: bytes, lines: Path | None, to: Format, language: Language, target: Path, counterparty: str | None = None
+) -> None:
     """Write the report that ``payload`` is, with its ``lines`` where they are given, to ``target``.
 
     Parquet is of the lines alone, camt.053 of the cash leg alone, CSV of the lines where they are given and else of the
-    nets; the others have all of it. Only words depend on ``language``.
+    nets; the others have all of it. Only words depend on ``language``. With a ``counterparty`` it is the bilateral
+    statement of the report's institution and that one, by the lines.
 
     Raises:
         Unrenderable: the report does not fit into such a file.
     """
+    if counterparty is not None:
+        if lines is None or to == "parquet" or to == "camt053":
+            raise Unrenderable("a bilateral statement is of lines, as PDF, XLSX or CSV")
+        write(bilateral(payload, lines, counterparty), to, language, target)
+        return
     match to:
         case "parquet":
             if lines is None:

@@ -48,20 +48,31 @@ _decode = msgspec.json.Decoder(Spelled).decode
 
 
 class LineFile:
-    """The lines in the file at ``path``; their ``count`` is what the report says."""
+    """The lines in the file at ``path``, numbered as in the report; ``count`` is how many there are. With ``between``
+    only those that one of these two institutions owes the other."""
 
-    def __init__(self, path: Path, count: int) -> None:
+    def __init__(self, path: Path, count: int, between: tuple[str, str] | None = None) -> None:
         self.path = path
         self.count = count
+        self._between = None if between is None else frozenset(between)
 
     def spelled(self) -> Iterator[Spelled]:
         """Every line, in its order."""
+        return (line for _, line in self._numbered())
+
+    def _numbered(self) -> Iterator[tuple[int, Spelled]]:
+        every = enumerate(self._all(), start=1)
+        if self._between is None:
+            return every
+        return ((number, line) for number, line in every if {line.payer, line.payee} == self._between)
+
+    def _all(self) -> Iterator[Spelled]:
         with self.path.open("rb") as file:
             while chunk := file.readlines(_CHUNK_BYTES):
                 yield from map(_decode, chunk)
 
     def __iter__(self) -> Iterator[Row]:
-        for number, line in enumerate(self.spelled(), start=1):
+        for number, line in self._numbered():
             yield _row(number, line)
 
     def table(self) -> Table:

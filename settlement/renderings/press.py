@@ -23,8 +23,10 @@ class Press:
         self._reports = reports
         self._turn = asyncio.Semaphore(1)
 
-    async def make(self, stored: StoredReport, file: File, language: Language) -> BinaryIO:
-        """The file, open at its beginning.
+    async def make(
+        self, stored: StoredReport, file: File, language: Language, counterparty: str | None = None
+    ) -> BinaryIO:
+        """The file, open at its beginning; with a ``counterparty`` the bilateral statement.
 
         Raises:
             Unrenderable: the report does not fit into such a file.
@@ -32,10 +34,10 @@ class Press:
         async with self._turn:
             with TemporaryDirectory(prefix="points-hub-") as folder:
                 lines, target = None, Path(folder, "made")
-                if file.has_lines(known(stored.payload).lines.count):
+                if counterparty is not None or file.has_lines(known(stored.payload).lines.count):
                     lines = Path(folder, "lines.ndjson")
                     await self._spool(stored, lines)
-                await asyncio.to_thread(render, stored.payload, lines, file.format, language, target)
+                await asyncio.to_thread(render, stored.payload, lines, file.format, language, target, counterparty)
                 return await asyncio.to_thread(target.open, "rb")
 
     async def _spool(self, stored: StoredReport, target: Path) -> None:

@@ -12,7 +12,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     # titles
     "report": ("Settlement report", "结算报告"),
     "summary": ("Settlement summary", "结算汇总报告"),
+    "bilateral": ("Bilateral statement", "双边结算单"),
     "nets": ("Nets", "净额"),
+    "balances": ("Balances", "往来余额"),
     "children": ("Nets of the institutions below", "下级机构净额"),
     "reports": ("Reports of the institutions", "各机构报告"),
     "lines": ("Lines", "明细"),
@@ -20,6 +22,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     # facts
     "institution": ("Institution", "机构"),
     "name": ("Name", "名称"),
+    "counterparty": ("Counterparty", "对方机构"),
     "hub": ("Hub", "枢纽"),
     "model": ("Settlement model", "结算模式"),
     "window": ("Window", "清算窗口"),
@@ -58,6 +61,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "debit": ("Owes", "应付"),
     "credit": ("Is owed", "应收"),
     "net": ("Net", "净额"),
+    "balance": ("Balance", "差额"),
     "count": ("Count", "笔数"),
     "report_digest": ("Digest of its report", "其报告摘要"),
     "total_hub": ("Settling with the hub", "与枢纽结算合计"),

@@ -23,7 +23,7 @@ mutation($input: [IssuePointsInput!]!) {
 """
 REPORT = """
 query($window: ID!) { settlementReport(windowId: $window, institution: "BANK") { jws payload linesUrl lineUrl(number: 1)
-    renderings { name mediaType url } } }
+    renderings { name mediaType url } bilateral: renderings(counterparty: "SHOP") { name url } } }
 """
 
 
@@ -279,6 +279,13 @@ def test_a_window_closed_on_the_host_is_reported_served_and_verifiable(server: S
         assert (status, made) == (200, (tmp_path / "made").read_bytes()), one
         assert server.get(one["url"])[0] == 401
         assert server.get(one["url"].replace("language=en", "language=fr"), server.secret)[0] == 400
+    for one in report["bilateral"]:
+        status, made = server.get(one["url"], server.secret)
+        render(
+            report["payload"].encode(), tmp_path / "lines", FILES[one["name"]].format, "en", tmp_path / "made", "SHOP"
+        )
+        assert (status, made) == (200, (tmp_path / "made").read_bytes()), one
+    assert server.get(report["renderings"][3]["url"] + "&with=SHOP", server.secret)[0] == 422  # camt.053 is none
     # One line with its proof, and nothing where there is no line.
     status, proof = server.get(report["lineUrl"], server.secret)
     assert status == 200
