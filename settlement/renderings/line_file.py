@@ -17,6 +17,7 @@ from settlement.renderings.words import ACTS, PURPOSES
 COLUMNS: Final = (
     *("number", "at", "movement", "leg", "kind", "purpose", "from", "to", "currency", "amount"),
     *("points_given", "points_given_of", "points", "points_of", "reverses", "terms", "price"),
+    *("plan", "fee_of_act", "kept", "invoice"),
 )
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -24,6 +25,12 @@ _CHUNK_BYTES: Final = 1 << 20
 class _Points(msgspec.Struct):
     currency: str
     amount: str
+
+
+class _Share(msgspec.Struct):
+    plan: str
+    fee: str
+    kept: str
 
 
 class Spelled(msgspec.Struct):
@@ -42,6 +49,8 @@ class Spelled(msgspec.Struct):
     points: list[_Points] = []
     terms: str | None = None
     price: str | None = None
+    share: _Share | None = None
+    invoice: str | None = None
 
 
 _decode = msgspec.json.Decoder(Spelled).decode
@@ -82,7 +91,7 @@ class LineFile:
             columns=COLUMNS,
             rows=self,
             count=self.count,
-            numbers=frozenset({"number", "leg", "amount", "points_given", "points", "price"}),
+            numbers=frozenset({"number", "leg", "amount", "points_given", "points", "price", "fee_of_act", "kept"}),
             wide=frozenset({"from", "to"}),
         )
 
@@ -121,7 +130,16 @@ def _row(number: int, line: Spelled) -> Row:
         None if line.reverses is None else Code(line.reverses),
         None if line.terms is None else Code(line.terms),
         None if line.price is None else Amount(line.price, line.currency),
+        *_shared(line),
+        line.invoice,
     )
+
+
+def _shared(line: Spelled) -> tuple[Cell, ...]:
+    share = line.share
+    if share is None:
+        return None, None, None
+    return Code(share.plan), Amount(share.fee, line.currency), Amount(share.kept, line.currency)
 
 
 def _sides(points: Sequence[Any]) -> tuple[Cell, ...]:

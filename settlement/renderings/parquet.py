@@ -18,12 +18,13 @@ _COLUMNS: Final = (
     "{\"window\": 'BIGINT', movement: 'VARCHAR', leg: 'INTEGER', kind: 'VARCHAR', \"at\": 'VARCHAR', "
     "currency: 'VARCHAR', amount: 'DECIMAL(38,6)', \"from\": 'VARCHAR', \"to\": 'VARCHAR', "
     "purpose: 'VARCHAR', reverses: 'VARCHAR', terms: 'VARCHAR', price: 'DECIMAL(38,12)', "
+    "share: 'STRUCT(plan VARCHAR, fee DECIMAL(38,6), kept DECIMAL(38,6))', invoice: 'VARCHAR', "
     "points: 'STRUCT(currency VARCHAR, amount DECIMAL(38,12))[]'}"
 )
 _COPY: Final = """
 COPY (
     SELECT "window", movement, leg, kind, "at"::TIMESTAMPTZ AS "at", currency, amount,
-        "from", "to", purpose, reverses, points, terms, price
+        "from", "to", purpose, reverses, points, terms, price, share, invoice
     FROM read_ndjson($lines, columns = {columns}, maximum_object_size = 65536)
 ) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880, KV_METADATA {{report: '{digest}'}})
 """

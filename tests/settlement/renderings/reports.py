@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from settlement.lines import Line, PointAmount, encode
+from settlement.lines import FeeShare, Line, PointAmount, encode
 from settlement.renderings.line_file import LineFile
 from settlement.renderings.paper import Paper
 from settlement.renderings.statement import statement
@@ -106,12 +106,15 @@ def cases(draw: st.DrawFn) -> Case:
         kind = draw(st.sampled_from(("convert", "redeem", "reverse", "net", "barter")))
         moved = tuple(draw(st.lists(points, max_size=2)))
         reverses = draw(st.none() | st.just("cv_1"))
-        if draw(st.integers(0, 3)) == 0:  # by terms: as many points at 0.05 each
+        if draw(st.integers(0, 4)) == 0:  # a share of a fee of which a part is kept; and an invoice's
+            share = FeeShare("sp_a", one.amount_millionths + 7, draw(st.integers(0, 7)))
+            one = replace(one, purpose="fee", share=share, invoice=draw(st.none() | codes))
+        elif draw(st.integers(0, 3)) == 0:  # by terms: as many points at 0.05 each
             count = draw(st.integers(1, 10**12))
             priced = replace(one, kind="redeem", amount_millionths=count * 50_000)
             legs.append(replace(priced, points=(PointAmount("P", str(count)),), terms="tm_a", price="0.05"))
-        else:
-            legs.append(replace(one, kind=kind, points=moved, reverses=reverses))
+            continue
+        legs.append(replace(one, kind=kind, points=moved, reverses=reverses))
     made = report("summary", "HUB", legs) if draw(st.booleans()) else report("institution", legs[0].payer, legs)
     named = replace(made, hub=draw(codes), institution=Party(made.institution.code, draw(codes)))
     return of(named, legs)

@@ -33,6 +33,8 @@ def test_lines_are_read_again_as_they_were_signed(tmp_path: Path, case: Case) ->
             *(harmless(line["from"]), harmless(line["to"]), line["currency"], line["amount"]),
             *(first["amount"], harmless(first["currency"]), second["amount"], harmless(second["currency"])),
             *(line["reverses"] or "", line.get("terms", ""), line.get("price", "")),
+            *(line.get("share", {}).get(of, "") for of in ("plan", "fee", "kept")),
+            harmless(line.get("invoice", "")),
         ]
         assert row == expected
         assert not any(cell.startswith(("=", "+", "-", "@", "＝")) for cell in row)

@@ -35,6 +35,10 @@ def test_every_member_of_every_line_is_read_again(tmp_path: Path, case: Case) ->
             **line,
             "terms": line.get("terms"),
             "price": Decimal(line["price"]) if "price" in line else None,
+            "share": {**line["share"], **{of: Decimal(line["share"][of]) for of in ("fee", "kept")}}
+            if "share" in line
+            else None,
+            "invoice": line.get("invoice"),
             "window": int(line["window"]),
             "at": int(at.timestamp()) * 1_000_000 + at.microsecond,
             "amount": Decimal(line["amount"]),
