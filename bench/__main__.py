@@ -22,7 +22,7 @@ import msgspec
 from rich.console import Console
 from uvicorn.loops.uvloop import uvloop_loop_factory
 
-from bench import baseline, expiry, hub, partners, profile, reconcile, table
+from bench import baseline, expiry, hub, partners, profile, reconcile, report, table
 from bench.client import drive
 from bench.cpu import Meter, title
 from bench.figures import Measurement, Summary, percentile, summarise
@@ -31,7 +31,7 @@ from bench.workloads import Workload, workloads
 from hub.postgres import lease
 
 NAMES = (baseline.NAME, "single", "batch", "convert", "convert-batch")
-ALONE = (expiry.NAME, partners.NAME, reconcile.NAME)
+ALONE = (expiry.NAME, partners.NAME, reconcile.NAME, report.NAME)
 LIMIT_S = 660
 WARM_UP_S = 1
 TEXT_WIDTH = 120
@@ -130,8 +130,10 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
         action="append",
         choices=(*NAMES, *ALONE),
         help=f"just this one; may be repeated. Alone run {expiry.NAME}, a million lots that are over, "
-        f"{partners.NAME}, conversions over two partners, and {reconcile.NAME}, a day of a million orders",
+        f"{partners.NAME}, conversions over two partners, {reconcile.NAME}, a day of a million orders, "
+        f"and {report.NAME}, a window of ten million lines",
     )
+    parser.add_argument("--lines", type=int, default=report.LINES, help=f"of {report.NAME} (default {report.LINES:,})")
     parser.add_argument(
         "--profile", action="store_true", help="show processes, waits and a Python profile; this costs speed"
     )
@@ -183,6 +185,9 @@ def main(words: Sequence[str] | None = None) -> int:
             if arguments.only == [reconcile.NAME]:
                 with lease(data_dir) as server:
                     return 0 if reconcile.measure(console, data_dir, server) else 1
+            if arguments.only == [report.NAME]:
+                with lease(data_dir) as server:
+                    return 0 if report.measure(console, data_dir, server, arguments.lines) else 1
             if arguments.only == [partners.NAME]:
                 return 0 if partners.measure(console, data_dir) else 1
             return _bench(console, data_dir, samples, names, arguments)
@@ -195,6 +200,7 @@ def main(words: Sequence[str] | None = None) -> int:
             expiry.ExpiryFailed,
             partners.PartnersFailed,
             reconcile.ReconcileFailed,
+            report.ReportFailed,
             TimeoutError,
         ) as failed:
             console.print(f"[red]not measured:[/] {type(failed).__name__}", highlight=False)

@@ -14,6 +14,9 @@
                                  what a bank moved is sent there, by the operator (hub.uploads)
     /settlement/{institution}/jwks.json
                                  the public keys with which an institution accepts its reports
+    /settlement/{window}/{institution}/report.pdf, and others of settlement.renderings.formats.FILES
+                                 the report or its lines as a file, or what it owes one other and is owed;
+                                 language is en or zh, with another institution's code
     /statements/{customer}/{currency}.csv
                                  a statement of a past period, for whoever may see the customer
     /.well-known/jwks.json       every public key that ever signed a report
@@ -27,12 +30,12 @@ sentence, and nothing of an unexpected exception leaves.
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import BinaryIO, Final
 
 import structlog
 from starlette.applications import Starlette
@@ -80,16 +83,22 @@ from schema.statements import PATH as STATEMENT
 from schema.statements import check_order
 from settlement.keyring import revoked
 from settlement.proof import NoSuchLine, encode
-from settlement.publish import Keys, Reports, StoredReport
+from settlement.publish import Keys, Reports
+from settlement.renderings.formats import FILES, FORMATS
+from settlement.renderings.paper import Unrenderable
+from settlement.renderings.press import Press
 from settlement.signers import Signers
 from settlement.signing import CURRENT, SigningError, SigningKey
+from settlement.storing import StoredReport
 
 REQUEST_S_MAX: Final = 30
 READY_S_MAX: Final = 2
 GRAPHQL: Final = "/graphql"
 ANSWERS: Final = "/partners/{currency}/answers"
 ANSWER_BYTES_MAX: Final = 65_536
+PIECE_BYTES: Final = 1 << 18
 LINES: Final = "/settlement/{window}/{code}/lines.ndjson"
+RENDERING: Final = "/settlement/{window}/{code}/{file}"
 LINE: Final = "/settlement/{window}/{code}/lines/{number:int}.json"
 ACCEPTANCE_KEYS: Final = "/settlement/{code}/jwks.json"
 
@@ -129,6 +138,7 @@ class Parts:
     sealer: SecretsKey
     keys: Keys
     reports: Reports
+    press: Press
     adapters: Registry
     exchange: Exchange
 
@@ -160,7 +170,8 @@ class Parts:
             deliverer=Deliverer(database, engine, reading, due, sender, sealer, row),
             sealer=sealer,
             keys=keys,
-            reports=Reports(database, keys, settings.name),
+            reports=(reports := Reports(database, keys, settings.name)),
+            press=Press(reports),
             adapters=adapters,
             exchange=Exchange(database, engine, reading, updates, adapters, row, _patience(settings)),
         )
@@ -352,6 +363,9 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
     async def line(request: Request) -> Response:
         return await _line(parts, request)
 
+    async def rendering(request: Request) -> Response:
+        return await _rendering(parts, request)
+
     async def statement(request: Request) -> Response:
         return await _statement(parts, request)
 
@@ -391,6 +405,7 @@ def _site(parts: Parts, board: Board, endpoint: GraphQLEndpoint[Context]) -> Sta
             Route(uploads.CONFIRMATIONS, confirmations, methods=["POST"]),
             Route(uploads.COMPARISON, comparison, methods=["POST"]),
             Route(ACCEPTANCE_KEYS, acceptance_keys),
+            Route(RENDERING, rendering),
             Route(STATEMENT, statement),
             Route(ANALYSIS, figures),
             Route(BOOKS, entries),
@@ -452,6 +467,36 @@ async def _acceptance_keys(parts: Parts, request: Request) -> Response:
             member["revoked"] = revoked(key.revoked_since, key.reason or "unspecified")
         members.append(member)
     return JSONResponse({"keys": members}, headers={"cache-control": "private, no-store"})
+
+
+async def _rendering(parts: Parts, request: Request) -> Response:
+    """A report, or its lines, as a file, for those who may see the institution."""
+    name = request.path_params["file"]
+    file = FILES.get(name)
+    if file is None:
+        await _credential(parts, request)
+        raise faults.NotFound
+    asked = language(request.query_params.get("language")) or "en"
+    stored = await _report(parts, request)
+    try:
+        made = await parts.press.make(stored, file, asked, request.query_params.get("with"))
+    except Unrenderable as error:
+        return _error(422, error.code, str(error))
+    of = f"{request.path_params['window']}-{request.path_params['code']}"
+    return StreamingResponse(
+        _pieces(made),
+        media_type=FORMATS[file.format].media,
+        headers={
+            "cache-control": "private, no-store",
+            "content-disposition": f'attachment; filename="{of}-{name}"',
+        },
+    )
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
 
 
 async def _report(parts: Parts, request: Request) -> StoredReport:

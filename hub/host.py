@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import rfc8785
 from sqlalchemy import text
@@ -363,9 +364,19 @@ async def confirm_payments(url: str, content: bytes, *, apply: bool) -> Confirmi
         return await confirm(reading, engine, engine.configuration.host.id, content, apply=apply)
 
 
-async def close_window(settings: Settings, url: str, model: str = DEFAULT_MODEL) -> ClosedWindow:
+async def _ensure_with(reports: Reports, window: int, lines: Path) -> None:
+    """Have the reports, and all lines in a file: in one go, unless another process has built the reports meanwhile."""
+    with await asyncio.to_thread(lines.open, "wb") as file:
+        if not await reports.ensure(window, file):
+            async for page in reports.lines(window, None):
+                file.write(page)
+
+
+async def close_window(
+    settings: Settings, url: str, model: str = DEFAULT_MODEL, lines: Path | None = None
+) -> ClosedWindow:
     """Close the open window of a model and store its signed reports. The request's key is derived from the window, so
-    that two who do so at once close it once.
+    that two who do so at once close it once. All its lines are written to ``lines``.
 
     Raises:
         Refusal: it was closed meanwhile.
@@ -384,7 +395,8 @@ async def close_window(settings: Settings, url: str, model: str = DEFAULT_MODEL)
             actor=engine.configuration.host.id, key=f"host-close-{ids.text(ids.WINDOW, window.id)}", window=window.id
         )
         await sweeping.ask(engine, closing)
-        await Reports(database, Keys.of(settings), settings.name).ensure(window.id)
+        reports = Reports(database, Keys.of(settings), settings.name)
+        await (reports.ensure(window.id) if lines is None else _ensure_with(reports, window.id, lines))
         async with database.snapshot() as connection:
             closed = await rows.windows(connection, tables.settlement_window.c.id == window.id)
             nets = await rows.nets(connection, [window.id])

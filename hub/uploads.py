@@ -27,7 +27,8 @@ from hub.ledger.engine import Engine
 from hub.reading import Reading
 from hub.spreadsheets import harmless
 from settlement import comparison, confirming, uploads
-from settlement.publish import Reports, StoredReport
+from settlement.publish import Reports
+from settlement.storing import StoredReport
 
 CONFIRMATIONS: Final = "/settlement/confirmations.{format}"
 COMPARISON: Final = "/settlement/{window}/{code}/comparison.{format}"

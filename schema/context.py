@@ -71,7 +71,7 @@ class Reports(Protocol):
     async def report(self, reader: Reader, window_id: int, institution_id: int, /) -> StoredReport | None:
         """An institution's report of a closed window; None: there is none."""
 
-    async def ensure(self, window_id: int, /) -> None:
+    async def ensure(self, window_id: int, /) -> object:
         """See to it that a closed window's reports are stored."""
 
 

@@ -5,6 +5,7 @@ A report is for the institution itself, those above it and the operator; for any
 
 import re
 from typing import Annotated
+from urllib.parse import urlencode
 
 import strawberry
 
@@ -19,8 +20,27 @@ from schema.fields import field
 from schema.inputs import Id
 from schema.node import Node
 from schema.windows import EveryLevel, Net, SettlementWindow, settling, to_net, to_window
+from settlement.renderings.formats import BILATERAL, FILES, FORMATS
 
+Counterparty = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Another institution's code: bilateral statements of what the two owe each other by their acts."
+    ),
+]
 _SHAPE = re.compile(rf"{ids.REPORT}_([0-9a-f]{{1,16}})\.([0-9a-f]{{1,16}})")
+
+
+@strawberry.type(
+    description="A settlement report, or its lines, as a file. It is made of what was signed and of nothing else, so "
+    "`points-hub render` makes the same bytes without the hub."
+)
+class Rendering:
+    name: str = strawberry.field(
+        description="report.pdf, report.xlsx, report.csv (the nets), report.xml (camt.053), lines.csv or lines.parquet."
+    )
+    media_type: str = strawberry.field(description="Its media type.")
+    url: str = strawberry.field(description="Where it is, with the same key; `language` is en or zh.")
 
 
 @strawberry.type(description="What an institution owes and is owed in a closed window, signed by the hub.")
@@ -40,6 +60,17 @@ class SettlementReport(Node):
     @field("Where one of its lines is, with the proof that the report holds it (RFC 9162); lines are numbered from 1.")
     async def line_url(self, number: Annotated[int, strawberry.argument(description="Which line, from 1.")]) -> str:
         return f"{self.lines_url.removesuffix('.ndjson')}/{number}.json"
+
+    @field("The same as files for people and other programs, in the language of Accept-Language.")
+    async def renderings(self, info: Info, counterparty: Counterparty = None) -> list[Rendering]:
+        place = self.lines_url.removesuffix("lines.ndjson")
+        other = "" if counterparty is None else f"&{urlencode({'with': counterparty})}"
+        return [
+            Rendering(name=name, media_type=FORMATS[file.format].media, url=f"{place}{name}?language={language}{other}")
+            for language in (info.context.incoming.language,)
+            for name, file in FILES.items()
+            if counterparty is None or name in BILATERAL
+        ]
 
     @field("The nets that it reports; the operator's: of all that settle with the hub.")
     async def nets(self, info: Info, every_level: EveryLevel = False) -> list[Net]:

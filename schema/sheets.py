@@ -62,7 +62,7 @@ async def sheet(
 
 
 def language(asked: str | None) -> Language | None:
-    """The language that a request's ``labels`` name; None: it asks for none.
+    """The language that a request asks for by name; None: it asks for none.
 
     Raises:
         BadInput: it is another one.
@@ -70,7 +70,7 @@ def language(asked: str | None) -> Language | None:
     match asked:
         case None | "en" | "zh":
             return asked
-    raise BadInput("labels is en or zh.")
+    raise BadInput("A language is en or zh.")
 
 
 def _rows(rows: Iterable[list[str]]) -> bytes:

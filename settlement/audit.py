@@ -22,8 +22,8 @@ from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import Window, WindowStatus
 from settlement import acceptance, report, signing
 from settlement.legs import Legs, Sums
+from settlement.making import children_of, net_lines
 from settlement.netting import NetLine
-from settlement.publish import children_of, net_lines
 from settlement.signing import MalformedJws, is_signed_by, take_apart, thumbprint
 
 _stored = tables.settlement_report

@@ -5,11 +5,12 @@ ever. Pages follow the ledger's order by key: nothing is held between two of the
 predecessors. Legs that close or settle are no lines.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Final
+from functools import cached_property, lru_cache
+from typing import Any, BinaryIO, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,10 +24,10 @@ from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import AccountKind, MovementKind, Purpose, Window
 from hub.points import PRICE_SCALE, normalise, render
 from settlement.lines import Corrects, FeeShare, Line, PointAmount, encode
-from settlement.merkle import Root
+from settlement.merkle import Root, leaf
 from settlement.netting import Tally
 
-PAGE_LINES: Final = 500  # few enough that spelling a page keeps nobody else waiting
+PAGE_LINES: Final = 2_000  # few enough that receiving a page keeps nobody else waiting
 
 _PREFIXES: Mapping[int, str] = {
     MovementKind.ISSUE: ids.ISSUE,
@@ -40,6 +41,8 @@ _PREFIXES: Mapping[int, str] = {
 }
 
 _OF_INVOICES: Final = frozenset({MovementKind.BILL, MovementKind.CREDIT})  # they move no points
+_KINDS: Final[Mapping[int, str]] = {kind.value: kind.name.lower() for kind in MovementKind}
+_PURPOSES: Final[Mapping[int, str]] = {purpose.value: purpose.name.lower() for purpose in Purpose}
 
 # LATERAL with LIMIT: one look into a key's index for each leg of the page, whatever the planner believes of the sizes.
 _PAGE = f"""
@@ -98,6 +101,24 @@ class Sums:
         self.tally = Tally()
         self.whole = Root()
         self.roots: defaultdict[str, Root] = defaultdict(Root)
+
+    def add(self, lines: Sequence[Line], keep: BinaryIO | None = None) -> None:
+        """Count the next lines; with ``keep`` also write them there, each with its line break."""
+        raws = [encode(line) for line in lines]
+        leaves = [leaf(raw) for raw in raws]
+        of: defaultdict[str, list[bytes]] = defaultdict(list)
+        owed: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        for line, node in zip(lines, leaves, strict=True):
+            owed[line.payer, line.payee, line.currency] += line.amount_millionths
+            of[line.payer].append(node)
+            of[line.payee].append(node)
+        for obligation, amount in owed.items():
+            self.tally.add(*obligation, amount)
+        self.whole.extend(leaves)
+        for code, nodes in of.items():
+            self.roots[code].extend(nodes)
+        if keep is not None:
+            keep.write(b"\n".join((*raws, b"")))
 
 
 @dataclass(frozen=True)
@@ -161,25 +182,28 @@ class Legs:
             invoices = {id: one.reference for id, one in made.items()}
         disputes = [row["subject_id"] for row in found if row["kind"] == MovementKind.CORRECT]
         disputed = {row["id"]: row for row in await driver.fetch(_DISPUTED, disputes)} if disputes else {}
-        lines = []
-        for row in found:
-            movement, of = row["movement_id"], disputed.get(row["subject_id"])
-            share = shares.get((movement, row["n"]))
-            lines.append(self._line(row, priced.get(movement), share, invoices.get(movement), of))
-        return lines
 
-    async def sum(self, connection: AsyncConnection) -> Sums:
-        """The sums and roots of all lines; memory by the number of institutions."""
+        def lines() -> list[Line]:
+            made = []
+            for row in found:
+                movement, of = row["movement_id"], disputed.get(row["subject_id"])
+                share = shares.get((movement, row["n"]))
+                made.append(self._line(row, priced.get(movement), share, invoices.get(movement), of))
+            return made
+
+        return await asyncio.to_thread(lines)  # off the event loop, which others wait for
+
+    async def sum(self, connection: AsyncConnection, keep: BinaryIO | None = None) -> Sums:
+        """The sums and roots of all lines, which are also written to ``keep``; memory by the number of institutions.
+
+        The next page is read while one is hashed, both off the event loop.
+        """
         sums = Sums()
-        after = self.start
-        while page := await self.page(connection, after):
-            for line in page:
-                raw = encode(line)
-                sums.tally.add(line.payer, line.payee, line.currency, line.amount_millionths)
-                sums.whole.add(raw)
-                sums.roots[line.payer].add(raw)
-                sums.roots[line.payee].add(raw)
-            after = page[-1].order
+        page = await self.page(connection, self.start)
+        while page:
+            page, _ = await asyncio.gather(
+                self.page(connection, page[-1].order), asyncio.to_thread(sums.add, page, keep)
+            )
         return sums
 
     def _line(self, row: Any, priced: int | None, share: FeeShare | None, invoice: str | None, disputed: Any) -> Line:
@@ -213,13 +237,13 @@ class Legs:
             window=self.window.number,
             movement=ids.text(ids.ENTRY, movement),
             leg=n,
-            kind=MovementKind(kind).name.lower(),
+            kind=_KINDS[kind],
             at=at,
             currency=money,
             amount_millionths=amount,
             payer=institutions[payer].code,
             payee=institutions[payee].code,
-            purpose=Purpose(purpose).name.lower(),
+            purpose=_PURPOSES[purpose],
             points=sides,
             reverses=reverses,
             terms=None if terms is None else terms.name,
@@ -233,7 +257,12 @@ class Legs:
         of = self.configuration.currency(code)
         if of is None:
             raise LookupError(f"There is no point currency {code}.")
-        return PointAmount(code, render(units, of.scale))
+        return _point_amount(code, units, of.scale)
+
+
+@lru_cache(maxsize=4_096)  # acts are of round amounts
+def _point_amount(code: str, units: int, scale: int) -> PointAmount:
+    return PointAmount(code, render(units, scale))
 
 
 def _by_leg(rows: Sequence[Any]) -> dict[Place, FeeShare]:

@@ -10,10 +10,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, NoReturn
 
+import msgspec
+
 from hub import ids
-from hub.money import InvalidMoney, UnknownMoney, format_millionths, parse_millionths
+from hub.money import InvalidMoney, UnknownMoney, format_millionths, minor_unit, parse_millionths
 from hub.points import half_up
 from hub.points import parse as parse_decimal
 
@@ -33,8 +36,8 @@ _COUNT = re.compile(r"0|[1-9][0-9]{0,18}")
 _POINTS_AMOUNT = re.compile(r"(?:0|[1-9][0-9]{0,29})(?:\.[0-9]{1,12})?")
 _PRICE = re.compile(r"(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{0,11}[1-9])?")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
-# With ASCII names and no floats this is RFC 8785, in C: verifying a million lines takes less than a minute.
-_canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+# With ASCII names and no floats this is RFC 8785, in C: spelling ten million lines is counted in seconds.
+_canonical = msgspec.json.Encoder(order="sorted").encode
 
 
 class LineError(ValueError):
@@ -146,7 +149,7 @@ class Line:
         if self.price is not None:
             self._check_price(self.price)
         try:
-            format_millionths(self.amount_millionths, self.currency)
+            minor_unit(self.currency)
         except UnknownMoney as error:
             raise LineMember("currency", str(error)) from None
         _require(self.invoice is None or is_text(self.invoice), "invoice", "is no reference")
@@ -176,6 +179,7 @@ class Line:
         return sequence(self.movement), self.leg
 
 
+@lru_cache(maxsize=4_096)  # an act has several lines
 def sequence(movement: str) -> int:
     """The 64-bit number in a movement's id, by which lines are ordered.
 
@@ -221,7 +225,7 @@ def encode(line: Line) -> bytes:
     if line.corrects is not None:
         of = line.corrects
         members["corrects"] = {"dispute": of.dispute, "leg": of.leg, "movement": of.movement}
-    return _canonical(members).encode()
+    return _canonical(members)
 
 
 def parse(raw: bytes) -> Line:
@@ -265,6 +269,7 @@ def parse(raw: bytes) -> Line:
     return line
 
 
+@lru_cache(maxsize=4_096)  # the lines of a batch have one instant
 def instant_text(at: datetime) -> str:
     """An aware instant as RFC 3339 in UTC with six decimals: ``2026-01-31T16:00:00.000000Z``."""
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
@@ -295,6 +300,7 @@ def parse_count(text: str) -> int:
     return int(text)
 
 
+@lru_cache(maxsize=1_024)
 def is_text(value: str) -> bool:
     """Whether ``value`` can stand for a code or a name: printable, not empty, no spaces around it, not endless."""
     return 0 < len(value) <= TEXT_MAX and value.isprintable() and value == value.strip()

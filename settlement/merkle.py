@@ -13,6 +13,11 @@ _LEAF = b"\x00"
 _NODE = b"\x01"
 
 
+def leaf(line: bytes) -> bytes:
+    """The hash of ``line`` as a leaf of a tree, whichever it is."""
+    return sha256(_LEAF + line).digest()
+
+
 class Root:
     """The tree hash of the lines added so far."""
 
@@ -26,13 +31,35 @@ class Root:
 
     def add(self, line: bytes) -> None:
         """Append ``line`` as the next leaf, its bytes as they are (a line break is part of no line)."""
-        node = sha256(_LEAF + line).digest()
+        node = leaf(line)
         level = self.count
         while level & 1:  # as in binary addition: a full pair is carried one level up
             node = sha256(_NODE + self._subtrees.pop() + node).digest()
             level >>= 1
         self._subtrees.append(node)
         self.count += 1
+
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Append lines that ``leaf`` has hashed: once for several trees, and faster than one by one."""
+        done = 0
+        while done < len(leaves):
+            # The largest perfect subtree that can stand here, of as many lines as there are.
+            size = 1 << (len(leaves) - done).bit_length() - 1
+            if self.count:
+                size = min(size, self.count & -self.count)
+            nodes = leaves[done : done + size]
+            while len(nodes) > 1:
+                nodes = [
+                    sha256(_NODE + left + right).digest() for left, right in zip(nodes[::2], nodes[1::2], strict=True)
+                ]
+            [node] = nodes
+            level = self.count // size
+            while level & 1:
+                node = sha256(_NODE + self._subtrees.pop() + node).digest()
+                level >>= 1
+            self._subtrees.append(node)
+            self.count += size
+            done += size
 
     def hexdigest(self) -> str:
         """The root over all lines added so far, 64 lower-case hex digits; more lines may follow."""
@@ -101,7 +128,7 @@ def root_of(line: bytes, index: int, count: int, path: Sequence[bytes]) -> str |
     if not 0 <= index < count:
         return None
     here, last = index, count - 1
-    node = sha256(_LEAF + line).digest()
+    node = leaf(line)
     for sibling in path:
         if last == 0:
             return None

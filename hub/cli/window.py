@@ -27,7 +27,16 @@ def _root() -> None:
 
 
 @commands.command("close")
-def close(model: Model = DEFAULT_MODEL, as_json: Json = False) -> None:
+def close(
+    model: Model = DEFAULT_MODEL,
+    as_json: Json = False,
+    lines: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write all lines of the window to this file (NDJSON) while they are added up.", dir_okay=False
+        ),
+    ] = None,
+) -> None:
     """Close the open settlement window: net what everybody owes, and sign the reports. The next window opens at once.
 
     Runs beside `serve`; what is under way falls into one window or the other.
@@ -35,7 +44,7 @@ def close(model: Model = DEFAULT_MODEL, as_json: Json = False) -> None:
     chosen = chosen_settings()
     with progress_bar("Closing the window", shown=not as_json), database(chosen) as where:
         asyncio.run(check(where.server))
-        closed = asyncio.run(close_window(chosen, where.server, model))
+        closed = asyncio.run(close_window(chosen, where.server, model, lines))
     if as_json:
         typer.echo(json.dumps(_closed_as_json(closed)))
         return

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from settlement.renderings.formats import FILES, render
 from tests.hub.programs import SOON_S_MAX, Pattern, Served, is_gone, run, served, until
 
 ISSUE = """
@@ -21,7 +22,8 @@ mutation($input: [IssuePointsInput!]!) {
 }
 """
 REPORT = """
-query($window: ID!) { settlementReport(windowId: $window, institution: "BANK") { jws linesUrl lineUrl(number: 1) } }
+query($window: ID!) { settlementReport(windowId: $window, institution: "BANK") { jws payload linesUrl lineUrl(number: 1)
+    renderings { name mediaType url } bilateral: renderings(counterparty: "SHOP") { name url } } }
 """
 
 
@@ -134,6 +136,8 @@ def test_errors_have_a_code_and_a_sentence(server: Served, path: str, status: in
         "/settlement/x/BANK/lines.ndjson",
         "/settlement/sw_1/BANK/lines/1.json",
         "/settlement/x/BANK/lines/1.json",
+        "/settlement/sw_1/BANK/report.pdf",
+        "/settlement/sw_1/BANK/report.docx",
     ],
 )
 def test_lines_that_are_not_there_do_not_exist(server: Served, path: str) -> None:
@@ -245,7 +249,7 @@ def test_a_window_closed_on_the_host_is_reported_served_and_verifiable(server: S
     assert redeemed == {"__typename": "Redemption"}
     unknown = run(server.folder, "window", "close", "CARD")
     assert (unknown.returncode, "model=CARD" in unknown.stderr) == (3, True)
-    closed = run(server.folder, "window", "close", "--json")
+    closed = run(server.folder, "window", "close", "--json", "--lines", str(tmp_path / "all.ndjson"))
     assert closed.returncode == 0, closed.stderr
     told = json.loads(closed.stdout)
     assert told["nets"] == [  # 500 points at 0.01 CNY
@@ -256,6 +260,7 @@ def test_a_window_closed_on_the_host_is_reported_served_and_verifiable(server: S
     report = server.ask(REPORT, window=told["window"])
     status, lines = server.get(report["linesUrl"], server.secret)
     assert (status, lines.count(b"\n")) == (200, 1)
+    assert (tmp_path / "all.ndjson").read_bytes() == lines  # the window's one line is also the bank's
     assert server.get(report["linesUrl"])[0] == 401
     files = {"report": report["jws"].encode(), "lines": lines, "jwks": server.get("/.well-known/jwks.json")[1]}
     for name, content in files.items():
@@ -264,6 +269,23 @@ def test_a_window_closed_on_the_host_is_reported_served_and_verifiable(server: S
     done = run(tmp_path / "none", "verify", paths["report"], "--lines", paths["lines"], "--jwks", paths["jwks"])
     assert (done.returncode, done.stderr) == (0, "")
     assert "BANK's report of window 1, 1 line," in done.stdout
+    # What anybody would make of it.
+    assert [one["name"] for one in report["renderings"]] == list(FILES)
+    for one in report["renderings"]:
+        file = FILES[one["name"]]
+        status, made = server.get(one["url"].replace("language=en", "language=zh"), server.secret)
+        given = tmp_path / "lines" if file.has_lines(1) else None
+        render(report["payload"].encode(), given, file.format, "zh", tmp_path / "made")
+        assert (status, made) == (200, (tmp_path / "made").read_bytes()), one
+        assert server.get(one["url"])[0] == 401
+        assert server.get(one["url"].replace("language=en", "language=fr"), server.secret)[0] == 400
+    for one in report["bilateral"]:
+        status, made = server.get(one["url"], server.secret)
+        render(
+            report["payload"].encode(), tmp_path / "lines", FILES[one["name"]].format, "en", tmp_path / "made", "SHOP"
+        )
+        assert (status, made) == (200, (tmp_path / "made").read_bytes()), one
+    assert server.get(report["renderings"][3]["url"] + "&with=SHOP", server.secret)[0] == 422  # camt.053 is none
     # One line with its proof, and nothing where there is no line.
     status, proof = server.get(report["lineUrl"], server.secret)
     assert status == 200

@@ -1517,17 +1517,21 @@ def test_guessed_identifiers_reveal_nothing(victim: Victim) -> None:
     assert [stranger.ask(NODE, id=id)["node"] for id in reports] == [None] * 3
 
 
-@pytest.mark.parametrize("ending", [".ndjson", "/1.json"])
-def test_the_lines_of_another_s_report_do_not_exist(victim: Victim, ending: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "rows"),
+    # The redemption's one leg of money or one net; CSV has a head, and camt.053 and others are made by the same path.
+    [("lines.ndjson", 1), ("lines/1.json", 1), ("lines.csv", 2), ("report.csv", 2)],
+)
+def test_the_lines_of_another_s_report_do_not_exist(victim: Victim, file: str, rows: int) -> None:
     url = victim.network.operator.url
-    own = victim.report["linesUrl"].replace(".ndjson", ending)
+    own = victim.report["linesUrl"].replace("lines.ndjson", file)
     statuses, bodies = {}, {}
     for name, caller in victim.callers.items():
         headers = {} if caller.secret is None else {"authorization": f"Bearer {caller.secret}"}
         answer = httpx2.get(url + own, headers=headers)
         statuses[name], bodies[name] = answer.status_code, answer.text
     assert statuses == {"stranger": 404, "branch": 404, "auditor": 200, "anonymous": 401}
-    assert len(bodies["auditor"].splitlines()) == 1  # the redemption's one leg of money
+    assert len(bodies["auditor"].splitlines()) == rows
     stranger = {"authorization": f"Bearer {victim.callers['stranger'].secret}"}
     for absent in (own.replace(victim.window, f"sw_{ABSENT}"), own.replace(victim.bank, "nowhere")):
         assert httpx2.get(url + absent, headers=stranger).text == bodies["stranger"]

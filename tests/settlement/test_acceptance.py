@@ -15,9 +15,10 @@ from hub.webhooks.events import events
 from settlement import acceptance
 from settlement.acceptance import NotGenuine
 from settlement.audit import audit
-from settlement.publish import Reports, StoredReport
+from settlement.publish import Reports
 from settlement.report import read
 from settlement.signing import SigningKey
+from settlement.storing import StoredReport
 from settlement.verify import verify
 from tests.conftest import Hub
 from tests.hub.audited import tampered

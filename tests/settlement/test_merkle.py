@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from settlement.merkle import Path, Root, beside, root_of
+from settlement.merkle import Path, Root, beside, leaf, root_of
 
 # The leaves and roots that RFC 6962 implementations check themselves against.
 LEAVES = [
@@ -29,6 +29,15 @@ def tree_of(lines: list[bytes]) -> Root:
     for line in lines:
         root.add(line)
     return root
+
+
+@given(st.lists(st.binary(max_size=4), max_size=70), st.lists(st.integers(0, 20), max_size=12))
+def test_leaves_that_are_added_in_parts_make_the_same_tree(lines: list[bytes], sizes: list[int]) -> None:
+    root, done = Root(), 0
+    for size in (*sizes, len(lines)):
+        root.extend([leaf(line) for line in lines[done : done + size]])
+        done = min(done + size, len(lines))
+        assert (root.count, root.hexdigest()) == (done, tree_of(lines[:done]).hexdigest())
 
 
 def by_definition(lines: list[bytes]) -> bytes:

@@ -1,6 +1,7 @@
 """Reports of a real hub: two members and the operator, built from what the ledger holds and verified without it."""
 
 import asyncio
+import io
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,11 +20,13 @@ from hub.ledger import commands
 from hub.ledger.commands import ShareTerms
 from hub.revocations import RevocationReason
 from hub.settings import Settings
-from settlement import signing
+from settlement import legs, signing
 from settlement.audit import audit
 from settlement.keyring import revoked
+from settlement.making import NetsMismatch
 from settlement.proof import NoSuchLine, encode
-from settlement.publish import Keys, NetsMismatch, NotClosed, Reports, StoredReport
+from settlement.publish import Keys, Reports
+from settlement.storing import NotClosed, StoredReport
 from settlement.verify import Verdict, verify
 from tests.conftest import Hub, Pass, driver_url
 from tests.hub.ledger.test_fees import levels, plan
@@ -366,8 +369,9 @@ async def test_legs_that_do_not_give_the_nets_are_not_reported(
     assert await members.sql("SELECT * FROM signing_key") == []
 
 
-async def test_lines_go_on_over_pages(members: Hub, reports: Reports) -> None:
-    count = 701  # 1,402 lines: three pages
+async def test_lines_go_on_over_pages(members: Hub, reports: Reports, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(legs, "_PAGE", legs._PAGE.replace(f"LIMIT {legs.PAGE_LINES}", "LIMIT 20"))
+    count = 24  # 48 lines: three pages
     await members.batch(
         [
             commands.Convert(
@@ -557,3 +561,29 @@ async def test_what_is_stored_otherwise_than_it_was_signed_is_not_signed_anew(
     stored = await report_of(members, reports, window, "BANK")
     assert stored is not None
     assert signing.take_apart(stored.jws).header["kid"] == old
+
+
+async def test_lines_are_kept_while_they_are_added_up_and_only_then(members: Hub, reports: Reports) -> None:
+    await convert(members, "c1")
+    window = await close(members)
+    kept = io.BytesIO()
+    assert await reports.ensure(window, kept)
+    assert kept.getvalue() == b"".join(await lines_of(members, reports, window, None))
+    assert kept.getvalue().count(b"\n") == 2
+    again = io.BytesIO()
+    assert not await reports.ensure(window, again)
+    assert again.getvalue() == b""
+
+
+async def test_reports_are_built_though_nobody_waits_for_them_any_more(members: Hub, reports: Reports) -> None:
+    await convert(members, "c1")
+    window = await close(members)
+    waiting = asyncio.create_task(reports.ensure(window))
+    await asyncio.sleep(0)  # it has begun
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    [build] = reports._builds
+    await build
+    assert await members.sql("SELECT count(*) FROM settlement_report") == [(3,)]
+    assert reports._builds == set()

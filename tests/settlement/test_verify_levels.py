@@ -9,9 +9,9 @@ import pytest
 import rfc8785
 
 from settlement.lines import encode
+from settlement.making import children_of
 from settlement.merkle import Root
 from settlement.netting import Tally
-from settlement.publish import children_of
 from settlement.report import Child, LineSet, Report, build, digest
 from settlement.verify import Verdict, verify
 from tests.settlement.test_verify import HEX, JWKS, KEY, SUMMARY, leg

@@ -23,7 +23,7 @@ from tests.hub.programs import PROGRAM, SOON_S_MAX, Pattern, environment, is_gon
 
 WORDS = [
     [], ["init"], ["migrate"], ["serve"], ["demo"], ["audit"], ["verify"], ["expire"], ["clear"], ["relocation"],
-    ["window"], ["window", "close"], ["keys"], ["keys", "rotate"], ["keys", "revoke"], ["keys", "reseal"],
+    ["window"], ["window", "close"], ["render"], ["keys"], ["keys", "rotate"], ["keys", "revoke"], ["keys", "reseal"],
     ["simulator"], ["bill"], ["reconcile"], ["adapters"], ["adapters", "check"], ["adapters", "list"],
     ["relocation", "list"], ["relocation", "compare"], ["relocation", "move"],
     ["acceptance"], ["acceptance", "prove"], ["acceptance", "sign"], ["window", "confirm"],

@@ -1,0 +1,140 @@
+"""Making: a window's reports out of its sums, signed; the institutions', each with its children's, and the summary.
+
+Pure: the rows that come out are stored by whoever had them made.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hub import ids
+from hub.errors import Failure
+from hub.ledger.journal import JOURNAL_ID
+from hub.ledger.records import Net
+from settlement import report, signing
+from settlement.legs import Legs, Sums
+from settlement.merkle import Root
+from settlement.netting import NetLine
+
+
+class NetsMismatch(Failure):
+    """The window's money legs do not give the nets with which it was closed, so nothing is reported of it."""
+
+    def __init__(self, number: int, differing: Sequence[NetLine]) -> None:
+        shown = ", ".join(f"{net.institution} in {net.currency}" for net in differing[:5])
+        super().__init__(f"{self.__doc__} (window {number}: {shown})")
+        self.number = number
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a window's reports are made of, besides their lines."""
+
+    hub: str
+    legs: Legs
+    nets: tuple[NetLine, ...]
+    previous: dict[int, str]
+    closing: report.JournalHead
+
+
+def check(shape: Shape, sums: Sums) -> None:
+    """Pass if the lines give the nets."""
+    summed = sums.tally.net_lines(shape.legs.parents)
+    if summed != shape.nets:
+        differing = sorted(set(summed) ^ set(shape.nets), key=lambda net: (net.institution, net.currency))
+        raise NetsMismatch(shape.legs.window.number, differing)
+
+
+def sign(shape: Shape, sums: Sums, key: signing.SigningKey) -> list[dict[str, Any]]:
+    """The rows of all reports: the institutions', and the summary over them."""
+    configuration = shape.legs.configuration
+    operator = configuration.operator
+    made: list[dict[str, Any]] = []
+    digests: dict[str, str] = {}
+    for code in _upward(shape.nets, operator.code):
+        own = tuple(net for net in shape.nets if net.institution == code)
+        below = children_of(code, shape.nets, digests)
+        row = _row(shape, key, "institution", configuration.institution_codes[code], own, sums.roots[code], below)
+        made.append(row)
+        digests[code] = row["digest"]
+    every = tuple(report.Child(code, digest) for code, digest in digests.items())
+    made.append(_row(shape, key, "summary", operator.id, shape.nets, sums.whole, every))
+    return made
+
+
+def _upward(nets: Sequence[NetLine], operator: str) -> list[str]:
+    """The institutions with nets, children before those to whom their nets go; without the operator."""
+    parents = {net.institution: net.parent for net in nets}
+    depths: dict[str, int] = {}
+    for code in parents:
+        depth, above = 0, parents[code]
+        while above is not None:
+            depth, above = depth + 1, parents.get(above)
+        depths[code] = depth
+    return sorted(depths.keys() - {operator}, key=lambda code: (-depths[code], code))
+
+
+def children_of(code: str, nets: Sequence[NetLine], digests: Mapping[str, str]) -> tuple[report.Child, ...]:
+    """What a report says of those whose nets its institution takes over; ``digests``: of their reports."""
+    below: dict[str, list[tuple[str, int]]] = {}
+    for net in nets:
+        if net.parent == code:
+            below.setdefault(net.institution, []).append((net.currency, net.net_millionths))
+    return tuple(report.Child(child, digests.get(child, ""), tuple(of)) for child, of in sorted(below.items()))
+
+
+def _row(
+    shape: Shape,
+    key: signing.SigningKey,
+    kind: report.Kind,
+    institution: int,
+    nets: tuple[NetLine, ...],
+    root: Root,
+    children: tuple[report.Child, ...] = (),
+) -> dict[str, Any]:
+    window, named = shape.legs.window, shape.legs.configuration.institutions[institution]
+    previous = shape.previous.get(institution)
+    payload = report.build(
+        report.Report(
+            kind=kind,
+            hub=shape.hub,
+            model=window.model,
+            window=report.Window(
+                ids.text(ids.WINDOW, window.id), window.number, window.opened_at, window.closed_at or window.opened_at
+            ),
+            institution=report.Party(named.code, named.name),
+            nets=nets,
+            lines=report.LineSet(root.count, root.hexdigest()),
+            previous_digest=previous,
+            journal=shape.closing,
+            children=children,
+        )
+    )
+    return {
+        "journal_id": JOURNAL_ID,
+        "window_id": window.id,
+        "institution_id": institution,
+        "payload": payload,
+        "jws": key.sign(payload),
+        "digest": report.digest(payload),
+        "previous_digest": previous,
+    }
+
+
+def net_lines(legs: Legs, nets: Sequence[Net]) -> tuple[NetLine, ...]:
+    """The nets with which a window was closed, each with what its children bring, sorted as a tally's are.
+
+    Raises:
+        LookupError: one is of an institution that there is not.
+    """
+    institutions, parents = legs.configuration.institutions, legs.parents
+    below: dict[tuple[str | None, str], list[int]] = {}
+    for net in nets:
+        place = (parents.get(institutions[net.institution].code), net.currency)
+        below.setdefault(place, [0, 0])[net.net > 0] += abs(net.net)
+    lines = []
+    for net in nets:
+        code = institutions[net.institution].code
+        figures = (net.debits, net.credits, net.net)
+        lines.append(NetLine(code, net.currency, *figures, parents.get(code), *below.get((code, net.currency), (0, 0))))
+    return tuple(sorted(lines, key=lambda line: (line.institution, line.currency)))

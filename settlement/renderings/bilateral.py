@@ -1,0 +1,60 @@
+"""A bilateral statement: what two institutions owe each other by their acts in a window, out of the report of one.
+
+Both sides' statements agree to the millionth, because a line between two stands in both reports. It is no net: what is
+paid is netted over all institutions, and rounded there.
+"""
+
+from pathlib import Path
+
+from hub.money import format_millionths, parse_millionths
+from settlement.lines import is_text
+from settlement.renderings.line_file import LineFile
+from settlement.renderings.paper import Amount, Cell, Code, Paper, Row, Table, Unrenderable, Word
+from settlement.renderings.statement import known
+from settlement.report import digest
+
+
+def bilateral(payload: bytes, lines: Path, other: str) -> Paper:
+    """What the institution of the report and ``other`` owe each other by the report's lines; nothing, if there is none.
+
+    Raises:
+        Unrenderable: the payload is no report, or ``other`` can be nobody's code.
+    """
+    report = known(payload)
+    if not is_text(other):
+        raise Unrenderable("a code is a plain text")
+    own, window = report.institution, report.window
+    pair = (own.code, other)
+    sums: dict[str, list[int]] = {}
+    for line in LineFile(lines, report.lines.count, pair).spelled():
+        of = sums.setdefault(line.currency, [0, 0, 0])
+        of[0] += 1
+        of[1 if line.payer == own.code else 2] += parse_millionths(line.amount)
+    rows: list[Row] = []
+    for currency, (count, owes, owed) in sorted(sums.items()):
+        figures = (Amount(format_millionths(one, currency), currency) for one in (owes, owed, owed - owes))
+        rows.append((currency, count, *figures))
+    columns = ("currency", "count", "debit", "credit", "balance")
+    balances = Table(Word("balances"), columns, rows, len(rows), numbers=frozenset(columns[1:]))
+    facts: tuple[tuple[str, Cell], ...] = (
+        ("institution", own.code),
+        ("name", own.name),
+        ("counterparty", other),
+        ("hub", report.hub),
+        ("model", report.model),
+        ("window", window.number),
+        ("window_id", Code(window.id)),
+        ("opened_at", window.opened_at),
+        ("closed_at", window.closed_at),
+        ("digest", Code(digest(payload))),
+    )
+    found = LineFile(lines, sum(count for count, _, _ in sums.values()), pair).table()
+    return Paper(
+        title=Word("bilateral"),
+        of=f"{own.code} – {other}",
+        facts=facts,
+        tables=(balances, found),
+        table=found,
+        dated=window.closed_at,
+        seal=digest(payload),
+    )

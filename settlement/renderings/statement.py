@@ -1,0 +1,152 @@
+"""A report as a paper: every figure of its payload, and its lines.
+
+Nothing is computed but totals, which the payload's figures or the lines must give again.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from hub.money import format_millionths
+from settlement.netting import NetLine
+from settlement.reading import Child, Kind
+from settlement.renderings.line_file import LineFile
+from settlement.renderings.paper import Amount, Cell, Code, Paper, Row, Table, Unrenderable, Word
+from settlement.report import Report, digest, read
+
+_NETS: Final = (
+    *("institution", "currency", "settles_with", "own_debit", "own_credit", "below_debit", "below_credit"),
+    *("debit", "credit", "net"),
+)
+
+
+def statement(payload: bytes, lines: LineFile | None = None) -> Paper:
+    """The report that ``payload`` is, with its lines where they are given.
+
+    Raises:
+        Unrenderable: it is none.
+    """
+    report = known(payload)
+    window, institution, kind = report.window, report.institution, report.kind
+    nets = _nets(report.nets, kind)
+    facts: tuple[tuple[str, Cell], ...] = (
+        ("institution", institution.code),
+        ("name", institution.name),
+        ("hub", report.hub),
+        ("model", report.model),
+        ("window", window.number),
+        ("window_id", Code(window.id)),
+        ("opened_at", window.opened_at),
+        ("closed_at", window.closed_at),
+        ("line_count", report.lines.count),
+        ("line_root", Code(report.lines.root)),
+        ("previous_digest", None if report.previous_digest is None else Code(report.previous_digest)),
+        ("batch", report.journal.batch),
+        ("hash", Code(report.journal.hash)),
+        ("digest", Code(digest(payload))),
+    )
+    tables = [nets, *_children(report.children, kind)]
+    if lines is not None:
+        tables += [lines.totals(None if kind == "summary" else institution.code), lines.table()]
+    return Paper(
+        title=Word("summary" if kind == "summary" else "report"),
+        of=institution.name,
+        facts=facts,
+        tables=tuple(tables),
+        table=nets if lines is None else tables[-1],
+        dated=window.closed_at,
+        seal=digest(payload),
+    )
+
+
+def known(payload: bytes) -> Report:
+    """What a report says that was verified before.
+
+    Raises:
+        Unrenderable: it is none.
+    """
+    found = read(payload)
+    if found.findings or found.kind is None or found.hub is None or found.model is None or found.window is None:
+        raise Unrenderable("it is no report")
+    if found.institution is None or found.lines is None or found.journal is None or found.children is None:
+        raise Unrenderable("it is no report")
+    return Report(
+        kind=found.kind,
+        hub=found.hub,
+        model=found.model,
+        window=found.window,
+        institution=found.institution,
+        nets=found.nets,
+        lines=found.lines,
+        previous_digest=found.previous_digest,
+        journal=found.journal,
+        children=found.children,
+    )
+
+
+def _money(millionths: int, currency: str) -> Amount:
+    return Amount(format_millionths(millionths, currency), currency)
+
+
+def _nets(nets: Iterable[NetLine], kind: Kind) -> Table:
+    rows: list[Row] = [
+        (
+            net.institution,
+            net.currency,
+            Word("the_hub") if net.parent is None else net.parent,
+            _money(net.debit_millionths, net.currency),
+            _money(net.credit_millionths, net.currency),
+            _money(net.below_debit_millionths, net.currency),
+            _money(net.below_credit_millionths, net.currency),
+            _money(net.total_debit_millionths, net.currency),
+            _money(net.total_credit_millionths, net.currency),
+            _money(net.net_millionths, net.currency),
+        )
+        for net in nets
+    ]
+    return Table(
+        title=Word("nets"),
+        columns=_NETS,
+        rows=rows,
+        count=len(rows),
+        numbers=frozenset(_NETS[3:]),
+        wide=frozenset({"institution", "settles_with"}),
+        totals=_totals(nets) if kind == "summary" else (),
+    )
+
+
+def _totals(nets: Iterable[NetLine]) -> tuple[Row, ...]:
+    """Of each currency: what is settled with the hub, which sums to zero, and everybody's own acts."""
+    sums: dict[str, list[int]] = {}
+    for net in nets:
+        of = sums.setdefault(net.currency, [0] * 5)
+        of[0] += net.debit_millionths
+        of[1] += net.credit_millionths
+        if net.parent is None:
+            of[2] += net.total_debit_millionths
+            of[3] += net.total_credit_millionths
+            of[4] += net.net_millionths
+    rows: list[Row] = []
+    for currency, of in sorted(sums.items()):
+        own_debit, own_credit, *settled = (_money(one, currency) for one in of)
+        rows.append((Word("total_all"), currency, None, own_debit, own_credit, None, None, None, None, None))
+        rows.append((Word("total_hub"), currency, None, None, None, None, None, *settled))
+    return tuple(rows)
+
+
+def _children(children: Iterable[Child], kind: Kind) -> list[Table]:
+    if kind == "summary":
+        listed: list[Row] = [(child.institution, Code(child.digest)) for child in children]
+        if not listed:
+            return []
+        heads = ("institution", "report_digest")
+        return [Table(Word("reports"), heads, listed, len(listed), wide=frozenset(heads[:1]))]
+    rows: list[Row] = []
+    for child in children:
+        sealed = Code(child.digest)
+        rows += [(child.institution, currency, _money(net, currency), sealed) for currency, net in child.nets]
+        rows += [] if child.nets else [(child.institution, None, None, sealed)]
+    if not rows:
+        return []
+    columns = ("institution", "currency", "net", "report_digest")
+    wide = frozenset({"institution"})
+    return [Table(Word("children"), columns, rows, len(rows), numbers=frozenset({"net"}), wide=wide)]
