@@ -51,6 +51,8 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "DERECOGNISE": ("Not found at the partner", "合作方余额核减"),
     "CLOSE": ("Window closing", "清算窗口关闭"),
     "SETTLE": ("Settlement", "结算"),
+    "BILL": ("Invoice", "发票"),
+    "CORRECT": ("Correction of a line", "更正明细"),
     # directions
     "CREDIT": ("Credit", "收入"),
     "DEBIT": ("Debit", "支出"),

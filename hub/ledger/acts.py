@@ -39,6 +39,7 @@ def issue(book: Book, command: commands.Issue) -> Draft:
     home = resolve.institution(book, command.to.institution)
     resolve.active(book, of.issuer, home.id)
     amount = parse_positive(command.amount, of.scale)
+    labels.check(command.channel, command.product)
     _check_times(book.at, command.earned_at, command.expires_at)
     if command.record is not None:
         resolve.record(command.record)
@@ -133,6 +134,7 @@ def transfer(book: Book, command: commands.Transfer) -> Draft:
     if away is not home:
         resolve.active(book, away.id)
     amount = parse_positive(command.amount, of.scale)
+    labels.check(command.channel)
     draft = Draft(book)
     giver = _spender(draft, command.source, home, of, command.by)
     taker = resolve.credited_customer(draft, command.target, away)
@@ -180,6 +182,7 @@ def redeem(book: Book, command: commands.Redeem) -> Draft:
     merchant = resolve.institution(book, command.merchant)
     resolve.active(book, of.issuer, home.id, merchant.id)
     amount = parse_positive(command.amount, of.scale)
+    labels.check(command.channel, command.product)
     draft = Draft(book)
     customer = _spender(draft, command.customer, home, of, command.by)
     paid = redeeming.payment_of(book, of, merchant.id, amount)

@@ -53,6 +53,7 @@ def hold(book: Book, command: commands.HoldPoints) -> Draft:
     resolve.hosted(of, "HOLD")
     resolve.active(book, of.issuer, home.id)
     amount = parse_positive(command.amount, of.scale)
+    labels.check(command.channel)
     latest = book.at + timedelta(days=of.policy.hold_days_max)
     if not book.at < command.expires_at <= latest:
         raise InvalidInput(expiresAt=command.expires_at.isoformat(), latest=latest.isoformat())

@@ -32,7 +32,8 @@ from tests.hub.registry.asking import institution
 async def test_an_institution_that_is_none_is_refused(hub: Hub, changes: dict[str, Any], noun: type[Exception]) -> None:
     with pytest.raises(noun):
         await hub.do(institution(hub, **changes))
-    assert [one.code for one in hub.engine.configuration.institutions.values()] == ["HUB"]
+    configuration = await hub.reading.refresh()
+    assert [one.code for one in configuration.institutions.values()] == ["HUB"]
 
 
 async def test_the_tree_is_the_operators_work(hub: Hub) -> None:
