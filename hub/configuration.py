@@ -17,6 +17,7 @@ from hub.access import Credential
 from hub.bills import FeeSchedule
 from hub.books.terms import Books
 from hub.certificates import Certificate
+from hub.cover import Cover
 from hub.currencies import PointCurrency
 from hub.grant_terms import GrantTerms
 from hub.institutions import OPERATOR_CODE, DebitCap, Institution
@@ -43,6 +44,7 @@ Noun = (
     | Terms
     | SharePlan
     | FeeSchedule
+    | Cover
 )
 NOUNS: dict[str, type[Any]] = {
     "institution": Institution,
@@ -60,6 +62,7 @@ NOUNS: dict[str, type[Any]] = {
     "unit_value": UnitValue,
     "share_plan": SharePlan,
     "fee_schedule": FeeSchedule,
+    "cover": Cover,
 }
 _NAMES = {noun: name for name, noun in NOUNS.items()}
 
@@ -119,6 +122,7 @@ class Configuration:
     sharing: dict[Scope, tuple[SharePlan, ...]] = field(default_factory=dict)  # approved versions, by what they are for
     fee_schedules: dict[int, FeeSchedule] = field(default_factory=dict)
     charging: dict[int, tuple[FeeSchedule, ...]] = field(default_factory=dict)  # approved versions, by institution
+    covers: dict[tuple[int, str], Cover] = field(default_factory=dict)
 
     def institution(self, code: str) -> Institution | None:
         """The institution with this code."""
@@ -206,6 +210,9 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
         if isinstance(noun, SharePlan):
             fresh.share_plans[noun.id] = noun
             fresh.sharing[noun.scope] = with_version(fresh.sharing.get(noun.scope, ()), noun)
+            continue
+        if isinstance(noun, Cover):
+            fresh.covers[noun.institution, noun.currency] = noun
             continue
         table = getattr(fresh, _TABLES[type(noun)])
         before = table.get(noun.id)

@@ -53,6 +53,8 @@ BASKET = "bk"
 SHARE_PLAN = "sp"
 FEE_SCHEDULE = "fs"
 INVOICE = "iv"
+COVER = "co"  # a proposal of its terms
+COVER_ENTRY = "ce"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

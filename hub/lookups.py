@@ -7,7 +7,7 @@ caller to ask (``Reader.sees``). Configuration is in memory and not asked for he
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, literal, select, text
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, text
 
 from hub import names, tables
 from hub.configuration import Configuration
@@ -16,6 +16,7 @@ from hub.institutions import pays_through
 from hub.ledger import profile_rows, rows
 from hub.ledger.apart import owed_by
 from hub.ledger.arrays import array
+from hub.ledger.book import UNPOSTED
 from hub.ledger.commands import is_storable
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import (
@@ -264,15 +265,16 @@ def _views(
 
 async def positions(reader: Reader, of: Collection[int]) -> dict[int, list[Exposure]]:
     """What the hub owes institutions and their subtrees in the open window, and what the subtrees owe over all windows
-    that are not settled (``Book.exposure``), by currency; also zeros where there is a cap, or was money before."""
+    that are not settled, and in none (``Book.exposure``), by currency; also zeros where there is a cap, or was money
+    before."""
     table = tables.position
     found = await reader.connection.execute(
         select(table, _window.c.status)
-        .join(_window, and_(_window.c.journal_id == table.c.journal_id, _window.c.id == table.c.window_id))
+        .outerjoin(_window, and_(_window.c.journal_id == table.c.journal_id, _window.c.id == table.c.window_id))
         .where(
             table.c.journal_id == JOURNAL_ID,
             table.c.institution_id.in_(of),
-            _window.c.status != WindowStatus.SETTLED.value,
+            or_(table.c.window_id == UNPOSTED, _window.c.status != WindowStatus.SETTLED.value),
         )
     )
     caps = {key: cap for key, cap in reader.configuration.caps.items() if key[0] in of}

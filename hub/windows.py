@@ -8,7 +8,6 @@ pay settles what stands below them as well.
 """
 
 from collections.abc import Iterable
-from datetime import date
 from itertools import pairwise
 
 import msgspec
@@ -16,7 +15,7 @@ import msgspec
 from hub.access import Right
 from hub.errors import Duplicate, InvalidAmount, InvalidInput, NotFound, WindowClosed, WindowOrder
 from hub.institutions import pays_through
-from hub.ledger import commands, resolve
+from hub.ledger import commands, payments, resolve
 from hub.ledger.book import Book, live_windows
 from hub.ledger.draft import Draft
 from hub.ledger.records import (
@@ -220,7 +219,7 @@ def confirm(book: Book, command: commands.ConfirmSettlement) -> Draft:
         raise InvalidAmount(
             amount=command.amount, expected=format_millionths(net.net, command.currency), currency=command.currency
         )
-    _check_payment(command)
+    payments.check(command.reference, command.value_date)
     draft = Draft(book)
     movement = draft.new_id()
     settlement = draft.account(AccountKind.SETTLEMENT, node.id, net.currency)
@@ -245,18 +244,6 @@ def confirm(book: Book, command: commands.ConfirmSettlement) -> Draft:
 def _parent_of(book: Book, window: Window, node: int) -> int | None:
     """To whom a net goes; None: it settles with the hub."""
     return pays_through(book.configuration.institutions, node, window.number) if window.levels else None
-
-
-def _check_payment(command: commands.ConfirmSettlement) -> None:
-    if not command.reference.strip():
-        raise InvalidInput(reference="empty")
-    if command.value_date is not None:
-        try:
-            written = date.fromisoformat(command.value_date).isoformat()
-        except ValueError:
-            written = None
-        if written != command.value_date:  # Python reads 20260131 and 2026-W05-6 too
-            raise InvalidInput(valueDate=command.value_date)
 
 
 def _settle_what_is_paid(draft: Draft) -> None:

@@ -18,6 +18,7 @@ from schema.caps import CapMutation
 from schema.certificates import CertificateMutation
 from schema.clearings import ClearingMutation, ClearingQuery
 from schema.conversions import ConversionMutation, ConversionQuery
+from schema.cover import CoverMutation, CoverQuery
 from schema.credentials import CredentialMutation, CredentialQuery
 from schema.currencies import CurrencyMutation, CurrencyQuery
 from schema.customers import CustomerMutation, CustomerQuery
@@ -92,6 +93,7 @@ class Query(
     ReportQuery,
     AnalysisQuery,
     BooksQuery,
+    CoverQuery,
     WebhookQuery,
     ShareQuery,
     FeeScheduleQuery,
@@ -135,6 +137,7 @@ class Mutation(
     CancellationMutation,
     WindowMutation,
     BooksMutation,
+    CoverMutation,
     WebhookMutation,
     ShareMutation,
     FeeScheduleMutation,

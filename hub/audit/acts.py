@@ -262,7 +262,7 @@ class Acts:
                 continue  # the hub's own, see the invoices
             if moved["kind"] == MovementKind.CLEAR or moved["kind"] in relocations.KINDS:
                 continue  # nobody asked for it but whoever ordered the whole; see the relations, and the relocations
-            if self._breaks.is_of(moved):
+            if self._breaks.is_of(moved) or moved["kind"] == MovementKind.COVER:
                 continue  # two persons have, without a key
             subject = moved["id"] if moved["kind"] in _NAMED_BY_MOVEMENT else moved["subject_id"]
             subject = together.get(moved["id"], subject)

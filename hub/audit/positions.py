@@ -1,9 +1,11 @@
-"""Positions, windows and caps as the money legs make them.
+"""Positions, windows, caps and cover as the money legs make them.
 
 What the hub owes each institution and its subtree, window by window, is added up again along the settlement paths of
-the configuration in force; at each act that worsens an exposure, the cap then in force is held against it.
+the configuration in force; at each act that worsens an exposure, the cap then in force is held against it, and what
+then covered it.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +16,7 @@ from hub.audit.accounts import Accounts, Key, operator_of
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
 from hub.configuration import Configuration
+from hub.cover import reach
 from hub.institutions import sets_off
 from hub.ledger.book import UNPOSTED
 from hub.ledger.records import AccountKind, MovementKind, Phase, Purpose, WindowStatus
@@ -54,6 +57,7 @@ class Positions:
         self.due: dict[int, dict[Place, int]] = {}
         self.paid: dict[str, int] = {}  # what the bank moved, net, by currency
         self.rounded: dict[str, int] = {}  # what rounding left, by currency
+        self.pots: Counter[Key] = Counter()  # what is put up, by the account that holds it
         self._live: list[Window] = []  # not settled, in order
         self.nets: dict[int, dict[Place, int]] = {}  # that are not zero, by window
         self._internals: dict[tuple[int, int], int] = {}  # by parent and institution
@@ -99,25 +103,41 @@ class Positions:
         for leg in unposted:
             self._unposted(leg, of, configuration)
         for (node, currency), before in capped.items():
-            cap, after = configuration.caps[node, currency], self._exposure(node, currency)
-            if cap.amount is not None and after > cap.amount and after > before:
+            cap, after = configuration.caps.get((node, currency)), self.exposure(node, currency)
+            if cap is not None and cap.amount is not None and after > cap.amount and after > before:
                 self._findings.add(
                     "CAP",
                     f"{_movement(moved)} brings the exposure of {_code(configuration, node)} to "
                     f"{format_millionths(after, currency)} {currency}, above the cap then in force, "
                     f"{format_millionths(cap.amount, currency)}.",
                 )
+            self._check_cover(moved, configuration, (node, currency), before)
+
+    def _check_cover(self, moved: Any, configuration: Configuration, place: Place, before: int) -> None:
+        """Hold the cover then there against an exposure that an act has worsened."""
+        cover = configuration.covers.get(place)
+        if cover is None or not cover.terms.needed:
+            return
+        node, currency = place
+        after, there = self.exposure(*place), reach(cover.terms, self.pots[int(AccountKind.COLLATERAL), *place])
+        if after > there and after > before:
+            self._findings.add(
+                "COVER",
+                f"{_movement(moved)} brings the exposure of {_code(configuration, node)} to "
+                f"{format_millionths(after, currency)} {currency}, beyond what then covered it, "
+                f"{format_millionths(there, currency)}.",
+            )
 
     def _capped(self, legs: list[Any], of: int, configuration: Configuration) -> dict[Place, int]:
-        """The exposures of the capped nodes above the payers of money legs."""
+        """The exposures of the capped and covered nodes above the payers of money legs."""
         found: dict[Place, int] = {}
         for leg in legs:
             if leg[3] in (Purpose.SETTLEMENT, Purpose.FEE):
                 _, payer, currency = self._accounts.key(leg[4])
                 for node in self._path(configuration, payer, leg[9] or of):
-                    cap = configuration.caps.get((node, currency))
-                    if cap is not None and cap.amount is not None and (node, currency) not in found:
-                        found[node, currency] = self._exposure(node, currency)
+                    bounded = (node, currency) in configuration.caps or (node, currency) in configuration.covers
+                    if bounded and (node, currency) not in found:
+                        found[node, currency] = self.exposure(node, currency)
         return found
 
     def _unposted(self, leg: Any, of: int, configuration: Configuration) -> None:
@@ -369,7 +389,8 @@ class Positions:
             sums[3] += change
             sums[4] += owed
 
-    def _exposure(self, node: int, currency: str) -> int:
+    def exposure(self, node: int, currency: str) -> int:
+        """What a node's subtree owes now (``Book.exposure``)."""
         counted = [self.sums.get((w.id, node, currency)) for w in self._live]
         counted.append(self.sums.get((UNPOSTED, node, currency)))
         return sum(max(0, found[3] - found[2]) + found[4] for found in counted if found is not None)

@@ -17,6 +17,7 @@ from hub.audit.act import Act
 from hub.audit.acts import Acts
 from hub.audit.breaks import Breaks
 from hub.audit.caps import Caps
+from hub.audit.cover import Cover
 from hub.audit.debts import Debts
 from hub.audit.entries import Batch
 from hub.audit.exchanges import Exchanges
@@ -33,6 +34,7 @@ from hub.audit.restrictions import Restrictions
 from hub.audit.shares import Shares
 from hub.audit.terms import Terms
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
+from hub.cover import Cover as CoverNoun
 from hub.currencies import PointCurrency
 from hub.institutions import DebitCap, Institution
 from hub.ledger.records import ACCEPTED, AccountKind, MovementKind, Phase, Purpose
@@ -68,6 +70,7 @@ class Replay:
         self.restrictions = Restrictions(findings, self.accounts)
         self.caps = Caps(findings)
         self.invoices = Invoices(findings, self.accounts)
+        self.cover = Cover(findings, self.accounts, self.positions)
         self._changes: list[Noun] = []
         self._conversions: dict[int, Any] = {}
         self._originals: dict[int, Original] = {}
@@ -99,8 +102,9 @@ class Replay:
         restrictions, steps = rows.get("restriction", []), rows.get("exchange_step", [])
         evidence, broken = rows.get("exchange_evidence", []), rows.get("break_step", [])
         moves, opening = rows.get("relocation_step", []), rows.get("opening_balance", [])
-        billed = rows.get("billing", [])
-        if billed or changes or windows or restrictions or steps or evidence or moves or opening or broken:
+        billed, covering = rows.get("billing", []), self._covering(rows)
+        if billed or changes or windows or restrictions or steps or evidence or moves or opening or broken or covering:
+            events += covering
             events += [(row["id"], self._move, row) for row in moves]
             events += [(row["id"], self._opening, row) for row in opening]
             events += [(row["id"], self._step, row) for row in steps]
@@ -126,6 +130,7 @@ class Replay:
         self.breaks.finish()
         self.shares.finish()
         self.invoices.finish()
+        self.cover.finish()
         self.positions.finish(batch)
         self.limits.finish()
         self.terms.finish()
@@ -180,6 +185,21 @@ class Replay:
         self._configure()
         self.invoices.billed(row, batch, self.configuration)
 
+    def _covering(self, rows: dict[str, list[Any]]) -> list[tuple[int, _Take, Any]]:
+        """What a batch says of cover."""
+        tables: tuple[tuple[str, _Take], ...] = (
+            ("cover_entry", self._cover_entry),
+            ("cover_decision", self._cover_decision),
+        )
+        return [(row["id"], take, row) for table, take in tables for row in rows.get(table, ())]
+
+    def _cover_entry(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
+        self.cover.entry(row)
+
+    def _cover_decision(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
+        self._configure()
+        self.cover.decision(row, self.configuration)
+
     def _change(self, row: Any, _legs: list[Any], batch: Batch) -> None:
         change = Change(*row)
         try:
@@ -203,6 +223,10 @@ class Replay:
             self._configure()
             before = self.configuration.caps.get((noun.institution, noun.currency))
             self.caps.take(change, noun, before, self.configuration)
+        if isinstance(noun, CoverNoun):
+            self._configure()
+            standing = self.configuration.covers.get((noun.institution, noun.currency))
+            self.cover.terms(change, noun, standing, self.configuration)
         self._changes.append(noun)
 
     def _check_zones(self, after: Institution, batch: Batch) -> None:
@@ -239,6 +263,8 @@ class Replay:
             case MovementKind.BILL | MovementKind.CREDIT:
                 self.invoices.posted(moved, legs, self.configuration)
                 self.positions.act(moved, legs, self.configuration, promised=True)
+            case MovementKind.COVER:
+                self.cover.check(moved, legs, self.configuration)
             case _:
                 act = self._whole(moved, legs, batch)
                 of_exchange = self.exchanges.is_of(moved)

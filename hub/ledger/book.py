@@ -11,6 +11,7 @@ from typing import Any
 from hub import ids
 from hub.acceptance_terms import AcceptanceTerms
 from hub.configuration import Configuration, Noun, with_changes
+from hub.cover import CoverEntry
 from hub.currencies import halts
 from hub.institutions import Status, settlement_path, status_of
 from hub.ledger.apart import owed_by
@@ -125,6 +126,7 @@ class Book:
         self.breaks: dict[int, Break] = {}
         self.break_proposals: dict[int, BreakStep] = {}  # the last one, by break
         self.nets: dict[int, list[Net]] = {}
+        self.cover_entries: dict[int, CoverEntry] = {}  # those that are decided on, and those of a bank's reference
         self.internals: dict[tuple[int, int], InternalAccount] = {}  # by parent and institution, for a closing
         self.confirmed: set[PositionKey] = set()
         self.invoices: dict[int, Invoice] = {}  # that may be credited

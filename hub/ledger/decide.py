@@ -19,6 +19,7 @@ from hub.ledger import (
     clearings,
     commands,
     conversions,
+    cover,
     debts,
     exchanges,
     freezes,
@@ -51,6 +52,7 @@ from hub.registry import (
     terms,
     webhooks,
 )
+from hub.registry import cover as cover_terms
 
 HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.CreateInstitution: institutions.create,
@@ -61,6 +63,12 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.SetDebitCap: caps.set_cap,
     commands.ApproveDebitCap: caps.approve,
     commands.RejectDebitCap: caps.reject,
+    commands.SetCover: cover_terms.set_cover,
+    commands.ApproveCover: cover_terms.approve,
+    commands.RejectCover: cover_terms.reject,
+    commands.RecordCoverEntry: cover.record,
+    commands.ApproveCoverEntry: cover.approve,
+    commands.RejectCoverEntry: cover.reject,
     commands.CreateCredential: credentials.create,
     commands.RevokeCredential: credentials.revoke,
     commands.RegisterPointCurrency: currencies.register,

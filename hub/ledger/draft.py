@@ -5,11 +5,12 @@ command changes nothing by construction. A good draft is taken into the book (``
 command of the batch sees it. Plain data, as the book is.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from hub.configuration import Configuration, Noun
+from hub.cover import CoverEntry
 from hub.errors import CustomerClosed, LimitExceeded
 from hub.ledger.apart import owed_by, settles_apart
 from hub.ledger.book import UNPOSTED, AccountKey, Book, PositionKey
@@ -116,6 +117,7 @@ class Draft:
     runs = _Rarely(list[Run])
     breaks = _Rarely(list[Break])  # as they are afterwards
     break_steps = _Rarely(list[BreakStep])
+    cover_entries = _Rarely(list[CoverEntry])  # as they are afterwards
 
     def __init__(self, book: Book) -> None:
         self.book = book
@@ -339,6 +341,15 @@ class Draft:
         if place is not None and path[place] not in above_both:
             self._count_apart(UNPOSTED, path[place + 1 : -1], currency, change, -change)
 
+    def worsened(self, bounded: Container[tuple[int, str]]) -> Iterator[tuple[int, str, int]]:
+        """Of the nodes and currencies that are bounded, those whose exposure this draft may worsen, with what it comes
+        to in a window."""
+        for key in {**self.positions, **self.aparts} if self.aparts else self.positions:
+            window, node, currency = key
+            change, apart = self.positions.get(key, 0), self.aparts.get(key)
+            if (change < 0 or apart is not None) and (node, currency) in bounded:
+                yield node, currency, self.book.exposure(node, currency, {window: change}, {window: apart or (0, 0)})
+
     def check_caps(self) -> None:
         """Pass if no capped node whose exposure this draft worsens ends above its cap.
 
@@ -346,14 +357,10 @@ class Draft:
             LimitExceeded: with the node, its cap and what its exposure would be.
         """
         book = self.book
-        for key in {**self.positions, **self.aparts} if self.aparts else self.positions:
-            window, node, currency = key
-            change, apart = self.positions.get(key, 0), self.aparts.get(key)
-            cap = book.configuration.caps.get((node, currency))
-            if (change >= 0 and apart is None) or cap is None or cap.amount is None:
-                continue
-            exposure = book.exposure(node, currency, {window: change}, {window: apart or (0, 0)})
-            if exposure > cap.amount and exposure > book.exposure(node, currency):
+        caps = book.configuration.caps
+        for node, currency, exposure in self.worsened(caps) if caps else ():
+            cap = caps[node, currency]
+            if cap.amount is not None and exposure > cap.amount and exposure > book.exposure(node, currency):
                 raise LimitExceeded(
                     institution=book.configuration.institutions[node].code,
                     currency=currency,

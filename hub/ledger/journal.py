@@ -180,6 +180,12 @@ HASHED: tuple[Hashed, ...] = (
         "id break_id kind credential_id run_id figures owner_id ending adjusted movement_id",
         "id",
     ),
+    _hashed(
+        tables.cover_entry,
+        "id credential_id institution_id pot currency amount value_date reference",
+        "id",
+    ),
+    _hashed(tables.cover_decision, "id entry_id status credential_id movement_id", "id"),
 )
 
 _ENCODER = msgspec.json.Encoder()

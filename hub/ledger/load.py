@@ -12,6 +12,7 @@ from hub.institutions import settlement_path
 from hub.ledger import (
     break_rows,
     commands,
+    cover_rows,
     exchange_rows,
     invoice_rows,
     limit_rows,
@@ -144,6 +145,8 @@ async def load(
         await _offers(connection, book, needs)
     if needs.billing:
         await invoice_rows.load(connection, book, needs)
+    if needs.cover_references or needs.cover_entries:
+        await cover_rows.load(connection, book, needs)
     if needs.money:
         needs.institutions.add(configuration.operator.id)  # it takes the fees, and keeps rounding and the bank
         if configuration.share_plans or needs.sharing:
@@ -453,6 +456,8 @@ async def _positions(driver: Any, book: Book, needs: Needs) -> None:
             number = book.number(deal.window)
             for one in deal.payments:
                 nodes.update(settlement_path(institutions, one.payer, number))
+    if nodes is not None and book.configuration.covers:
+        needs.owners.update(nodes & {covered for covered, _ in book.configuration.covers})
     for row in await driver.fetch(_POSITIONS, [*book.windows, UNPOSTED], None if nodes is None else list(nodes)):
         window_id, institution_id, currency, *sums = row
         book.positions[window_id, institution_id, currency] = Position(*sums)

@@ -75,6 +75,8 @@ class Needs:
         self.exchanges: set[int] = set()
         self.reconciled: set[tuple[str, str]] = set()  # currencies and days
         self.breaks: set[int] = set()
+        self.cover_references: set[tuple[str, str]] = set()  # currencies and a bank's references
+        self.cover_entries: set[int] = set()
         self.holds: set[int] = set()
         self.accounts: set[int] = set()  # customers' accounts by identifier
         self.emptied: set[int] = set()  # of these, those of which everything may go
@@ -277,8 +279,20 @@ class Needs:
             case commands.CreditInvoice():
                 self.money = self.billing = True
                 self._id(self.invoices, command.invoice)
-            case commands.SetDebitCap():
+            case commands.SetDebitCap() | commands.SetCover():
                 self._institution(command.institution)
+                self.money = True
+            case commands.RecordCoverEntry():
+                self._institution(command.institution)
+                self.cover_references.add((command.currency, command.reference))
+                self.money = True
+            case commands.ApproveCoverEntry() | commands.RejectCoverEntry():
+                self._id(self.cover_entries, command.id)
+                self.money = True
+            case commands.ApproveCover():  # what is proposed in this batch is loaded for who proposes it
+                for cover in self.configuration.covers.values():
+                    if cover.proposal is not None and cover.proposal.id == command.id:
+                        self.institutions.add(cover.institution)
                 self.money = True
             # What these make may be used by a later command of the batch, which touches who was there before.
             case commands.CreateInstitution():

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from hub.configuration import Noun, change
+from hub.cover import CoverEntry
 from hub.ids import batch_of
 from hub.ledger import break_rows, journal
 from hub.ledger.applying import apply
@@ -169,6 +170,8 @@ class Batch:
             self._invoice(made)
         if draft.nouns:
             self._nouns(draft.nouns, actor)
+        for entry in draft.cover_entries:
+            self._cover(entry)
         if draft.windows:
             self._closings(draft)
 
@@ -295,6 +298,14 @@ class Batch:
             figures = None if step.figures is None else msgspec.json.encode(step.figures).decode()
             what = (step.run, figures, step.owner, step.ending and step.ending.value, step.adjusted, step.movement)
             self._row("break_step", (step.id, step.of, step.kind.value, step.credential, *what))
+
+    def _cover(self, entry: CoverEntry) -> None:
+        if entry.decision is None:
+            what = (entry.pot.value, entry.currency, entry.amount, entry.value_date, entry.reference)
+            self._row("cover_entry", (entry.id, entry.credential, entry.institution, *what))
+        else:
+            decided = (entry.decision, entry.id, entry.status.value, entry.decided_by, entry.movement)
+            self._row("cover_decision", decided)
 
     def _closings(self, draft: Draft) -> None:
         self._windows.update((window.id, window) for window in draft.windows)

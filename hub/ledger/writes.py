@@ -227,6 +227,8 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["billing"]),
         _inserts(_BY_NAME["invoice"]),
         _inserts(_BY_NAME["invoice_line"]),
+        _inserts(_BY_NAME["cover_entry"]),
+        _inserts(_BY_NAME["cover_decision"]),
     )
 }
 

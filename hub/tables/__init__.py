@@ -24,6 +24,7 @@ from hub.tables.acts import (
 )
 from hub.tables.columns import metadata
 from hub.tables.conversions import bonus_use, clearing, conversion, expiry_notice, quote
+from hub.tables.cover import cover_decision, cover_entry
 from hub.tables.customers import (
     account,
     binding,
@@ -81,6 +82,8 @@ __all__ = [
     "configuration_change",
     "confirmation",
     "conversion",
+    "cover_decision",
+    "cover_entry",
     "customer",
     "customer_link",
     "customer_mark",
@@ -169,6 +172,8 @@ APPEND_ONLY = (
     billing,
     invoice,
     invoice_line,
+    cover_entry,
+    cover_decision,
     settlement_report,
     signing_key,
     expiry_notice,

@@ -50,6 +50,7 @@ class Victim:
         operator.do("setDebitCap", institution=self.bank, currency="CNY", amount="2000")
         query = "query($v: String!) { institution(code: $v) { positions { proposedCap { id } } } }"
         self.cap = operator.ask(query, v=self.bank)["institution"]["positions"][0]["proposedCap"]["id"]
+        self._cover()
         self.issued = network.issue(self.a, self.bank, "alice", "1000")
         terms = {"act": "TRANSFER", "period": "YEAR", "institution": self.bank}
         self.limit = operator.do("setLimit", currency=self.a, code="give", amount="900", terms=terms)["id"]
@@ -125,6 +126,14 @@ class Victim:
             "auditor": network.person(self.bank, "INSTITUTION_AUDITOR"),
             "anonymous": self.anonymous,
         }
+
+    def _cover(self) -> None:
+        """Terms of cover with easier ones proposed, and collateral that one person has recorded."""
+        operator, terms = self.network.operator, {"institution": self.bank, "currency": "CNY", "needed": True}
+        operator.do("setCover", terms | {"line": "1000"})
+        self.cover = operator.do("setCover", terms | {"line": "2000"})["proposal"]["id"]
+        entry = {"institution": self.bank, "currency": "CNY", "pot": "COLLATERAL", "amount": "5"}
+        self.cover_entry = operator.do("recordCoverEntry", entry | {"reference": f"in {self.bank}"})["id"]
 
     def meet(self) -> None:
         """A card of alice's, alice linked with a partner's customer, and bob proposed for another."""
@@ -248,6 +257,8 @@ class Victim:
             status parent { code } children { code status } credentials { id revokedAt } pointCurrencies { code }
             positions { currency own subtree exposure debitCap }
           }
+          covers(institution: $v) { collateral terms { line } }
+          coverEntries(institution: $v) { edges { node { id status } } }
           alice: customer(institution: $v, reference: "alice") {
             balances { currency { code } total available } identifiers { identifier } }
           holds(customer: {institution: $v, reference: "alice"}) { edges { node { id status captured } } }
@@ -358,6 +369,13 @@ def _of_relocation(field: str) -> Case:
     document = f"mutation($id: ID!) {{ {field}(id: $id) {{ __typename {REFUSED} }} }}"
     absent = {"id": f"rl_{ABSENT}"}
     return Case(document, lambda victim: {"id": victim.relocation}, "FORBIDDEN", "FORBIDDEN", absent=absent)
+
+
+def _operated(field: str, attribute: str, extra: str = "") -> Case:
+    """A mutation by identifier that is the operator's alone."""
+    document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
+    absent = {"id": f"{'co' if attribute == 'cover' else 'ce'}_{ABSENT}"}
+    return Case(document, lambda victim: {"id": getattr(victim, attribute)}, "FORBIDDEN", "FORBIDDEN", absent=absent)
 
 
 def _finds(field: str, attribute: str, selection: str = "id") -> Case:
@@ -1139,6 +1157,39 @@ CASES: dict[str, Case] = {
         ),
         absent={"windowId": f"sw_{ABSENT}"},
     ),
+    # --- cover ---
+    "Query.covers": Case(
+        "query($v: String!) { covers(institution: $v) { currency collateral exposure terms { line } } }",
+        lambda victim: {"v": victim.bank},
+        [],
+        AS_OPERATOR,
+        absent={"v": "nowhere"},
+    ),
+    "Query.coverEntries": Case(
+        "query($v: String!) { coverEntries(institution: $v) { edges { node { id amount status recordedBy } } } }",
+        lambda victim: {"v": victim.bank},
+        {"edges": []},
+        AS_OPERATOR,
+        absent={"v": "nowhere"},
+    ),
+    "Mutation.setCover": _acts(
+        "setCover", "SetCoverInput!", lambda victim: {"institution": victim.bank, "currency": "CNY", "needed": False}
+    ),
+    "Mutation.recordCoverEntry": _acts(
+        "recordCoverEntry",
+        "RecordCoverEntryInput!",
+        lambda victim: {
+            "institution": victim.bank,
+            "currency": "CNY",
+            "pot": "COLLATERAL",
+            "amount": "-1",
+            "reference": "r",
+        },
+    ),
+    "Mutation.approveCover": _operated("approveCover", "cover"),
+    "Mutation.rejectCover": _operated("rejectCover", "cover", ', reason: "r"'),
+    "Mutation.approveCoverEntry": _operated("approveCoverEntry", "cover_entry"),
+    "Mutation.rejectCoverEntry": _operated("rejectCoverEntry", "cover_entry", ', reason: "r"'),
     # --- being told ---
     "Query.sharePlans": Case(
         "{ sharePlans { edges { node { id institution { code } } } } }",

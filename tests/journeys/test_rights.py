@@ -164,6 +164,7 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         "proposeRelocation": lambda: relocation(tree),
         "createInstitution": lambda: {"code": unique("I"), "name": "new", "kind": "BRANCH", "parent": tree.bank},
         "setDebitCap": lambda: {"institution": tree.bank, "currency": "CNY", "amount": "1000"},
+        "setCover": lambda: {"institution": tree.alliance, "currency": "CNY", "needed": False},
     }
     persons = {
         TRADER: tree.network.person(tree.bank, TRADER),
@@ -176,13 +177,13 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         ["Issue", "Transfer", "Customer", "Binding"],
         ["PointCurrency", "NewCredential", "Limit", "Relocation"],
     )
-    vouches, operates, no = ["CustomerLink"], ["Position"], "FORBIDDEN"
+    vouches, operates, no = ["CustomerLink"], ["Position", "Cover"], "FORBIDDEN"
     found = {role: [outcome(person, name, make()) for name, make in work.items()] for role, person in persons.items()}
     assert found == {
-        TRADER: [*trades, *vouches, no, no, no, no, no, no],
-        ADMIN: [no, no, no, no, *vouches, *configures, no, no],
-        AUDITOR: [no] * 11,
-        "OPERATOR_AUDITOR": [no] * 11,
+        TRADER: [*trades, *vouches, no, no, no, no, no, no, no],
+        ADMIN: [no, no, no, no, *vouches, *configures, no, no, no],
+        AUDITOR: [no] * 12,
+        "OPERATOR_AUDITOR": [no] * 12,
         "OPERATOR_ADMIN": [*trades, *vouches, *configures, "Institution", *operates],
     }
 

@@ -30,6 +30,14 @@ from hub.ledger.commands.command import (
     malformed,
 )
 from hub.ledger.commands.conversions import Convert, ExecuteQuote, RequestQuote
+from hub.ledger.commands.cover import (
+    ApproveCover,
+    ApproveCoverEntry,
+    RecordCoverEntry,
+    RejectCover,
+    RejectCoverEntry,
+    SetCover,
+)
 from hub.ledger.commands.currencies import (
     MoneyText,
     PolicyTerms,
@@ -114,6 +122,8 @@ __all__ = [
     "AcceptTerms",
     "AddEvidence",
     "ApproveBreakEnd",
+    "ApproveCover",
+    "ApproveCoverEntry",
     "ApproveDebitCap",
     "ApproveEvidence",
     "ApproveFeeSchedule",
@@ -177,10 +187,13 @@ __all__ = [
     "ProposeUnitValue",
     "Reconcile",
     "RecordBalances",
+    "RecordCoverEntry",
     "Redeem",
     "RedeemBasket",
     "RegisterCertificate",
     "RegisterPointCurrency",
+    "RejectCover",
+    "RejectCoverEntry",
     "RejectDebitCap",
     "RejectFeeSchedule",
     "RejectRate",
@@ -199,6 +212,7 @@ __all__ = [
     "RotateWebhookSecret",
     "SetAdapterConfig",
     "SetBooks",
+    "SetCover",
     "SetCustomerProfile",
     "SetDebitCap",
     "SetInstitutionStatus",

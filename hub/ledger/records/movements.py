@@ -47,6 +47,7 @@ class MovementKind(IntEnum):
     DELIVER = 43  # the target's partner has given the points, and the source's still holds what they are for
     BILL = 60  # an invoice of the operator's, for a month
     CREDIT = 61  # what is given back of one
+    COVER = 70  # the bank moved what an institution puts up, or takes back
 
 
 # What begins over partners, and the act that it is once they have done their part.
@@ -69,6 +70,7 @@ class Purpose(IntEnum):
     ROUNDING = 5
     PAYMENT = 6
     LEVEL = 7  # a net that a parent takes over
+    COVER = 20  # what is put up, or taken back
 
 
 class Phase(IntEnum):
