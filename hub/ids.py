@@ -55,6 +55,8 @@ FEE_SCHEDULE = "fs"
 INVOICE = "iv"
 COVER = "co"  # a proposal of its terms
 COVER_ENTRY = "ce"
+DEFAULT = "df"
+DEFAULT_STEP = "ds"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, and_, func, literal, or_, select, text
 from hub import names, tables
 from hub.configuration import Configuration
 from hub.db import driver_of
+from hub.defaults import Default
 from hub.institutions import pays_through
-from hub.ledger import profile_rows, rows
+from hub.ledger import default_rows, profile_rows, rows
 from hub.ledger.apart import owed_by
 from hub.ledger.arrays import array
 from hub.ledger.book import UNPOSTED
@@ -35,6 +36,7 @@ from hub.ledger.records import (
     Window,
     WindowStatus,
 )
+from hub.ledger.unpaid import still_due
 from hub.reading import Reader
 
 _account, _movement = tables.account, tables.movement
@@ -238,11 +240,17 @@ async def nets(reader: Reader, of: Collection[int]) -> dict[int, list[NetView]]:
     paid = {(one.window, one.institution, one.currency) for one in await rows.confirmations(reader.connection, of)}
     found = await rows.nets(reader.connection, of)
     of_windows = await rows.windows(reader.connection, _window.c.id.in_(found))
-    return {id: _views(reader.configuration, of_windows[id], listed, paid) for id, listed in found.items()}
+    of_them = tables.settlement_default.c.window_id.in_(of)
+    defaults = (await default_rows.defaults(reader.connection, reader.configuration, of_them)).values()
+    return {id: _views(reader.configuration, of_windows[id], listed, paid, defaults) for id, listed in found.items()}
 
 
 def _views(
-    configuration: Configuration, window: Window, listed: Sequence[Net], paid: Collection[tuple[int, int, str]]
+    configuration: Configuration,
+    window: Window,
+    listed: Sequence[Net],
+    paid: Collection[tuple[int, int, str]],
+    defaults: Collection[Default],
 ) -> list[NetView]:
     institutions, parents = configuration.institutions, dict[int, int | None]()
     below: dict[tuple[int | None, str], list[int]] = {}
@@ -259,7 +267,9 @@ def _views(
         while (above := parents.get(top)) is not None:
             top = above
         debits, credits = below.get((net.institution, net.currency), (0, 0))
-        made.append(NetView(net, parents[net.institution], debits, credits, (top, net.currency) in settled))
+        is_settled = (top, net.currency) in settled
+        due = 0 if is_settled or top != net.institution else still_due(defaults, net)
+        made.append(NetView(net, parents[net.institution], debits, credits, is_settled, due))
     return made
 
 

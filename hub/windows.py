@@ -13,9 +13,10 @@ from itertools import pairwise
 import msgspec
 
 from hub.access import Right
+from hub.configuration import Configuration
 from hub.errors import Duplicate, InvalidAmount, InvalidInput, NotFound, WindowClosed, WindowOrder
 from hub.institutions import pays_through
-from hub.ledger import commands, payments, resolve
+from hub.ledger import commands, payments, resolve, unpaid
 from hub.ledger.book import Book, live_windows
 from hub.ledger.draft import Draft
 from hub.ledger.records import (
@@ -66,7 +67,7 @@ def close(book: Book, command: commands.CloseWindow) -> Draft:
         msgspec.structs.replace(window, status=WindowStatus.CLOSED, closed_at=book.at, closed_in=book.batch)
     )
     _open_next(draft, window.model, window.number + 1)
-    _settle_what_is_paid(draft)
+    settle_what_is_paid(draft)
     draft.result = window.id
     return draft
 
@@ -89,9 +90,9 @@ def _net_currency(draft: Draft, window: Window, currency: str, sides: dict[int, 
         if net or of.own_exact != of.own:
             draft.movements.append(_closing(book, movement, MovementKind.CLOSE, actor, node, currency, net, window.id))
         if of.own != of.own_exact:
-            _adjust(draft, window, node, currency, of.own - of.own_exact)
+            adjust(draft, window, node, currency, of.own - of.own_exact)
     draft.nets.extend(made[node] for node in sorted(made))
-    _settle_below(draft, window, {codes[code] for code, of in levels.items() if not of.net}, made.values())
+    settle_below(draft, window, {codes[code] for code, of in levels.items() if not of.net}, made.values())
 
 
 def _parents(book: Book, window: Window, nodes: Iterable[int]) -> dict[str, str]:
@@ -100,7 +101,7 @@ def _parents(book: Book, window: Window, nodes: Iterable[int]) -> dict[str, str]
     found: dict[str, str] = {}
     for node in nodes:
         for below, above in pairwise(book.path(node, window.id)):
-            if _parent_of(book, window, below) is not None:
+            if parent_of(book.configuration, window, below) is not None:
                 found[institutions[below].code] = institutions[above].code
     return found
 
@@ -158,12 +159,12 @@ def _closing(
     )
 
 
-def _adjust(draft: Draft, window: Window, node: int, currency: str, change: int) -> None:
+def adjust(draft: Draft, window: Window, node: int, currency: str, change: int) -> None:
     """Carry a change of what the hub owes ``node`` of a window up to all above it."""
     draft.count_money(window.id, node, currency, change)
 
 
-def _settle_below(draft: Draft, window: Window, settled: set[int], nets: Iterable[Net]) -> None:
+def settle_below(draft: Draft, window: Window, settled: set[int], nets: Iterable[Net]) -> None:
     """Count the nets that went to these as settled with them: who pays through a parent owes nothing to the hub any
     more once what its net became a part of is paid, or is zero."""
     for net in nets:
@@ -174,7 +175,7 @@ def _settle_below(draft: Draft, window: Window, settled: set[int], nets: Iterabl
 
 def _top(book: Book, window: Window, node: int) -> int:
     """Who settles with the hub what a node's net becomes a part of: itself, or one above it."""
-    while (parent := _parent_of(book, window, node)) is not None:
+    while (parent := parent_of(book.configuration, window, node)) is not None:
         node = parent
     return node
 
@@ -192,9 +193,11 @@ def confirm(book: Book, command: commands.ConfirmSettlement) -> Draft:
     Raises:
         NotFound: there is no such window, or the institution has no net in it.
         WindowOrder: an earlier window is not settled; this is tested before all else.
-        InvalidInput: the window is open, the institution's net goes to its parent, or the value date is none.
-        Duplicate: the net is confirmed, or zero, which needs none.
-        InvalidAmount: another amount moved.
+        InvalidInput: the window is open, the institution's net goes to its parent or was declared unpaid, or the value
+            date is none.
+        Duplicate: the net is confirmed, or zero or cut to zero, which needs none.
+        InvalidAmount: another amount moved, or what is cut as well.
+        PayOutWaits: it is to be paid out, and somebody has not paid in.
     """
     resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
     window = book.windows.get(command.window or 0) or book.settled_windows.get(command.window or 0)
@@ -210,14 +213,17 @@ def confirm(book: Book, command: commands.ConfirmSettlement) -> Draft:
     net = next((row for row in book.nets.get(window.id, ()) if (row.institution, row.currency) == key[1:]), None)
     if net is None:
         raise NotFound(institution=node.code, currency=command.currency)
-    if (parent := _parent_of(book, window, node.id)) is not None:
+    if (parent := parent_of(book.configuration, window, node.id)) is not None:
         raise InvalidInput(institution=node.code, paysThrough=book.configuration.institutions[parent].code)
-    if net.net == 0 or key in book.confirmed:
+    defaults = book.defaults.values()
+    unpaid.check_movable(defaults, net, node.code)
+    due = unpaid.still_due(defaults, net)
+    if due == 0 or key in book.confirmed:
         raise Duplicate(institution=node.code, currency=command.currency)
     amount = parse(command.amount, MONEY_SCALE)
-    if amount != net.net:
+    if amount != due:
         raise InvalidAmount(
-            amount=command.amount, expected=format_millionths(net.net, command.currency), currency=command.currency
+            amount=command.amount, expected=format_millionths(due, command.currency), currency=command.currency
         )
     payments.check(command.reference, command.value_date)
     draft = Draft(book)
@@ -229,26 +235,28 @@ def confirm(book: Book, command: commands.ConfirmSettlement) -> Draft:
     draft.movements.append(
         _closing(book, movement, MovementKind.SETTLE, command.actor, node.id, net.currency, amount, window.id)
     )
-    _adjust(draft, window, node.id, net.currency, -amount)
+    adjust(draft, window, node.id, net.currency, -amount)
     of_currency = [row for row in book.nets[window.id] if row.currency == net.currency]
-    _settle_below(draft, window, {node.id}, of_currency)
+    settle_below(draft, window, {node.id}, of_currency)
     draft.confirmations.append(
         Confirmation(window.id, node.id, net.currency, movement, amount, command.value_date, command.reference)
     )
     draft.windows.append(msgspec.structs.replace(window, status=WindowStatus.SETTLING))
-    _settle_what_is_paid(draft)
+    settle_what_is_paid(draft)
     draft.result = window.id
     return draft
 
 
-def _parent_of(book: Book, window: Window, node: int) -> int | None:
+def parent_of(configuration: Configuration, window: Window, node: int) -> int | None:
     """To whom a net goes; None: it settles with the hub."""
-    return pays_through(book.configuration.institutions, node, window.number) if window.levels else None
+    return pays_through(configuration.institutions, node, window.number) if window.levels else None
 
 
-def _settle_what_is_paid(draft: Draft) -> None:
-    """Settle, in the order of their numbers, the closed windows all of whose nets are paid or zero."""
+def settle_what_is_paid(draft: Draft) -> None:
+    """Settle, in the order of their numbers, the closed windows all of whose nets are paid or zero, or were declared
+    unpaid and are borne."""
     book = draft.book
+    defaults = (book.defaults | {default.id: default for default in draft.defaults}).values()
     windows = book.windows | {window.id: window for window in draft.windows}
     confirmed = book.confirmed | {(row.window, row.institution, row.currency) for row in draft.confirmations}
     nets = {window: [*book.nets.get(window, ())] for window in windows}
@@ -258,10 +266,10 @@ def _settle_what_is_paid(draft: Draft) -> None:
         due = [
             row
             for row in nets[window.id]
-            if row.net
+            if unpaid.still_due(defaults, row)
             and (window.id, row.institution, row.currency) not in confirmed
-            and _parent_of(book, window, row.institution) is None
+            and parent_of(book.configuration, window, row.institution) is None
         ]
-        if window.status is WindowStatus.OPEN or due:
+        if window.status is WindowStatus.OPEN or due or unpaid.wait(defaults, window.id):
             return
         draft.windows.append(msgspec.structs.replace(window, status=WindowStatus.SETTLED, settled_at=book.at))

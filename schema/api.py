@@ -24,6 +24,7 @@ from schema.currencies import CurrencyMutation, CurrencyQuery
 from schema.customers import CustomerMutation, CustomerQuery
 from schema.cuts import CutQuery
 from schema.debts import DebtMutation
+from schema.defaults import DefaultMutation, DefaultQuery
 from schema.exchanges import ExchangeMutation, ExchangeQuery
 from schema.fee_schedules import FeeScheduleMutation, FeeScheduleQuery
 from schema.freezes import FreezeMutation, FreezeQuery
@@ -94,6 +95,7 @@ class Query(
     AnalysisQuery,
     BooksQuery,
     CoverQuery,
+    DefaultQuery,
     WebhookQuery,
     ShareQuery,
     FeeScheduleQuery,
@@ -138,6 +140,7 @@ class Mutation(
     WindowMutation,
     BooksMutation,
     CoverMutation,
+    DefaultMutation,
     WebhookMutation,
     ShareMutation,
     FeeScheduleMutation,

@@ -46,6 +46,8 @@ publish(
     COLLATERAL="What an institution has put up for its own debts.",
     FUND="What it has put up for everybody's.",
     RECOVERED="What a debtor has paid later, to who had been cut.",
+    RECEIVABLE="Nets that were declared unpaid, and not paid since.",
+    CLAIM="What an institution bears of such nets.",
 )
 
 

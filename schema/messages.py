@@ -306,6 +306,18 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         ),
         Sentence("须先完成前一清算窗口的结算。", "须先完成清算窗口 {next} 的结算。"),
     ),
+    "PAY_OUT_WAITS": (
+        Sentence(
+            "Somebody has not paid in; pay-outs go on when it is settled who bears that.",
+            "Somebody has not paid in {currency}; pay-outs go on when it is settled who bears that.",
+            "{institution} has neither paid in {currency} nor been declared unpaid.",
+        ),
+        Sentence(
+            "有付款方尚未付款，须先确定由谁承担，方可付出款项。",
+            "{currency} 有付款方尚未付款，须先确定由谁承担，方可付出款项。",
+            "{institution} 的 {currency} 应付款既未到账，也未宣布违约。",
+        ),
+    ),
     "PARTNER_REFUSED": (
         Sentence("The partner refused.", "The partner refused: {partnerReason}."),
         Sentence("合作方拒绝了该请求。", "合作方拒绝了该请求：{partnerReason}。"),

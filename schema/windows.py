@@ -52,6 +52,10 @@ class Net:
     confirmed: bool = strawberry.field(
         description="Whether the bank moved it, or what it became a part of; a zero net confirms itself."
     )
+    due: Decimal = strawberry.field(
+        description="What the bank has still to move for it, signed like the net: nothing of one that goes to a parent "
+        "or was declared unpaid, and of a pay-out what is not cut."
+    )
 
     @field("Whose net it is.")
     def institution(self, info: Info) -> Institution:
@@ -227,4 +231,5 @@ def to_net(view: records.NetView) -> Net:
         own_credit=shown(net.credits),
         net=shown(net.net),
         confirmed=view.confirmed,
+        due=shown(view.due),
     )

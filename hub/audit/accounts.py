@@ -44,6 +44,18 @@ _BETWEEN = {
         frozenset({AccountKind.BANK}),
         frozenset({AccountKind.COLLATERAL, AccountKind.FUND, AccountKind.RECOVERED}),
     ),
+    Purpose.DEFAULT: (
+        frozenset({AccountKind.RECEIVABLE, AccountKind.CLAIM}),
+        frozenset(
+            {
+                AccountKind.SETTLEMENT,
+                AccountKind.BANK,
+                AccountKind.COLLATERAL,
+                AccountKind.FUND,
+                AccountKind.RECOVERED,
+            }
+        ),
+    ),
 }
 
 

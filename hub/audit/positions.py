@@ -57,7 +57,8 @@ class Positions:
         self.due: dict[int, dict[Place, int]] = {}
         self.paid: dict[str, int] = {}  # what the bank moved, net, by currency
         self.rounded: dict[str, int] = {}  # what rounding left, by currency
-        self.pots: Counter[Key] = Counter()  # what is put up, by the account that holds it
+        self.pots: Counter[Key] = Counter()  # what is put up, owed and claimed, by the account that holds it
+        self._waiting: Counter[int] = Counter()  # by window, defaults that nobody bears yet
         self._live: list[Window] = []  # not settled, in order
         self.nets: dict[int, dict[Place, int]] = {}  # that are not zero, by window
         self._internals: dict[tuple[int, int], int] = {}  # by parent and institution
@@ -144,12 +145,24 @@ class Positions:
         """What is pending worsens what the payer's side may come to owe, and what is not any more frees it."""
         (_, payer, currency), (_, payee, _) = self._accounts.key(leg[4]), self._accounts.key(leg[5])
         change = -leg[6] if leg[2] == Phase.PENDING else leg[6]
-        above_both, path = self._path(configuration, payee, of), self._path(configuration, payer, of)
+        self._outside(configuration, of, payer, currency, change, self._path(configuration, payee, of))
+
+    def _outside(
+        self,
+        configuration: Configuration,
+        of: int,
+        start: int,
+        currency: str,
+        change: int,
+        beside: tuple[int, ...] = (),
+    ) -> None:
+        """Carry a change of what somebody owes outside of all windows up to all above it, but not to those beside."""
+        path = self._path(configuration, start, of)
         for node in path:
-            if node not in above_both:
+            if node not in beside:
                 self._sum(UNPOSTED, node, currency)[2] += change
         place = self._apart(configuration, path, of)
-        if place is not None and path[place] not in above_both:
+        if place is not None and path[place] not in beside:
             self._count_apart(UNPOSTED, path[place + 1 : -1], currency, change, -change)
 
     def close(self, moved: Any, legs: list[Any], configuration: Configuration) -> None:
@@ -210,6 +223,49 @@ class Positions:
         if window in self.windows:
             self.windows[window].status, self.windows[window].changed_in = WindowStatus.SETTLING, batch.number
         self._settle_what_is_paid(batch)
+
+    def unpaid(
+        self, window: int, node: int, currency: str, amount: int, batch: Batch, configuration: Configuration
+    ) -> None:
+        """Take a net that was declared unpaid: it is owed outside of all windows."""
+        if self.due.get(window, {}).pop((node, currency), None) != -amount:
+            self._findings.add("DEFAULT", f"What {_code(configuration, node)} is declared not to have paid is no net.")
+        if not self._live or self._live[0].id != window:
+            self._findings.add("DEFAULT", f"{_code(configuration, node)} is declared not to have paid out of order.")
+        self._adjust(configuration, window, node, currency, amount)
+        self._outside(configuration, window, node, currency, -amount)
+        self._settle_below(configuration, window, {node}, currency)
+        self._waiting[window] += 1
+        if window in self.windows:
+            self.windows[window].status, self.windows[window].changed_in = WindowStatus.SETTLING, batch.number
+
+    def payouts(self, window: int, currency: str, configuration: Configuration) -> dict[int, int]:
+        """What a window pays out in a currency, by who settles with the hub."""
+        return {
+            node: net
+            for (node, of), net in self.nets.get(window, {}).items()
+            if of == currency and net > 0 and self._parent(configuration, node, window) is None
+        }
+
+    def cut(self, window: int, node: int, currency: str, amount: int, configuration: Configuration) -> None:
+        """Take what a pay-out is cut by."""
+        due = self.due[window]
+        due[node, currency] -= amount
+        self._adjust(configuration, window, node, currency, -amount)
+        if not due[node, currency]:
+            del due[node, currency]
+            self._settle_below(configuration, window, {node}, currency)
+
+    def borne(self, window: int, batch: Batch) -> None:
+        """Take that a default is borne: its window may be settled."""
+        self._waiting[window] -= 1
+        if window in self.windows:
+            self.windows[window].status, self.windows[window].changed_in = WindowStatus.SETTLING, batch.number
+        self._settle_what_is_paid(batch)
+
+    def repaid(self, window: int, node: int, currency: str, amount: int, configuration: Configuration) -> None:
+        """Take what a debtor pays after all."""
+        self._outside(configuration, window, node, currency, amount)
 
     def open(self, row: Any, batch: Batch, configuration: Configuration) -> None:
         """Take a window that was opened; the one before it closed in the same batch."""
@@ -345,7 +401,9 @@ class Positions:
                 self._sum(window, node, currency)[2] -= net
 
     def _settle_what_is_paid(self, batch: Batch) -> None:
-        while self._live and self._live[0].status != WindowStatus.OPEN and not self.due.get(self._live[0].id):
+        while self._live and self._live[0].status != WindowStatus.OPEN:
+            if self.due.get(self._live[0].id) or self._waiting[self._live[0].id]:
+                return
             window = self._live.pop(0)
             window.status, window.settled_at, window.changed_in = WindowStatus.SETTLED, batch.at, batch.number
 

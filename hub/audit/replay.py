@@ -19,6 +19,8 @@ from hub.audit.breaks import Breaks
 from hub.audit.caps import Caps
 from hub.audit.cover import Cover
 from hub.audit.debts import Debts
+from hub.audit.defaults import KINDS as OF_DEFAULTS
+from hub.audit.defaults import Defaults
 from hub.audit.entries import Batch
 from hub.audit.exchanges import Exchanges
 from hub.audit.findings import Findings
@@ -71,6 +73,7 @@ class Replay:
         self.caps = Caps(findings)
         self.invoices = Invoices(findings, self.accounts)
         self.cover = Cover(findings, self.accounts, self.positions)
+        self.defaults = Defaults(findings, self.accounts, self.positions)
         self._changes: list[Noun] = []
         self._conversions: dict[int, Any] = {}
         self._originals: dict[int, Original] = {}
@@ -131,6 +134,7 @@ class Replay:
         self.shares.finish()
         self.invoices.finish()
         self.cover.finish()
+        self.defaults.finish()
         self.positions.finish(batch)
         self.limits.finish()
         self.terms.finish()
@@ -186,10 +190,12 @@ class Replay:
         self.invoices.billed(row, batch, self.configuration)
 
     def _covering(self, rows: dict[str, list[Any]]) -> list[tuple[int, _Take, Any]]:
-        """What a batch says of cover."""
+        """What a batch says of cover, and of nets that were not paid."""
         tables: tuple[tuple[str, _Take], ...] = (
             ("cover_entry", self._cover_entry),
             ("cover_decision", self._cover_decision),
+            ("settlement_default", self._default),
+            ("default_step", self._default_step),
         )
         return [(row["id"], take, row) for table, take in tables for row in rows.get(table, ())]
 
@@ -199,6 +205,13 @@ class Replay:
     def _cover_decision(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
         self._configure()
         self.cover.decision(row, self.configuration)
+
+    def _default(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
+        self.defaults.proposed(row)
+
+    def _default_step(self, row: Any, _legs: list[Any], batch: Batch) -> None:
+        self._configure()
+        self.defaults.step(row, batch, self.configuration)
 
     def _change(self, row: Any, _legs: list[Any], batch: Batch) -> None:
         change = Change(*row)
@@ -265,6 +278,8 @@ class Replay:
                 self.positions.act(moved, legs, self.configuration, promised=True)
             case MovementKind.COVER:
                 self.cover.check(moved, legs, self.configuration)
+            case kind if kind in OF_DEFAULTS:
+                self.defaults.check(moved, legs, batch, self.configuration)
             case _:
                 act = self._whole(moved, legs, batch)
                 of_exchange = self.exchanges.is_of(moved)

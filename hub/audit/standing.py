@@ -36,6 +36,15 @@ SELECT id, status, approved_by, round, customers, ours, theirs, differing, more,
 FROM relocation WHERE journal_id = {JOURNAL_ID}
 """
 _PAGE_ROWS = 5_000
+_POTS = frozenset(
+    {
+        AccountKind.COLLATERAL,
+        AccountKind.FUND,
+        AccountKind.RECOVERED,
+        AccountKind.RECEIVABLE,
+        AccountKind.CLAIM,
+    }
+)
 
 
 async def compare(connection: AsyncConnection, replay: Replay, findings: Findings, progress: Progress | None) -> None:
@@ -155,7 +164,7 @@ def _money(replay: Replay, findings: Findings) -> None:
             expected = due.pop((kind, owner, currency), 0)
         elif kind in (AccountKind.BANK, AccountKind.ROUNDING):
             expected = by_currency.pop((kind, currency), 0)
-        elif kind in (AccountKind.COLLATERAL, AccountKind.FUND, AccountKind.RECOVERED):
+        elif kind in _POTS:
             expected = pots.pop((kind, owner, currency), 0)
         elif kind == AccountKind.INTERNAL:
             expected = 0  # what a node brings, its parent takes over at once

@@ -88,6 +88,7 @@ def _take_rest(book: Book, draft: Draft) -> None:
         _take_exchanges(book, draft)
     if draft.break_steps or draft.runs:
         _take_breaks(book, draft)
+    book.defaults.update((default.id, default) for default in draft.defaults)
     book.cover_entries.update((entry.id, entry) for entry in draft.cover_entries)
     if draft.windows:
         book.take_windows(draft.windows)

@@ -8,7 +8,16 @@ import msgspec
 
 from hub.access import Right
 from hub.cover import NO_TERMS, CoverEntry, EntryStatus, Pot, reach
-from hub.errors import Duplicate, InsufficientLiquidity, InvalidAmount, InvalidInput, NotFound, SameApprover
+from hub.defaults import DefaultStatus
+from hub.errors import (
+    Duplicate,
+    InsufficientLiquidity,
+    InvalidAmount,
+    InvalidInput,
+    NotFound,
+    PayOutWaits,
+    SameApprover,
+)
 from hub.institutions import Institution
 from hub.ledger import commands, payments, resolve
 from hub.ledger.book import Book
@@ -126,20 +135,29 @@ def reject(book: Book, command: commands.RejectCoverEntry) -> Draft:
 
 def _check_left(book: Book, node: Institution, entry: CoverEntry) -> None:
     """Pass if what an entry leaves is no less than what has to be there: of collateral what covers the exposure, of a
-    contribution to the fund what was agreed.
+    contribution to the fund what was agreed, and of either all as long as there is a default that it owes, or may be
+    drawn on for.
 
     Raises:
+        PayOutWaits: it is not settled yet who bears a default.
         InsufficientLiquidity: with what there is, and what has to be there.
     """
     if entry.amount > 0:
         return
+    owes = 0
+    if entry.pot is not Pot.RECOVERED:
+        for default in book.defaults.values():
+            if default.is_standing and default.currency == entry.currency:
+                if default.status is DefaultStatus.DECLARED:
+                    raise PayOutWaits(currency=entry.currency)
+                owes += default.outstanding if default.institution == node.id else 0
     there = held(book, POTS[entry.pot], node.id, entry.currency)
     left = there + entry.amount
     cover = book.configuration.covers.get((node.id, entry.currency))
     terms = NO_TERMS if cover is None else cover.terms
-    enough = left >= 0
+    enough = left >= 0 and not owes
     if entry.pot is Pot.FUND:
-        enough = left >= terms.fund
+        enough = enough and left >= terms.fund
     elif entry.pot is Pot.COLLATERAL and terms.needed:
         enough = enough and book.exposure(node.id, entry.currency) <= reach(terms, left)
     if not enough:

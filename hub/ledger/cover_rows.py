@@ -14,13 +14,14 @@ _entry, _decision, _journal = tables.cover_entry, tables.cover_decision, tables.
 
 async def load(connection: AsyncConnection, book: Book, needs: Needs) -> None:
     """The entries that the batch decides on, and those with a bank's reference that it records; of all of these the
-    institutions."""
+    institutions, and what stands in the way of taking something back."""
     named = or_(
         _entry.c.id.in_(needs.cover_entries),
         tuple_(_entry.c.currency, _entry.c.reference).in_(needs.cover_references),
     )
     book.cover_entries = {one.id: one for one in await entries(connection, named)}
     needs.institutions.update(one.institution for one in book.cover_entries.values())
+    needs.default_currencies.update(one.currency for one in book.cover_entries.values())
 
 
 async def entries(

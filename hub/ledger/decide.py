@@ -21,6 +21,7 @@ from hub.ledger import (
     conversions,
     cover,
     debts,
+    defaults,
     exchanges,
     freezes,
     halting,
@@ -161,6 +162,11 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.LockPeriod: books.lock,
     commands.CloseWindow: windows.close,
     commands.ConfirmSettlement: windows.confirm,
+    commands.ProposeDefault: defaults.propose,
+    commands.ApproveDefault: defaults.approve,
+    commands.RejectDefault: defaults.reject,
+    commands.CoverDefaults: defaults.cover,
+    commands.RepayDefault: defaults.repay,
 }
 
 

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from hub.configuration import Configuration, Noun
 from hub.cover import CoverEntry
+from hub.defaults import Default, DefaultStep
 from hub.errors import CustomerClosed, LimitExceeded
 from hub.ledger.apart import owed_by, settles_apart
 from hub.ledger.book import UNPOSTED, AccountKey, Book, PositionKey
@@ -117,6 +118,8 @@ class Draft:
     runs = _Rarely(list[Run])
     breaks = _Rarely(list[Break])  # as they are afterwards
     break_steps = _Rarely(list[BreakStep])
+    defaults = _Rarely(list[Default])  # as they are afterwards
+    default_steps = _Rarely(list[DefaultStep])
     cover_entries = _Rarely(list[CoverEntry])  # as they are afterwards
 
     def __init__(self, book: Book) -> None:
@@ -330,15 +333,21 @@ class Draft:
         credit = self.account(AccountKind.POSITION, payee, currency)
         self.legs.append((movement, Leg(debit, credit, amount, purpose, None, phase)))
         change = -amount if phase is Phase.PENDING else amount
-        above_both = set(self.book.path(payee, of))
-        path = self.book.path(payer, of)
+        self.count_unposted(payer, currency, change, of, frozenset(self.book.path(payee, of)))
+
+    def count_unposted(
+        self, institution: int, currency: str, change: int, of: int, beside: frozenset[int] = frozenset()
+    ) -> None:
+        """Carry a change of what an institution owes outside of all windows, or may come to, up to all above it by its
+        path of window ``of``, but not to those ``beside``."""
+        path = self.book.path(institution, of)
         for node in path:
-            if node not in above_both:
+            if node not in beside:
                 key = (UNPOSTED, node, currency)
                 self.positions[key] = self.positions.get(key, 0) + change
         configuration = self.book.configuration
         place = settles_apart(configuration, path, self.book.number(of)) if configuration.apart else None
-        if place is not None and path[place] not in above_both:
+        if place is not None and path[place] not in beside:
             self._count_apart(UNPOSTED, path[place + 1 : -1], currency, change, -change)
 
     def worsened(self, bounded: Container[tuple[int, str]]) -> Iterator[tuple[int, str, int]]:

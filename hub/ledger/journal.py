@@ -186,6 +186,8 @@ HASHED: tuple[Hashed, ...] = (
         "id",
     ),
     _hashed(tables.cover_decision, "id entry_id status credential_id movement_id", "id"),
+    _hashed(tables.settlement_default, "id credential_id window_id institution_id currency amount", "id"),
+    _hashed(tables.default_step, "id default_id kind credential_id amount value_date reference movement_id", "id"),
 )
 
 _ENCODER = msgspec.json.Encoder()

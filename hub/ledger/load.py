@@ -13,6 +13,7 @@ from hub.ledger import (
     break_rows,
     commands,
     cover_rows,
+    default_rows,
     exchange_rows,
     invoice_rows,
     limit_rows,
@@ -109,6 +110,10 @@ async def load(
     """
     configuration = needs.configuration
     book = Book(head.batch + 1, head.at, configuration)
+    if needs.cover_references or needs.cover_entries:
+        await cover_rows.load(connection, book, needs)
+    if needs.defaults or needs.windows or needs.default_currencies:
+        await default_rows.load(connection, book, needs)
     if needs.windowed:
         await _windows(connection, driver, book, needs)
     pooled = await _parties(driver, book, needs)
@@ -145,8 +150,6 @@ async def load(
         await _offers(connection, book, needs)
     if needs.billing:
         await invoice_rows.load(connection, book, needs)
-    if needs.cover_references or needs.cover_entries:
-        await cover_rows.load(connection, book, needs)
     if needs.money:
         needs.institutions.add(configuration.operator.id)  # it takes the fees, and keeps rounding and the bank
         if configuration.share_plans or needs.sharing:
@@ -452,6 +455,9 @@ async def _positions(driver: Any, book: Book, needs: Needs) -> None:
                 nodes.update(settlement_path(institutions, institution, window.number))
         for window_id in needs.windows:  # what is confirmed settles what stands below, too
             nodes.update(net.institution for net in book.nets.get(window_id, ()))
+        for id in needs.defaults & book.defaults.keys():
+            default = book.defaults[id]
+            nodes.update(settlement_path(institutions, default.institution, book.number(default.window)))
         for deal in book.deals.values():  # by the path on which its money became pending
             number = book.number(deal.window)
             for one in deal.payments:

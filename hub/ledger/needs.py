@@ -77,6 +77,8 @@ class Needs:
         self.breaks: set[int] = set()
         self.cover_references: set[tuple[str, str]] = set()  # currencies and a bank's references
         self.cover_entries: set[int] = set()
+        self.defaults: set[int] = set()
+        self.default_currencies: set[str] = set()  # in which defaults matter
         self.holds: set[int] = set()
         self.accounts: set[int] = set()  # customers' accounts by identifier
         self.emptied: set[int] = set()  # of these, those of which everything may go
@@ -282,9 +284,17 @@ class Needs:
             case commands.SetDebitCap() | commands.SetCover():
                 self._institution(command.institution)
                 self.money = True
+            case commands.ProposeDefault() | commands.CoverDefaults():
+                self._id(self.windows, command.window)
+                self.default_currencies.add(command.currency)
+                self.money = True
+            case commands.ApproveDefault() | commands.RejectDefault() | commands.RepayDefault():
+                self._id(self.defaults, command.id)
+                self.money = True
             case commands.RecordCoverEntry():
                 self._institution(command.institution)
                 self.cover_references.add((command.currency, command.reference))
+                self.default_currencies.add(command.currency)
                 self.money = True
             case commands.ApproveCoverEntry() | commands.RejectCoverEntry():
                 self._id(self.cover_entries, command.id)

@@ -11,6 +11,7 @@ import msgspec
 
 from hub.configuration import Noun, change
 from hub.cover import CoverEntry
+from hub.defaults import DefaultStatus
 from hub.ids import batch_of
 from hub.ledger import break_rows, journal
 from hub.ledger.applying import apply
@@ -172,6 +173,13 @@ class Batch:
             self._nouns(draft.nouns, actor)
         for entry in draft.cover_entries:
             self._cover(entry)
+        for default in draft.defaults:
+            if default.status is DefaultStatus.PROPOSED:
+                whose = (default.id, default.credential, default.window, default.institution)
+                self._row("settlement_default", (*whose, default.currency, default.amount))
+        for step in draft.default_steps:
+            done = (step.amount, step.value_date, step.reference, step.movement)
+            self._row("default_step", (step.id, step.of, step.kind.value, step.credential, *done))
         if draft.windows:
             self._closings(draft)
 

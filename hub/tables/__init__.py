@@ -24,7 +24,7 @@ from hub.tables.acts import (
 )
 from hub.tables.columns import metadata
 from hub.tables.conversions import bonus_use, clearing, conversion, expiry_notice, quote
-from hub.tables.cover import cover_decision, cover_entry
+from hub.tables.cover import cover_decision, cover_entry, default_step, settlement_default
 from hub.tables.customers import (
     account,
     binding,
@@ -89,6 +89,7 @@ __all__ = [
     "customer_mark",
     "customer_profile",
     "customer_reference",
+    "default_step",
     "exchange",
     "exchange_evidence",
     "exchange_step",
@@ -127,6 +128,7 @@ __all__ = [
     "relocation",
     "relocation_step",
     "restriction",
+    "settlement_default",
     "settlement_report",
     "settlement_window",
     "signing_key",
@@ -174,6 +176,8 @@ APPEND_ONLY = (
     invoice_line,
     cover_entry,
     cover_decision,
+    settlement_default,
+    default_step,
     settlement_report,
     signing_key,
     expiry_notice,

@@ -128,12 +128,18 @@ class Victim:
         }
 
     def _cover(self) -> None:
-        """Terms of cover with easier ones proposed, and collateral that one person has recorded."""
-        operator, terms = self.network.operator, {"institution": self.bank, "currency": "CNY", "needed": True}
+        """Terms of cover with easier ones proposed, collateral that one person has recorded, and a net not paid."""
+        operator = self.network.operator
+        terms = {"institution": self.bank, "currency": "CNY", "needed": True, "dueDays": 0}
         operator.do("setCover", terms | {"line": "1000"})
         self.cover = operator.do("setCover", terms | {"line": "2000"})["proposal"]["id"]
         entry = {"institution": self.bank, "currency": "CNY", "pot": "COLLATERAL", "amount": "5"}
         self.cover_entry = operator.do("recordCoverEntry", entry | {"reference": f"in {self.bank}"})["id"]
+        self.network.issue(self.b, self.bank, "payer", "1")
+        self._do("redeemPoints", currency=self.b, amount="1", merchant="HUB", customer=self._party("payer"))
+        self.unpaid = self.network.close_window()["id"]
+        asked = {"windowId": self.unpaid, "institution": self.bank, "currency": "CNY", "reason": "nothing came"}
+        self.default = operator.do("proposeDefault", asked)["id"]
 
     def meet(self) -> None:
         """A card of alice's, alice linked with a partner's customer, and bob proposed for another."""
@@ -374,7 +380,7 @@ def _of_relocation(field: str) -> Case:
 def _operated(field: str, attribute: str, extra: str = "") -> Case:
     """A mutation by identifier that is the operator's alone."""
     document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
-    absent = {"id": f"{'co' if attribute == 'cover' else 'ce'}_{ABSENT}"}
+    absent = {"id": f"{ {'cover': 'co', 'cover_entry': 'ce', 'default': 'df'}[attribute] }_{ABSENT}"}
     return Case(document, lambda victim: {"id": getattr(victim, attribute)}, "FORBIDDEN", "FORBIDDEN", absent=absent)
 
 
@@ -1190,6 +1196,35 @@ CASES: dict[str, Case] = {
     "Mutation.rejectCover": _operated("rejectCover", "cover", ', reason: "r"'),
     "Mutation.approveCoverEntry": _operated("approveCoverEntry", "cover_entry"),
     "Mutation.rejectCoverEntry": _operated("rejectCoverEntry", "cover_entry", ', reason: "r"'),
+    # --- nets that are not paid ---
+    "Query.defaults": Case(
+        "query($w: ID!) { defaults(windowId: $w) { edges { node { id amount } } } }",
+        lambda victim: {"w": victim.unpaid},
+        {"edges": []},
+        AS_OPERATOR,
+        absent={"w": f"sw_{ABSENT}"},
+    ),
+    "Mutation.proposeDefault": _acts(
+        "proposeDefault",
+        "ProposeDefaultInput!",
+        lambda victim: {"windowId": victim.window, "institution": victim.bank, "currency": "CNY", "reason": "r"},
+        absent={"windowId": f"sw_{ABSENT}"},
+    ),
+    "Mutation.approveDefault": _operated("approveDefault", "default"),
+    "Mutation.rejectDefault": _operated("rejectDefault", "default", ', reason: "r"'),
+    "Mutation.coverDefaults": Case(
+        f'mutation($w: ID!) {{ coverDefaults(windowId: $w, currency: "CNY") {{ __typename {REFUSED} }} }}',
+        lambda victim: {"w": victim.window},
+        "FORBIDDEN",
+        "FORBIDDEN",
+        absent={"w": f"sw_{ABSENT}"},
+    ),
+    "Mutation.repayDefault": _acts(
+        "repayDefault",
+        "RepayDefaultInput!",
+        lambda victim: {"defaultId": victim.default, "amount": "1", "reference": "r"},
+        absent={"defaultId": f"df_{ABSENT}"},
+    ),
     # --- being told ---
     "Query.sharePlans": Case(
         "{ sharePlans { edges { node { id institution { code } } } } }",

@@ -87,3 +87,71 @@ async def test_collateral_is_put_up_by_two_persons_and_what_it_does_not_cover_is
         [{"institution": {"code": "BANK"}, "available": "0.00"}],
         [],
     )
+
+
+async def test_a_net_that_is_not_paid_is_shown_with_who_bears_it(client: Client) -> None:
+    root, second = client.caller(client.hub.admin), client.caller(client.hub.second)
+    for code in ("BANK", "SHOP", "AIR"):
+        await institution(root, code)
+    await currency(root, "BP", "BANK")
+    await client.hub.issue("BP", "BANK", "alice", "10000")
+    shop = await holder(client, root, "SHOP", "shen", "INSTITUTION_AUDITOR")
+    air = await holder(client, root, "AIR", "an", "INSTITUTION_AUDITOR")
+    none = {"institution": "BANK", "currency": "CNY", "needed": False, "dueDays": 0}
+    await act(root, "setCover", "SetCoverInput", "", **none)
+    customer = {"institution": "BANK", "reference": "alice"}
+    spend = {"currency": "BP", "customer": customer, "merchant": "SHOP", "amount": "200", "idempotencyKey": "1"}
+    await act(root, "redeemPoints", "RedeemPointsInput", "", **spend)
+    window = (await root.ask("{ hub { window { id } } }"))["window"]["id"]
+    await act(root, "closeSettlementWindow", "CloseWindowInput", "", idempotencyKey="c", windowId=window)
+    shown = "... on Default { id status amount outstanding repaid }"
+    asked = {"windowId": window, "institution": "BANK", "currency": "CNY", "reason": "nothing came"}
+    made = await act(root, "proposeDefault", "ProposeDefaultInput", shown, **asked)
+    approve = f"mutation($id: ID!) {{ approveDefault(id: $id) {{ __typename {shown} ... on Refused {{ reason }} }} }}"
+    assert (await root.ask(approve, id=made["id"]))["reason"] == "SAME_APPROVER"
+    assert (await second.ask(approve, id=made["id"]))["status"] == "DECLARED"
+    out = {"windowId": window, "institution": "SHOP", "currency": "CNY", "reference": "b"}
+    waits = await act(
+        root, "confirmSettlement", "ConfirmSettlementInput", "", idempotencyKey="w", amount="10.00", **out
+    )
+    assert (waits["reason"], waits["retryable"]) == ("PAY_OUT_WAITS", True)
+    assert waits["message"] == "Somebody has not paid in CNY; pay-outs go on when it is settled who bears that."
+    entry = {"institution": "AIR", "currency": "CNY", "pot": "FUND", "amount": "4", "reference": "f"}
+    put = await act(root, "recordCoverEntry", "RecordCoverEntryInput", ENTRY, **entry)
+    await second.ask(f"mutation($id: ID!) {{ approveCoverEntry(id: $id) {{ {ENTRY} }} }}", id=put["id"])
+    cover = """mutation($w: ID!) { coverDefaults(windowId: $w, currency: "CNY") {
+        ... on SettlementWindow { status nets { institution { code } net due } } } }"""
+    assert await root.ask(cover, w=window) == {
+        "status": "SETTLING",
+        "nets": [
+            {"institution": {"code": "BANK"}, "net": "-10.00", "due": "0.00"},
+            {"institution": {"code": "SHOP"}, "net": "10.00", "due": "4.00"},  # 4 of the fund, 6 cut
+        ],
+    }
+    again = {"defaultId": made["id"], "amount": "7", "reference": "late", "valueDate": "2026-02-01"}
+    assert (await act(root, "repayDefault", "RepayDefaultInput", shown, **again))["outstanding"] == "3.00"
+    told = """{ defaults { edges { node { institution { code } status outstanding window { number }
+        shares { source institution { code } amount repaid advanced }
+        steps { kind amount person text reference } } } } }"""
+    cut = {"source": "CUT", "institution": {"code": "SHOP"}, "amount": "6.00", "repaid": "6.00", "advanced": False}
+    fund = {"source": "FUND", "institution": {"code": "AIR"}, "amount": "4.00", "repaid": "1.00", "advanced": False}
+    [edge] = (await root.ask(told))["edges"]
+    assert edge["node"]["shares"] == [fund, cut]
+    assert [
+        (one["kind"], one["amount"], one["person"], one["text"], one["reference"]) for one in edge["node"]["steps"]
+    ] == [
+        ("PROPOSED", "10.00", "root", "nothing came", None),
+        ("DECLARED", "10.00", "second", None, None),
+        ("FUND", "4.00", "root", None, None),
+        ("CUT", "6.00", "root", None, None),
+        ("COVERED", "10.00", "root", None, None),
+        ("REPAID", "7.00", "root", None, "late"),
+    ]
+    for caller, share in ((shop, cut), (air, fund)):  # each sees its own
+        [edge] = (await caller.ask(told))["edges"]
+        assert (edge["node"]["shares"], edge["node"]["steps"], edge["node"]["outstanding"]) == ([share], [], "3.00")
+    other = await holder(client, root, "HUB", "ou", "OPERATOR_AUDITOR")
+    assert len((await other.ask(told))["edges"]) == 1
+    await institution(root, "ELSE")
+    other = await holder(client, root, "ELSE", "el", "INSTITUTION_AUDITOR")
+    assert (await other.ask(told))["edges"] == []

@@ -55,6 +55,7 @@ from hub.ledger.commands.customers import (
     SetCustomerProfile,
     UnbindIdentifier,
 )
+from hub.ledger.commands.defaults import ApproveDefault, CoverDefaults, ProposeDefault, RejectDefault, RepayDefault
 from hub.ledger.commands.exchanges import AddEvidence, ApproveEvidence, ReportOrder
 from hub.ledger.commands.freezes import (
     CloseCustomer,
@@ -125,6 +126,7 @@ __all__ = [
     "ApproveCover",
     "ApproveCoverEntry",
     "ApproveDebitCap",
+    "ApproveDefault",
     "ApproveEvidence",
     "ApproveFeeSchedule",
     "ApproveRate",
@@ -149,6 +151,7 @@ __all__ = [
     "Connection",
     "ContributeToPool",
     "Convert",
+    "CoverDefaults",
     "CreateCredential",
     "CreateInstitution",
     "CreatePool",
@@ -178,6 +181,7 @@ __all__ = [
     "PolicyTerms",
     "ProposeAcceptanceTerms",
     "ProposeBreakEnd",
+    "ProposeDefault",
     "ProposeFeeSchedule",
     "ProposeGrantTerms",
     "ProposeLink",
@@ -195,12 +199,14 @@ __all__ = [
     "RejectCover",
     "RejectCoverEntry",
     "RejectDebitCap",
+    "RejectDefault",
     "RejectFeeSchedule",
     "RejectRate",
     "RejectSharePlan",
     "RejectTerms",
     "ReleaseHold",
     "Relocate",
+    "RepayDefault",
     "ReportOrder",
     "RequestQuote",
     "ResealWebhookSecrets",

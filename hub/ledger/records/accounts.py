@@ -21,6 +21,8 @@ class AccountKind(IntEnum):
     COLLATERAL = 20  # what an institution has put up for its own debts; the settlement bank has it
     FUND = 21  # what it has put up for everybody's
     RECOVERED = 22  # what a debtor has paid later, to who had been cut
+    RECEIVABLE = 23  # nets that were declared unpaid, and not paid since
+    CLAIM = 24  # what an institution bears of such a net
 
 
 OF_POINTS: Final = frozenset(  # all others are of money

@@ -44,13 +44,14 @@ class Net(msgspec.Struct, frozen=True):
 
 class NetView(msgspec.Struct, frozen=True):
     """A net as people see it: to whom it goes (None: it settles with the hub), what the children bring, apart by sign,
-    and whether it is settled."""
+    whether it is settled, and what the bank has still to move for it."""
 
     net: Net
     parent: int | None
     below_debits: int
     below_credits: int
     confirmed: bool
+    due: int = 0
 
 
 class InternalAccount(msgspec.Struct, frozen=True):
