@@ -14,7 +14,7 @@ from schema.baskets import BasketMutation
 from schema.bindings import BindingMutation, BindingQuery
 from schema.books import BooksMutation, BooksQuery
 from schema.cancellations import CancellationMutation
-from schema.caps import CapMutation
+from schema.caps import CapMutation, CapQuery
 from schema.certificates import CertificateMutation
 from schema.clearings import ClearingMutation, ClearingQuery
 from schema.conversions import ConversionMutation, ConversionQuery
@@ -66,6 +66,7 @@ class Query(
     NodeQuery,
     InstitutionQuery,
     CutQuery,
+    CapQuery,
     CurrencyQuery,
     AdapterQuery,
     MemberQuery,

@@ -1163,6 +1163,13 @@ CASES: dict[str, Case] = {
         ),
         absent={"windowId": f"sw_{ABSENT}"},
     ),
+    "Query.capTrial": Case(
+        'query($v: String!) { capTrial(institution: $v, currency: "CNY", amount: "0") { exposure peak refused } }',
+        lambda victim: {"v": victim.bank},
+        None,
+        AS_OPERATOR,
+        absent={"v": "nowhere"},
+    ),
     # --- cover ---
     "Query.covers": Case(
         "query($v: String!) { covers(institution: $v) { currency collateral exposure terms { line } } }",

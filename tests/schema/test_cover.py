@@ -67,6 +67,17 @@ async def test_collateral_is_put_up_by_two_persons_and_what_it_does_not_cover_is
     assert refused["message"] == "This would take BANK to 10.00 CNY, beyond its cover of 9.00."
     done = await act(bank, "redeemPoints", "RedeemPointsInput", "", **spend | {"amount": "180"}, idempotencyKey="2")
     assert done["__typename"] == "Redemption"
+    trial = """query($a: Decimal!) { capTrial(institution: "BANK", currency: "CNY", amount: $a) {
+        exposure headroom peak refused acts { kind exposure } } }"""
+    assert await bank.ask(trial, a="8.99") == {
+        "exposure": "9.00",
+        "headroom": "-0.01",
+        "peak": "9.00",
+        "refused": 1,
+        "acts": [{"kind": "REDEEM", "exposure": "9.00"}],
+    }
+    assert (await bank.ask(trial, a="9"))["refused"] == 0
+    assert await bank.codes(trial, a="-1") == ["BAD_INPUT"]
     back = asked | {"amount": "-0.01", "reference": "b-2"}
     refused = await act(client.caller(client.hub.admin, "zh"), "recordCoverEntry", "RecordCoverEntryInput", "", **back)
     assert refused["reason"] == "INSUFFICIENT_LIQUIDITY"
