@@ -9,6 +9,8 @@ none, the currency's unit value is paid without a fee, unless the currency is ta
 from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
+
 from hub import ids
 from hub.fees import fee
 from hub.points import MONEY_SCALE, PRICE_SCALE, half_up
@@ -33,8 +35,7 @@ class AcceptanceTerms(Terms):
         return Step.MERCHANT
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(msgspec.Struct, frozen=True):
     """What an issuer pays for redeemed points, and what is charged to who gets it; in millionths of ``money``.
     ``terms``: the version that says so, None for the unit value."""
 

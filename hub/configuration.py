@@ -22,6 +22,7 @@ from hub.currencies import PointCurrency
 from hub.grant_terms import GrantTerms
 from hub.institutions import OPERATOR_CODE, DebitCap, Institution
 from hub.limits import Act, Limit
+from hub.models import SettlementModel
 from hub.rates import Rate
 from hub.revocations import Revocation
 from hub.shares import Scope, SharePlan
@@ -45,6 +46,7 @@ Noun = (
     | SharePlan
     | FeeSchedule
     | Cover
+    | SettlementModel
 )
 NOUNS: dict[str, type[Any]] = {
     "institution": Institution,
@@ -63,6 +65,7 @@ NOUNS: dict[str, type[Any]] = {
     "share_plan": SharePlan,
     "fee_schedule": FeeSchedule,
     "cover": Cover,
+    "model": SettlementModel,
 }
 _NAMES = {noun: name for name, noun in NOUNS.items()}
 
@@ -123,6 +126,8 @@ class Configuration:
     fee_schedules: dict[int, FeeSchedule] = field(default_factory=dict)
     charging: dict[int, tuple[FeeSchedule, ...]] = field(default_factory=dict)  # approved versions, by institution
     covers: dict[tuple[int, str], Cover] = field(default_factory=dict)
+    model_versions: dict[int, SettlementModel] = field(default_factory=dict)
+    models: dict[str, tuple[SettlementModel, ...]] = field(default_factory=dict)  # approved versions, by code
 
     def institution(self, code: str) -> Institution | None:
         """The institution with this code."""
@@ -151,7 +156,13 @@ class Configuration:
 
     def known_version(self, id: int) -> Version | None:
         """The version with this identifier, whatever it is of."""
-        kinds: tuple[Mapping[int, Version], ...] = (self.rates, self.terms, self.share_plans, self.fee_schedules)
+        kinds: tuple[Mapping[int, Version], ...] = (
+            self.rates,
+            self.terms,
+            self.share_plans,
+            self.fee_schedules,
+            self.model_versions,
+        )
         return next((versions[id] for versions in kinds if id in versions), None)
 
     def versions_of(self, source: int, target: int) -> tuple[Rate, ...]:
@@ -213,6 +224,12 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
             continue
         if isinstance(noun, Cover):
             fresh.covers[noun.institution, noun.currency] = noun
+            continue
+        if isinstance(noun, SettlementModel):
+            fresh.model_versions[noun.id] = noun
+            versions = with_version(fresh.models.get(noun.code, ()), noun)
+            if versions or noun.code in fresh.models:
+                fresh.models[noun.code] = versions
             continue
         table = getattr(fresh, _TABLES[type(noun)])
         before = table.get(noun.id)

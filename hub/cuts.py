@@ -57,7 +57,7 @@ async def by_tree(reader: Reader, window: Window, top: int) -> list[Share]:
     """What an institution's own acts come to, and those of each of its children with all below them, by identifier."""
     sums: defaultdict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0])
     for institution, currency, debit, credit in await _figures(reader, window, top):
-        path = settlement_path(reader.configuration.institutions, institution, window.number)
+        path = settlement_path(reader.configuration.institutions, institution, window.ordinal)
         place = top if institution == top else path[path.index(top) - 1]
         sums[place, currency][0] += debit
         sums[place, currency][1] += credit
@@ -104,7 +104,7 @@ async def _figures(reader: Reader, window: Window, top: int) -> list[tuple[int, 
 
 def _below(configuration: Configuration, window: Window, top: int) -> Collection[int]:
     nodes = configuration.institutions
-    return {node for node in nodes if top in settlement_path(nodes, node, window.number)}
+    return {node for node in nodes if top in settlement_path(nodes, node, window.ordinal)}
 
 
 async def _split(

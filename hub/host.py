@@ -38,6 +38,7 @@ from hub.ledger.engine import COLLECTOR, Engine
 from hub.ledger.opening import Relocation
 from hub.ledger.records import Billing, Clearing, ClearingScope, Invoice, Net, Window, WindowStatus
 from hub.migrate import newest
+from hub.models import DEFAULT_MODEL
 from hub.points import parse
 from hub.reading import Reading
 from hub.revocations import Revocation, RevocationReason
@@ -347,20 +348,23 @@ class ClosedWindow:
     codes: dict[int, str]
 
 
-async def close_window(settings: Settings, url: str) -> ClosedWindow:
-    """Close the open window and store its signed reports. The request's key is derived from the window, so that two
-    who do so at once close it once.
+async def close_window(settings: Settings, url: str, model: str = DEFAULT_MODEL) -> ClosedWindow:
+    """Close the open window of a model and store its signed reports. The request's key is derived from the window, so
+    that two who do so at once close it once.
 
     Raises:
         Refusal: it was closed meanwhile.
         Fault: the host's credential was not let through.
         NotSetUp: there is no hub.
+        NotFound: there is no such settlement model.
         NetsMismatch, SigningError: it is closed, but its reports could not be made; they are made when asked for.
     """
     async with own_engine(url) as (database, engine):
         async with database.snapshot() as connection:
             opened = await rows.windows(connection, tables.settlement_window.c.status == WindowStatus.OPEN)
-        [window] = opened.values()
+        window = next((one for one in opened.values() if one.model == model), None)
+        if window is None:
+            raise NotFound(model=model)
         closing = CloseWindow(
             actor=engine.configuration.host.id, key=f"host-close-{ids.text(ids.WINDOW, window.id)}", window=window.id
         )

@@ -5,7 +5,7 @@ once and for money with the next window (``placements``), so that one window's m
 who may change the tree; ``hub.access`` does.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -38,7 +38,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Under whom an institution's money stands, from window number ``window`` on."""
+    """Under whom an institution's money stands, from the window of ordinal ``window`` on, of whatever model."""
 
     window: int
     parent: int
@@ -46,7 +46,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class SetOff:
-    """Whether an institution's nets may be set off against each other, from window number ``window`` on."""
+    """Whether an institution's nets may be set off against each other, from the window of ordinal ``window`` on."""
 
     window: int
     allowed: bool
@@ -129,12 +129,12 @@ def status_of(institutions: Mapping[int, Institution], node: int) -> Status:
 
 
 def placed_below(institution: Institution, window: int) -> int | None:
-    """The parent for the money of window number ``window``; None for the operator, which has none."""
+    """The parent for the money of the window of ordinal ``window``; None for the operator, which has none."""
     return next((placed.parent for placed in reversed(institution.placements) if placed.window <= window), None)
 
 
 def settlement_path(institutions: Mapping[int, Institution], start: int, window: int) -> list[int]:
-    """``start`` and all above it as they stand for the money of window number ``window``."""
+    """``start`` and all above it as they stand for the money of the window of ordinal ``window``."""
     path, node = [start], placed_below(institutions[start], window)
     while node is not None:
         path.append(node)
@@ -142,9 +142,14 @@ def settlement_path(institutions: Mapping[int, Institution], start: int, window:
     return path
 
 
+def member_of(path: Sequence[int]) -> int:
+    """The member on a settlement path: who stands directly below the operator, or the operator itself."""
+    return path[-2] if len(path) > 1 else path[0]
+
+
 def pays_through(institutions: Mapping[int, Institution], node: int, window: int) -> int | None:
-    """To whom a node's net of window number ``window`` goes; None: it settles with the hub itself, as a member does,
-    which is the operator or stands directly below it, and as a legal entity that forbids set-off and each of its
+    """To whom a node's net of the window of ordinal ``window`` goes; None: it settles with the hub itself, as a member
+    does, which is the operator or stands directly below it, and as a legal entity that forbids set-off and each of its
     children do."""
     parent = placed_below(institutions[node], window)
     if parent is None or institutions[parent].parent is None:
@@ -153,5 +158,5 @@ def pays_through(institutions: Mapping[int, Institution], node: int, window: int
 
 
 def sets_off(institution: Institution, window: int) -> bool:
-    """Whether what an institution and its children owe and are owed in window number ``window`` is set off."""
+    """Whether what an institution and its children owe and are owed in the window of ordinal ``window`` is set off."""
     return next((version.allowed for version in reversed(institution.set_off) if version.window <= window), True)

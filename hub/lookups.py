@@ -13,7 +13,6 @@ from hub import names, tables
 from hub.configuration import Configuration
 from hub.db import driver_of
 from hub.defaults import Default
-from hub.institutions import pays_through
 from hub.ledger import default_rows, profile_rows, rows
 from hub.ledger.apart import owed_by
 from hub.ledger.arrays import array
@@ -37,7 +36,10 @@ from hub.ledger.records import (
     WindowStatus,
 )
 from hub.ledger.unpaid import still_due
+from hub.model_lookups import visible
+from hub.models import DEFAULT_MODEL
 from hub.reading import Reader
+from hub.windows import parent_of
 
 _account, _movement = tables.account, tables.movement
 _window, _conversion = tables.settlement_window, tables.conversion
@@ -199,23 +201,31 @@ async def windows(reader: Reader, of: Collection[int]) -> dict[int, Window]:
     return await rows.windows(reader.connection, _window.c.id.in_(of)) if of else {}
 
 
-async def open_window(reader: Reader) -> Window:
-    """The window that money falls into."""
-    found = await rows.windows(reader.connection, _window.c.status == WindowStatus.OPEN.value)
-    return next(iter(found.values()))
+async def window_seen(reader: Reader, id: int) -> Window | None:
+    """The window with this identifier, if the viewer may see it."""
+    return (await rows.windows(reader.connection, and_(_window.c.id == id, visible(reader)))).get(id)
 
 
-_NUMBER_MAX = 2**31 - 1  # a window's number is an INTEGER; a cursor may hold any
+async def open_window(reader: Reader, model: str = DEFAULT_MODEL) -> Window | None:
+    """The open window of a model; None: there is no such model."""
+    is_open = and_(_window.c.status == WindowStatus.OPEN.value, _window.c.model == model)
+    return next(iter((await rows.windows(reader.connection, is_open)).values()), None)
+
+
+_ORDINAL_MAX = 2**31 - 1  # a window's ordinal is an INTEGER; a cursor may hold any
 
 
 async def windows_page(
-    reader: Reader, status: WindowStatus | None, after: int | None, rows_max: int
+    reader: Reader, status: WindowStatus | None, model: str | None, after: int | None, rows_max: int
 ) -> Sequence[Window]:
-    """Windows by number, from after number ``after`` on; only those of ``status`` if it is given."""
-    conditions = [] if after is None else [_window.c.number > min(max(after, 0), _NUMBER_MAX)]
+    """Windows that the viewer may see in the order in which they were opened, from after the ordinal ``after`` on; only
+    those of ``status`` and of ``model`` if these are given."""
+    conditions = [] if after is None else [_window.c.ordinal > min(max(after, 0), _ORDINAL_MAX)]
+    if model is not None:
+        conditions.append(_window.c.model == model)
     if status is not None:
         conditions.append(_window.c.status == status.value)
-    found = await rows.windows(reader.connection, and_(literal(True), *conditions), most=rows_max)
+    found = await rows.windows(reader.connection, and_(visible(reader), *conditions), most=rows_max)
     return list(found.values())
 
 
@@ -228,13 +238,15 @@ async def windows_changed_in(reader: Reader) -> int:
 
 
 async def windows_changed_after(reader: Reader, batch: int) -> Sequence[Window]:
-    """The windows that later batches than ``batch`` changed, by number."""
-    return list((await rows.windows(reader.connection, _window.c.changed_in > batch)).values())
+    """The windows that later batches than ``batch`` changed and the viewer may see, as they were opened."""
+    changed = and_(_window.c.changed_in > batch, visible(reader))
+    return list((await rows.windows(reader.connection, changed)).values())
 
 
 async def nets(reader: Reader, of: Collection[int]) -> dict[int, list[NetView]]:
-    """The nets of windows. One that settles with the hub is confirmed when the bank has moved it, a zero one by itself;
-    one that goes to a parent with what it becomes a part of."""
+    """The nets of windows. One that settles with the hub is confirmed when the bank has moved it and nothing is due
+    of the others of its institution in the window, a zero one by itself; one that goes to a parent with what it becomes
+    a part of."""
     if not of:
         return {}
     paid = {(one.window, one.institution, one.currency) for one in await rows.confirmations(reader.connection, of)}
@@ -252,29 +264,33 @@ def _views(
     paid: Collection[tuple[int, int, str]],
     defaults: Collection[Default],
 ) -> list[NetView]:
-    institutions, parents = configuration.institutions, dict[int, int | None]()
+    parents = dict[int, int | None]()
     below: dict[tuple[int | None, str], list[int]] = {}
-    settled = set()
+    moved, waiting = set[tuple[int, str]](), set[int]()
     for net in listed:
-        through = pays_through(institutions, net.institution, window.number) if window.levels else None
+        through = parent_of(configuration, window, net.institution)
         parents[net.institution] = through
         below.setdefault((through, net.currency), [0, 0])[net.net > 0] += abs(net.net)
         if net.net == 0 or (window.id, net.institution, net.currency) in paid:
-            settled.add((net.institution, net.currency))
+            moved.add((net.institution, net.currency))
+        elif window.together and still_due(defaults, net):
+            waiting.add(net.institution)
+    net_of_top = {(net.institution, net.currency): net.net for net in listed}
     made = []
     for net in listed:
         top = net.institution
         while (above := parents.get(top)) is not None:
             top = above
         debits, credits = below.get((net.institution, net.currency), (0, 0))
-        is_settled = (top, net.currency) in settled
-        due = 0 if is_settled or top != net.institution else still_due(defaults, net)
-        made.append(NetView(net, parents[net.institution], debits, credits, is_settled, due))
+        is_paid = (top, net.currency) in moved
+        is_final = is_paid and (not net_of_top.get((top, net.currency)) or top not in waiting)
+        due = 0 if is_paid or top != net.institution else still_due(defaults, net)
+        made.append(NetView(net, parents[net.institution], debits, credits, is_final, is_paid, due))
     return made
 
 
 async def positions(reader: Reader, of: Collection[int]) -> dict[int, list[Exposure]]:
-    """What the hub owes institutions and their subtrees in the open window, and what the subtrees owe over all windows
+    """What the hub owes institutions and their subtrees in the open windows, and what the subtrees owe over all windows
     that are not settled, and in none (``Book.exposure``), by currency; also zeros where there is a cap, or was money
     before."""
     table = tables.position
@@ -301,7 +317,7 @@ async def positions(reader: Reader, of: Collection[int]) -> dict[int, list[Expos
         key = (row.institution_id, row.currency)
         own, subtree, exposure = sums.get(key, (0, 0, 0))
         if row.status == WindowStatus.OPEN.value:
-            own, subtree = row.credits - row.debits, row.subtree
+            own, subtree = own + row.credits - row.debits, subtree + row.subtree
         sums[key] = (own, subtree, exposure + owed_by(row.subtree - row.apart) + row.gross)
     by_institution: dict[int, list[Exposure]] = {}
     for (institution, currency), (own, subtree, exposure) in sorted(sums.items()):

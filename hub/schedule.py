@@ -1,5 +1,6 @@
-"""The hub's own schedule: a worker that settles what time has done, works clearings and relocations off, bills months
-that are over, makes notices, follows the journal for webhooks and compares partners' days.
+"""The hub's own schedule: a worker that closes windows at their cut-offs, settles what time has done, works clearings
+and relocations off, bills months that are over, makes notices, follows the journal for webhooks and compares partners'
+days.
 
 Each worker process has one, and one of all is at work: whoever holds a lock of the database's, which goes with its
 connection, so that another takes over when it dies. That is for economy only; two at once would do everything once.
@@ -17,7 +18,7 @@ import asyncpg
 import structlog
 from sqlalchemy import make_url
 
-from hub import billing, clearings, notices, relocations, sweeping
+from hub import billing, clearings, cut_offs, notices, relocations, sweeping
 from hub.db import Database
 from hub.errors import Fault, NotSetUp, Refusal
 from hub.ledger.engine import Engine
@@ -66,6 +67,7 @@ class Schedule:
         self._follower = follower
         self._daily = daily
         self._billing_zone = billing_zone
+        self._idle_s = every_s  # until the next turn
         self._ending = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._noticed: tuple[float, dict[str, datetime]] | None = None
@@ -102,7 +104,7 @@ class Schedule:
                 while not self._ending.is_set():
                     while self._every_s and await self._turn():
                         await connection.execute("SELECT 1", timeout=CONNECT_S_MAX)
-                    await self._pause(self._every_s or IDLE_S, following)
+                    await self._pause(self._idle_s if self._every_s else IDLE_S, following)
                     if following is not None and following.done():
                         return
                     await connection.execute("SELECT 1", timeout=CONNECT_S_MAX)  # whether the lock is still held
@@ -146,6 +148,8 @@ class Schedule:
         try:
             await self._reading.refresh()
             at = await sweeping.instant(self._database, None)
+            due = await cut_offs.close_due(self._database, self._engine, at)
+            self._idle_s = self._every_s if due is None else min(self._every_s, max(0, (due - at).total_seconds()))
             paces = [_Pace(self._ending) for _ in range(3)]
             tally = await sweeping.sweep(self._database, self._engine, at, size=sweeping.SMALL, rest=paces[0])
             for code, swept in tally.by_currency.items():

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, or_, select
 
 from hub import tables
 from hub.access import Credential
@@ -15,6 +15,8 @@ from hub.reading import Reader
 from hub.shares import SharePlan
 from hub.versions import VersionStatus
 
+_POSTS = (MovementKind.CONVERT, MovementKind.REDEEM, MovementKind.CAPTURE)  # what posts a fee that may be shared
+
 
 @dataclass(frozen=True, slots=True)
 class SharedFee:
@@ -24,26 +26,29 @@ class SharedFee:
     money: str
 
 
-async def of_conversions(reader: Reader, conversions: Collection[int]) -> dict[int, list[SharedFee]]:
-    """The shares of conversions' fees, by conversion, in the order of their plans; none before the fee is posted."""
-    if not conversions or not reader.configuration.share_plans:
+async def of_acts(reader: Reader, acts: Collection[int]) -> dict[int, list[SharedFee]]:
+    """The shares of the fees of conversions and redemptions, by the act, in the order of their plans; none before the
+    fee is posted. An act over partners is named by what accepted it, a conversion and a hold by themselves."""
+    if not acts or not reader.configuration.share_plans:
         return {}
     share, movement = tables.fee_share, tables.movement
+    named = or_(movement.c.id.in_(acts), movement.c.subject_id.in_(acts))
     found = await reader.connection.execute(
-        select(share, movement.c.subject_id, movement.c.money)
+        select(share, movement.c.id, movement.c.subject_id, movement.c.money)
         .join(movement, and_(movement.c.journal_id == share.c.journal_id, movement.c.id == share.c.movement_id))
         .where(
             share.c.journal_id == JOURNAL_ID,
-            movement.c.subject_id.in_(conversions),
-            movement.c.kind == MovementKind.CONVERT,
+            movement.c.kind.in_(_POSTS),
+            named,
         )
         .order_by(share.c.movement_id, share.c.place)
     )
-    by_conversion: dict[int, list[SharedFee]] = {}
+    by_act: dict[int, list[SharedFee]] = {}
     for row in found:
         one = FeeShare(row.movement_id, row.place, row.plan_id, row.institution_id, row.amount, row.n)
-        by_conversion.setdefault(row.subject_id, []).append(SharedFee(one, row.money))
-    return by_conversion
+        act = row.id if row.subject_id is None else row.subject_id
+        by_act.setdefault(act, []).append(SharedFee(one, row.money))
+    return by_act
 
 
 def concerns(configuration: Configuration, asking: Credential, plan: SharePlan) -> bool:

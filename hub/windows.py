@@ -1,27 +1,28 @@
-"""Settlement windows: closing one, and confirming what was paid. Pure.
+"""Settlement windows: opening and closing them. Pure.
 
 Closing is a command like any other, so every act stands before or after it. From the leaves upward each position passes
 on as a net in whole minor units (``hub.levels``): to the parent's position, through the internal account of the two; a
 member's to its settlement account. What rounding leaves passes to ``rounding:<currency>``, so that every position of
 the next window begins at zero and each currency still sums to zero. Only members are paid through the bank; what they
-pay settles what stands below them as well.
+pay settles what stands below them as well (``hub.confirmations``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from itertools import pairwise
 
 import msgspec
 
 from hub.access import Right
+from hub.calendars import next_cut_off
 from hub.configuration import Configuration
-from hub.errors import Duplicate, InvalidAmount, InvalidInput, NotFound, WindowClosed, WindowOrder
-from hub.institutions import pays_through
-from hub.ledger import commands, payments, resolve, unpaid
+from hub.errors import InvalidInput, NotFound, WindowClosed
+from hub.institutions import pays_through, settlement_path
+from hub.ledger import commands, resolve, unpaid
 from hub.ledger.book import Book, live_windows
 from hub.ledger.draft import Draft
 from hub.ledger.records import (
     AccountKind,
-    Confirmation,
     InternalAccount,
     Leg,
     Movement,
@@ -31,24 +32,27 @@ from hub.ledger.records import (
     Window,
     WindowStatus,
 )
-from hub.levels import roll_up
-from hub.money import format_millionths, minor_unit_millionths
-from hub.points import MONEY_SCALE, parse
+from hub.levels import LevelNet, roll_up
+from hub.models import DEFAULT_MODEL
+from hub.money import minor_unit_millionths
+from hub.versions import in_force
 
-DEFAULT_MODEL = "default"  # deferred net settlement of all members, in every currency
+Sides = Mapping[int, tuple[int, int]]  # debits and credits, by institution
 
 
-def first_window(draft: Draft) -> Window:
-    """The first window of the hub, open from its first batch."""
-    return _open_next(draft, DEFAULT_MODEL, 1)
+def first_window(draft: Draft, model: str = DEFAULT_MODEL) -> Window:
+    """The first window of a model: the default's is open from the hub's first batch."""
+    return _open_next(draft, model, 1)
 
 
 def close(book: Book, command: commands.CloseWindow) -> Draft:
-    """Close the open window, net it, and open the next. Asked for by the operator.
+    """Close an open window, net it, and open its model's next. Asked for by the operator; by the hub itself at a
+    cut-off, which is then recorded however late it is.
 
     Raises:
         NotFound: there is no such window.
         WindowClosed: it is not open any more.
+        InvalidInput: no cut-off has come since it was opened.
     """
     resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
     window = book.windows.get(command.window or 0) or book.settled_windows.get(command.window or 0)
@@ -56,6 +60,9 @@ def close(book: Book, command: commands.CloseWindow) -> Draft:
         raise NotFound
     if window.status is not WindowStatus.OPEN:
         raise WindowClosed(number=window.number)
+    due = due_at(book.configuration, window, book.at) if command.due else None
+    if command.due and (due is None or due > book.at):
+        raise InvalidInput(window="not due")
     draft = Draft(book)
     by_currency: dict[str, dict[int, tuple[int, int]]] = {}
     for (of_window, institution, currency), position in book.positions.items():
@@ -64,7 +71,7 @@ def close(book: Book, command: commands.CloseWindow) -> Draft:
     for currency, sides in sorted(by_currency.items()):
         _net_currency(draft, window, currency, sides, command.actor)
     draft.windows.append(
-        msgspec.structs.replace(window, status=WindowStatus.CLOSED, closed_at=book.at, closed_in=book.batch)
+        msgspec.structs.replace(window, status=WindowStatus.CLOSED, closed_at=book.at, closed_in=book.batch, due_at=due)
     )
     _open_next(draft, window.model, window.number + 1)
     settle_what_is_paid(draft)
@@ -72,14 +79,30 @@ def close(book: Book, command: commands.CloseWindow) -> Draft:
     return draft
 
 
-def _net_currency(draft: Draft, window: Window, currency: str, sides: dict[int, tuple[int, int]], actor: int) -> None:
+def due_at(configuration: Configuration, window: Window, at: datetime) -> datetime | None:
+    """The first cut-off after a window was opened, by its model's calendar in force at ``at``; None: it has none."""
+    model = in_force(configuration.models.get(window.model, ()), at)
+    return None if model is None or model.calendar is None else next_cut_off(model.calendar, window.opened_at)
+
+
+def levels_of(configuration: Configuration, window: Window, currency: str, sides: Sides) -> dict[str, LevelNet]:
+    """What a window's acts come to in one currency, on every level, by codes; ``sides``: in millionths."""
+    institutions = configuration.institutions
+    exact = {institutions[node].code: credits - debits for node, (debits, credits) in sides.items()}
+    parents: dict[str, str] = {}
+    for node in sides:
+        for below, above in pairwise(settlement_path(institutions, node, window.ordinal)):
+            if parent_of(configuration, window, below) is not None:
+                parents[institutions[below].code] = institutions[above].code
+    return roll_up(exact, parents, minor_unit_millionths(currency))
+
+
+def _net_currency(draft: Draft, window: Window, currency: str, sides: Sides, actor: int) -> None:
     """The nets of one currency, from the leaves upward: each goes to the parent, and those of the members to what is
     to be settled with the hub."""
     book = draft.book
-    institutions, codes = book.configuration.institutions, book.configuration.institution_codes
-    exact = {institutions[node].code: credits - debits for node, (debits, credits) in sides.items()}
-    parents = _parents(book, window, sides)
-    levels = roll_up(exact, parents, minor_unit_millionths(currency))
+    codes = book.configuration.institution_codes
+    levels = levels_of(book.configuration, window, currency, sides)
     made = {}
     for code, of in levels.items():
         node, net = codes[code], of.net
@@ -88,22 +111,11 @@ def _net_currency(draft: Draft, window: Window, currency: str, sides: dict[int, 
         _post_net(draft, movement, made[node], None if of.parent is None else codes[of.parent])
         _post(draft, movement, made[node], AccountKind.ROUNDING, of.own_exact - of.own)
         if net or of.own_exact != of.own:
-            draft.movements.append(_closing(book, movement, MovementKind.CLOSE, actor, node, currency, net, window.id))
+            draft.movements.append(passing(book, movement, MovementKind.CLOSE, actor, node, currency, net, window.id))
         if of.own != of.own_exact:
             adjust(draft, window, node, currency, of.own - of.own_exact)
     draft.nets.extend(made[node] for node in sorted(made))
     settle_below(draft, window, {codes[code] for code, of in levels.items() if not of.net}, made.values())
-
-
-def _parents(book: Book, window: Window, nodes: Iterable[int]) -> dict[str, str]:
-    """To whom the nets of these nodes, and of those above them, go, by codes."""
-    institutions = book.configuration.institutions
-    found: dict[str, str] = {}
-    for node in nodes:
-        for below, above in pairwise(book.path(node, window.id)):
-            if parent_of(book.configuration, window, below) is not None:
-                found[institutions[below].code] = institutions[above].code
-    return found
 
 
 def _post_net(draft: Draft, movement: int, net: Net, parent: int | None) -> None:
@@ -142,9 +154,10 @@ def _post(draft: Draft, movement: int, net: Net, kind: AccountKind, amount: int)
     draft.legs.append((movement, Leg(debit, credit, abs(amount), purpose, net.window)))
 
 
-def _closing(
+def passing(
     book: Book, id: int, kind: MovementKind, actor: int, node: int, currency: str, value: int, window: int
 ) -> Movement:
+    """The movement by which a node's net, or a payment of it, passes on."""
     return Movement(
         id=id,
         kind=kind,
@@ -181,80 +194,27 @@ def _top(book: Book, window: Window, node: int) -> int:
 
 
 def _open_next(draft: Draft, model: str, number: int) -> Window:
-    window = Window(id=draft.new_id(), model=model, number=number, status=WindowStatus.OPEN, opened_at=draft.book.at)
+    ordinal = draft.book.newest_window.ordinal + 1 if draft.book.windows else 1
+    window = Window(
+        id=draft.new_id(),
+        model=model,
+        number=number,
+        ordinal=ordinal,
+        status=WindowStatus.OPEN,
+        opened_at=draft.book.at,
+    )
     draft.windows.append(window)
     return window
 
 
-def confirm(book: Book, command: commands.ConfirmSettlement) -> Draft:
-    """Record that the bank moved a net, signed like the net. The last one settles the window, and with it the later
-    windows that have nothing left to pay. Asked for by the operator.
-
-    Raises:
-        NotFound: there is no such window, or the institution has no net in it.
-        WindowOrder: an earlier window is not settled; this is tested before all else.
-        InvalidInput: the window is open, the institution's net goes to its parent or was declared unpaid, or the value
-            date is none.
-        Duplicate: the net is confirmed, or zero or cut to zero, which needs none.
-        InvalidAmount: another amount moved, or what is cut as well.
-        PayOutWaits: it is to be paid out, and somebody has not paid in.
-    """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
-    window = book.windows.get(command.window or 0) or book.settled_windows.get(command.window or 0)
-    if window is None:
-        raise NotFound
-    earlier = [other.number for other in live_windows(book.windows.values()) if other.number < window.number]
-    if earlier:
-        raise WindowOrder(next=earlier[0], number=window.number)
-    if window.status is WindowStatus.OPEN:
-        raise InvalidInput(window="still open")
-    node = resolve.institution(book, command.institution)
-    key = (window.id, node.id, command.currency)
-    net = next((row for row in book.nets.get(window.id, ()) if (row.institution, row.currency) == key[1:]), None)
-    if net is None:
-        raise NotFound(institution=node.code, currency=command.currency)
-    if (parent := parent_of(book.configuration, window, node.id)) is not None:
-        raise InvalidInput(institution=node.code, paysThrough=book.configuration.institutions[parent].code)
-    defaults = book.defaults.values()
-    unpaid.check_movable(defaults, net, node.code)
-    due = unpaid.still_due(defaults, net)
-    if due == 0 or key in book.confirmed:
-        raise Duplicate(institution=node.code, currency=command.currency)
-    amount = parse(command.amount, MONEY_SCALE)
-    if amount != due:
-        raise InvalidAmount(
-            amount=command.amount, expected=format_millionths(due, command.currency), currency=command.currency
-        )
-    payments.check(command.reference, command.value_date)
-    draft = Draft(book)
-    movement = draft.new_id()
-    settlement = draft.account(AccountKind.SETTLEMENT, node.id, net.currency)
-    bank = draft.account(AccountKind.BANK, book.configuration.operator.id, net.currency)
-    debit, credit = (settlement, bank) if amount > 0 else (bank, settlement)
-    draft.legs.append((movement, Leg(debit, credit, abs(amount), Purpose.PAYMENT, window.id)))
-    draft.movements.append(
-        _closing(book, movement, MovementKind.SETTLE, command.actor, node.id, net.currency, amount, window.id)
-    )
-    adjust(draft, window, node.id, net.currency, -amount)
-    of_currency = [row for row in book.nets[window.id] if row.currency == net.currency]
-    settle_below(draft, window, {node.id}, of_currency)
-    draft.confirmations.append(
-        Confirmation(window.id, node.id, net.currency, movement, amount, command.value_date, command.reference)
-    )
-    draft.windows.append(msgspec.structs.replace(window, status=WindowStatus.SETTLING))
-    settle_what_is_paid(draft)
-    draft.result = window.id
-    return draft
-
-
 def parent_of(configuration: Configuration, window: Window, node: int) -> int | None:
-    """To whom a net goes; None: it settles with the hub."""
-    return pays_through(configuration.institutions, node, window.number) if window.levels else None
+    """To whom a node's net of a window goes; None: it settles with the hub."""
+    return pays_through(configuration.institutions, node, window.ordinal) if window.levels else None
 
 
 def settle_what_is_paid(draft: Draft) -> None:
-    """Settle, in the order of their numbers, the closed windows all of whose nets are paid or zero, or were declared
-    unpaid and are borne."""
+    """Settle, of each model in the order of their numbers, the closed windows all of whose nets are paid or zero, or
+    were declared unpaid and are borne."""
     book = draft.book
     defaults = (book.defaults | {default.id: default for default in draft.defaults}).values()
     windows = book.windows | {window.id: window for window in draft.windows}
@@ -262,6 +222,7 @@ def settle_what_is_paid(draft: Draft) -> None:
     nets = {window: [*book.nets.get(window, ())] for window in windows}
     for net in draft.nets:
         nets[net.window].append(net)
+    waiting = set[str]()  # models
     for window in live_windows(windows.values()):
         due = [
             row
@@ -271,5 +232,6 @@ def settle_what_is_paid(draft: Draft) -> None:
             and parent_of(book.configuration, window, row.institution) is None
         ]
         if window.status is WindowStatus.OPEN or due or unpaid.wait(defaults, window.id):
-            return
-        draft.windows.append(msgspec.structs.replace(window, status=WindowStatus.SETTLED, settled_at=book.at))
+            waiting.add(window.model)
+        if window.model not in waiting:
+            draft.windows.append(msgspec.structs.replace(window, status=WindowStatus.SETTLED, settled_at=book.at))

@@ -36,6 +36,7 @@ from schema.issues import IssueMutation, IssueQuery
 from schema.links import LinkMutation, LinkQuery
 from schema.losses import LossQuery
 from schema.members import MemberQuery
+from schema.models import ModelMutation, ModelQuery
 from schema.movements import MovementQuery
 from schema.nodes import NodeQuery
 from schema.notices import NoticeQuery
@@ -92,6 +93,7 @@ class Query(
     RestrictionQuery,
     IssueQuery,
     WindowQuery,
+    ModelQuery,
     ReportQuery,
     AnalysisQuery,
     BooksQuery,
@@ -142,6 +144,7 @@ class Mutation(
     BooksMutation,
     CoverMutation,
     DefaultMutation,
+    ModelMutation,
     WebhookMutation,
     ShareMutation,
     FeeScheduleMutation,

@@ -370,9 +370,9 @@ class Loaders:
         return [found.get(id) for id, _ in keys]
 
     async def _fee_shares(self, keys: list[int]) -> list[list[SharedFee]]:
-        """By conversion that the caller sees; whose the shares are is to be asked."""
+        """By act that the caller sees; whose the shares are is to be asked."""
         async with self._context.read() as reader:
-            found = await sharing.of_conversions(reader, keys)
+            found = await sharing.of_acts(reader, keys)
         return [found.get(key, []) for key in keys]
 
     async def _billings(self, keys: list[int]) -> list[Billing | None]:

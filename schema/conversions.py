@@ -27,7 +27,7 @@ from schema.node import Node
 from schema.rates import Rate, to_rate
 from schema.refusals import Refused, refusal_of, refused, result_of
 from schema.scalars import Decimal
-from schema.shares import FeeShare, to_fee_share
+from schema.shares import FeeShare, fee_shares_of
 from schema.windows import SettlementWindow, to_window
 
 publish(
@@ -84,9 +84,7 @@ class Conversion(Node):
         "pays the fee. Empty without a plan, and before the fee is posted."
     )
     async def fee_shares(self, info: Info) -> list[FeeShare]:
-        context, payer = info.context, self.of_source.issuer
-        found = await context.loaders.fee_shares.load(self.record.id)
-        return [to_fee_share(one) for one in found if context.sees(payer, one.share.institution)]
+        return await fee_shares_of(info.context, self.record.id, self.of_source.issuer)
 
     @field("What the source's issuer pays the target's.")
     def settlement(self) -> Money:

@@ -21,10 +21,13 @@ class Hub:
     time: datetime = strawberry.field(description="Its clock.")
     jwks_url: str = strawberry.field(description="Where the public keys are that verify its reports (RFC 7517).")
 
-    @field("The open settlement window. It needs a key.")
+    @field("The open settlement window of the model `default`. It needs a key.")
     async def window(self, info: Info) -> SettlementWindow:
         async with info.context.read() as reader:
-            return to_window(await lookups.open_window(reader))
+            found = await lookups.open_window(reader)
+        if found is None:
+            raise LookupError("the hub has no open window")
+        return to_window(found)
 
 
 @strawberry.type

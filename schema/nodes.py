@@ -23,6 +23,7 @@ from schema.holds import hold_by_id
 from schema.inputs import Id
 from schema.invoices import invoice_by_id
 from schema.links import link_by_id
+from schema.models import model_by_id
 from schema.movements import movement_by_id
 from schema.node import Node
 from schema.pools import contribution_by_id, pool_by_id
@@ -138,6 +139,7 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.CONTRIBUTION: contribution_by_id,
     ids.ENTRY: movement_by_id,
     ids.WINDOW: _window,
+    ids.MODEL: model_by_id,
     ids.RECONCILIATION: reconciliation_by_id,
     ids.BREAK: break_by_id,
     ids.WEBHOOK: webhook_by_id,

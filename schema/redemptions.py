@@ -22,6 +22,7 @@ from schema.inputs import BY, CHANNEL, KEY, PRODUCT, CustomerInput, customer_inp
 from schema.issues import known
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
+from schema.shares import FeeShare, fee_shares_of
 from schema.terms import AcceptanceTerms, seen, to_acceptance
 
 
@@ -35,6 +36,13 @@ class Redemption(Act):
     def terms(self, info: Info) -> AcceptanceTerms | None:
         found = seen(info, self.record.terms)
         return to_acceptance(found) if isinstance(found, acceptance_terms.AcceptanceTerms) else None
+
+    @field(
+        "How a plan split the fee: the shares of the caller's institution and of those below it; all of them for the "
+        "merchant. Empty without a plan, and before the fee is posted."
+    )
+    async def fee_shares(self, info: Info) -> list[FeeShare]:
+        return await fee_shares_of(info.context, self.record.id, self.record.merchant or 0)
 
     @field("Who spent them.")
     def customer(self) -> Customer:

@@ -264,6 +264,13 @@ def to_share_plan(plan: core.SharePlan) -> SharePlan:
     )
 
 
+async def fee_shares_of(context: Context, act: int, payer: int) -> list[FeeShare]:
+    """The shares of an act's fee that the caller may see: its own and those below it, or all, if ``payer`` is among
+    these."""
+    found = await context.loaders.fee_shares.load(act)
+    return [to_fee_share(one) for one in found if context.sees(payer, one.share.institution)]
+
+
 def to_fee_share(shared: SharedFee) -> FeeShare:
     plan = strawberry.ID(ids.text(ids.SHARE_PLAN, shared.share.plan))
     return FeeShare(record=shared, plan_id=plan, kept=shared.share.n is None)

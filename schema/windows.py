@@ -6,10 +6,13 @@ from typing import Annotated
 import strawberry
 
 from hub import ids, lookups
+from hub.clock import now
 from hub.ledger import commands, records
 from hub.ledger.decide import Outcome
 from hub.ledger.records import WindowStatus
+from hub.model_lookups import preview
 from hub.money import format_millionths
+from hub.windows import due_at
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
 from schema.directory import Institution, institution_of
@@ -50,7 +53,12 @@ class Net:
         description="Credit less debit, rounded to the minor unit: what it is paid; negative: what it pays."
     )
     confirmed: bool = strawberry.field(
-        description="Whether the bank moved it, or what it became a part of; a zero net confirms itself."
+        description="Whether the bank moved it, or what it became a part of, and nothing is due of the others of the "
+        "window of who settles it; a zero net confirms itself."
+    )
+    paid: bool = strawberry.field(
+        description="Whether the bank moved it, or what it became a part of. As long as something is due in the other "
+        "currencies, it is not confirmed, and frees nothing."
     )
     due: Decimal = strawberry.field(
         description="What the bank has still to move for it, signed like the net: nothing of one that goes to a parent "
@@ -76,11 +84,20 @@ EveryLevel = Annotated[
 class SettlementWindow(Node):
     record: strawberry.Private[records.Window]
     model: str = strawberry.field(description="The settlement model that it belongs to.")
-    number: int = strawberry.field(description="Its number within the model; windows are settled in this order.")
+    number: int = strawberry.field(description="Its number within the model, whose windows are settled in this order.")
     status: WindowStatus = strawberry.field(description="Where it is in its life.")
     opened_at: datetime = strawberry.field(description="When it opened.")
     closed_at: datetime | None = strawberry.field(description="When it closed.")
     settled_at: datetime | None = strawberry.field(description="When the last of its nets was confirmed.")
+    due_at: datetime | None = strawberry.field(
+        description="The cut-off that it was closed for by the hub itself, which may have been later; null: it is "
+        "open, or was closed by somebody."
+    )
+
+    @field("As long as it is open, when it is due to close by its model's calendar.")
+    def closes_at(self, info: Info) -> datetime | None:
+        is_open = self.status is WindowStatus.OPEN
+        return due_at(info.context.configuration, self.record, now()) if is_open else None
 
     @field(
         "The nets of the caller's institution and of those below it, once the window is closed. The operator's callers "
@@ -104,7 +121,7 @@ WindowResult = Annotated[
 @strawberry.input(description="Which window to close.")
 class CloseWindowInput:
     idempotency_key: str = strawberry.field(description=KEY)
-    window_id: strawberry.ID = strawberry.field(description="The open window.")
+    window_id: strawberry.ID = strawberry.field(description="An open window.")
 
 
 @strawberry.input(description="What the bank moved for one net.")
@@ -125,25 +142,41 @@ class WindowQuery:
         found = await window_by_id(info.context, ids.number(id, ids.WINDOW))
         return None if found is None else to_window(found)
 
-    @field("Settlement windows, by number.")
+    @field(
+        "What closing an open window now would give: its nets, as those of a closed one are shown; null: there is no "
+        "such window for the caller, or it is not open."
+    )
+    async def settlement_preview(self, info: Info, window_id: Id, every_level: EveryLevel = False) -> list[Net] | None:
+        number = ids.number(window_id, ids.WINDOW)
+        async with info.context.read() as reader:
+            window = None if number is None else await lookups.window_seen(reader, number)
+            if window is None or window.status is not WindowStatus.OPEN:
+                return None
+            found = await preview(reader, window)
+        seen = [one for one in found if reader.sees(one.net.institution)]
+        return [to_net(one) for one in settling(info.context, seen, every_level)]
+
+    @field("Settlement windows of the models that the caller sees, in the order in which they were opened.")
     async def settlement_windows(
         self,
         info: Info,
         status: Annotated[WindowStatus | None, strawberry.argument(description="Only in this state.")] = None,
+        model: Annotated[str | None, strawberry.argument(description="Only of this model.")] = None,
         first: First = 50,
         after: After = None,
     ) -> Connection[SettlementWindow]:
         wanted = page(first, after, tuple[int])
         async with info.context.read() as reader:
             beyond = None if wanted.after is None else wanted.after[0]
-            found = await lookups.windows_page(reader, status, beyond, wanted.rows)
-        return connect(found, wanted, to_window, lambda window: (window.number,))
+            found = await lookups.windows_page(reader, status, model, beyond, wanted.rows)
+        return connect(found, wanted, to_window, lambda window: (window.ordinal,))
 
 
 @strawberry.type
 class WindowMutation:
     @mutation(
-        "Close the open window, net it, and open the next. Its reports are there when this answers. By the operator."
+        "Close an open window, net it, and open its model's next. Its reports are there when this answers. By the "
+        "operator."
     )
     async def close_settlement_window(
         self, info: Info, input: Annotated[CloseWindowInput, strawberry.argument(description="The window.")]
@@ -158,8 +191,9 @@ class WindowMutation:
         return await _answer(context, outcome)
 
     @mutation(
-        "Confirm that the bank moved a net. The last one settles the window. Windows are settled in the order of their "
-        "numbers, which is tested before all else. By the operator."
+        "Confirm that the bank moved a net. The last one of a participant frees what it owed, in all currencies; the "
+        "last of all settles the window. A model's windows are settled in the order of their numbers, which is tested "
+        "before all else. By the operator."
     )
     async def confirm_settlement(
         self, info: Info, input: Annotated[ConfirmSettlementInput, strawberry.argument(description="The payment.")]
@@ -181,7 +215,7 @@ class WindowMutation:
 async def window_by_id(context: Context, id: int | None) -> records.Window | None:
     """The window with this identifier, if there is one."""
     async with context.read() as reader:
-        return None if id is None else (await lookups.windows(reader, {id})).get(id)
+        return None if id is None else await lookups.window_seen(reader, id)
 
 
 async def _answer(context: Context, outcome: Outcome) -> SettlementWindow | Refused:
@@ -213,6 +247,7 @@ def to_window(window: records.Window) -> SettlementWindow:
         opened_at=window.opened_at,
         closed_at=window.closed_at,
         settled_at=window.settled_at,
+        due_at=window.due_at,
     )
 
 
@@ -232,4 +267,5 @@ def to_net(view: records.NetView) -> Net:
         net=shown(net.net),
         confirmed=view.confirmed,
         due=shown(view.due),
+        paid=view.paid,
     )

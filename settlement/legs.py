@@ -131,7 +131,7 @@ class Legs:
         nodes = self.configuration.institutions
         if not self.window.levels:
             return {}
-        found = ((node.code, pays_through(nodes, node.id, self.window.number)) for node in nodes.values())
+        found = ((node.code, pays_through(nodes, node.id, self.window.ordinal)) for node in nodes.values())
         return {code: nodes[parent].code for code, parent in found if parent is not None}
 
     @cached_property

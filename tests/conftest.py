@@ -34,6 +34,7 @@ from hub.ledger.journal import Clock, as_told
 from hub.ledger.waiting import Answer
 from hub.limits import Act, Measure, Mode, Period, Subject
 from hub.migrate import migrate
+from hub.models import ModelKind
 from hub.postgres import cluster
 from hub.reading import Reading
 from hub.setup import set_up
@@ -365,9 +366,22 @@ class Hub:
         )
         return int(rows[0][0]) if rows else 0
 
-    async def window(self) -> int:
-        """The open window's identifier."""
-        rows = await self.sql("SELECT id FROM settlement_window WHERE status = 'OPEN'")
+    def model_proposal(
+        self, code: str, members: Sequence[str] = (), currencies: Sequence[str] = ("CNY",), **terms: Any
+    ) -> commands.ProposeModel:
+        """A proposal of a settlement model, by the operator; without members it is the default's."""
+        usual = {"name": code, "kind": ModelKind.DEFERRED_NET_MULTILATERAL, "actor": self.admin}
+        named = {"members": tuple(members), "currencies": tuple(currencies) if members else ()}
+        return commands.ProposeModel(**{"code": code, **usual, **named, **terms})
+
+    async def model(self, code: str, members: Sequence[str] = (), **terms: Any) -> Any:
+        """A version of a settlement model that is approved."""
+        proposed = await self.do(self.model_proposal(code, members, **terms))
+        return await self.do(commands.ApproveModel(actor=self.second, id=proposed.id))
+
+    async def window(self, model: str = "default") -> int:
+        """The identifier of a model's open window."""
+        rows = await self.sql("SELECT id FROM settlement_window WHERE status = 'OPEN' AND model = $1", model)
         return int(rows[0][0])
 
 

@@ -25,6 +25,7 @@ __all__ = ["Audit", "Finding", "Findings", "Progress", "audit"]
 
 _LOTS_SINCE = f"SELECT coalesce((SELECT batch FROM lots_since WHERE journal_id = {JOURNAL_ID}), 0)"
 _FLAT = f"SELECT id FROM settlement_window WHERE journal_id = {JOURNAL_ID} AND NOT levels"
+_SINGLY = f"SELECT id FROM settlement_window WHERE journal_id = {JOURNAL_ID} AND NOT together"
 _HEAD = f"SELECT batch, hash, at, configuration_version FROM journal_head WHERE journal_id = {JOURNAL_ID}"
 
 
@@ -53,8 +54,9 @@ async def audit(connection: AsyncConnection, progress: Progress | None = None) -
     driver = await driver_of(connection)
     head = await driver.fetchrow(_HEAD)
     flat = frozenset(row["id"] for row in await driver.fetch(_FLAT))
+    singly = frozenset(row["id"] for row in await driver.fetch(_SINGLY))
     entries, count = Entries(connection, findings), 0
-    replay = Replay(findings, await driver.fetchval(_LOTS_SINCE), flat)
+    replay = Replay(findings, await driver.fetchval(_LOTS_SINCE), flat, singly)
     async for batch in entries.batches(progress):
         await replay.take(connection, batch)
         count += batch.at is not None

@@ -15,14 +15,17 @@ from hub import ids
 from hub.audit.accounts import Accounts, Key, operator_of
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
+from hub.calendars import next_cut_off
 from hub.configuration import Configuration
 from hub.cover import reach
-from hub.institutions import sets_off
+from hub.institutions import member_of, sets_off
 from hub.ledger.book import UNPOSTED
 from hub.ledger.records import AccountKind, MovementKind, Phase, Purpose, WindowStatus
 from hub.levels import LevelNet, roll_up
+from hub.models import DEFAULT_MODEL, takes, taking
 from hub.money import UnknownMoney, format_millionths, minor_unit_millionths
 from hub.netting import NotBalanced
+from hub.versions import in_force
 
 Place = tuple[int, str]  # institution, currency
 
@@ -34,24 +37,29 @@ class Window:
     id: int
     model: str
     number: int
+    ordinal: int
     status: str
     opened_at: datetime
     changed_in: int
     closed_at: datetime | None = None
     closed_in: int | None = None
     settled_at: datetime | None = None
+    due_at: datetime | None = None  # the cut-off that had come when it was closed
     levels: bool = True
+    together: bool = True
 
 
 class Positions:
     """``sums``: debits, credits and what is owed to the subtree, what of it settles
     apart and what that owes, by window, institution and currency. ``due``: nets
-    that settle with the hub and are not paid, by window. ``flat``: windows that closed before there were levels."""
+    that settle with the hub and are not paid, by window. ``flat``: windows that closed before there were levels;
+    ``singly``: those that were paid before a participant's payments took effect together."""
 
-    def __init__(self, findings: Findings, accounts: Accounts, flat: frozenset[int]) -> None:
+    def __init__(self, findings: Findings, accounts: Accounts, flat: frozenset[int], singly: frozenset[int]) -> None:
         self._findings = findings
         self._accounts = accounts
         self._flat = flat
+        self._singly = singly
         self.sums: dict[tuple[int, int, str], list[int]] = {}
         self.windows: dict[int, Window] = {}
         self.due: dict[int, dict[Place, int]] = {}
@@ -59,6 +67,8 @@ class Positions:
         self.rounded: dict[str, int] = {}  # what rounding left, by currency
         self.pots: Counter[Key] = Counter()  # what is put up, owed and claimed, by the account that holds it
         self._waiting: Counter[int] = Counter()  # by window, defaults that nobody bears yet
+        # What of a net was declared unpaid or cut, and so has left the window before it takes effect.
+        self._gone: Counter[tuple[int, int, str]] = Counter()
         self._live: list[Window] = []  # not settled, in order
         self.nets: dict[int, dict[Place, int]] = {}  # that are not zero, by window
         self._internals: dict[tuple[int, int], int] = {}  # by parent and institution
@@ -67,22 +77,30 @@ class Positions:
         self._paths: dict[tuple[int, int], tuple[int, ...]] = {}
 
     def open_window(self) -> int:
-        """The window that is open now."""
+        """The window that was opened last."""
         return max((one.id for one in self.windows.values() if one.status == WindowStatus.OPEN), default=0)
 
     def open_path(self, configuration: Configuration, institution: int) -> tuple[int, ...]:
-        """The institution and all above it, as they stand for the open window's money."""
-        return self._path(configuration, institution, self.open_window())
+        """The institution and all above it, as they stand for the money of the default's open window."""
+        opened = (one.id for one in self._live if one.model == DEFAULT_MODEL and one.status == WindowStatus.OPEN)
+        return self._path(configuration, institution, next(opened, 0))
 
     def forget_paths(self) -> None:
         """The tree has changed."""
         self._paths.clear()
 
     def act(
-        self, moved: Any, legs: list[Any], configuration: Configuration, of: int = 0, *, promised: bool = False
+        self,
+        moved: Any,
+        legs: list[Any],
+        configuration: Configuration,
+        at: datetime | None,
+        of: int = 0,
+        *,
+        promised: bool = False,
     ) -> None:
         """Take the money legs of an act, and hold the caps in force against what they worsen; of what was ``promised``
-        they were held against it then. ``of``: the window in which money became pending."""
+        they were held against it then. ``of``: the newest window when money became pending."""
         moves: list[tuple[int, int, str, int]] = []  # window, institution, currency, change
         unposted: list[Any] = []
         for leg in legs:
@@ -95,6 +113,10 @@ class Positions:
             (_, payer, currency), (_, payee, _) = self._accounts.key(leg[4]), self._accounts.key(leg[5])
             if window not in self.windows or self.windows[window].status != WindowStatus.OPEN:
                 self._findings.add("LEG_WINDOW", f"{_movement(moved)} has a leg in a window that was not open.")
+            if not moves and at is not None and configuration.models:
+                self._check_model(moved, leg, configuration, at)
+            if moves and moves[0][0] != window:
+                self._findings.add("LEG_WINDOW", f"{_movement(moved)} has legs in two windows.")
             self._sum(window, payer, currency)[0] += amount
             self._sum(window, payee, currency)[1] += amount
             moves += [(window, payer, currency, -amount), (window, payee, currency, amount)]
@@ -128,6 +150,19 @@ class Positions:
                 f"{format_millionths(after, currency)} {currency}, beyond what then covered it, "
                 f"{format_millionths(there, currency)}.",
             )
+
+    def _check_model(self, moved: Any, leg: Any, configuration: Configuration, at: datetime) -> None:
+        """Pass if an act's first leg of money is in the window of the model that takes it."""
+        (_, payer, currency), (_, payee, _) = self._accounts.key(leg[4]), self._accounts.key(leg[5])
+        opened = {one.model: one for one in self._live if one.status == WindowStatus.OPEN}
+        due = opened.get(DEFAULT_MODEL)
+        for model in taking(configuration.models, currency, at):
+            window = opened.get(model.code)
+            if window is not None:
+                members = {member_of(self._path(configuration, node, window.id)) for node in (payer, payee)}
+                due = window if takes(model, members, operator_of(configuration)) else due
+        if due is None or leg[9] != due.id:
+            self._findings.add("LEG_MODEL", f"{_movement(moved)} has money in a window of another model than takes it.")
 
     def _capped(self, legs: list[Any], of: int, configuration: Configuration) -> dict[Place, int]:
         """The exposures of the capped and covered nodes above the payers of money legs."""
@@ -209,8 +244,6 @@ class Positions:
         sides = (settlement, bank) if amount > 0 else (bank, settlement)
         self._compare(moved, legs, [(*sides, abs(amount), int(Purpose.PAYMENT))])
         self.paid[currency] = self.paid.get(currency, 0) + amount
-        self._adjust(configuration, window, node, currency, -amount)
-        self._settle_below(configuration, window, {node}, currency)
         stated = [row for row in batch.rows.get("confirmation", ()) if row["movement_id"] == moved["id"]]
         if [(row["window_id"], row["institution_id"], row["currency"], row["amount"]) for row in stated] != [
             (window, node, currency, amount)
@@ -218,11 +251,26 @@ class Positions:
             self._findings.add("CONFIRMATION", f"{_movement(moved)} is not what was confirmed.")
         if self.due.get(window, {}).pop((node, currency), None) != amount:
             self._findings.add("CONFIRMATION", f"{_movement(moved)} pays what is not the net of its window.")
-        if not self._live or self._live[0].id != window:
+        self._free(configuration, window, node, currency)
+        if not self._is_next(window):
             self._findings.add("CONFIRMATION", f"{_movement(moved)} pays a window before an earlier one is settled.")
         if window in self.windows:
             self.windows[window].status, self.windows[window].changed_in = WindowStatus.SETTLING, batch.number
         self._settle_what_is_paid(batch)
+
+    def _free(self, configuration: Configuration, window: int, node: int, currency: str) -> None:
+        """What a participant paid frees its positions when nothing of it is due in any currency any more."""
+        of, nets = self.windows.get(window), self.nets.get(window, {})
+        if of is not None and not of.together:
+            settled = [currency]
+        elif any(place[0] == node for place in self.due.get(window, ())):
+            settled = []
+        else:
+            settled = sorted(money for owner, money in nets if owner == node)
+        for money in settled:
+            moved = nets.get((node, money), 0) - self._gone[window, node, money]
+            self._adjust(configuration, window, node, money, -moved)
+            self._settle_below(configuration, window, {node}, money)
 
     def unpaid(
         self, window: int, node: int, currency: str, amount: int, batch: Batch, configuration: Configuration
@@ -230,11 +278,12 @@ class Positions:
         """Take a net that was declared unpaid: it is owed outside of all windows."""
         if self.due.get(window, {}).pop((node, currency), None) != -amount:
             self._findings.add("DEFAULT", f"What {_code(configuration, node)} is declared not to have paid is no net.")
-        if not self._live or self._live[0].id != window:
+        if not self._is_next(window):
             self._findings.add("DEFAULT", f"{_code(configuration, node)} is declared not to have paid out of order.")
         self._adjust(configuration, window, node, currency, amount)
         self._outside(configuration, window, node, currency, -amount)
-        self._settle_below(configuration, window, {node}, currency)
+        self._gone[window, node, currency] -= amount
+        self._free(configuration, window, node, currency)
         self._waiting[window] += 1
         if window in self.windows:
             self.windows[window].status, self.windows[window].changed_in = WindowStatus.SETTLING, batch.number
@@ -252,9 +301,10 @@ class Positions:
         due = self.due[window]
         due[node, currency] -= amount
         self._adjust(configuration, window, node, currency, -amount)
+        self._gone[window, node, currency] += amount
         if not due[node, currency]:
             del due[node, currency]
-            self._settle_below(configuration, window, {node}, currency)
+            self._free(configuration, window, node, currency)
 
     def borne(self, window: int, batch: Batch) -> None:
         """Take that a default is borne: its window may be settled."""
@@ -267,17 +317,25 @@ class Positions:
         """Take what a debtor pays after all."""
         self._outside(configuration, window, node, currency, amount)
 
+    def _is_next(self, window: int) -> bool:
+        """Whether a window is the first of its model that is not settled."""
+        model = self.windows[window].model if window in self.windows else None
+        return next((one.id for one in self._live if one.model == model), None) == window
+
     def open(self, row: Any, batch: Batch, configuration: Configuration) -> None:
-        """Take a window that was opened; the one before it closed in the same batch."""
+        """Take a window that was opened; the one before it of its model closed in the same batch."""
         id, model, number, opened_at = row
         before = next((w for w in self.windows.values() if w.model == model and w.status == WindowStatus.OPEN), None)
         if number != (1 if before is None else before.number + 1):
             self._findings.add("WINDOW", f"Window {number} does not follow the one that was open.")
         if batch.at is not None and opened_at != batch.at:
             self._findings.add("WINDOW", f"Window {number} was not opened when its batch was made.")
-        made = Window(id, model, number, WindowStatus.OPEN, opened_at, batch.number, levels=id not in self._flat)
+        made = Window(id, model, number, len(self.windows) + 1, WindowStatus.OPEN, opened_at, batch.number)
+        made.levels, made.together = id not in self._flat, id not in self._singly
         if before is not None and before.levels and not made.levels:
             self._findings.add("WINDOW", f"Window {number} has no levels, but the one before it has.")
+        if not made.together and (model != DEFAULT_MODEL or (before is not None and before.together)):
+            self._findings.add("WINDOW", f"Window {number} is paid singly, but those before it are not.")
         if before is not None:
             self._close(before, batch, configuration)
         self.windows[id] = made
@@ -291,8 +349,13 @@ class Positions:
                 self._findings.add("INTERNAL_ACCOUNT", f"Internal account {id:x} is there twice.")
             self._internals[parent, institution] = id
 
-    def finish(self, batch: Batch) -> None:
+    def finish(self, batch: Batch, configuration: Configuration) -> None:
         """Compare the batch's rows that stand for themselves with its movements."""
+        if batch.rows.get("settlement_window") or batch.rows.get("configuration_change"):
+            models = {DEFAULT_MODEL, *configuration.models}
+            for code in models ^ {one.model for one in self.windows.values()}:
+                what = "has no window" if code in models else "has windows, but is none"
+                self._findings.add("WINDOW", f"The model {ascii(code)[:40]} {what} in batch {batch.number}.")
         known = {row["id"] for row in batch.rows.get("movement", ()) if row["kind"] == MovementKind.SETTLE}
         for row in batch.rows.get("confirmation", ()):
             if row["movement_id"] not in known:
@@ -306,6 +369,10 @@ class Positions:
         """Compare the nets of a window that closes with its positions and its movements."""
         window.status, window.closed_in, window.closed_at = WindowStatus.CLOSED, batch.number, batch.at
         window.changed_in = batch.number
+        model = None if batch.at is None else in_force(configuration.models.get(window.model, ()), batch.at)
+        if batch.at is not None and model is not None and model.calendar is not None:
+            cut_off = next_cut_off(model.calendar, window.opened_at)
+            window.due_at = cut_off if cut_off is not None and cut_off <= batch.at else None
         nets = {
             (row["institution_id"], row["currency"]): (row["debits"], row["credits"], row["net"])
             for row in batch.rows.get("window_net", ())
@@ -389,7 +456,7 @@ class Positions:
         if len(path) <= 2 or of is None or not of.levels:
             return None
         both = (configuration.institutions.get(one) for one in path[:2])
-        return path[1] if all(one is None or sets_off(one, of.number) for one in both) else None
+        return path[1] if all(one is None or sets_off(one, of.ordinal) for one in both) else None
 
     def _settle_below(self, configuration: Configuration, window: int, settled: set[int], currency: str) -> None:
         """What went to a member is settled with it."""
@@ -401,11 +468,13 @@ class Positions:
                 self._sum(window, node, currency)[2] -= net
 
     def _settle_what_is_paid(self, batch: Batch) -> None:
-        while self._live and self._live[0].status != WindowStatus.OPEN:
-            if self.due.get(self._live[0].id) or self._waiting[self._live[0].id]:
-                return
-            window = self._live.pop(0)
-            window.status, window.settled_at, window.changed_in = WindowStatus.SETTLED, batch.at, batch.number
+        waiting = set[str]()  # models
+        for window in list(self._live):
+            if window.status == WindowStatus.OPEN or self.due.get(window.id) or self._waiting[window.id]:
+                waiting.add(window.model)
+            if window.model not in waiting:
+                self._live.remove(window)
+                window.status, window.settled_at, window.changed_in = WindowStatus.SETTLED, batch.at, batch.number
 
     def _compare(self, moved: Any, legs: list[Any], expected: list[tuple[Key, Key, int, int]]) -> None:
         key = self._accounts.key
@@ -457,14 +526,14 @@ class Positions:
         """The institution and all above it as they stand for a window's money; ends where the rows make no sense."""
         found = self._paths.get((start, window))
         if found is None:
-            number = self.windows[window].number if window in self.windows else 0
+            ordinal = self.windows[window].ordinal if window in self.windows else 0
             path: list[int] = []
             node: int | None = start
             while node is not None and node not in path:
                 path.append(node)
                 institution = configuration.institutions.get(node)
                 placements = () if institution is None else institution.placements
-                node = next((placed.parent for placed in reversed(placements) if placed.window <= number), None)
+                node = next((placed.parent for placed in reversed(placements) if placed.window <= ordinal), None)
             found = self._paths[start, window] = tuple(path)
         return found
 

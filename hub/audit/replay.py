@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import ids
-from hub.audit import baskets, lives, versions
+from hub.audit import baskets, lives, models, versions
 from hub.audit.accounts import Accounts
 from hub.audit.act import Act
 from hub.audit.acts import Acts
@@ -40,6 +40,7 @@ from hub.cover import Cover as CoverNoun
 from hub.currencies import PointCurrency
 from hub.institutions import DebitCap, Institution
 from hub.ledger.records import ACCEPTED, AccountKind, MovementKind, Phase, Purpose
+from hub.models import SettlementModel
 from hub.versions import Version
 
 _Take = Callable[[Any, list[Any], Batch], None]
@@ -49,17 +50,17 @@ class Replay:
     """What the journal's rows make of accounts, lots, holds, limits, positions, windows and bonus caps.
 
     ``lots_since``: the batch from which on points that end are in lots; those from before have no end. ``flat``: the
-    windows that closed before there were levels.
+    windows that closed before there were levels; ``singly``: those that were paid before payments took effect together.
     """
 
-    def __init__(self, findings: Findings, lots_since: int, flat: frozenset[int]) -> None:
+    def __init__(self, findings: Findings, lots_since: int, flat: frozenset[int], singly: frozenset[int]) -> None:
         self._findings = findings
         self._lots_since = lots_since
         self.configuration = Configuration()
         self.accounts = Accounts(findings)
         self.lots = Lots(findings)
         self.holds = Holds(findings)
-        self.positions = Positions(findings, self.accounts, flat)
+        self.positions = Positions(findings, self.accounts, flat, singly)
         self.shares = Shares(findings, self.positions)
         self.exchanges = Exchanges(findings, self.accounts, self.shares)
         self.relocations = Relocations(findings, self.accounts)
@@ -135,7 +136,7 @@ class Replay:
         self.invoices.finish()
         self.cover.finish()
         self.defaults.finish()
-        self.positions.finish(batch)
+        self.positions.finish(batch, self.configuration)
         self.limits.finish()
         self.terms.finish()
         baskets.check(batch, self._findings)
@@ -240,6 +241,9 @@ class Replay:
             self._configure()
             standing = self.configuration.covers.get((noun.institution, noun.currency))
             self.cover.terms(change, noun, standing, self.configuration)
+        if isinstance(noun, SettlementModel):
+            self._configure()
+            models.check(self._findings, noun, self.configuration, batch.at)
         self._changes.append(noun)
 
     def _check_zones(self, after: Institution, batch: Batch) -> None:
@@ -275,7 +279,7 @@ class Replay:
                 self.positions.settle(moved, legs, batch, self.configuration)
             case MovementKind.BILL | MovementKind.CREDIT:
                 self.invoices.posted(moved, legs, self.configuration)
-                self.positions.act(moved, legs, self.configuration, promised=True)
+                self.positions.act(moved, legs, self.configuration, batch.at, promised=True)
             case MovementKind.COVER:
                 self.cover.check(moved, legs, self.configuration)
             case kind if kind in OF_DEFAULTS:
@@ -297,9 +301,9 @@ class Replay:
                     if way is not None and not way.window:
                         way.window = self.positions.open_window()
                     of = 0 if way is None else way.window
-                    self.positions.act(moved, legs, self.configuration, of, promised=promised)
+                    self.positions.act(moved, legs, self.configuration, batch.at, of, promised=promised)
                 elif len(legs) > 1:  # money comes with points
-                    self.positions.act(moved, legs, self.configuration)
+                    self.positions.act(moved, legs, self.configuration, batch.at)
 
     def _whole(self, moved: Any, legs: list[Any], batch: Batch) -> Act:
         """A movement with all rows that belong to it."""

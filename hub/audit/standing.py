@@ -27,8 +27,9 @@ WHERE journal_id = {JOURNAL_ID}
 _BONUS_USES = f"SELECT rate_id, bonus, customer_id, used FROM bonus_use WHERE journal_id = {JOURNAL_ID}"
 _LIMIT_USES = f"SELECT limit_id, subject_id, period, used FROM limit_use WHERE journal_id = {JOURNAL_ID}"
 _WINDOWS = f"""
-SELECT id, number, status, opened_at, closed_at, settled_at, closed_in, changed_in FROM settlement_window
-WHERE journal_id = {JOURNAL_ID} ORDER BY number
+SELECT id, number, ordinal, status, opened_at, closed_at, settled_at, closed_in, changed_in, due_at
+FROM settlement_window
+WHERE journal_id = {JOURNAL_ID} ORDER BY ordinal
 """
 _RELOCATIONS = f"""
 SELECT id, status, approved_by, round, customers, ours, theirs, differing, more, less, digest, accepted_by, accepted,
@@ -135,14 +136,16 @@ async def _windows(driver: Any, replay: Replay, findings: Findings) -> None:
     open_windows = 0
     for id, number, *stated in await driver.fetch(_WINDOWS):
         made = replay.positions.windows.get(id)
-        open_windows += stated[0] == WindowStatus.OPEN
+        open_windows += stated[1] == WindowStatus.OPEN
         if made is None:
             continue  # a row without an entry, or it would have been replayed
-        given = (made.status, made.opened_at, made.closed_at, made.settled_at, made.closed_in, made.changed_in)
-        if tuple(stated) != given:
+        times = (made.opened_at, made.closed_at, made.settled_at, made.closed_in, made.changed_in)
+        *standing_now, due_at = stated
+        if due_at not in (None, made.due_at) or tuple(standing_now) != (made.ordinal, made.status, *times):
             findings.add("WINDOW", f"Window {number} does not stand as the journal's rows say.")
-    if replay.positions.windows and open_windows != 1:
-        findings.add("WINDOW", f"There are {open_windows} open windows and not one.")
+    models = {window.model for window in replay.positions.windows.values()}
+    if open_windows != len(models):
+        findings.add("WINDOW", f"There are {open_windows} open windows of {len(models)} models and not one of each.")
 
 
 def _money(replay: Replay, findings: Findings) -> None:

@@ -13,8 +13,8 @@ from hub.institutions import pays_through
 
 
 def settles_apart(configuration: Configuration, path: Sequence[int], window: int) -> int | None:
-    """Whose net an institution's becomes a part of, by its place in the institution's path for the money of window
-    number ``window``; None: a member's or the operator's, above which nothing is kept apart."""
+    """Whose net an institution's becomes a part of, by its place in the institution's path for the money of the
+    window of ordinal ``window``; None: a member's or the operator's, above which nothing is kept apart."""
     nodes = configuration.institutions
     for place, node in enumerate(path[:-2]):
         if pays_through(nodes, node, window) is None:

@@ -1,5 +1,6 @@
 """Baskets: an amount of money at a merchant, paid with a customer's points of several currencies in one act. Pure."""
 
+from hub.acceptance_terms import AcceptanceTerms
 from hub.access import Right
 from hub.baskets import Purse, split
 from hub.currencies import PointCurrency
@@ -83,9 +84,8 @@ def _purse(
     book = draft.book
     resolve.hosted(of, "BASKET")
     resolve.active(book, of.issuer)
-    terms = redeeming.terms_at(book, of, merchant)
-    worth = book.configuration.valued(of, book.at)
-    price, taken_in = (worth.unit_value, of.money) if terms is None else (terms.price, terms.money)
+    by = redeeming.priced_by(book, of, merchant)
+    price, taken_in = (by.price, by.money) if isinstance(by, AcceptanceTerms) else (by.unit_value, by.money)
     if taken_in != money:
         raise InvalidInput(currency=of.code, money=taken_in)
     found: Account | None = book.accounts.get((AccountKind.CUSTOMER, customer.id, of.code))

@@ -12,13 +12,13 @@ from hub import ids
 from hub.acceptance_terms import AcceptanceTerms
 from hub.configuration import Configuration, Noun, with_changes
 from hub.cover import CoverEntry
-from hub.currencies import halts
+from hub.currencies import PointCurrency, halts
 from hub.defaults import Default
-from hub.institutions import Status, settlement_path, status_of
+from hub.institutions import Status, member_of, settlement_path, status_of
 from hub.ledger.apart import owed_by
 from hub.ledger.lots import Lot, LotKey
 from hub.ledger.opening import OpeningBalance, Relocation
-from hub.ledger.orders import Deal, Evidence, Exchange
+from hub.ledger.orders import Deal, Evidence, Exchange, Payment
 from hub.ledger.records import (
     Account,
     AccountKind,
@@ -47,6 +47,7 @@ from hub.ledger.records import (
     WindowStatus,
 )
 from hub.limits import LimitEntry, UseKey
+from hub.models import DEFAULT_MODEL, takes, taking
 from hub.reconciliation.breaks import Break, BreakStep, Run
 from hub.shares import Act as FeeAct
 from hub.shares import SharePlan
@@ -136,12 +137,14 @@ class Book:
         self.invoice_number = 0  # the last one
         self.billed_until: datetime | None = None
         self._open_window: Window | None = None
+        self._windows_for: dict[tuple[int, int, str], Window] = {}
         self.identifiers: dict[tuple[int, str], Identifier] = {}  # all that were ever bound
         self.bindings: dict[int, Binding] = {}  # the active ones, by identifier
         self.links: dict[int, Link] = {}
         self.links_of: dict[int, dict[int, Link]] = {}  # by customer
         self.terms: dict[tuple[int, str, str, str, str], Any] = {}  # of conversions, while the configuration stands
-        self.acceptance: dict[tuple[int, int], AcceptanceTerms | None] = {}  # by currency and merchant, the same
+        # By currency and merchant, how it is paid for there, the same: the currency is at its unit value.
+        self.acceptance: dict[tuple[int, int], AcceptanceTerms | PointCurrency] = {}
         self.plans: dict[PlanKey, SharePlan | None] = {}  # by which fees are split, while the configuration stands
         self._paths: dict[tuple[int, int], list[int]] = {}
         self._statuses: dict[int, Status] = {}
@@ -155,14 +158,59 @@ class Book:
 
     @property
     def open_window(self) -> Window:
-        """The window that money falls into."""
+        """The window that money falls into which no model takes."""
         if self._open_window is None:
-            self._open_window = next(one for one in self.windows.values() if one.status is WindowStatus.OPEN)
+            self._open_window = self.open_of(DEFAULT_MODEL)
         return self._open_window
 
-    def number(self, window: int) -> int:
-        """The number of a window."""
-        return (self.windows.get(window) or self.settled_windows[window]).number
+    def open_of(self, model: str) -> Window:
+        """The open window of a model."""
+        return next(one for one in self.windows.values() if one.status is WindowStatus.OPEN and one.model == model)
+
+    @property
+    def newest_window(self) -> Window:
+        """The window that was opened last; it is open, because each model always has one that is."""
+        return max(self.windows.values(), key=lambda one: one.ordinal)
+
+    @property
+    def first_open(self) -> int:
+        """The least ordinal of the open windows: from it on stands whoever is new."""
+        return min(one.ordinal for one in self.windows.values() if one.status is WindowStatus.OPEN)
+
+    def window_for(self, payer: int, payee: int, currency: str) -> Window:
+        """The window that money between two institutions falls into: of the model that takes it between the members
+        above them, as they stand for that window, or else of the default."""
+        if not self.configuration.models:
+            return self.open_window
+        key = (payer, payee, currency)
+        found = self._windows_for.get(key)
+        if found is None:
+            found = self._windows_for[key] = self._window_for(*key)
+        return found
+
+    def _window_for(self, payer: int, payee: int, currency: str) -> Window:
+        operator = self.configuration.operator.id
+        for model in taking(self.configuration.models, currency, self.at):
+            window = self.open_of(model.code)
+            if takes(model, {member_of(self.path(one, window.id)) for one in (payer, payee)}, operator):
+                return window
+        return self.open_window
+
+    def window_of(self, currency: str, payments: Iterable[Payment]) -> Window:
+        """The window that the payments of one movement fall into; the first that is one decides."""
+        if self.configuration.models:
+            for one in payments:
+                if one.amount and one.payer != one.payee:
+                    return self.window_for(one.payer, one.payee, currency)
+        return self.open_window
+
+    def open_windows(self) -> list[Window]:
+        """The open windows of all models."""
+        return [one for one in self.windows.values() if one.status is WindowStatus.OPEN]
+
+    def ordinal(self, window: int) -> int:
+        """A window's place among those of all models."""
+        return (self.windows.get(window) or self.settled_windows[window]).ordinal
 
     def path(self, institution: int, window: int) -> list[int]:
         """The institution and all above it, as they stand for a window's money."""
@@ -170,7 +218,7 @@ class Book:
         found = self._paths.get(key)
         if found is None:
             nodes = self.configuration.institutions
-            found = self._paths[key] = settlement_path(nodes, institution, self.number(window))
+            found = self._paths[key] = settlement_path(nodes, institution, self.ordinal(window))
         return found
 
     def status(self, institution: int) -> Status:
@@ -250,6 +298,7 @@ class Book:
         """Know windows as they are now."""
         self.windows.update((window.id, window) for window in windows)
         self._open_window = None
+        self._windows_for.clear()
 
     def configure(self, nouns: Iterable[Noun]) -> None:
         """Know a change of the configuration, whose version stays that of the batch's beginning."""
@@ -258,6 +307,7 @@ class Book:
         self.acceptance.clear()
         self.plans.clear()
         self._paths.clear()
+        self._windows_for.clear()
         self._statuses.clear()
         self._halted = None
 
@@ -270,5 +320,5 @@ class Book:
 
 
 def live_windows(windows: Iterable[Window]) -> list[Window]:
-    """Windows that are not settled, in the order of their numbers."""
-    return sorted((w for w in windows if w.status is not WindowStatus.SETTLED), key=lambda w: w.number)
+    """Windows that are not settled, in the order in which they were opened."""
+    return sorted((w for w in windows if w.status is not WindowStatus.SETTLED), key=lambda w: w.ordinal)

@@ -20,6 +20,7 @@ from hub.errors import (
 from hub.ledger import ageing, commands, exchanges, fees, labels, limiting, links, parts, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
+from hub.ledger.orders import Payment
 from hub.ledger.records import (
     AccountKind,
     Conversion,
@@ -221,7 +222,13 @@ def _convert(
     book = draft.book
     configuration = book.configuration
     source, target = configuration.currencies[rate.source], configuration.currencies[rate.target]
-    with_partner = exchanges.is_exchange(source, target)
+    with_partner, pair = exchanges.is_exchange(source, target), (source.id, target.id)
+    fee: tuple[Payment, ...] = ()
+    window = book.newest_window
+    if not with_partner:
+        fee = fees.payments(book, acting, FeeAct.CONVERSION, pair, source.issuer, rate.money, amounts.fee)
+        value = Payment(source.issuer, target.issuer, amounts.settlement, Purpose.SETTLEMENT)
+        window = book.window_of(rate.money, (value, *fee))
     conversion = Conversion(
         id=draft.new_id(),
         status=ConversionStatus.PENDING if with_partner else ConversionStatus.COMPLETED,
@@ -233,7 +240,7 @@ def _convert(
         source=giver,
         target=taker,
         figures=amounts,
-        window=book.open_window.id,
+        window=window.id,
         completed_at=None if with_partner else book.at,
     )
     draft.conversions.append(conversion)
@@ -275,12 +282,10 @@ def _convert(
         given=parts.placed(made, amounts.target, parts.credited_part(book, target, taker, command.channel), book.at),
     )
     draft.money(movement.id, source.issuer, target.issuer, rate.money, amounts.settlement, Purpose.SETTLEMENT)
-    pair = (source.id, target.id)
-    fee = fees.payments(book, acting, FeeAct.CONVERSION, pair, source.issuer, rate.money, amounts.fee)
     fees.post(draft, movement.id, rate.money, fee)
     resolve.within_caps(draft, command.actor)
     limiting.count(draft, movement, Act.CONVERT, source, giver, amounts.source, target.id, amounts.settlement)
     limiting.count(draft, movement, Act.CONVERT_IN, target, taker, amounts.target)
-    limiting.flow(draft, movement.id, command.actor, rate, amounts.target, book.open_window.id)
+    limiting.flow(draft, movement.id, command.actor, rate, amounts.target, window.id)
     draft.movements.append(movement)
     return conversion

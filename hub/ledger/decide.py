@@ -7,7 +7,7 @@ nothing. A key's first outcome is its outcome for ever; the same key with anothe
 from collections.abc import Callable
 from typing import Any
 
-from hub import windows
+from hub import confirmations, windows
 from hub.errors import IdempotencyConflict, Refusal, stored
 from hub.ledger import (
     acts,
@@ -47,6 +47,7 @@ from hub.registry import (
     fee_schedules,
     institutions,
     limits,
+    models,
     rates,
     revocations,
     shares,
@@ -160,8 +161,12 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.WriteOffDebt: debts.write_off,
     commands.SetBooks: books.set_books,
     commands.LockPeriod: books.lock,
+    commands.ProposeModel: models.propose,
+    commands.ApproveModel: models.approve,
+    commands.RejectModel: models.reject,
+    commands.WithdrawModel: models.withdraw,
     commands.CloseWindow: windows.close,
-    commands.ConfirmSettlement: windows.confirm,
+    commands.ConfirmSettlement: confirmations.confirm,
     commands.ProposeDefault: defaults.propose,
     commands.ApproveDefault: defaults.approve,
     commands.RejectDefault: defaults.reject,

@@ -6,12 +6,13 @@ claims (and of what the operator bears in place of those who had been paid out b
 claims, and gives back what they were given for; who was cut has it paid out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 import msgspec
 
 from hub.access import Right
+from hub.confirmations import free
 from hub.cover import NO_TERMS
 from hub.defaults import Borne, Default, DefaultStatus, DefaultStep, DefaultStepKind, ordered
 from hub.errors import Duplicate, InvalidAmount, InvalidInput, NotFound, PayOutWaits, SameApprover, WindowOrder
@@ -24,7 +25,7 @@ from hub.money import format_millionths, minor_unit_millionths
 from hub.points import MONEY_SCALE, parse
 from hub.registry import checks
 from hub.waterfall import Source, bear, make_good
-from hub.windows import adjust, parent_of, settle_below, settle_what_is_paid
+from hub.windows import adjust, parent_of, settle_what_is_paid
 
 # Out of which account a source gives, by which act, and into which it is given back.
 ACCOUNTS = {
@@ -45,7 +46,7 @@ def propose(book: Book, command: commands.ProposeDefault) -> Draft:
 
     Raises:
         NotFound: there is no such window, or the institution has no net in it.
-        WindowOrder: an earlier window is not settled.
+        WindowOrder: an earlier window of the model is not settled.
         InvalidInput: the window is open, the net goes to a parent, is none that is paid in, is the operator's own, or
             is not due yet; or the reason is blank.
         Duplicate: it is confirmed, or declared or proposed already.
@@ -97,7 +98,7 @@ def approve(book: Book, command: commands.ApproveDefault) -> Draft:
     Raises:
         NotFound: there is no such proposal.
         SameApprover: the caller made it.
-        WindowOrder: an earlier window is not settled.
+        WindowOrder: an earlier window of the model is not settled.
         Duplicate: the net was confirmed since.
     """
     found = _proposed(book, command.actor, command.id)
@@ -105,8 +106,9 @@ def approve(book: Book, command: commands.ApproveDefault) -> Draft:
     if book.configuration.credentials[found.credential].person == person:
         raise SameApprover(person=person)
     window = _settling(book, found.window)
-    nets = [net for net in book.nets[window.id] if net.currency == found.currency]
-    _check_unpaid(book, next(net for net in nets if net.institution == found.institution))
+    whose = (found.institution, found.currency)
+    net = next(net for net in book.nets[window.id] if (net.institution, net.currency) == whose)
+    _check_unpaid(book, net)
     draft = Draft(book)
     step, movement = draft.new_id(), draft.new_id()
     receivable = draft.account(AccountKind.RECEIVABLE, found.institution, found.currency)
@@ -115,10 +117,11 @@ def approve(book: Book, command: commands.ApproveDefault) -> Draft:
     draft.movements.append(_movement(book, movement, MovementKind.UNPAID, command.actor, found, found.amount))
     adjust(draft, window, found.institution, found.currency, found.amount)
     draft.count_unposted(found.institution, found.currency, -found.amount, window.id)
-    settle_below(draft, window, {found.institution}, nets)
+    declared = msgspec.structs.replace(found, status=DefaultStatus.DECLARED)
+    free(draft, window, net, _with(book, [declared]))
     _step(draft, step, found, DefaultStepKind.DECLARED, command.actor, found.amount, movement)
     draft.windows.append(msgspec.structs.replace(window, status=WindowStatus.SETTLING))
-    return _take(draft, msgspec.structs.replace(found, status=DefaultStatus.DECLARED))
+    return _take(draft, declared)
 
 
 def reject(book: Book, command: commands.RejectDefault) -> Draft:
@@ -176,8 +179,9 @@ def cover(book: Book, command: commands.CoverDefaults) -> Draft:
         draft.defaults.append(msgspec.structs.replace(default, status=status, borne=borne))
     for node, amount in sorted(cut.items()):
         adjust(draft, window, node, command.currency, -amount)
-    gone = {net.institution for net in with_hub if net.net > 0 and cut.get(net.institution) == net.net}
-    settle_below(draft, window, gone, nets)
+    for net in with_hub:
+        if net.net > 0 and cut.get(net.institution) == net.net:
+            free(draft, window, net, _with(book, draft.defaults))
     draft.windows.append(msgspec.structs.replace(window, status=WindowStatus.SETTLING))
     settle_what_is_paid(draft)
     draft.result = [one.id for one in draft.defaults]
@@ -338,7 +342,7 @@ def _merged(borne: Iterable[Borne]) -> tuple[Borne, ...]:
 
 
 def _settling(book: Book, id: int | None) -> Window:
-    """The closed window that is to be settled next.
+    """The closed window that is to be settled next of its model.
 
     Raises:
         NotFound, WindowOrder, InvalidInput: see ``propose``.
@@ -346,12 +350,18 @@ def _settling(book: Book, id: int | None) -> Window:
     window = book.windows.get(id or 0)
     if window is None:
         raise NotFound
-    earlier = [other.number for other in live_windows(book.windows.values()) if other.number < window.number]
+    of_model = [other for other in live_windows(book.windows.values()) if other.model == window.model]
+    earlier = [other.number for other in of_model if other.number < window.number]
     if earlier:
         raise WindowOrder(next=earlier[0], number=window.number)
     if window.status is WindowStatus.OPEN:
         raise InvalidInput(window="still open")
     return window
+
+
+def _with(book: Book, changed: Iterable[Default]) -> Collection[Default]:
+    """All defaults of a book, some of them as they are to be."""
+    return (book.defaults | {one.id: one for one in changed}).values()
 
 
 def _is_paid(book: Book, net: Net) -> bool:

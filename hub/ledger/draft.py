@@ -290,15 +290,22 @@ class Draft:
         return lot
 
     def money(self, movement: int, payer: int, payee: int, currency: str, amount: int, purpose: Purpose) -> None:
-        """A leg between two institutions' positions in the open window; none when they are one, or for nothing."""
+        """A leg between two institutions' positions in an open window; none when they are one, or for nothing. The
+        first of a movement says of which model, and all others follow it."""
         if not amount or payer == payee:
             return
-        window = self.book.open_window.id
+        book = self.book
+        modelled = book.configuration.models
+        window = self._window(movement, payer, payee, currency) if modelled else book.open_window.id
         debit = self.account(AccountKind.POSITION, payer, currency)
         credit = self.account(AccountKind.POSITION, payee, currency)
         self.legs.append((movement, Leg(debit, credit, amount, purpose, window)))
         for institution, change in ((payer, -amount), (payee, amount)):
             self.count_money(window, institution, currency, change)
+
+    def _window(self, movement: int, payer: int, payee: int, currency: str) -> int:
+        others = (leg.window for of, leg in self.legs if of == movement and leg.window is not None)
+        return next(others, None) or self.book.window_for(payer, payee, currency).id
 
     def count_money(self, window: int, institution: int, currency: str, change: int) -> None:
         """Carry a change of what the hub owes an institution of a window up to all above it."""
@@ -307,7 +314,7 @@ class Draft:
         for node in path:
             key = (window, node, currency)
             self.positions[key] = self.positions.get(key, 0) + change
-        place = settles_apart(book.configuration, path, book.number(window)) if book.configuration.apart else None
+        place = settles_apart(book.configuration, path, book.ordinal(window)) if book.configuration.apart else None
         if place is not None:
             key = (window, path[place], currency)
             known, drafted = book.positions.get(key), self.aparts.get(key, (0, 0))
@@ -346,7 +353,7 @@ class Draft:
                 key = (UNPOSTED, node, currency)
                 self.positions[key] = self.positions.get(key, 0) + change
         configuration = self.book.configuration
-        place = settles_apart(configuration, path, self.book.number(of)) if configuration.apart else None
+        place = settles_apart(configuration, path, self.book.ordinal(of)) if configuration.apart else None
         if place is not None and path[place] not in beside:
             self._count_apart(UNPOSTED, path[place + 1 : -1], currency, change, -change)
 

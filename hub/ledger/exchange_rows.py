@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
@@ -157,11 +157,15 @@ def _need(book: Book, needs: Needs, deal: Deal) -> None:
 
 
 async def _window_of(connection: AsyncConnection, book: Book, movement: int) -> int:
-    """The window that was open at a movement: windows are opened one after the other."""
+    """The window that was the newest at a movement. Of one model it is not settled if an earlier one is not."""
     before = [window for window in book.windows if window < movement]
-    if not before:
-        before = list(await rows.windows(connection, tables.settlement_window.c.id < movement))
-    return max(before)
+    if before and not book.configuration.models:
+        return max(before)
+    window = tables.settlement_window
+    found: int = await connection.scalar(
+        select(func.max(window.c.id)).where(window.c.journal_id == JOURNAL_ID, window.c.id < movement)
+    )
+    return found
 
 
 async def steps(connection: AsyncConnection, of: Collection[int]) -> dict[int, list[Step]]:

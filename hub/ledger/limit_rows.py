@@ -131,7 +131,8 @@ def _outflows(book: Book, command: commands.Command) -> Iterator[UseKey]:
     elif isinstance(command, commands.Convert):
         pair = [book.configuration.currency(code) for code in (command.source_currency, command.target_currency)]
         rates = book.configuration.versions_of(*(0 if of is None else of.id for of in pair))
-    return (outflow_key(rate, book.open_window.id) for rate in rates if rate.outflow_limit is not None)
+    bounded = [rate for rate in rates if rate.outflow_limit is not None]
+    return (outflow_key(rate, window.id) for rate in bounded for window in book.open_windows())
 
 
 def _keys(book: Book, act: Act, currency: int, home: int, customer: int | None) -> Iterator[UseKey]:

@@ -87,7 +87,7 @@ WHERE journal_id = {JOURNAL_ID} AND customer_id = ANY($1::text::bigint[])
 """
 _ACCOUNTS_BY_ID = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::text::bigint[])"
 
-_WINDOWS = f"SELECT * FROM settlement_window WHERE journal_id = {JOURNAL_ID} AND status <> 'SETTLED' ORDER BY number"
+_WINDOWS = f"SELECT * FROM settlement_window WHERE journal_id = {JOURNAL_ID} AND status <> 'SETTLED' ORDER BY id"
 
 _POSITIONS = f"""
 SELECT window_id, institution_id, currency, debits, credits, subtree, apart, gross FROM position
@@ -178,10 +178,10 @@ def _may_share(book: Book, batch: Sequence[commands.Command], needs: Needs) -> s
     acting |= {credentials[one.actor].institution for one in batch if one.actor in credentials}
     acting |= {offer.source.institution for offer in book.quotes.values()}
     acting |= {held.customer.institution for held in book.holds.values()}
-    number = max((window.number for window in book.windows.values()), default=0)
+    ordinal = max((window.ordinal for window in book.windows.values()), default=0)
     found = third_parties(configuration.share_plans.values())
     for one in acting & nodes.keys():
-        found.update(settlement_path(nodes, one, number), settlement_path(nodes, one, number + 1))
+        found.update(settlement_path(nodes, one, ordinal), settlement_path(nodes, one, ordinal + 1))
     return found
 
 
@@ -452,16 +452,16 @@ async def _positions(driver: Any, book: Book, needs: Needs) -> None:
         nodes = set()
         for window in book.windows.values():
             for institution in needs.institutions & institutions.keys():
-                nodes.update(settlement_path(institutions, institution, window.number))
+                nodes.update(settlement_path(institutions, institution, window.ordinal))
         for window_id in needs.windows:  # what is confirmed settles what stands below, too
             nodes.update(net.institution for net in book.nets.get(window_id, ()))
         for id in needs.defaults & book.defaults.keys():
             default = book.defaults[id]
-            nodes.update(settlement_path(institutions, default.institution, book.number(default.window)))
+            nodes.update(settlement_path(institutions, default.institution, book.ordinal(default.window)))
         for deal in book.deals.values():  # by the path on which its money became pending
-            number = book.number(deal.window)
+            ordinal = book.ordinal(deal.window)
             for one in deal.payments:
-                nodes.update(settlement_path(institutions, one.payer, number))
+                nodes.update(settlement_path(institutions, one.payer, ordinal))
     if nodes is not None and book.configuration.covers:
         needs.owners.update(nodes & {covered for covered, _ in book.configuration.covers})
     for row in await driver.fetch(_POSITIONS, [*book.windows, UNPOSTED], None if nodes is None else list(nodes)):

@@ -1,8 +1,7 @@
 """Redeeming: what a merchant is paid for points, by which terms, and the money's legs. Pure.
 
-One place for every way in which points are redeemed: at once, out of a hold, over partners, or for a basket. Looking
-the terms up is done once for a currency and a merchant in a batch; a currency that nobody has terms for costs one look
-into a dictionary.
+One place for every way in which points are redeemed: at once, out of a hold, over partners, or for a basket. By what
+a currency is paid for at a merchant is looked up once in a batch.
 """
 
 from hub.acceptance_terms import AcceptanceTerms, Payment, payment
@@ -20,22 +19,21 @@ from hub.terms import nearest
 _MONEY_MAX = AMOUNT_MAX * 1000
 
 
-def terms_at(book: Book, of: PointCurrency, merchant: int) -> AcceptanceTerms | None:
-    """The acceptance terms in force for a currency at a merchant; None: it is taken at the unit value.
+def priced_by(book: Book, of: PointCurrency, merchant: int) -> AcceptanceTerms | PointCurrency:
+    """The acceptance terms in force for a currency at a merchant; or the currency itself, at its unit value of the
+    moment, where there are none.
 
     Raises:
         NotAccepted: it is taken on terms alone, and there are none.
     """
-    by_node = book.configuration.acceptance.get(of.id)
-    if by_node is None:
-        found = None
-    else:
-        key = (of.id, merchant)
-        if key not in book.acceptance:
-            book.acceptance[key] = nearest(by_node, book.configuration.institutions, merchant, book.at)
-        found = book.acceptance[key]
-    if found is None and of.policy.needs_terms:
-        raise NotAccepted(currency=of.code, merchant=book.configuration.institutions[merchant].code)
+    key = (of.id, merchant)
+    found = book.acceptance.get(key)
+    if found is None:
+        by_node = book.configuration.acceptance.get(of.id, {})
+        terms = nearest(by_node, book.configuration.institutions, merchant, book.at)
+        if terms is None and of.policy.needs_terms:
+            raise NotAccepted(currency=of.code, merchant=book.configuration.institutions[merchant].code)
+        found = book.acceptance[key] = terms or book.configuration.valued(of, book.at)
     return found
 
 
@@ -46,11 +44,11 @@ def payment_of(book: Book, of: PointCurrency, merchant: int, units: int) -> Paym
         NotAccepted: the merchant does not take the currency.
         InvalidAmount: it is more money than the ledger carries.
     """
-    terms = terms_at(book, of, merchant)
-    if terms is None:
-        paid = Payment(of.money, worth(book.configuration.valued(of, book.at), units), 0, None)
+    by = priced_by(book, of, merchant)
+    if isinstance(by, AcceptanceTerms):
+        paid = payment(by, units, of.scale)
     else:
-        paid = payment(terms, units, of.scale)
+        paid = Payment(of.money, worth(by, units), 0, None)
     if paid.value > _MONEY_MAX or paid.fee > _MONEY_MAX:
         raise InvalidAmount(amount=render(units, of.scale))
     return paid

@@ -120,7 +120,7 @@ def _accept(
         raise NotHosted(currency=of.code, act=command.shortfall.value)
     before, after = original.reversed, original.reversed + amount
     movement = _opposite(draft, command, original, command.id or 0, acting, amount, MovementKind.ACCEPT_REVERSE)
-    deal = exchanges.of_reversal(book, movement, book.open_window.id)
+    deal = exchanges.of_reversal(book, movement, book.newest_window.id)
     exchanges.check_reversal(book, deal)
     held = None
     for leg in original.legs:

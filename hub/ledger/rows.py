@@ -377,22 +377,25 @@ def window_of(row: Mapping[Any, Any]) -> Window:
         id=row["id"],
         model=row["model"],
         number=row["number"],
+        ordinal=row["ordinal"],
         status=WindowStatus(row["status"]),
         opened_at=row["opened_at"],
         closed_at=row["closed_at"],
         settled_at=row["settled_at"],
         closed_in=row["closed_in"],
+        due_at=row["due_at"],
         levels=row["levels"],
+        together=row["together"],
     )
 
 
 async def windows(
     connection: AsyncConnection, where: ColumnElement[bool], *, most: int | None = None
 ) -> dict[int, Window]:
-    """Windows that meet a condition on their table, by number."""
+    """Windows that meet a condition on their table, in the order in which they were opened."""
     window = tables.settlement_window
     found = await connection.execute(
-        select(window).where(window.c.journal_id == JOURNAL_ID).where(where).order_by(window.c.number).limit(most)
+        select(window).where(window.c.journal_id == JOURNAL_ID).where(where).order_by(window.c.ordinal).limit(most)
     )
     return {row["id"]: window_of(row) for row in found.mappings()}
 

@@ -463,10 +463,11 @@ class Batch:
             found = (one.id, one.run, one.currency, one.day, one.scale, one.reference)
             self._row("reconciliation_break", (*found, *standing_now))
         for window in self._windows.values():
-            times = (window.closed_at, window.settled_at, window.closed_in)
+            times = (window.closed_at, window.settled_at, window.closed_in, window.due_at)
             if batch_of(window.id) == book.batch:
                 opened = (window.id, window.model, window.number, window.opened_at)
-                self._row("settlement_window", (*opened, window.status.value, book.batch, *times, window.levels))
+                rest = (*times, window.levels, window.together, window.ordinal)
+                self._row("settlement_window", (*opened, window.status.value, book.batch, *rest))
                 continue
             self._row("window status", (window.id, window.status.value, *times, book.batch))
         for (rate, bonus, customer), used in self._bonus_uses.items():
@@ -570,6 +571,8 @@ class Batch:
         ):
             if name in hashed:
                 hashed[name].sort(key=lambda row: row[0])
+        if "window_net" in hashed:
+            hashed["window_net"] = sorted(hashed["window_net"], key=lambda row: (row[0], row[2], row[1]))
         return hashed
 
 

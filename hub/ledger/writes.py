@@ -114,6 +114,7 @@ _COUNTERS = ("debits_posted", "credits_posted", "debits_pending", "credits_pendi
 _LOT = ("account_id", "expires_at", "origin")
 _PROGRESS = ("status", "reached", "accounts", "cleared", "pinned", "ageless", "ended_at")
 _SUMS = ("debits", "credits", "subtree", "apart", "gross")
+_TIMES = ("closed_at", "settled_at", "closed_in", "due_at")  # of a window
 _STANDING = (
     *("state", "order_reference", "in_doubt", "taken", "partner_taken", "window_id", "refusal", "details"),
     "changed_in",
@@ -205,14 +206,12 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["binding"]),
         Write("identifier", tables.identifier, ("id", "institution_id", "text")),
         _inserts(_BY_NAME["customer_link"]),
-        _inserts(
-            _BY_NAME["settlement_window"], "status", "changed_in", "closed_at", "settled_at", "closed_in", "levels"
-        ),
+        _inserts(_BY_NAME["settlement_window"], "status", "changed_in", *_TIMES, "levels", "together", "ordinal"),
         Write(
             "window status",
             tables.settlement_window,
-            ("id", "status", "closed_at", "settled_at", "closed_in", "changed_in"),
-            ("status", "closed_at", "settled_at", "closed_in", "changed_in"),
+            ("id", "status", *_TIMES, "changed_in"),
+            ("status", *_TIMES, "changed_in"),
         ),
         Write(
             "position",

@@ -83,7 +83,7 @@ def settling(book: Book, code: str) -> Institution:
         InvalidInput: its nets go to somebody above it.
     """
     node, nodes = resolve.institution(book, code), book.configuration.institutions
-    through = pays_through(nodes, node.id, book.open_window.number)
+    through = pays_through(nodes, node.id, book.open_window.ordinal)
     if through is not None:
         raise InvalidInput(institution=node.code, paysThrough=nodes[through].code)
     return node

@@ -44,10 +44,10 @@ def create(book: Book, command: commands.CreateInstitution) -> Draft:
         kind=command.kind,
         status=Status.ACTIVE,
         parent=parent.id,
-        placements=(Placement(book.open_window.number, parent.id),),
+        placements=(Placement(book.first_open, parent.id),),
         zones=zones,
         auto_enroll=command.auto_enroll,
-        set_off=() if command.set_off else (SetOff(book.open_window.number, allowed=False),),
+        set_off=() if command.set_off else (SetOff(book.first_open, allowed=False),),
     )
     draft.nouns.append(node)
     draft.result = node
@@ -64,7 +64,7 @@ def move(book: Book, command: commands.MoveInstitution) -> Draft:
     node, parent = resolve.institution(book, command.code), resolve.institution(book, command.parent)
     if is_below(book.configuration.institutions, parent.id, node.id):
         raise OrgCycle(institution=node.code, parent=parent.code)
-    following = book.open_window.number + 1
+    following = book.newest_window.ordinal + 1
     kept = tuple(placement for placement in node.placements if placement.window < following)
     moved = replace(node, parent=parent.id, placements=(*kept, Placement(following, parent.id)))
     return _noun(book, moved)
@@ -91,7 +91,7 @@ def set_set_off(book: Book, command: commands.SetSetOff) -> Draft:
     node = resolve.institution(book, command.code)
     if node.parent is None:
         raise InvalidInput(institution=node.code)
-    following = book.open_window.number + 1
+    following = book.newest_window.ordinal + 1
     kept = tuple(version for version in node.set_off if version.window < following)
     return _noun(book, replace(node, set_off=(*kept, SetOff(following, command.allowed))))
 

@@ -22,16 +22,21 @@ settlement_window = Table(
     id_("id"),
     text_("model"),
     Column("number", Integer, nullable=False),
+    Column("ordinal", Integer, nullable=False),  # over all models, in the order in which they were opened
     text_("status"),
     time_("opened_at"),
     time_("closed_at", nullable=True),
     time_("settled_at", nullable=True),
     id_("closed_in", nullable=True),
+    time_("due_at", nullable=True),  # the cut-off that it was closed for
     id_("changed_in"),
     # Whether nets go from level to level; of what was closed before there were levels everybody settles with the hub.
     Column("levels", Boolean, nullable=False),
+    # Whether a participant's payments take effect together; of what was being paid before that was so each did at once.
+    Column("together", Boolean, nullable=False),
     PrimaryKeyConstraint("journal_id", "id"),
     UniqueConstraint("journal_id", "model", "number", name="settlement_window_number"),
+    UniqueConstraint("journal_id", "ordinal", name="settlement_window_ordinal"),
     Index("settlement_window_open", "journal_id", "model", unique=True, postgresql_where=text("status = 'OPEN'")),
     Index("settlement_window_unsettled", "id", postgresql_where=text("status <> 'SETTLED'")),
 )

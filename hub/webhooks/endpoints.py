@@ -50,6 +50,8 @@ class EventType(StrEnum):
     RATE_WITHDRAWN = "rate.withdrawn"
     WINDOW_CLOSED = "window.closed"
     WINDOW_SETTLED = "window.settled"
+    BREAK_OPENED = "break.opened"
+    BREAK_ENDED = "break.ended"
 
 
 class WebhookStatus(StrEnum):

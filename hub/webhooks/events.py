@@ -8,7 +8,7 @@ Invariant: an event is told to institutions that could ask the API for what it t
 its batch. Events of one ``subject`` are told in this order.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -33,10 +33,12 @@ from hub.ledger.records import (
     Window,
     homes_of,
 )
+from hub.models import DEFAULT_MODEL
 from hub.money import format_millionths
 from hub.points import render
 from hub.rates import Rate
 from hub.versions import VersionStatus
+from hub.webhooks.breaks import Turn
 from hub.webhooks.endpoints import EventType
 
 Data = dict[str, Any]
@@ -124,6 +126,7 @@ class Taken:
     closed: Sequence[tuple[int, Window]]  # with the batch
     settled: Sequence[tuple[int, Window]]
     nets: Mapping[int, Sequence[Net]]
+    breaks: Sequence[Turn]
 
 
 def last_of(batch: int) -> int:
@@ -146,7 +149,10 @@ def events(configuration: Configuration, taken: Taken) -> list[Event]:
         made.append(_rate(words, rate, change.version, taken.times[ids.batch_of(change.version)]))
     for type, windows in ((EventType.WINDOW_CLOSED, taken.closed), (EventType.WINDOW_SETTLED, taken.settled)):
         for batch, window in windows:
-            made.append(_window(window, type, last_of(batch), taken.times[batch], taken.nets.get(window.id, ())))
+            nets = taken.nets.get(window.id, ())
+            made.append(_window(words, window, type, last_of(batch), taken.times[batch], nets))
+    for turn in taken.breaks:
+        made.append(_break(words, turn, taken.times[ids.batch_of(turn.step)]))
     made.sort(key=lambda event: event.place)  # stable: a window is closed before it is settled
     return made
 
@@ -313,7 +319,7 @@ _MAKERS: Final[Mapping[MovementKind, Callable[[_Words, Taken, Movement], Iterabl
 }
 
 
-# --- rates and windows ------------------------------------------------------------------------------------------------
+# --- rates, windows and breaks ----------------------------------------------------------------------------------------
 
 
 def _rate(words: _Words, rate: Rate, version: int, at: datetime) -> Event:
@@ -335,7 +341,7 @@ def _rate(words: _Words, rate: Rate, version: int, at: datetime) -> Event:
     return Event(type, version, at, id, tuple(dict.fromkeys((source.issuer, target.issuer))), data)
 
 
-def _window(window: Window, type: EventType, place: int, at: datetime, nets: Sequence[Net]) -> Event:
+def _window(words: _Words, window: Window, type: EventType, place: int, at: datetime, nets: Sequence[Net]) -> Event:
     id = ids.text(ids.WINDOW, window.id)
     status = "CLOSED" if type is EventType.WINDOW_CLOSED else "SETTLED"
     data: Data = {"id": id, "status": status, "model": window.model, "number": window.number}
@@ -343,4 +349,32 @@ def _window(window: Window, type: EventType, place: int, at: datetime, nets: Seq
     for net in nets:
         listed = own.setdefault(net.institution, {"nets": []})["nets"]
         listed.append({"currency": net.currency, "net": format_millionths(net.net, net.currency)})
-    return Event(type, place, at, id, None, data | {"nets": []}, own)
+    return Event(type, place, at, id, _window_homes(words, window, own), data | {"nets": []}, own)
+
+
+def _window_homes(words: _Words, window: Window, own: Collection[int]) -> tuple[int, ...] | None:
+    """Whose a window is: everybody's of the default; of another model the operator's, its members', and of those who
+    have a net."""
+    if window.model == DEFAULT_MODEL:
+        return None
+    members = (member for one in words.configuration.models[window.model] for member in one.members)
+    return tuple(dict.fromkeys((words.configuration.operator.id, *members, *own)))
+
+
+def _break(words: _Words, turn: Turn, at: datetime) -> Event:
+    """What the partner calls the order may say whose it is, so it is not told."""
+    id, of, difference = (
+        ids.text(ids.BREAK, turn.broken.id),
+        words.currency(turn.broken.currency),
+        turn.figures.difference,
+    )
+    data: Data = {
+        "id": id,
+        "status": turn.status.value,
+        "type": turn.figures.type.value,
+        "currency": of.code,
+        "day": turn.broken.day,
+        "difference": None if difference is None else render(difference, of.scale),
+    }
+    type = EventType.BREAK_OPENED if turn.is_open else EventType.BREAK_ENDED
+    return Event(type, turn.step, at, id, (of.issuer,), data)

@@ -31,7 +31,7 @@ from hub.ledger.orders import UNDER_WAY, ExchangeState
 from hub.ledger.records import ACCEPTED, Conversion, ConversionStatus, Movement, MovementKind, Window, WindowStatus
 from hub.rates import Rate
 from hub.updates import Updates
-from hub.webhooks import deliveries
+from hub.webhooks import breaks, deliveries
 from hub.webhooks.deliveries import NewEvent
 from hub.webhooks.endpoints import Webhook
 from hub.webhooks.events import KINDS, Event, Taken, events
@@ -223,6 +223,7 @@ async def _take(connection: AsyncConnection, after: int, last: int, times: dict[
         closed=closed,
         settled=settled,
         nets=await rows.nets(connection, {of.id for _, of in (*closed, *settled)}),
+        breaks=await breaks.taken(connection, first, end),
     )
 
 

@@ -13,17 +13,20 @@ from tests.concurrency.world import bank, code, convert, found, gathered, passed
 from tests.conftest import Hub
 from tests.properties import invariants
 
-
-async def close(hub: Hub, key: str) -> Any:
-    return await hub.try_(commands.CloseWindow(actor=hub.admin, key=key, window=await hub.window()))
+MODELS = ("default", "PAIR")
 
 
-async def test_a_window_closed_under_load_sums_to_zero_in_every_currency(hub: Hub) -> None:
+async def close(hub: Hub, key: str, model: str = "default") -> Any:
+    return await hub.try_(commands.CloseWindow(actor=hub.admin, key=key, window=await hub.window(model)))
+
+
+async def test_the_windows_of_two_models_closed_under_load_sum_to_zero_in_every_currency(hub: Hub) -> None:
     await found(hub, 6, "1000000")
+    await hub.model("PAIR", ["BANK", "AIR"])  # what is owed at SHOP, or in yen, is the default's
     await hub.currency("KR", "SHOP", unit_value="0.0333", money="JPY")  # no minor unit: its nets are rounded to 1
     await hub.rate("BP", "KR", "3:7", settlement_price=commands.MoneyText("0.0333", "JPY"))
     dice = random.Random(5)
-    closed = 0
+    closed = dict.fromkeys(MODELS, 0)
 
     def act(wave: int, place: int) -> commands.Command:
         key, who, amount = f"{wave}-{place}", dice.randrange(6), dice.randint(25, 999)
@@ -49,15 +52,29 @@ async def test_a_window_closed_under_load_sums_to_zero_in_every_currency(hub: Hu
             commands_of_wave = [act(wave, place) for place in range(60)]
             asked = [asyncio.create_task(doors[place % 2].try_(one)) for place, one in enumerate(commands_of_wave)]
             await asyncio.sleep(dice.uniform(0, 0.03))
-            outcomes = await gathered([close(doors[wave % 2], f"close-{wave}-a"), close(doors[1], f"close-{wave}-b")])
-            closed += sum(map(passed, outcomes))
+            closing = [(door, model) for model in MODELS for door in (doors[wave % 2], doors[1])]
+            outcomes = await gathered(
+                close(door, f"close-{wave}-{place}", model) for place, (door, model) in enumerate(closing)
+            )
+            for (_, model), outcome in zip(closing, outcomes, strict=True):
+                closed[model] += passed(outcome)
             assert {code(one) for one in outcomes} <= {"OK", "WINDOW_CLOSED"}
             acted = await gathered(asked)
             assert {code(one) for one in acted} == {"OK"}
-    assert closed >= 8
+    assert min(closed.values()) >= 8
     await invariants.check(hub)
-    windows = await hub.sql("SELECT number, status FROM settlement_window ORDER BY number")
-    assert [row["number"] for row in windows] == list(range(1, closed + 2))
+    for model in MODELS:
+        windows = await hub.sql("SELECT number FROM settlement_window WHERE model = $1 ORDER BY id", model)
+        assert [row["number"] for row in windows] == list(range(1, closed[model] + 2))
+    # Each movement's money is in one window, of the model that its two parties and its currency say.
+    homes = await hub.sql(
+        "SELECT bool_and(currency = 'CNY' AND owner <> 'SHOP') AS paired, min(model) AS least, max(model) AS most,"
+        " count(DISTINCT window_id) AS windows FROM (SELECT l.movement_id, l.window_id, w.model, a.currency,"
+        " i.document::json ->> 'code' AS owner FROM leg l JOIN settlement_window w ON w.id = l.window_id"
+        " JOIN account a ON a.id IN (l.debit_account_id, l.credit_account_id) JOIN configuration_change i"
+        " ON i.noun = 'institution' AND i.key = a.owner_id WHERE l.purpose <= 3) of GROUP BY movement_id"
+    )
+    assert {tuple(row) for row in homes} == {(True, "PAIR", "PAIR", 1), (False, "default", "default", 1)}
     # What was said to each caller about its window is where its money went.
     strays = await hub.sql(
         "SELECT 1 FROM conversion c JOIN movement m ON m.subject_id = c.id AND m.kind = 4"
@@ -73,11 +90,14 @@ async def test_a_window_closed_under_load_sums_to_zero_in_every_currency(hub: Hu
         == []
     )
     # Every position begins the next window at zero; what rounding left is the operator's, in its own account.
-    await close(hub, "last")
+    for model in MODELS:
+        await close(hub, f"last-{model}", model)
     left = await hub.sql(
         "SELECT sum(credits_posted - debits_posted) FROM account WHERE kind = 4 GROUP BY owner_id, currency"
     )
     assert {row[0] for row in left} == {0}
+    async with hub.database.snapshot() as connection:
+        assert (await audit(connection)).findings == ()
 
 
 async def test_all_windows_settle_in_order_after_all_nets_are_paid(hub: Hub) -> None:

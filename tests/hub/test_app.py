@@ -243,6 +243,8 @@ def test_a_window_closed_on_the_host_is_reported_served_and_verifiable(server: S
         },
     )  # fmt: skip
     assert redeemed == {"__typename": "Redemption"}
+    unknown = run(server.folder, "window", "close", "CARD")
+    assert (unknown.returncode, "model=CARD" in unknown.stderr) == (3, True)
     closed = run(server.folder, "window", "close", "--json")
     assert closed.returncode == 0, closed.stderr
     told = json.loads(closed.stdout)
@@ -250,7 +252,7 @@ def test_a_window_closed_on_the_host_is_reported_served_and_verifiable(server: S
         {"institution": "BANK", "currency": "CNY", "debit": "5.00", "credit": "0.00", "net": "-5.00"},
         {"institution": "SHOP", "currency": "CNY", "debit": "0.00", "credit": "5.00", "net": "5.00"},
     ]
-    assert (told["number"], told["status"]) == (1, "CLOSED")
+    assert (told["model"], told["number"], told["status"]) == ("default", 1, "CLOSED")
     report = server.ask(REPORT, window=told["window"])
     status, lines = server.get(report["linesUrl"], server.secret)
     assert (status, lines.count(b"\n")) == (200, 1)

@@ -9,6 +9,7 @@ from hub.ledger import commands
 from hub.ledger.records import NetView
 from hub.money import format_millionths
 from tests.conftest import Hub
+from tests.hub.ledger import test_defaults as unpaid
 from tests.hub.test_set_off import PARENTS, close, found, owing
 
 CNY = 1_000_000
@@ -108,6 +109,53 @@ async def test_every_exposure_of_a_course_is_told_as_it_was(hub: Hub) -> None:
             # from the opening of the first window that is not settled, which was after the first had closed
             assert (await cap_trials.trial(reader, node, "CNY", cap, None)).since > course[7][0]
     assert refused > 20
+
+
+async def test_a_net_is_settled_when_all_currencies_are_and_windows_follow_on_those_of_their_model(hub: Hub) -> None:
+    """After each step DESK comes to owe one more CNY; what it and DEBTOR above it then owe is what is told."""
+    await unpaid.found(hub)
+    await unpaid.euros(hub)
+    await hub.model("CARD", ["DEBTOR", "ONE"])
+    read: dict[str, list[int]] = {"DEBTOR": [], "DESK": []}
+
+    async def probe() -> None:
+        await unpaid.owe(hub, "DESK", "TWO", 1)
+        for code, listed in read.items():
+            listed.append((await unpaid.exposures(hub, code))["CNY"])
+
+    await unpaid.owe(hub, "ONE", "DEBTOR", 10)
+    await unpaid.owe(hub, "DESK", "ONE", 10)  # DEBTOR's net in CARD is nothing
+    await unpaid.owe(hub, "DESK", "TWO", 5, "DE")
+    await probe()
+    window = await unpaid.close(hub)
+    await probe()
+    await unpaid.close(hub, "CARD")  # which settles what DESK owes in it
+    await probe()
+    await unpaid.confirm(hub, window, "DEBTOR", "-5", "EUR")
+    await probe()
+    await unpaid.declare(hub, window)
+    await probe()
+    await unpaid.bear(hub, window)
+    await unpaid.confirm(hub, window, "TWO", "5", "EUR")
+    await unpaid.owe(hub, "DESK", "TWO", 5, "DE")
+    later = await unpaid.close(hub)
+    await probe()
+    await unpaid.confirm(hub, later, "DEBTOR", "-4", "CNY")  # probes 2 to 5
+    await probe()
+    await unpaid.confirm(hub, later, "DEBTOR", "-5", "EUR")
+    await probe()
+    # DESK owes 10 in CARD and 1; closing CARD leaves 2, and 1 more. The declaration takes 1, and what is paid of the
+    # next window 4, with its EUR: 4 + 1 - 1, and 6 + 1 - 4.
+    assert read["DESK"] == [11, 12, 3, 4, 4, 5, 6, 3]
+    # DEBTOR owes its 1 on; what it gets in CARD is set off there.
+    assert read["DEBTOR"] == [1, 2, 3, 4, 5, 6, 7, 4]
+    [[since]] = await hub.sql("SELECT min(opened_at) FROM settlement_window")
+    async with hub.reading.open(hub.admin) as reader:
+        for code, listed in read.items():
+            node = reader.configuration.institution_codes[code]
+            done = await cap_trials.trial(reader, node, "CNY", 0, since)
+            assert [one.exposure // CNY for one in done.acts][-len(listed) :] == listed, code
+            assert (done.exposure, done.peak) == (listed[-1] * CNY, max(listed) * CNY)
 
 
 async def test_an_institution_that_never_owed_has_no_peak(hub: Hub) -> None:

@@ -49,7 +49,7 @@ async def into(hub: Hub, of: str, *zones: str, later: timedelta | None = None, a
 
 async def cuts(hub: Hub, top: str, number: int) -> tuple[list[Share], list[Share]]:
     async with hub.reading.open(hub.admin) as reader:
-        [window] = [one for one in await lookups.windows_page(reader, None, None, 50) if one.number == number]
+        [window] = [one for one in await lookups.windows_page(reader, None, None, None, 50) if one.number == number]
         id = reader.configuration.institution_codes[top]
         return await by_tree(reader, window, id), await by_zone(reader, window, id)
 

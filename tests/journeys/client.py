@@ -34,6 +34,7 @@ ANSWERS = {
     "proposeRate": ("input", "ProposeRateInput!", "... on Rate { id status version awaiting effectiveFrom }"),
     "proposeSharePlan": ("input", "ProposeSharePlanInput!", "... on SharePlan { id status version }"),
     "proposeFeeSchedule": ("input", "ProposeFeeScheduleInput!", "... on FeeSchedule { id status awaiting }"),
+    "proposeSettlementModel": ("input", "ProposeSettlementModelInput!", "... on SettlementModel { id status }"),
     "setLimit": ("input", "SetLimitInput!", "... on Limit { id code amount versions { version amount } }"),
     "enrollCustomer": ("input", "CustomerInput!", "... on Customer { id reference }"),
     "bindIdentifier": (

@@ -53,6 +53,19 @@ class Network:
         assert approved["__typename"] == "Rate", approved
         return str(approved["id"])
 
+    def model(self, code: str, members: list[str], currencies: list[str]) -> str:
+        """The id of an approved version of a settlement model."""
+        proposed = self.operator.do(
+            "proposeSettlementModel", code=code, name=code, members=members, currencies=currencies
+        )
+        assert proposed["__typename"] == "SettlementModel", proposed
+        document = (
+            "mutation($id: ID!) { approveSettlementModel(id: $id) { ... on SettlementModel { status window { id } } } }"
+        )
+        approved = self.second.ask(document, id=proposed["id"])["approveSettlementModel"]
+        assert approved["status"] == "APPROVED"
+        return str(proposed["id"])
+
     def issue(self, currency: str, institution: str, reference: str, amount: str) -> str:
         """Points issued to a customer; the issue's id."""
         to = {"institution": institution, "reference": reference}

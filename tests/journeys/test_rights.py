@@ -152,6 +152,7 @@ def credential(institution: str, *roles: str) -> dict[str, Any]:
 
 def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
     tree.network.issue(tree.points, tree.bank, "c", "100")
+    monthly = {"amount": "1", "currency": "CNY"}
     work: dict[str, Callable[[], dict[str, Any]]] = {
         "issuePoints": lambda: issue(tree, tree.bank),
         "transferPoints": lambda: transfer(tree, tree.bank, tree.bank),
@@ -165,6 +166,14 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         "createInstitution": lambda: {"code": unique("I"), "name": "new", "kind": "BRANCH", "parent": tree.bank},
         "setDebitCap": lambda: {"institution": tree.bank, "currency": "CNY", "amount": "1000"},
         "setCover": lambda: {"institution": tree.alliance, "currency": "CNY", "needed": False},
+        "proposeSettlementModel": lambda: {
+            "code": unique("M"),
+            "name": "new",
+            "members": [tree.alliance],
+            "currencies": ["CNY"],
+        },
+        "proposeSharePlan": lambda: {"institution": tree.bank, "shares": [{"level": 0, "percent": "100"}]},
+        "proposeFeeSchedule": lambda: {"institution": tree.bank, "vatPercent": "6", "membership": monthly},
     }
     persons = {
         TRADER: tree.network.person(tree.bank, TRADER),
@@ -177,13 +186,14 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         ["Issue", "Transfer", "Customer", "Binding"],
         ["PointCurrency", "NewCredential", "Limit", "Relocation"],
     )
-    vouches, operates, no = ["CustomerLink"], ["Position", "Cover"], "FORBIDDEN"
+    vouches, no = ["CustomerLink"], "FORBIDDEN"
+    operates = ["Position", "Cover", "SettlementModel", "SharePlan", "FeeSchedule"]
     found = {role: [outcome(person, name, make()) for name, make in work.items()] for role, person in persons.items()}
     assert found == {
-        TRADER: [*trades, *vouches, no, no, no, no, no, no, no],
-        ADMIN: [no, no, no, no, *vouches, *configures, no, no, no],
-        AUDITOR: [no] * 12,
-        "OPERATOR_AUDITOR": [no] * 12,
+        TRADER: [*trades, *vouches, *[no] * 10],
+        ADMIN: [no, no, no, no, *vouches, *configures, *[no] * 6],
+        AUDITOR: [no] * 15,
+        "OPERATOR_AUDITOR": [no] * 15,
         "OPERATOR_ADMIN": [*trades, *vouches, *configures, "Institution", *operates],
     }
 

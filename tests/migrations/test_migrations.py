@@ -32,6 +32,28 @@ async def connected(url: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
         await connection.close()
 
 
+@asynccontextmanager
+async def upgraded(
+    superuser: "asyncpg.Connection[Any]", server: Server, before: str, history: list[str]
+) -> AsyncIterator[Addresses]:
+    """A database that was migrated to a revision, has a history from then, and is migrated to the newest."""
+    name = "points_hub_upgraded"
+    addresses = Addresses(server.url(SERVER, name), server.url(OWNER, name))
+    await superuser.execute(f"CREATE DATABASE {name} OWNER {OWNER}")
+    try:
+        engine = create_async_engine(addresses.owner)
+        async with engine.begin() as connection:
+            await connection.run_sync(lambda one: command.upgrade(configuration(one), before))
+        await engine.dispose()
+        async with connected(addresses.owner) as owner:
+            for statement in history:
+                await owner.execute(statement)
+        await migrate(addresses)
+        yield addresses
+    finally:
+        await superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 async def of_owner(addresses: Addresses, look: "Any") -> Any:
     engine = create_async_engine(addresses.owner)
     try:
@@ -221,22 +243,28 @@ LOT_IN_495 = f"INSERT INTO lot_entry VALUES (1, {ids.first_of(495)}, 0, 0, 7, no
 async def test_an_upgrade_records_from_which_batch_on_lots_are_kept(
     superuser: "asyncpg.Connection[Any]", postgres_server: Server, before: str, history: list[str], since: list[int]
 ) -> None:
-    name = "points_hub_upgraded"
-    addresses = Addresses(postgres_server.url(SERVER, name), postgres_server.url(OWNER, name))
-    await superuser.execute(f"CREATE DATABASE {name} OWNER {OWNER}")
-    try:
-        engine = create_async_engine(addresses.owner)
-        async with engine.begin() as connection:
-            await connection.run_sync(lambda one: command.upgrade(configuration(one), before))
-        await engine.dispose()
-        async with connected(addresses.owner) as owner:
-            for statement in history:
-                await owner.execute(statement)
-        await migrate(addresses)
-        async with connected(addresses.server) as server:
-            assert [row["batch"] for row in await server.fetch("SELECT batch FROM lots_since")] == since
-    finally:
-        await superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    async with (
+        upgraded(superuser, postgres_server, before, history) as addresses,
+        connected(addresses.server) as server,
+    ):
+        assert [row["batch"] for row in await server.fetch("SELECT batch FROM lots_since")] == since
+
+
+async def test_an_upgrade_to_several_models_keeps_windows_in_their_order_and_what_had_been_paid(
+    superuser: "asyncpg.Connection[Any]", postgres_server: Server
+) -> None:
+    states = ("SETTLED", "SETTLING", "CLOSED", "OPEN")
+    history = [
+        "INSERT INTO settlement_window (journal_id, id, model, number, status, opened_at, changed_in, levels)"
+        f" VALUES (1, {number * 100}, 'default', {number}, '{status}', now(), {number}, true)"
+        for number, status in enumerate(states, start=1)
+    ]
+    async with (
+        upgraded(superuser, postgres_server, "0016", history) as addresses,
+        connected(addresses.server) as server,
+    ):
+        rows = await server.fetch("SELECT ordinal, together FROM settlement_window ORDER BY number")
+        assert [tuple(row) for row in rows] == [(1, False), (2, False), (3, True), (4, True)]
 
 
 # --- partitions of the legs -------------------------------------------------------------------------------------------

@@ -56,7 +56,8 @@ def check_tables(tables: Tables) -> None:
     check_limits(tables["limit_entry"], tables["limit_use"])
     check_positions(accounts, tables["leg"], tables["position"])
     check_nets(tables)
-    assert sum(row["status"] == "OPEN" for row in tables["settlement_window"]) == 1
+    opened = [row["model"] for row in tables["settlement_window"] if row["status"] == "OPEN"]
+    assert sorted(opened) == sorted({row["model"] for row in tables["settlement_window"]})
 
 
 def balance(account: Any) -> int:
@@ -214,7 +215,7 @@ def check_nets(tables: Tables) -> None:
     """The nets of each closed window and currency are the institutions' own acts and their children's nets to less than
     one unit of what is rounded; the members' sum to zero."""
     nets, positions = tables["window_net"], tables["position"]
-    numbers = {row["id"]: row["number"] for row in tables["settlement_window"]}
+    ordinals = {row["id"]: row["ordinal"] for row in tables["settlement_window"]}
     nodes = {
         row["key"]: json.loads(row["document"])
         for row in sorted(tables["configuration_change"], key=lambda row: row["version"])
@@ -225,7 +226,7 @@ def check_nets(tables: Tables) -> None:
     gaps = {(row["window_id"], row["institution_id"], row["currency"]): row["net"] for row in nets}
     for net in nets:
         window, node = net["window_id"], net["institution_id"]
-        placed = [one["parent"] for one in nodes[node]["placements"] if one["window"] <= numbers[window]]
+        placed = [one["parent"] for one in nodes[node]["placements"] if one["window"] <= ordinals[window]]
         if placed and placed[-1] != operator:
             gaps[window, placed[-1], net["currency"]] -= net["net"]
         else:

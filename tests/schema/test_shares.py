@@ -1,7 +1,10 @@
 """Share plans through the API: two persons make one, and each sees of it, and of what it splits, what is its own."""
 
 from hub import ids
-from tests.hub.ledger.test_fees import convert, network
+from hub.access import Role
+from hub.shares import Act
+from tests.hub.agreed import acceptance, agree
+from tests.hub.ledger.test_fees import convert, levels, network, plan, redemption
 from tests.schema.acting import act, holder
 from tests.schema.conftest import Client
 
@@ -70,6 +73,20 @@ async def test_a_plan_is_proposed_approved_and_withdrawn_and_told_to_those_whom_
     assert await root.ask(SHARES, id=id) == {"fee": {"amount": "1.99"}, "feeShares": due}
     assert (await bank.ask(SHARES, id=id))["feeShares"] == due[2:]
     assert (await air.ask(SHARES, id=id))["feeShares"] == []
+    await hub.institution("SHOP")
+    shop, _ = await hub.key("SHOP", Role.INSTITUTION_ADMIN, person="Sun")
+    await agree(hub, acceptance(hub, "SHOP", "0.01", currency="CP", fee_fixed="1.99"), shop)
+    other = await plan(hub, levels("50", "30", "20"), act=Act.REDEMPTION)
+    redeemed = ids.text(ids.REDEMPTION, (await hub.do(redemption(hub, "spent"))).id)
+    of = "... on Redemption { feeShares { institution { code } amount { amount } } }"
+    spent = f"query($id: ID!) {{ node(id: $id) {{ {of} }} }}"
+    told = (await client.caller(shop).ask(spent, id=redeemed))["feeShares"]  # who pays the fee sees all of it
+    assert [(one["institution"]["code"], one["amount"]["amount"]) for one in told] == [
+        ("HUB", "0.99"),
+        ("BANK", "0.60"),
+        ("BRANCH", "0.40"),
+    ]
+    assert len((await bank.ask(spent, id=redeemed))["feeShares"]) == 2
     [[seen], [own]] = [[edge["node"]["shares"] for edge in (await one.ask(MINE))["edges"]] for one in (bank, agent)]
     assert [share["percent"] for share in seen] == [None, "50", "30", "20"]
     assert own == [{"level": None, "institution": {"code": "AGENT"}, "percent": None}]
@@ -77,7 +94,8 @@ async def test_a_plan_is_proposed_approved_and_withdrawn_and_told_to_those_whom_
     withdraw = 'mutation($id: ID!) { withdrawSharePlan(id: $id, reason: "over") { ... on SharePlan { status } } }'
     assert (await root.ask(withdraw, id=proposed["id"]))["status"] == "WITHDRAWN"
     at = "query($t: DateTime) { sharePlans(at: $t) { edges { node { id } } } }"
-    assert (await root.ask(at, t="2999-01-01T00:00:00Z"))["edges"] == []
+    left = [edge["node"]["id"] for edge in (await root.ask(at, t="2999-01-01T00:00:00Z"))["edges"]]
+    assert left == [ids.text(ids.SHARE_PLAN, other.id)]
     again = await act(root, "proposeSharePlan", "ProposeSharePlanInput", PLAN, **asked)
     reject = 'mutation($id: ID!) { rejectSharePlan(id: $id, reason: "no") { ... on SharePlan { status version } } }'
     assert await root.ask(reject, id=again["id"]) == {"status": "REJECTED", "version": 2}

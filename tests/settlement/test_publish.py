@@ -96,6 +96,26 @@ async def superuser_of(hub: Hub, server: postgres.Server) -> "asyncpg.Connection
     return await asyncpg.connect(driver_url(server.url(postgres.SUPERUSER, database)))
 
 
+async def test_reports_of_two_models_verify_and_each_follows_its_models_last_one(
+    members: Hub, reports: Reports
+) -> None:
+    await members.model("CARD", ["BANK", "AIR"])
+    before: StoredReport | None = None
+    for wave in range(2):
+        await convert(members, f"c{wave}")
+        window = await members.window("CARD")
+        await members.do(commands.CloseWindow(actor=members.admin, key=f"w{wave}", window=window))
+        stored = await report_of(members, reports, window, "BANK")
+        assert stored is not None
+        assert stored.previous_digest == (None if before is None else before.digest)
+        verdict = await verified(members, reports, window, "BANK", None if before is None else before.jws)
+        assert verdict.reading.model == "CARD"
+        assert (verdict.findings, verdict.lines_checked) == ((), 2)
+        before = stored
+    async with members.database.snapshot() as connection:
+        assert (await audit(connection)).findings == ()
+
+
 async def test_every_institution_with_a_net_has_a_report_that_verifies_and_the_operator_the_summary(
     members: Hub, reports: Reports
 ) -> None:

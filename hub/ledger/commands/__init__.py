@@ -80,6 +80,7 @@ from hub.ledger.commands.institutions import (
     SetZones,
 )
 from hub.ledger.commands.limits import LiftLimit, LimitTerms, SetLimit
+from hub.ledger.commands.models import ApproveModel, CalendarTerms, ProposeModel, RejectModel, WithdrawModel
 from hub.ledger.commands.pools import ContributeToPool, CreatePool, JoinPool, LeavePool, SetPoolRights
 from hub.ledger.commands.rates import AcceptRate, ApproveRate, BonusTerms, ProposeRate, RejectRate, WithdrawRate
 from hub.ledger.commands.relocations import (
@@ -129,6 +130,7 @@ __all__ = [
     "ApproveDefault",
     "ApproveEvidence",
     "ApproveFeeSchedule",
+    "ApproveModel",
     "ApproveRate",
     "ApproveRelocation",
     "ApproveSharePlan",
@@ -137,6 +139,7 @@ __all__ = [
     "Bill",
     "BindIdentifier",
     "BonusTerms",
+    "CalendarTerms",
     "CancelClearing",
     "CancelRecord",
     "CancelRelocation",
@@ -185,6 +188,7 @@ __all__ = [
     "ProposeFeeSchedule",
     "ProposeGrantTerms",
     "ProposeLink",
+    "ProposeModel",
     "ProposeRate",
     "ProposeRelocation",
     "ProposeSharePlan",
@@ -201,6 +205,7 @@ __all__ = [
     "RejectDebitCap",
     "RejectDefault",
     "RejectFeeSchedule",
+    "RejectModel",
     "RejectRate",
     "RejectSharePlan",
     "RejectTerms",
@@ -234,6 +239,7 @@ __all__ = [
     "UnbindIdentifier",
     "UnfreezeAccount",
     "WithdrawFeeSchedule",
+    "WithdrawModel",
     "WithdrawRate",
     "WithdrawSharePlan",
     "WithdrawTerms",

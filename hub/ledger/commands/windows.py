@@ -4,7 +4,12 @@ from hub.ledger.commands.command import Keyed
 
 
 class CloseWindow(Keyed, frozen=True, kw_only=True):
+    """``due``: because a cut-off has come."""
+
     window: int | None
+    due: bool = False
+
+    later = ("due",)
 
 
 class ConfirmSettlement(Keyed, frozen=True, kw_only=True):

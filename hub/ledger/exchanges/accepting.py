@@ -81,7 +81,7 @@ def accept_act(draft: Draft, movement: Movement) -> None:
     """
     book = draft.book
     fee = fees.of_redemption(book, movement)
-    accept(draft, deals.of_act(book.configuration, movement, book.open_window.id, fee), movement)
+    accept(draft, deals.of_act(book.configuration, movement, book.newest_window.id, fee), movement)
 
 
 def accept_conversion(draft: Draft, conversion: Conversion, channel: str | None, by: commands.Party | None) -> None:

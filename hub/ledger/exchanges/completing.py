@@ -33,8 +33,8 @@ def deliver(draft: Draft, deal: Deal, credential: int) -> None:
 
 def complete(draft: Draft, exchange: Exchange) -> Exchange:
     """transit:C → issuance:C, or the held points → issuance:C; issuance:D → partner:D, or → customer, if that is not
-    posted yet; and the money, in the window open now. It was promised, so no cap or limit is asked again. Answers the
-    exchange as it is then."""
+    posted yet; and the money, in the window open now for it. It was promised, so no cap or limit is asked again.
+    Answers the exchange as it is then."""
     deal = draft.book.deals[exchange.id]
     movement = _movement(draft, deal)
     taken = () if deal.gives is None else _burn(draft, deal.gives, movement)
@@ -45,7 +45,7 @@ def complete(draft: Draft, exchange: Exchange) -> Exchange:
     draft.movements.append(movement)
     if deal.reverses is not None:
         _reversed(draft, deal, deal.reverses, movement)
-    window = draft.book.open_window.id
+    window = draft.book.window_of(deal.money or "", deal.payments).id
     return msgspec.structs.replace(exchange, state=ExchangeState.COMPLETED, order=None, in_doubt=False, window=window)
 
 

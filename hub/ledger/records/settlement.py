@@ -16,18 +16,24 @@ class WindowStatus(StrEnum):
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """A settlement window of a model; ``closed_in``: the batch that closed it. ``levels``: whether nets go from level
-    to level; in the first windows of an old hub everybody settles with the hub itself."""
+    """A settlement window of a model, whose windows ``number`` counts; ``ordinal`` counts those of all models, as they
+    were opened: what the tree is for a window's money goes by it. ``due_at``: the cut-off that it was closed for, None:
+    it was closed by somebody. ``closed_in``: the batch that closed it. ``levels``: whether nets go from level to level;
+    in the first windows of an old hub everybody settles with the hub itself. ``together``: whether a participant's
+    payments in several currencies take effect at once; in what an old hub was being paid each did by itself."""
 
     id: int
     model: str
     number: int
+    ordinal: int
     status: WindowStatus
     opened_at: datetime
     closed_at: datetime | None = None
     settled_at: datetime | None = None
     closed_in: int | None = None
+    due_at: datetime | None = None
     levels: bool = True
+    together: bool = True
 
 
 class Net(msgspec.Struct, frozen=True):
@@ -44,14 +50,16 @@ class Net(msgspec.Struct, frozen=True):
 
 class NetView(msgspec.Struct, frozen=True):
     """A net as people see it: to whom it goes (None: it settles with the hub), what the children bring, apart by sign,
-    whether it is settled, and what the bank has still to move for it."""
+    whether it is settled, whether the bank has moved it, which in several currencies is less, and what the bank has
+    still to move for it."""
 
     net: Net
     parent: int | None
     below_debits: int
     below_credits: int
     confirmed: bool
-    due: int = 0
+    paid: bool
+    due: int
 
 
 class InternalAccount(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ def configuration(*caps: tuple[int, int]) -> Configuration:
 def book(*caps: tuple[int, int]) -> Book:
     made = Book(1000, NOW, configuration(*caps))
     for number, (id, status) in enumerate(((CLOSED, WindowStatus.CLOSED), (OPEN, WindowStatus.OPEN)), start=1):
-        made.windows[id] = Window(id=id, model="default", number=number, status=status, opened_at=NOW)
+        made.windows[id] = Window(id=id, model="default", number=number, ordinal=number, status=status, opened_at=NOW)
     return made
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import postgres
+from hub import lookups, postgres
 from hub.access import Role
 from hub.audit import audit
 from hub.cover import Pot
@@ -50,35 +50,41 @@ async def found(hub: Hub) -> None:
 _keys = iter(range(10**6))
 
 
-async def owe(hub: Hub, payer: str, payee: str, cny: int) -> None:
-    """``payer`` comes to owe ``payee`` so many CNY."""
+async def euros(hub: Hub) -> None:
+    """DESK has points that are worth EUR."""
+    await hub.currency("DE", "DESK", unit_value="1", money="EUR")
+    await hub.issue("DE", "DESK", "alice", "100")
+
+
+async def owe(hub: Hub, payer: str, payee: str, amount: int, currency: str | None = None) -> None:
+    """``payer`` comes to owe ``payee`` so many CNY, or what others of its points are worth."""
     await hub.do(
         commands.Redeem(
             actor=hub.admin,
             key=f"owe-{next(_keys)}",
-            currency=f"{payer[0]}P",
+            currency=currency or f"{payer[0]}P",
             customer=Party(payer, "alice"),
             merchant=payee,
-            amount=str(cny),
+            amount=str(amount),
             memo=None,
         )
     )
 
 
-async def close(hub: Hub) -> int:
-    window = await hub.window()
+async def close(hub: Hub, model: str = "default") -> int:
+    window = await hub.window(model)
     await hub.do(commands.CloseWindow(actor=hub.admin, key=f"close-{next(_keys)}", window=window))
     return window
 
 
-async def confirm(hub: Hub, window: int, of: str, amount: str) -> None:
+async def confirm(hub: Hub, window: int, of: str, amount: str, currency: str = "CNY") -> None:
     await hub.do(
         commands.ConfirmSettlement(
             actor=hub.admin,
             key=f"confirm-{next(_keys)}",
             window=window,
             institution=of,
-            currency="CNY",
+            currency=currency,
             amount=amount,
             value_date=None,
             reference="bank",
@@ -137,6 +143,23 @@ async def holds(hub: Hub, *kinds: AccountKind) -> dict[str, int]:
 
 MONEY = tuple(kind for kind in AccountKind if kind in (5, 6) or kind >= 20)
 SETTLEMENT, BANK, COLLATERAL, FUND, RECOVERED, RECEIVABLE, CLAIM = 5, 6, 20, 21, 22, 23, 24
+
+
+async def exposures(hub: Hub, of: str) -> dict[str, int]:
+    """What an institution's subtree owes, by currency, in whole units."""
+    async with hub.reading.open(hub.admin) as reader:
+        node = reader.configuration.institution_codes[of]
+        return {one.currency: one.exposure // CNY for one in (await lookups.positions(reader, {node}))[node]}
+
+
+async def nets(hub: Hub, window: int) -> dict[tuple[str, str], tuple[bool, bool, int]]:
+    """Of a window's nets, whether they are confirmed and paid, and what is due in whole units."""
+    async with hub.reading.open(hub.admin) as reader:
+        codes = reader.configuration.institutions
+        return {
+            (codes[one.net.institution].code, one.net.currency): (one.confirmed, one.paid, one.due // CNY)
+            for one in (await lookups.nets(reader, {window}))[window]
+        }
 
 
 async def status(hub: Hub, window: int) -> str:
@@ -314,50 +337,62 @@ async def test_pay_outs_wait_for_every_pay_in_and_what_was_paid_before_is_the_op
 
 async def test_a_pay_out_that_is_cut_to_nothing_needs_none_and_others_currencies_go_on(hub: Hub) -> None:
     await found(hub)
-    await hub.currency("DE", "DESK", unit_value="1", money="EUR")
-    await hub.issue("DE", "DESK", "alice", "100")
+    await euros(hub)
     await owe(hub, "DESK", "ONE", 60)
-    await hub.do(
-        commands.Redeem(
-            actor=hub.admin,
-            key="eur",
-            currency="DE",
-            customer=Party("DESK", "alice"),
-            merchant="ONE",
-            amount="5",
-            memo=None,
-        )
-    )
+    await owe(hub, "DESK", "ONE", 5, "DE")
     window = await close(hub)
     await declare(hub, window)
-    await hub.do(
-        commands.ConfirmSettlement(
-            actor=hub.admin,
-            key="eur in",
-            window=window,
-            institution="DEBTOR",
-            currency="EUR",
-            amount="-5",
-            value_date=None,
-            reference="b",
-        )
-    )
-    await hub.do(
-        commands.ConfirmSettlement(
-            actor=hub.admin,
-            key="eur out",
-            window=window,
-            institution="ONE",
-            currency="EUR",
-            amount="5",
-            value_date=None,
-            reference="b",
-        )
-    )
+    assert await exposures(hub, "DESK") == {"CNY": 60, "EUR": 5}  # who settles for it has yet to pay EUR
+    await confirm(hub, window, "DEBTOR", "-5", "EUR")
+    assert await exposures(hub, "DESK") == {"CNY": 0, "EUR": 0}
+    assert await exposures(hub, "DEBTOR") == {"CNY": 60, "EUR": 0}
+    await confirm(hub, window, "ONE", "5", "EUR")
     later = await close(hub)
     assert (await status(hub, window), await status(hub, later)) == ("SETTLING", "CLOSED")
     await bear(hub, window)
     assert (await status(hub, window), await status(hub, later)) == ("SETTLED", "SETTLED")
+    await clean(hub)
+
+
+async def test_what_was_paid_takes_effect_when_the_rest_is_declared_unpaid_and_no_other_model_waits(hub: Hub) -> None:
+    await found(hub)
+    await euros(hub)
+    await hub.model("CARD", ["LATE", "ONE"])
+    await close(hub)  # so CARD's first window is before the default's second
+    await owe(hub, "LATE", "ONE", 3)
+    card = await close(hub, "CARD")
+    await owe(hub, "DESK", "TWO", 60)
+    await owe(hub, "DESK", "TWO", 5, "DE")
+    window = await close(hub)
+    await confirm(hub, window, "DEBTOR", "-5", "EUR")
+    for of in ("DEBTOR", "DESK"):
+        assert await exposures(hub, of) == {"CNY": 60, "EUR": 5}  # nothing is freed as long as CNY is due
+    seen = await nets(hub, window)
+    assert seen["DEBTOR", "EUR"] == seen["DESK", "EUR"] == (False, True, 0)
+    assert seen["DEBTOR", "CNY"] == (False, False, -60)
+    await clean(hub)
+
+    await declare(hub, window)
+    assert await exposures(hub, "DEBTOR") == {"CNY": 60, "EUR": 0}  # it owes CNY on, outside of the window
+    assert await exposures(hub, "DESK") == {"CNY": 0, "EUR": 0}
+    await confirm(hub, window, "TWO", "5", "EUR")
+    seen = await nets(hub, window)
+    assert seen["DEBTOR", "EUR"] == seen["DESK", "EUR"] == (True, True, 0)
+    assert seen["DEBTOR", "CNY"] == (False, False, 0)
+    assert (seen["TWO", "EUR"], seen["TWO", "CNY"]) == ((False, True, 0), (False, False, 60))
+    await clean(hub)
+
+    await bear(hub, window)  # nobody has put up anything: TWO is cut to nothing in CNY, and has all its EUR
+    assert (await nets(hub, window))["TWO", "EUR"] == (True, True, 0)
+    assert (await status(hub, window), await status(hub, card)) == ("SETTLED", "CLOSED")
+    assert await hub.sql("SELECT 1 FROM position WHERE window_id = $1 AND (subtree, apart) <> (0, 0)", window) == []
+    await confirm(hub, card, "ONE", "3")
+    await declare(hub, card, "LATE")
+    await close(hub)  # which settles what is paid of all models
+    assert await status(hub, card) == "SETTLING"  # nothing is due, and nobody has borne it
+    await clean(hub)
+    await bear(hub, card)
+    assert await status(hub, card) == "SETTLED"
     await clean(hub)
 
 

@@ -456,3 +456,35 @@ async def test_that_a_refund_never_came_is_no_end(net: Hub) -> None:
     with pytest.raises(InvalidInput):
         await net.do(commands.AddEvidence(actor=net.admin, exchange=made.id, done=False, text="Nothing came."))
     assert Operation.REVERSE.value in {row["operation"] for row in await net.sql("SELECT * FROM partner_order")}
+
+
+async def test_money_that_was_pending_over_a_closing_and_a_move_falls_into_the_model_that_takes_it_then(
+    net: Hub,
+) -> None:
+    """Accepted when BANK was a member of CARD. At the end it stands below HOTEL in CARD's window, which is none; in the
+    default's, the first, still by itself."""
+    await net.model("CARD", ["BANK", "AIR"])
+    first = await begun(net, ALICE, AL, "BP>MILE", "500")
+    assert first.window == await net.window("CARD")  # the newest: by its tree the pending money counts
+    kept = await answer(net, f"PH-{first.id:X}-C", Status.SUCCEEDED)
+    assert kept.window == await net.window("CARD")
+    made = await begun(net, ALICE, AL, "BP>MILE", "1000")
+    await net.do(commands.MoveInstitution(actor=net.admin, code="BANK", parent="HOTEL"))
+    await net.do(commands.CloseWindow(actor=net.admin, key="card", window=await net.window("CARD")))
+    done = await answer(net, f"PH-{made.id:X}-C", Status.SUCCEEDED)
+    assert done.window == await net.window()
+    assert await net.sql("SELECT 1 FROM position WHERE window_id = 0 AND (subtree <> 0 OR gross <> 0)") == []
+    codes = {id: one.code for id, one in net.engine.configuration.institutions.items()}
+    rows = await net.sql("SELECT institution_id, subtree FROM position WHERE window_id = $1", done.window)
+    # 1,000 BP are 40 MILE at 0.05 = 2.00, and a fee of 1 %.
+    assert {codes[row[0]]: row[1] for row in rows} == {"BANK": -2_020_000, "AIR": 2_000_000, "HUB": 0}
+    # What a partner redeems is accepted by the newest window as well, after a closing.
+    spent = await net.do(
+        commands.Redeem(
+            actor=net.admin, key="redeem", currency="MILE", customer=AL, merchant="HUB", amount="7", memo=None
+        )
+    )
+    await net.do(commands.CloseWindow(actor=net.admin, key="card 2", window=await net.window("CARD")))
+    ended = await answer(net, f"PH-{spent.id:X}-D", Status.SUCCEEDED)
+    assert ended.window == await net.window("CARD")
+    assert await net.sql("SELECT 1 FROM position WHERE window_id = 0 AND (subtree <> 0 OR gross <> 0)") == []

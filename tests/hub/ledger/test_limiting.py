@@ -33,7 +33,7 @@ PEOPLE = {name: Customer(50 + place, home, name) for place, (name, home) in enum
 def book(*limits: Limit) -> Book:
     """A book whose customers stand ready; it is used for many batches, each at its own time."""
     made = Book(1000, NOW, with_changes(Configuration(), 1, [*NODES, ROOT, BP, *limits]))
-    made.windows[7] = Window(id=7, model="default", number=1, status=WindowStatus.OPEN, opened_at=NOW)
+    made.windows[7] = Window(id=7, model="default", number=1, ordinal=1, status=WindowStatus.OPEN, opened_at=NOW)
     made.customers.update({(one.institution, name): one for name, one in PEOPLE.items()})
     assert all(TREE[id].status is Status.ACTIVE for id in TREE)
     return made

@@ -10,7 +10,11 @@ from hub.currencies import RateConsent
 from hub.ledger import commands
 from hub.ledger.commands import Party
 from hub.partners import Reason, Status
+from hub.reconciliation.breaks import Ending, Found, Run
 from hub.webhooks.endpoints import EventType
+from tests.hub.ledger.test_breaks import DAY, approval, proposal, reconcile
+from tests.hub.ledger.test_breaks import found as differing
+from tests.hub.ledger.test_exchanges import REMOTE
 from tests.hub.webhooks.conftest import World
 
 NOWHERE = "http://127.0.0.1:9/"
@@ -255,9 +259,14 @@ async def test_windows_are_told_to_all_each_with_its_own_nets(world: World) -> N
 
 
 async def test_an_empty_window_is_closed_and_settled_in_one_batch_in_this_order(world: World) -> None:
-    await listen(world, "BANK")
-    await world.hub.do(commands.CloseWindow(actor=world.hub.admin, key="c", window=await world.hub.window()))
-    assert types((await told(world, "BANK"))["BANK"]) == ["window.closed", "window.settled"]
+    """That of a model is told to its members."""
+    hub, both = world.hub, ["window.closed", "window.settled"]
+    await listen(world, "BANK", "AIR")
+    await hub.do(commands.CloseWindow(actor=hub.admin, key="c", window=await hub.window()))
+    await hub.model("PAIR", ["AIR", "SHOP"])
+    await hub.do(commands.CloseWindow(actor=hub.admin, key="p", window=await hub.window("PAIR")))
+    found = await told(world, "BANK", "AIR")
+    assert {code: types(events) for code, events in found.items()} == {"BANK": both, "AIR": [*both, *both]}
 
 
 async def test_a_conversion_s_other_states_are_told_by_its_status(world: World) -> None:
@@ -330,3 +339,42 @@ async def test_acts_over_partners_are_told_while_they_wait_and_once_they_are_don
     assert (reversal["subject"], reversal["data"]["id"]) == (id, ids.text(ids.REVERSAL, back.id))
     assert refused["data"]["status"] == "REFUSED"
     assert found["BANK"] == []
+
+
+async def test_a_break_is_told_when_it_opens_comes_back_and_ends_and_to_its_currency_s_issuer_alone(
+    world: World,
+) -> None:
+    hub = world.hub
+    await hub.institution("HOTEL")
+    await hub.currency("STAY", "HOTEL", **REMOTE)
+    await listen(world, "HUB", "HOTEL", "BANK")
+
+    async def run(*breaks: Found, after: Run | None = None) -> Run:
+        kept = await hub.do(reconcile(hub, *breaks, currency="STAY", after=after))
+        assert isinstance(kept, Run)
+        return kept
+
+    first = await run(differing("X-1", 50), differing("X-2", None))
+    again = await run(
+        differing("X-1", 70), after=first
+    )  # found with another figure, which is no news; X-2 matched later
+    last = await run(differing("X-1", 70), differing("X-2", 5), after=again)
+    one, _ = [row["id"] for row in await hub.sql("SELECT id FROM reconciliation_break ORDER BY id")]
+    await world.process.follow()
+    proposed = await hub.do(proposal(hub, one, Ending.WRITE_OFF))
+    await hub.do(approval(hub, one, proposed.proposal))
+    await run(differing("X-1", 70), after=last)  # as it was ended; X-2 matched again
+    hotel = (await told(world, "HUB", "HOTEL", "BANK"))["HOTEL"]
+    assert [(one["type"], one["data"]["status"], one["data"]["difference"]) for one in hotel] == [
+        ("break.opened", "OPEN", "50"),
+        ("break.opened", "OPEN", None),
+        ("break.ended", "MATCHED_LATER", None),
+        ("break.opened", "OPEN", "5"),
+        ("break.ended", "WRITTEN_OFF", "70"),
+        ("break.ended", "MATCHED_LATER", "5"),
+    ]
+    data = hotel[0]["data"]
+    assert data | {"type": "MISSING_HERE", "currency": "STAY", "day": DAY, "id": hotel[0]["subject"]} == data
+    assert "X-1" not in json.dumps(hotel)
+    everybody = await told(world, "HUB", "HOTEL", "BANK")
+    assert (types(everybody["HUB"]), everybody["BANK"]) == (types(hotel), [])
