@@ -19,6 +19,7 @@ from hub.access import Credential
 from hub.bills import FeeSchedule
 from hub.books.terms import Books
 from hub.certificates import Certificate
+from hub.cover import Cover
 from hub.currencies import PointCurrency
 from hub.grant_terms import GrantTerms
 from hub.institutions import OPERATOR_CODE, DebitCap, Institution
@@ -46,6 +47,7 @@ Noun = (
     | Terms
     | SharePlan
     | FeeSchedule
+    | Cover
     | SettlementModel
     | AcceptanceKey
     | DisputeTerms
@@ -66,6 +68,7 @@ NOUNS: dict[str, type[Any]] = {
     "unit_value": UnitValue,
     "share_plan": SharePlan,
     "fee_schedule": FeeSchedule,
+    "cover": Cover,
     "model": SettlementModel,
     "acceptance_key": AcceptanceKey,
     "dispute_terms": DisputeTerms,
@@ -128,6 +131,7 @@ class Configuration:
     sharing: dict[Scope, tuple[SharePlan, ...]] = field(default_factory=dict)  # approved versions, by what they are for
     fee_schedules: dict[int, FeeSchedule] = field(default_factory=dict)
     charging: dict[int, tuple[FeeSchedule, ...]] = field(default_factory=dict)  # approved versions, by institution
+    covers: dict[tuple[int, str], Cover] = field(default_factory=dict)
     model_versions: dict[int, SettlementModel] = field(default_factory=dict)
     models: dict[str, tuple[SettlementModel, ...]] = field(default_factory=dict)  # approved versions, by code
     acceptance_keys: dict[str, AcceptanceKey] = field(default_factory=dict)  # by their thumbprint
@@ -225,6 +229,9 @@ def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Co
         if isinstance(noun, SharePlan):
             fresh.share_plans[noun.id] = noun
             fresh.sharing[noun.scope] = with_version(fresh.sharing.get(noun.scope, ()), noun)
+            continue
+        if isinstance(noun, Cover):
+            fresh.covers[noun.institution, noun.currency] = noun
             continue
         if isinstance(noun, SettlementModel):
             fresh.model_versions[noun.id] = noun

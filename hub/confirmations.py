@@ -2,17 +2,18 @@
 
 Each payment is posted as it is confirmed, because the bank's books say so. What it frees waits: a participant that has
 nets in several currencies of a window has settled when the last of them is confirmed, and then in all of them at once.
+What was declared unpaid is not waited for: it has become a receivable, outside of all windows.
 """
 
-from datetime import date
+from collections.abc import Collection
 
 import msgspec
 
 from hub.access import Right
+from hub.defaults import Default
 from hub.errors import Duplicate, InvalidAmount, InvalidInput, NotFound, WindowOrder
-from hub.institutions import Institution
-from hub.ledger import commands, resolve
-from hub.ledger.book import Book, PositionKey, live_windows
+from hub.ledger import commands, payments, resolve, unpaid
+from hub.ledger.book import Book, live_windows
 from hub.ledger.draft import Draft
 from hub.ledger.records import (
     AccountKind,
@@ -40,9 +41,11 @@ def confirm(book: Book, command: commands.ConfirmSettlement) -> Draft:
     Raises:
         NotFound: there is no such window, or the institution has no net in it.
         WindowOrder: an earlier window of the model is not settled; this is tested before all else.
-        InvalidInput: the window is open, the institution's net goes to its parent, or the value date is none.
-        Duplicate: the net is confirmed, or zero, which needs none.
-        InvalidAmount: another amount moved.
+        InvalidInput: the window is open, the institution's net goes to its parent or was declared unpaid, or the value
+            date is none.
+        Duplicate: the net is confirmed, or zero or cut to zero, which needs none.
+        InvalidAmount: another amount moved, or what is cut as well.
+        PayOutWaits: it is to be paid out, and somebody has not paid in.
     """
     resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
     draft = Draft(book)
@@ -105,14 +108,17 @@ def _pay(draft: Draft, payment: commands.ConfirmSettlement | commands.Payment, a
     if (parent := parent_of(book.configuration, window, node.id)) is not None:
         raise InvalidInput(institution=node.code, paysThrough=book.configuration.institutions[parent].code)
     confirmed = book.confirmed | {(row.window, row.institution, row.currency) for row in draft.confirmations}
-    if net.net == 0 or key in confirmed:
+    defaults = book.defaults.values()
+    unpaid.check_movable(defaults, net, node.code)
+    due = unpaid.still_due(defaults, net)
+    if due == 0 or key in confirmed:
         raise Duplicate(institution=node.code, currency=payment.currency)
     amount = parse(payment.amount, MONEY_SCALE)
-    if amount != net.net:
+    if amount != due:
         raise InvalidAmount(
-            amount=payment.amount, expected=format_millionths(net.net, payment.currency), currency=payment.currency
+            amount=payment.amount, expected=format_millionths(due, payment.currency), currency=payment.currency
         )
-    _check_payment(payment)
+    payments.check(payment.reference, payment.value_date)
     movement = draft.new_id()
     settlement = draft.account(AccountKind.SETTLEMENT, node.id, net.currency)
     bank = draft.account(AccountKind.BANK, book.configuration.operator.id, net.currency)
@@ -121,32 +127,28 @@ def _pay(draft: Draft, payment: commands.ConfirmSettlement | commands.Payment, a
     draft.movements.append(
         passing(book, movement, MovementKind.SETTLE, actor, node.id, net.currency, amount, window.id)
     )
-    _free(draft, window, node, net, confirmed)
+    free(draft, window, net, defaults)
     draft.confirmations.append(
         Confirmation(window.id, node.id, net.currency, movement, amount, payment.value_date, payment.reference)
     )
     draft.windows.append(msgspec.structs.replace(window, status=WindowStatus.SETTLING))
 
 
-def _free(draft: Draft, window: Window, node: Institution, paid: Net, confirmed: set[PositionKey]) -> None:
-    """Count what a participant owed and was owed of a window as settled, in all currencies, if ``paid`` is the last of
-    its nets. Of a window that was partly paid before that was so, in the currency that is paid."""
-    book = draft.book
-    mine = [row for row in book.nets[window.id] if row.institution == node.id and row.net]
-    missing = [row for row in mine if row is not paid and (window.id, node.id, row.currency) not in confirmed]
-    settled = [paid] if not window.together else [] if missing else mine
+def free(draft: Draft, window: Window, over: Net, defaults: Collection[Default]) -> None:
+    """Count what a participant paid and was paid of a window as settled, in all currencies, with what stands below it,
+    if ``over`` is the last of its nets of which something was due. Of a window that was partly paid before that was so,
+    in the currency of ``over``. ``over`` is paid, or by ``defaults`` declared unpaid or cut to zero; what was declared
+    or cut has left the window before."""
+    book, node = draft.book, over.institution
+    confirmed = book.confirmed | {(row.window, row.institution, row.currency) for row in draft.confirmations}
+    mine = [row for row in book.nets[window.id] if row.institution == node and row.net]
+    missing = any(
+        unpaid.still_due(defaults, row) and (window.id, node, row.currency) not in confirmed
+        for row in mine
+        if row is not over
+    )
+    settled = [over] if not window.together else [] if missing else mine
     for net in settled:
-        adjust(draft, window, node.id, net.currency, -net.net)
-        settle_below(draft, window, {node.id}, [row for row in book.nets[window.id] if row.currency == net.currency])
-
-
-def _check_payment(command: commands.ConfirmSettlement | commands.Payment) -> None:
-    if not command.reference.strip():
-        raise InvalidInput(reference="empty")
-    if command.value_date is not None:
-        try:
-            written = date.fromisoformat(command.value_date).isoformat()
-        except ValueError:
-            written = None
-        if written != command.value_date:  # Python reads 20260131 and 2026-W05-6 too
-            raise InvalidInput(valueDate=command.value_date)
+        if moved := unpaid.still_due(defaults, net):
+            adjust(draft, window, node, net.currency, -moved)
+        settle_below(draft, window, {node}, [row for row in book.nets[window.id] if row.currency == net.currency])

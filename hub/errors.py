@@ -307,6 +307,13 @@ class WindowOrder(Refusal):
     retryable = True
 
 
+class PayOutWaits(Refusal):
+    """Somebody has not paid in what is to be paid out; who bears it has to be found first."""
+
+    code = "PAY_OUT_WAITS"
+    retryable = True
+
+
 class PartnerRefused(Refusal):
     """The partner's system refused."""
 

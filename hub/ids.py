@@ -59,6 +59,10 @@ ACCEPTANCE = "ap"
 DISPUTE = "dp"
 DISPUTE_STEP = "ds"
 DISPUTE_TERMS = "dt"
+COVER = "co"  # a proposal of its terms
+COVER_ENTRY = "ce"
+DEFAULT = "df"
+DEFAULT_STEP = "de"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

@@ -7,14 +7,16 @@ caller to ask (``Reader.sees``). Configuration is in memory and not asked for he
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, literal, select, text
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, text
 
 from hub import names, tables
 from hub.configuration import Configuration
 from hub.db import driver_of
-from hub.ledger import profile_rows, rows
+from hub.defaults import Default
+from hub.ledger import default_rows, profile_rows, rows
 from hub.ledger.apart import owed_by
 from hub.ledger.arrays import array
+from hub.ledger.book import UNPOSTED
 from hub.ledger.commands import is_storable
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import (
@@ -33,6 +35,7 @@ from hub.ledger.records import (
     Window,
     WindowStatus,
 )
+from hub.ledger.unpaid import still_due
 from hub.model_lookups import visible
 from hub.models import DEFAULT_MODEL
 from hub.reading import Reader
@@ -241,18 +244,25 @@ async def windows_changed_after(reader: Reader, batch: int) -> Sequence[Window]:
 
 
 async def nets(reader: Reader, of: Collection[int]) -> dict[int, list[NetView]]:
-    """The nets of windows. One that settles with the hub is confirmed when the bank has moved it and all others of its
-    institution in the window, a zero one by itself; one that goes to a parent with what it becomes a part of."""
+    """The nets of windows. One that settles with the hub is confirmed when the bank has moved it and nothing is due
+    of the others of its institution in the window, a zero one by itself; one that goes to a parent with what it becomes
+    a part of."""
     if not of:
         return {}
     paid = {(one.window, one.institution, one.currency) for one in await rows.confirmations(reader.connection, of)}
     found = await rows.nets(reader.connection, of)
     of_windows = await rows.windows(reader.connection, _window.c.id.in_(found))
-    return {id: _views(reader.configuration, of_windows[id], listed, paid) for id, listed in found.items()}
+    of_them = tables.settlement_default.c.window_id.in_(of)
+    defaults = (await default_rows.defaults(reader.connection, reader.configuration, of_them)).values()
+    return {id: _views(reader.configuration, of_windows[id], listed, paid, defaults) for id, listed in found.items()}
 
 
 def _views(
-    configuration: Configuration, window: Window, listed: Sequence[Net], paid: Collection[tuple[int, int, str]]
+    configuration: Configuration,
+    window: Window,
+    listed: Sequence[Net],
+    paid: Collection[tuple[int, int, str]],
+    defaults: Collection[Default],
 ) -> list[NetView]:
     parents = dict[int, int | None]()
     below: dict[tuple[int | None, str], list[int]] = {}
@@ -263,7 +273,7 @@ def _views(
         below.setdefault((through, net.currency), [0, 0])[net.net > 0] += abs(net.net)
         if net.net == 0 or (window.id, net.institution, net.currency) in paid:
             moved.add((net.institution, net.currency))
-        elif window.together:
+        elif window.together and still_due(defaults, net):
             waiting.add(net.institution)
     net_of_top = {(net.institution, net.currency): net.net for net in listed}
     made = []
@@ -274,21 +284,23 @@ def _views(
         debits, credits = below.get((net.institution, net.currency), (0, 0))
         is_paid = (top, net.currency) in moved
         is_final = is_paid and (not net_of_top.get((top, net.currency)) or top not in waiting)
-        made.append(NetView(net, parents[net.institution], debits, credits, is_final, is_paid))
+        due = 0 if is_paid or top != net.institution else still_due(defaults, net)
+        made.append(NetView(net, parents[net.institution], debits, credits, is_final, is_paid, due))
     return made
 
 
 async def positions(reader: Reader, of: Collection[int]) -> dict[int, list[Exposure]]:
     """What the hub owes institutions and their subtrees in the open windows, and what the subtrees owe over all windows
-    that are not settled (``Book.exposure``), by currency; also zeros where there is a cap, or was money before."""
+    that are not settled, and in none (``Book.exposure``), by currency; also zeros where there is a cap, or was money
+    before."""
     table = tables.position
     found = await reader.connection.execute(
         select(table, _window.c.status)
-        .join(_window, and_(_window.c.journal_id == table.c.journal_id, _window.c.id == table.c.window_id))
+        .outerjoin(_window, and_(_window.c.journal_id == table.c.journal_id, _window.c.id == table.c.window_id))
         .where(
             table.c.journal_id == JOURNAL_ID,
             table.c.institution_id.in_(of),
-            _window.c.status != WindowStatus.SETTLED.value,
+            or_(table.c.window_id == UNPOSTED, _window.c.status != WindowStatus.SETTLED.value),
         )
     )
     caps = {key: cap for key, cap in reader.configuration.caps.items() if key[0] in of}

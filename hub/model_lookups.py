@@ -64,5 +64,5 @@ async def preview(reader: Reader, window: Window) -> list[NetView]:
         for node, of in sorted((codes[code], of) for code, of in levels.items()):
             net = Net(window.id, node, currency, *sides.get(node, (0, 0)), of.net)
             parent = parent_of(configuration, window, node)
-            views.append(NetView(net, parent, of.below_debit, of.below_credit, confirmed=False, paid=False))
+            views.append(NetView(net, parent, of.below_debit, of.below_credit, confirmed=False, paid=False, due=0))
     return views

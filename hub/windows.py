@@ -18,7 +18,7 @@ from hub.calendars import next_cut_off
 from hub.configuration import Configuration
 from hub.errors import InvalidInput, NotFound, WindowClosed
 from hub.institutions import pays_through, settlement_path
-from hub.ledger import commands, resolve
+from hub.ledger import commands, resolve, unpaid
 from hub.ledger.book import Book, live_windows
 from hub.ledger.draft import Draft
 from hub.ledger.records import (
@@ -213,8 +213,10 @@ def parent_of(configuration: Configuration, window: Window, node: int) -> int | 
 
 
 def settle_what_is_paid(draft: Draft) -> None:
-    """Settle, of each model in the order of their numbers, the closed windows all of whose nets are paid or zero."""
+    """Settle, of each model in the order of their numbers, the closed windows all of whose nets are paid or zero, or
+    were declared unpaid and are borne."""
     book = draft.book
+    defaults = (book.defaults | {default.id: default for default in draft.defaults}).values()
     windows = book.windows | {window.id: window for window in draft.windows}
     confirmed = book.confirmed | {(row.window, row.institution, row.currency) for row in draft.confirmations}
     nets = {window: [*book.nets.get(window, ())] for window in windows}
@@ -225,11 +227,11 @@ def settle_what_is_paid(draft: Draft) -> None:
         due = [
             row
             for row in nets[window.id]
-            if row.net
+            if unpaid.still_due(defaults, row)
             and (window.id, row.institution, row.currency) not in confirmed
             and parent_of(book.configuration, window, row.institution) is None
         ]
-        if window.status is WindowStatus.OPEN or due:
+        if window.status is WindowStatus.OPEN or due or unpaid.wait(defaults, window.id):
             waiting.add(window.model)
         if window.model not in waiting:
             draft.windows.append(msgspec.structs.replace(window, status=WindowStatus.SETTLED, settled_at=book.at))

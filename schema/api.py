@@ -15,15 +15,17 @@ from schema.baskets import BasketMutation
 from schema.bindings import BindingMutation, BindingQuery
 from schema.books import BooksMutation, BooksQuery
 from schema.cancellations import CancellationMutation
-from schema.caps import CapMutation
+from schema.caps import CapMutation, CapQuery
 from schema.certificates import CertificateMutation
 from schema.clearings import ClearingMutation, ClearingQuery
 from schema.conversions import ConversionMutation, ConversionQuery
+from schema.cover import CoverMutation, CoverQuery
 from schema.credentials import CredentialMutation, CredentialQuery
 from schema.currencies import CurrencyMutation, CurrencyQuery
 from schema.customers import CustomerMutation, CustomerQuery
 from schema.cuts import CutQuery
 from schema.debts import DebtMutation
+from schema.defaults import DefaultMutation, DefaultQuery
 from schema.disputes import DisputeMutation, DisputeQuery
 from schema.exchanges import ExchangeMutation, ExchangeQuery
 from schema.fee_schedules import FeeScheduleMutation, FeeScheduleQuery
@@ -67,6 +69,7 @@ class Query(
     NodeQuery,
     InstitutionQuery,
     CutQuery,
+    CapQuery,
     CurrencyQuery,
     AdapterQuery,
     MemberQuery,
@@ -98,6 +101,8 @@ class Query(
     BooksQuery,
     AcceptanceQuery,
     DisputeQuery,
+    CoverQuery,
+    DefaultQuery,
     WebhookQuery,
     ShareQuery,
     FeeScheduleQuery,
@@ -141,6 +146,8 @@ class Mutation(
     CancellationMutation,
     WindowMutation,
     BooksMutation,
+    CoverMutation,
+    DefaultMutation,
     ModelMutation,
     AcceptanceMutation,
     DisputeMutation,

@@ -43,6 +43,11 @@ publish(
     INTERNAL="Through which a node's nets go to its parent.",
     BANK="The settlement bank.",
     ROUNDING="What rounding nets leaves.",
+    COLLATERAL="What an institution has put up for its own debts.",
+    FUND="What it has put up for everybody's.",
+    RECOVERED="What a debtor has paid later, to who had been cut.",
+    RECEIVABLE="Nets that were declared unpaid, and not paid since.",
+    CLAIM="What an institution bears of such nets.",
 )
 
 

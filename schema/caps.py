@@ -1,15 +1,21 @@
 """Caps on what institutions' subtrees may owe: set by the level above, eased by two persons."""
 
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
-from hub import ids, lookups
+from hub import cap_trials, ids, lookups
+from hub.errors import InvalidAmount
 from hub.ledger import commands
 from hub.ledger.records import Exposure
+from hub.money import UnknownMoney, format_millionths, minor_unit
+from hub.points import MONEY_SCALE, parse
+from hub.registry.caps import CAP_MAX
 from schema.context import Info
 from schema.directory import Position, to_position
-from schema.fields import mutation
+from schema.faults import BadInput
+from schema.fields import field, mutation
 from schema.inputs import Id, Reason, decimal
 from schema.refusals import Refused, refusal_of
 from schema.scalars import Decimal
@@ -26,6 +32,55 @@ class SetDebitCapInput:
     amount: Decimal | None = strawberry.field(
         default=None, description="In major units; it may be below what is owed now. Default: no cap."
     )
+
+
+@strawberry.type(description="An act that would have been refused for a cap.")
+class CapTrialAct:
+    kind: str = strawberry.field(description="What it was, such as REDEEM or CONVERT.")
+    at: datetime = strawberry.field(description="When.")
+    exposure: Decimal = strawberry.field(description="What the exposure was after it.")
+    sequence: str = strawberry.field(description="Its place in the order of all acts, as a decimal number.")
+
+
+@strawberry.type(description="What a cap would have done.")
+class CapTrial:
+    since: datetime = strawberry.field(description="From when on.")
+    exposure: Decimal = strawberry.field(description="What the subtree owes now.")
+    headroom: Decimal = strawberry.field(description="What of the cap would be left now; below zero: it is too low.")
+    peak: Decimal = strawberry.field(description="The most that the subtree owed in the period.")
+    peak_at: datetime | None = strawberry.field(description="When it first did; null: it owed nothing.")
+    refused: int = strawberry.field(
+        description="How many acts would have been refused, each by the exposure that there was."
+    )
+    acts: list[CapTrialAct] = strawberry.field(description="The first hundred of them, in order.")
+
+
+@strawberry.type
+class CapQuery:
+    @field(
+        "What a cap on an institution's subtree would have done, exactly, from the legs of its money. Null for who "
+        "does not see the institution."
+    )
+    async def cap_trial(
+        self,
+        info: Info,
+        institution: Annotated[str, strawberry.argument(description="The institution's code.")],
+        currency: Annotated[str, strawberry.argument(description="ISO 4217.")],
+        amount: Annotated[Decimal, strawberry.argument(description="The cap, in major units, at least zero.")],
+        since: Annotated[
+            datetime | None,
+            strawberry.argument(
+                description="From when on. Default: since the first window opened that is not settled."
+            ),
+        ] = None,
+    ) -> CapTrial | None:
+        async with info.context.read() as reader:
+            node = reader.configuration.institution(institution)
+            if node is None or not reader.sees(node.id):
+                return None
+            cap = _cap_of(amount, currency)
+            done = await cap_trials.trial(reader, node.id, currency, cap, since)
+        return to_trial(done, currency, cap)
 
 
 @strawberry.type
@@ -54,6 +109,40 @@ class CapMutation:
     async def reject_debit_cap(self, info: Info, id: Id, reason: Reason) -> PositionResult:
         command = commands.RejectDebitCap(actor=info.context.actor, id=ids.number(id, ids.CAP), reason=reason)
         return await _configure(info, command)
+
+
+def _cap_of(amount: Decimal, currency: str) -> int:
+    """A cap that could be set, in millionths.
+
+    Raises:
+        BadInput: it could not.
+    """
+    try:
+        minor_unit(currency)
+        cap = parse(decimal(amount), MONEY_SCALE)
+    except (UnknownMoney, InvalidAmount):
+        cap = -1
+    if not 0 <= cap <= CAP_MAX:
+        raise BadInput("A cap is an amount of an ISO 4217 currency, at least zero, with at most six decimal places.")
+    return cap
+
+
+def to_trial(done: cap_trials.Trial, currency: str, cap: int) -> CapTrial:
+    def shown(millionths: int) -> Decimal:
+        return Decimal(format_millionths(millionths, currency))
+
+    return CapTrial(
+        since=done.since,
+        exposure=shown(done.exposure),
+        headroom=shown(cap - done.exposure),
+        peak=shown(done.peak),
+        peak_at=done.peak_at,
+        refused=done.refused,
+        acts=[
+            CapTrialAct(kind=one.kind.name, at=one.at, exposure=shown(one.exposure), sequence=str(one.movement))
+            for one in done.acts
+        ],
+    )
 
 
 async def _configure(info: Info, command: commands.Command) -> Position | Refused:

@@ -52,6 +52,12 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "CLOSE": ("Window closing", "清算窗口关闭"),
     "SETTLE": ("Settlement", "结算"),
     "BILL": ("Invoice", "发票"),
+    "REPAY": ("Repayment of a default", "违约后偿付"),
+    "CUT": ("Pay-out cut", "削减付款"),
+    "DRAW_FUND": ("Default fund drawn on", "动用违约基金"),
+    "DRAW_COLLATERAL": ("Collateral drawn on", "动用抵押金"),
+    "UNPAID": ("Net not paid", "净额未付"),
+    "COVER": ("Cover", "保障金"),
     "CORRECT": ("Correction of a line", "更正明细"),
     # directions
     "CREDIT": ("Credit", "收入"),

@@ -77,8 +77,16 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence("客户可用积分不足。", "客户可用积分为 {available}，余额不足。"),
     ),
     "INSUFFICIENT_LIQUIDITY": (
-        Sentence("The paying institution's cover is not enough for this."),
-        Sentence("付款机构的备付额度不足，无法办理。"),
+        Sentence(
+            "The paying institution's cover is not enough for this.",
+            "Less than has to be there would be left in {pot}, which holds {held} {currency} for {institution}.",
+            "This would take {institution} to {exposure} {currency}, beyond its cover of {cover}.",
+        ),
+        Sentence(
+            "付款机构的备付额度不足，无法办理。",
+            "支取后 {institution} 在 {pot} 中的余额将低于要求，现有 {held} {currency}。",
+            "该操作将使机构 {institution} 的敞口达到 {exposure} {currency}，超出其备付额度 {cover}。",
+        ),
     ),
     "LIMIT_EXCEEDED": (
         Sentence(
@@ -297,6 +305,18 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
             "Settlement window {next} has to be settled first.",
         ),
         Sentence("须先完成前一清算窗口的结算。", "须先完成清算窗口 {next} 的结算。"),
+    ),
+    "PAY_OUT_WAITS": (
+        Sentence(
+            "Somebody has not paid in; pay-outs go on when it is settled who bears that.",
+            "Somebody has not paid in {currency}; pay-outs go on when it is settled who bears that.",
+            "{institution} has neither paid in {currency} nor been declared unpaid.",
+        ),
+        Sentence(
+            "有付款方尚未付款，须先确定由谁承担，方可付出款项。",
+            "{currency} 有付款方尚未付款，须先确定由谁承担，方可付出款项。",
+            "{institution} 的 {currency} 应付款既未到账，也未宣布违约。",
+        ),
     ),
     "PARTNER_REFUSED": (
         Sentence("The partner refused.", "The partner refused: {partnerReason}."),

@@ -59,6 +59,7 @@ class RefusalReason(StrEnum):
     IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
     WINDOW_CLOSED = "WINDOW_CLOSED"
     WINDOW_ORDER = "WINDOW_ORDER"
+    PAY_OUT_WAITS = "PAY_OUT_WAITS"
     PARTNER_REFUSED = "PARTNER_REFUSED"
     PARTNER_UNAVAILABLE = "PARTNER_UNAVAILABLE"
     NOT_HOSTED = "NOT_HOSTED"
@@ -113,6 +114,7 @@ REASONS: dict[type[errors.Refusal], RefusalReason] = {
     errors.IdempotencyConflict: RefusalReason.IDEMPOTENCY_CONFLICT,
     errors.WindowClosed: RefusalReason.WINDOW_CLOSED,
     errors.WindowOrder: RefusalReason.WINDOW_ORDER,
+    errors.PayOutWaits: RefusalReason.PAY_OUT_WAITS,
     errors.PartnerRefused: RefusalReason.PARTNER_REFUSED,
     errors.PartnerUnavailable: RefusalReason.PARTNER_UNAVAILABLE,
     errors.NotHosted: RefusalReason.NOT_HOSTED,

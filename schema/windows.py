@@ -54,12 +54,16 @@ class Net:
         description="Credit less debit, rounded to the minor unit: what it is paid; negative: what it pays."
     )
     confirmed: bool = strawberry.field(
-        description="Whether the bank moved it, or what it became a part of, and all others of the window of who "
-        "settles it; a zero net confirms itself."
+        description="Whether the bank moved it, or what it became a part of, and nothing is due of the others of the "
+        "window of who settles it; a zero net confirms itself."
     )
     paid: bool = strawberry.field(
-        description="Whether the bank moved it, or what it became a part of. As long as that is not so in the other "
-        "currencies, too, it is not confirmed, and frees nothing."
+        description="Whether the bank moved it, or what it became a part of. As long as something is due in the other "
+        "currencies, it is not confirmed, and frees nothing."
+    )
+    due: Decimal = strawberry.field(
+        description="What the bank has still to move for it, signed like the net: nothing of one that goes to a parent "
+        "or was declared unpaid, and of a pay-out what is not cut."
     )
     payment_reference: str | None = strawberry.field(
         description="The end-to-end identifier under which the bank is to move it; null if it does not."
@@ -266,6 +270,7 @@ def to_net(view: records.NetView) -> Net:
         own_credit=shown(net.credits),
         net=shown(net.net),
         confirmed=view.confirmed,
+        due=shown(view.due),
         paid=view.paid,
         payment_reference=(
             reference_of(net.window, net.institution, net.currency) if view.parent is None and net.net else None

@@ -24,6 +24,7 @@ _POINTS = frozenset(
 )
 # What may be pending, and is in no window as long as it is.
 _PENDING = frozenset({Purpose.POINTS, Purpose.SETTLEMENT, Purpose.FEE})
+_WINDOWLESS = frozenset({Purpose.POINTS, Purpose.COVER})
 _CUSTOMER = int(AccountKind.CUSTOMER)
 _POSTED = int(Phase.POSTED)
 _SIGNS = {int(Phase.PENDING): 1, int(Phase.VOIDED): -1}  # what a leg does to what is pending
@@ -39,6 +40,22 @@ _BETWEEN = {
     Purpose.LEVEL: (frozenset({AccountKind.INTERNAL}), frozenset({AccountKind.POSITION})),
     Purpose.ROUNDING: (frozenset({AccountKind.POSITION}), frozenset({AccountKind.ROUNDING})),
     Purpose.PAYMENT: (frozenset({AccountKind.SETTLEMENT}), frozenset({AccountKind.BANK})),
+    Purpose.COVER: (
+        frozenset({AccountKind.BANK}),
+        frozenset({AccountKind.COLLATERAL, AccountKind.FUND, AccountKind.RECOVERED}),
+    ),
+    Purpose.DEFAULT: (
+        frozenset({AccountKind.RECEIVABLE, AccountKind.CLAIM}),
+        frozenset(
+            {
+                AccountKind.SETTLEMENT,
+                AccountKind.BANK,
+                AccountKind.COLLATERAL,
+                AccountKind.FUND,
+                AccountKind.RECOVERED,
+            }
+        ),
+    ),
 }
 
 
@@ -130,7 +147,7 @@ class Accounts:
             one, other = _BETWEEN.get(purpose, (frozenset(), frozenset()))
             kinds = debit.key[0], credit.key[0]
             fits = (kinds[0] in one and kinds[1] in other) or (kinds[0] in other and kinds[1] in one)
-            if not fits or (window is None) != (purpose == Purpose.POINTS or phase != _POSTED):
+            if not fits or (window is None) != (purpose in _WINDOWLESS or phase != _POSTED):
                 add("LEG_PURPOSE", f"{leg_name(leg)} is of a purpose that its accounts and window do not fit.")
         return debit, credit
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from hub import ids
-from hub.audit import relocations
+from hub.audit import defaults, relocations
 from hub.audit.accounts import Accounts, Key, host_of
 from hub.audit.act import Act
 from hub.audit.breaks import Breaks
@@ -55,6 +55,7 @@ _NAMED_BY_MOVEMENT = frozenset(
 _TOGETHER = {"cancellation": MovementKind.REVERSE, "basket": MovementKind.REDEEM}
 _GROUPS = ("restriction", "clearing", *_TOGETHER)
 _NOTHING_DONE = frozenset({MovementKind.DECLINE, MovementKind.REFUND})
+_BY_OPERATOR = frozenset({MovementKind.COVER, *defaults.KINDS})
 _BY_TIME = frozenset({MovementKind.RELEASE, MovementKind.EXPIRE})  # nobody asks the host for these
 
 
@@ -270,7 +271,7 @@ class Acts:
                 continue  # the hub's own, see the invoices
             if moved["kind"] == MovementKind.CLEAR or moved["kind"] in relocations.KINDS:
                 continue  # nobody asked for it but whoever ordered the whole; see the relations, and the relocations
-            if self._breaks.is_of(moved) or self._disputes.is_of(moved):
+            if self._breaks.is_of(moved) or self._disputes.is_of(moved) or moved["kind"] in _BY_OPERATOR:
                 continue  # two persons have, without a key
             subject = moved["id"] if moved["kind"] in _NAMED_BY_MOVEMENT else moved["subject_id"]
             subject = together.get(moved["id"], subject)

@@ -1,9 +1,11 @@
-"""Positions, windows and caps as the money legs make them.
+"""Positions, windows, caps and cover as the money legs make them.
 
 What the hub owes each institution and its subtree, window by window, is added up again along the settlement paths of
-the configuration in force; at each act that worsens an exposure, the cap then in force is held against it.
+the configuration in force; at each act that worsens an exposure, the cap then in force is held against it, and what
+then covered it.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +17,7 @@ from hub.audit.entries import Batch
 from hub.audit.findings import Findings
 from hub.calendars import next_cut_off
 from hub.configuration import Configuration
+from hub.cover import reach
 from hub.institutions import member_of, sets_off
 from hub.ledger.book import UNPOSTED
 from hub.ledger.records import AccountKind, MovementKind, Phase, Purpose, WindowStatus
@@ -62,6 +65,10 @@ class Positions:
         self.due: dict[int, dict[Place, int]] = {}
         self.paid: dict[str, int] = {}  # what the bank moved, net, by currency
         self.rounded: dict[str, int] = {}  # what rounding left, by currency
+        self.pots: Counter[Key] = Counter()  # what is put up, owed and claimed, by the account that holds it
+        self._waiting: Counter[int] = Counter()  # by window, defaults that nobody bears yet
+        # What of a net was declared unpaid or cut, and so has left the window before it takes effect.
+        self._gone: Counter[tuple[int, int, str]] = Counter()
         self._live: list[Window] = []  # not settled, in order
         self.nets: dict[int, dict[Place, int]] = {}  # that are not zero, by window
         self._internals: dict[tuple[int, int], int] = {}  # by parent and institution
@@ -119,14 +126,30 @@ class Positions:
         for leg in unposted:
             self._unposted(leg, of, configuration)
         for (node, currency), before in capped.items():
-            cap, after = configuration.caps[node, currency], self._exposure(node, currency)
-            if cap.amount is not None and after > cap.amount and after > before:
+            cap, after = configuration.caps.get((node, currency)), self.exposure(node, currency)
+            if cap is not None and cap.amount is not None and after > cap.amount and after > before:
                 self._findings.add(
                     "CAP",
                     f"{_movement(moved)} brings the exposure of {_code(configuration, node)} to "
                     f"{format_millionths(after, currency)} {currency}, above the cap then in force, "
                     f"{format_millionths(cap.amount, currency)}.",
                 )
+            self._check_cover(moved, configuration, (node, currency), before)
+
+    def _check_cover(self, moved: Any, configuration: Configuration, place: Place, before: int) -> None:
+        """Hold the cover then there against an exposure that an act has worsened."""
+        cover = configuration.covers.get(place)
+        if cover is None or not cover.terms.needed:
+            return
+        node, currency = place
+        after, there = self.exposure(*place), reach(cover.terms, self.pots[int(AccountKind.COLLATERAL), *place])
+        if after > there and after > before:
+            self._findings.add(
+                "COVER",
+                f"{_movement(moved)} brings the exposure of {_code(configuration, node)} to "
+                f"{format_millionths(after, currency)} {currency}, beyond what then covered it, "
+                f"{format_millionths(there, currency)}.",
+            )
 
     def _check_model(self, moved: Any, leg: Any, configuration: Configuration, at: datetime) -> None:
         """Pass if an act's first leg of money is in the window of the model that takes it."""
@@ -142,27 +165,39 @@ class Positions:
             self._findings.add("LEG_MODEL", f"{_movement(moved)} has money in a window of another model than takes it.")
 
     def _capped(self, legs: list[Any], of: int, configuration: Configuration) -> dict[Place, int]:
-        """The exposures of the capped nodes above the payers of money legs."""
+        """The exposures of the capped and covered nodes above the payers of money legs."""
         found: dict[Place, int] = {}
         for leg in legs:
             if leg[3] in (Purpose.SETTLEMENT, Purpose.FEE):
                 _, payer, currency = self._accounts.key(leg[4])
                 for node in self._path(configuration, payer, leg[9] or of):
-                    cap = configuration.caps.get((node, currency))
-                    if cap is not None and cap.amount is not None and (node, currency) not in found:
-                        found[node, currency] = self._exposure(node, currency)
+                    bounded = (node, currency) in configuration.caps or (node, currency) in configuration.covers
+                    if bounded and (node, currency) not in found:
+                        found[node, currency] = self.exposure(node, currency)
         return found
 
     def _unposted(self, leg: Any, of: int, configuration: Configuration) -> None:
         """What is pending worsens what the payer's side may come to owe, and what is not any more frees it."""
         (_, payer, currency), (_, payee, _) = self._accounts.key(leg[4]), self._accounts.key(leg[5])
         change = -leg[6] if leg[2] == Phase.PENDING else leg[6]
-        above_both, path = self._path(configuration, payee, of), self._path(configuration, payer, of)
+        self._outside(configuration, of, payer, currency, change, self._path(configuration, payee, of))
+
+    def _outside(
+        self,
+        configuration: Configuration,
+        of: int,
+        start: int,
+        currency: str,
+        change: int,
+        beside: tuple[int, ...] = (),
+    ) -> None:
+        """Carry a change of what somebody owes outside of all windows up to all above it, but not to those beside."""
+        path = self._path(configuration, start, of)
         for node in path:
-            if node not in above_both:
+            if node not in beside:
                 self._sum(UNPOSTED, node, currency)[2] += change
         place = self._apart(configuration, path, of)
-        if place is not None and path[place] not in above_both:
+        if place is not None and path[place] not in beside:
             self._count_apart(UNPOSTED, path[place + 1 : -1], currency, change, -change)
 
     def close(self, moved: Any, legs: list[Any], configuration: Configuration) -> None:
@@ -216,26 +251,76 @@ class Positions:
             self._findings.add("CONFIRMATION", f"{_movement(moved)} is not what was confirmed.")
         if self.due.get(window, {}).pop((node, currency), None) != amount:
             self._findings.add("CONFIRMATION", f"{_movement(moved)} pays what is not the net of its window.")
-        self._free(configuration, window, node, currency, amount)
-        model = self.windows[window].model if window in self.windows else None
-        if next((one.id for one in self._live if one.model == model), None) != window:
+        self._free(configuration, window, node, currency)
+        if not self._is_next(window):
             self._findings.add("CONFIRMATION", f"{_movement(moved)} pays a window before an earlier one is settled.")
         if window in self.windows:
             self.windows[window].status, self.windows[window].changed_in = WindowStatus.SETTLING, batch.number
         self._settle_what_is_paid(batch)
 
-    def _free(self, configuration: Configuration, window: int, node: int, currency: str, amount: int) -> None:
+    def _free(self, configuration: Configuration, window: int, node: int, currency: str) -> None:
         """What a participant paid frees its positions when nothing of it is due in any currency any more."""
-        of = self.windows.get(window)
+        of, nets = self.windows.get(window), self.nets.get(window, {})
         if of is not None and not of.together:
-            settled = {currency: amount}
+            settled = [currency]
         elif any(place[0] == node for place in self.due.get(window, ())):
-            settled = {}
+            settled = []
         else:
-            settled = {money: net for (owner, money), net in self.nets.get(window, {}).items() if owner == node}
-        for money, net in sorted(settled.items()):
-            self._adjust(configuration, window, node, money, -net)
+            settled = sorted(money for owner, money in nets if owner == node)
+        for money in settled:
+            moved = nets.get((node, money), 0) - self._gone[window, node, money]
+            self._adjust(configuration, window, node, money, -moved)
             self._settle_below(configuration, window, {node}, money)
+
+    def unpaid(
+        self, window: int, node: int, currency: str, amount: int, batch: Batch, configuration: Configuration
+    ) -> None:
+        """Take a net that was declared unpaid: it is owed outside of all windows."""
+        if self.due.get(window, {}).pop((node, currency), None) != -amount:
+            self._findings.add("DEFAULT", f"What {_code(configuration, node)} is declared not to have paid is no net.")
+        if not self._is_next(window):
+            self._findings.add("DEFAULT", f"{_code(configuration, node)} is declared not to have paid out of order.")
+        self._adjust(configuration, window, node, currency, amount)
+        self._outside(configuration, window, node, currency, -amount)
+        self._gone[window, node, currency] -= amount
+        self._free(configuration, window, node, currency)
+        self._waiting[window] += 1
+        if window in self.windows:
+            self.windows[window].status, self.windows[window].changed_in = WindowStatus.SETTLING, batch.number
+
+    def payouts(self, window: int, currency: str, configuration: Configuration) -> dict[int, int]:
+        """What a window pays out in a currency, by who settles with the hub."""
+        return {
+            node: net
+            for (node, of), net in self.nets.get(window, {}).items()
+            if of == currency and net > 0 and self._parent(configuration, node, window) is None
+        }
+
+    def cut(self, window: int, node: int, currency: str, amount: int, configuration: Configuration) -> None:
+        """Take what a pay-out is cut by."""
+        due = self.due[window]
+        due[node, currency] -= amount
+        self._adjust(configuration, window, node, currency, -amount)
+        self._gone[window, node, currency] += amount
+        if not due[node, currency]:
+            del due[node, currency]
+            self._free(configuration, window, node, currency)
+
+    def borne(self, window: int, batch: Batch) -> None:
+        """Take that a default is borne: its window may be settled."""
+        self._waiting[window] -= 1
+        if window in self.windows:
+            self.windows[window].status, self.windows[window].changed_in = WindowStatus.SETTLING, batch.number
+        self._settle_what_is_paid(batch)
+
+    def repaid(self, window: int, node: int, currency: str, amount: int, configuration: Configuration) -> None:
+        """Take what a debtor pays after all."""
+        self._outside(configuration, window, node, currency, amount)
+
+    def _is_next(self, window: int) -> bool:
+        """Whether a window is the first of its model that is not settled."""
+        model = self.windows[window].model if window in self.windows else None
+        return next((one.id for one in self._live if one.model == model), None) == window
 
     def open(self, row: Any, batch: Batch, configuration: Configuration) -> None:
         """Take a window that was opened; the one before it of its model closed in the same batch."""
@@ -388,7 +473,7 @@ class Positions:
     def _settle_what_is_paid(self, batch: Batch) -> None:
         waiting = set[str]()  # models
         for window in list(self._live):
-            if window.status == WindowStatus.OPEN or self.due.get(window.id):
+            if window.status == WindowStatus.OPEN or self.due.get(window.id) or self._waiting[window.id]:
                 waiting.add(window.model)
             if window.model not in waiting:
                 self._live.remove(window)
@@ -434,7 +519,8 @@ class Positions:
             sums[3] += change
             sums[4] += owed
 
-    def _exposure(self, node: int, currency: str) -> int:
+    def exposure(self, node: int, currency: str) -> int:
+        """What a node's subtree owes now (``Book.exposure``)."""
         counted = [self.sums.get((w.id, node, currency)) for w in self._live]
         counted.append(self.sums.get((UNPOSTED, node, currency)))
         return sum(max(0, found[3] - found[2]) + found[4] for found in counted if found is not None)

@@ -107,6 +107,9 @@ RELATIONS = (
         AND NOT EXISTS (SELECT FROM break_step s WHERE s.journal_id = {JOURNAL_ID} AND s.id = o.movement_id)
         AND NOT EXISTS (SELECT FROM reconciliation_break b WHERE b.journal_id = {JOURNAL_ID} AND b.id = o.movement_id)
         AND NOT EXISTS (SELECT FROM dispute_step s WHERE s.journal_id = {JOURNAL_ID} AND s.id = o.movement_id)
+        AND NOT EXISTS (SELECT FROM cover_decision d WHERE d.journal_id = {JOURNAL_ID} AND d.id = o.movement_id)
+        AND NOT EXISTS (SELECT FROM settlement_default d WHERE d.journal_id = {JOURNAL_ID} AND d.id = o.movement_id)
+        AND NOT EXISTS (SELECT FROM default_step d WHERE d.journal_id = {JOURNAL_ID} AND d.id = o.movement_id)
         """,
     ),
     Relation(

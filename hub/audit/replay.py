@@ -17,7 +17,10 @@ from hub.audit.act import Act
 from hub.audit.acts import Acts
 from hub.audit.breaks import Breaks
 from hub.audit.caps import Caps
+from hub.audit.cover import Cover
 from hub.audit.debts import Debts
+from hub.audit.defaults import KINDS as OF_DEFAULTS
+from hub.audit.defaults import Defaults
 from hub.audit.disputes import Disputes
 from hub.audit.entries import Batch
 from hub.audit.exchanges import Exchanges
@@ -34,6 +37,7 @@ from hub.audit.restrictions import Restrictions
 from hub.audit.shares import Shares
 from hub.audit.terms import Terms
 from hub.configuration import Change, Configuration, Noun, decode, with_changes
+from hub.cover import Cover as CoverNoun
 from hub.currencies import PointCurrency
 from hub.institutions import DebitCap, Institution
 from hub.ledger.records import ACCEPTED, AccountKind, MovementKind, Phase, Purpose
@@ -73,6 +77,8 @@ class Replay:
         self.restrictions = Restrictions(findings, self.accounts)
         self.caps = Caps(findings)
         self.invoices = Invoices(findings, self.accounts)
+        self.cover = Cover(findings, self.accounts, self.positions)
+        self.defaults = Defaults(findings, self.accounts, self.positions)
         self._changes: list[Noun] = []
         self._conversions: dict[int, Any] = {}
         self._originals: dict[int, Original] = {}
@@ -105,10 +111,11 @@ class Replay:
         restrictions, steps = rows.get("restriction", []), rows.get("exchange_step", [])
         evidence, broken = rows.get("exchange_evidence", []), rows.get("break_step", [])
         moves, opening = rows.get("relocation_step", []), rows.get("opening_balance", [])
-        billed = rows.get("billing", [])
+        billed, covering = rows.get("billing", []), self._covering(rows)
         disputed, signed = rows.get("dispute_step", []), rows.get("acceptance", [])
-        said = billed or disputed or signed
+        said = billed or disputed or signed or covering
         if said or changes or windows or restrictions or steps or evidence or moves or opening or broken:
+            events += covering
             events += [(row["id"], self._disputed, row) for row in disputed]
             events += [(row["id"], self._signed, row) for row in signed]
             events += [(row["id"], self._move, row) for row in moves]
@@ -136,6 +143,8 @@ class Replay:
         self.breaks.finish()
         self.shares.finish()
         self.invoices.finish()
+        self.cover.finish()
+        self.defaults.finish()
         self.positions.finish(batch, self.configuration)
         self.disputes.finish()
         self.limits.finish()
@@ -199,6 +208,30 @@ class Replay:
         self._configure()
         self.disputes.acceptance(row, self.configuration)
 
+    def _covering(self, rows: dict[str, list[Any]]) -> list[tuple[int, _Take, Any]]:
+        """What a batch says of cover, and of nets that were not paid."""
+        tables: tuple[tuple[str, _Take], ...] = (
+            ("cover_entry", self._cover_entry),
+            ("cover_decision", self._cover_decision),
+            ("settlement_default", self._default),
+            ("default_step", self._default_step),
+        )
+        return [(row["id"], take, row) for table, take in tables for row in rows.get(table, ())]
+
+    def _cover_entry(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
+        self.cover.entry(row)
+
+    def _cover_decision(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
+        self._configure()
+        self.cover.decision(row, self.configuration)
+
+    def _default(self, row: Any, _legs: list[Any], _batch: Batch) -> None:
+        self.defaults.proposed(row)
+
+    def _default_step(self, row: Any, _legs: list[Any], batch: Batch) -> None:
+        self._configure()
+        self.defaults.step(row, batch, self.configuration)
+
     def _change(self, row: Any, _legs: list[Any], batch: Batch) -> None:
         change = Change(*row)
         try:
@@ -222,6 +255,10 @@ class Replay:
             self._configure()
             before = self.configuration.caps.get((noun.institution, noun.currency))
             self.caps.take(change, noun, before, self.configuration)
+        if isinstance(noun, CoverNoun):
+            self._configure()
+            standing = self.configuration.covers.get((noun.institution, noun.currency))
+            self.cover.terms(change, noun, standing, self.configuration)
         if isinstance(noun, SettlementModel):
             self._configure()
             models.check(self._findings, noun, self.configuration, batch.at)
@@ -261,6 +298,10 @@ class Replay:
             case MovementKind.BILL | MovementKind.CREDIT:
                 self.invoices.posted(moved, legs, self.configuration)
                 self.positions.act(moved, legs, self.configuration, batch.at, promised=True)
+            case MovementKind.COVER:
+                self.cover.check(moved, legs, self.configuration)
+            case kind if kind in OF_DEFAULTS:
+                self.defaults.check(moved, legs, batch, self.configuration)
             case _:
                 act = self._whole(moved, legs, batch)
                 of_exchange = self.exchanges.is_of(moved)

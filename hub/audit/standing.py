@@ -37,6 +37,15 @@ SELECT id, status, approved_by, round, customers, ours, theirs, differing, more,
 FROM relocation WHERE journal_id = {JOURNAL_ID}
 """
 _PAGE_ROWS = 5_000
+_POTS = frozenset(
+    {
+        AccountKind.COLLATERAL,
+        AccountKind.FUND,
+        AccountKind.RECOVERED,
+        AccountKind.RECEIVABLE,
+        AccountKind.CLAIM,
+    }
+)
 
 
 async def compare(connection: AsyncConnection, replay: Replay, findings: Findings, progress: Progress | None) -> None:
@@ -152,12 +161,15 @@ def _money(replay: Replay, findings: Findings) -> None:
             due[AccountKind.POSITION, node, currency] += credits - debits
     by_currency = {(int(AccountKind.BANK), currency): amount for currency, amount in positions.paid.items()}
     by_currency |= {(int(AccountKind.ROUNDING), currency): amount for currency, amount in positions.rounded.items()}
+    pots = Counter(positions.pots)
     for account in replay.accounts.by_id.values():
         kind, owner, currency = account.key
         if kind in (AccountKind.SETTLEMENT, AccountKind.POSITION):
             expected = due.pop((kind, owner, currency), 0)
         elif kind in (AccountKind.BANK, AccountKind.ROUNDING):
             expected = by_currency.pop((kind, currency), 0)
+        elif kind in _POTS:
+            expected = pots.pop((kind, owner, currency), 0)
         elif kind == AccountKind.INTERNAL:
             expected = 0  # what a node brings, its parent takes over at once
         else:
@@ -165,7 +177,7 @@ def _money(replay: Replay, findings: Findings) -> None:
         if _balance(account) != expected:
             name = AccountKind(kind).name.lower()
             findings.add("MONEY_ACCOUNT", f"The {name} account of {owner} in {currency} is not what its windows say.")
-    if any(due.values()) or any(by_currency.values()):
+    if any(due.values()) or any(by_currency.values()) or any(pots.values()):
         findings.add("MONEY_ACCOUNT", "Windows speak of money that no account holds.")
 
 

@@ -34,6 +34,20 @@ class Line:
         return self.opening - self.debits + self.credits
 
 
+# What the bank said of a movement that it made: of nets, of cover, and of what debtors paid later.
+OF_BANK = f"""
+LEFT JOIN (
+    SELECT movement_id, value_date, reference FROM confirmation WHERE journal_id = {JOURNAL_ID}
+    UNION ALL
+    SELECT decision.movement_id, entry.value_date, entry.reference
+    FROM cover_decision decision
+    JOIN cover_entry entry ON entry.journal_id = decision.journal_id AND entry.id = decision.entry_id
+    WHERE decision.journal_id = {JOURNAL_ID} AND decision.movement_id IS NOT NULL
+    UNION ALL
+    SELECT movement_id, value_date, reference FROM default_step
+    WHERE journal_id = {JOURNAL_ID} AND movement_id IS NOT NULL AND reference IS NOT NULL
+) c ON c.movement_id = l.movement_id
+"""
 # The day in whose books a leg is (``hub.books.terms.business_date``): that of posting, or of a payment its value date
 # if that is earlier; but none that was locked when it was posted. $1: the books' time zone; $2, $3: from which batch
 # on which day was the last locked one.
@@ -51,7 +65,7 @@ FROM (
     SELECT l.debit_account_id, l.credit_account_id, l.amount, {DAY} AS day
     FROM leg l
     JOIN journal_entry e ON e.journal_id = {JOURNAL_ID} AND e.batch = l.movement_id >> {ids.PLACES_BITS}
-    LEFT JOIN confirmation c ON c.journal_id = {JOURNAL_ID} AND c.movement_id = l.movement_id
+    {OF_BANK}
     WHERE l.journal_id = {JOURNAL_ID} AND l.movement_id >= $4 AND l.phase = {int(Phase.POSTED)}
 ) of
 CROSS JOIN LATERAL (VALUES (of.debit_account_id, false), (of.credit_account_id, true)) AS side (account_id, is_credit)

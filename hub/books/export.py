@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from hub import ids
-from hub.books.balances import DAY, locks, trial_balance
+from hub.books.balances import DAY, OF_BANK, locks, trial_balance
 from hub.books.terms import Books, LedgerAccount
 from hub.configuration import Configuration
 from hub.db import Database, driver_of
@@ -42,7 +42,7 @@ JOIN journal_entry e ON e.journal_id = {JOURNAL_ID} AND e.batch = l.movement_id 
 JOIN movement m ON m.journal_id = {JOURNAL_ID} AND m.id = l.movement_id
 JOIN account d ON d.journal_id = {JOURNAL_ID} AND d.id = l.debit_account_id
 JOIN account a ON a.journal_id = {JOURNAL_ID} AND a.id = l.credit_account_id
-LEFT JOIN confirmation c ON c.journal_id = {JOURNAL_ID} AND c.movement_id = l.movement_id
+{OF_BANK}
 LEFT JOIN internal_account di ON di.journal_id = {JOURNAL_ID} AND di.id = d.owner_id
 LEFT JOIN internal_account ai ON ai.journal_id = {JOURNAL_ID} AND ai.id = a.owner_id
 WHERE l.journal_id = {JOURNAL_ID} AND l.phase = {int(Phase.POSTED)} AND {DAY} = $4

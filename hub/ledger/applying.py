@@ -91,6 +91,8 @@ def _take_rest(book: Book, draft: Draft) -> None:
         _take_breaks(book, draft)
     if draft.dispute_steps or draft.acceptances:
         _take_disputes(book, draft)
+    book.defaults.update((default.id, default) for default in draft.defaults)
+    book.cover_entries.update((entry.id, entry) for entry in draft.cover_entries)
     if draft.windows:
         book.take_windows(draft.windows)
     for net in draft.nets:

@@ -13,7 +13,9 @@ from hub.acceptance.disputes import Dispute, DisputeStep, ReportLine
 from hub.acceptance.reports import Acceptance
 from hub.acceptance_terms import AcceptanceTerms
 from hub.configuration import Configuration, Noun, with_changes
+from hub.cover import CoverEntry
 from hub.currencies import PointCurrency, halts
+from hub.defaults import Default
 from hub.institutions import Status, member_of, settlement_path, status_of
 from hub.ledger.apart import owed_by
 from hub.ledger.lots import Lot, LotKey
@@ -56,7 +58,7 @@ from hub.shares import SharePlan
 AccountKey = tuple[int, int, str]  # kind, owner, currency
 PositionKey = tuple[int, int, str]  # window, institution, currency
 PlanKey = tuple[int, int, FeeAct, tuple[int, int | None], str]  # who acts, window, act, pair, money
-UNPOSTED = 0  # in a window's place: money that is pending, and not in any window yet
+UNPOSTED = 0  # in a window's place: money that is in none: pending, or declared unpaid
 
 
 class Original:
@@ -133,6 +135,8 @@ class Book:
         self.disputed_lines: dict[tuple[int, int], ReportLine] = {}  # by movement and leg, what may be disputed
         self.acceptances: list[Acceptance] = []  # of the reports that the batch speaks of
         self.nets: dict[int, list[Net]] = {}
+        self.cover_entries: dict[int, CoverEntry] = {}  # those that are decided on, and those of a bank's reference
+        self.defaults: dict[int, Default] = {}  # for what is closed and settled
         self.internals: dict[tuple[int, int], InternalAccount] = {}  # by parent and institution, for a closing
         self.confirmed: set[PositionKey] = set()
         self.invoices: dict[int, Invoice] = {}  # that may be credited

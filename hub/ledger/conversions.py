@@ -222,6 +222,7 @@ def _convert(
     book = draft.book
     configuration = book.configuration
     source, target = configuration.currencies[rate.source], configuration.currencies[rate.target]
+    labels.check(command.channel)
     with_partner, pair = exchanges.is_exchange(source, target), (source.id, target.id)
     fee: tuple[Payment, ...] = ()
     window = book.newest_window

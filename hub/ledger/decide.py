@@ -20,7 +20,9 @@ from hub.ledger import (
     clearings,
     commands,
     conversions,
+    cover,
     debts,
+    defaults,
     disputes,
     exchanges,
     freezes,
@@ -55,6 +57,7 @@ from hub.registry import (
     terms,
     webhooks,
 )
+from hub.registry import cover as cover_terms
 
 HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.CreateInstitution: institutions.create,
@@ -65,6 +68,12 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.SetDebitCap: caps.set_cap,
     commands.ApproveDebitCap: caps.approve,
     commands.RejectDebitCap: caps.reject,
+    commands.SetCover: cover_terms.set_cover,
+    commands.ApproveCover: cover_terms.approve,
+    commands.RejectCover: cover_terms.reject,
+    commands.RecordCoverEntry: cover.record,
+    commands.ApproveCoverEntry: cover.approve,
+    commands.RejectCoverEntry: cover.reject,
     commands.CreateCredential: credentials.create,
     commands.RevokeCredential: credentials.revoke,
     commands.RegisterPointCurrency: currencies.register,
@@ -172,6 +181,11 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.CloseWindow: windows.close,
     commands.ConfirmSettlement: confirmations.confirm,
     commands.ConfirmFile: confirmations.confirm_file,
+    commands.ProposeDefault: defaults.propose,
+    commands.ApproveDefault: defaults.approve,
+    commands.RejectDefault: defaults.reject,
+    commands.CoverDefaults: defaults.cover,
+    commands.RepayDefault: defaults.repay,
 }
 
 

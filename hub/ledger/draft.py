@@ -5,13 +5,15 @@ command changes nothing by construction. A good draft is taken into the book (``
 command of the batch sees it. Plain data, as the book is.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from hub.acceptance.disputes import Dispute, DisputeStep
 from hub.acceptance.reports import Acceptance
 from hub.configuration import Configuration, Noun
+from hub.cover import CoverEntry
+from hub.defaults import Default, DefaultStep
 from hub.errors import CustomerClosed, LimitExceeded
 from hub.ledger.apart import owed_by, settles_apart
 from hub.ledger.book import UNPOSTED, AccountKey, Book, PositionKey
@@ -123,6 +125,9 @@ class Draft:
     acceptances = _Rarely(list[Acceptance])
     disputes = _Rarely(list[Dispute])  # as they are afterwards
     dispute_steps = _Rarely(list[DisputeStep])
+    defaults = _Rarely(list[Default])  # as they are afterwards
+    default_steps = _Rarely(list[DefaultStep])
+    cover_entries = _Rarely(list[CoverEntry])  # as they are afterwards
 
     def __init__(self, book: Book) -> None:
         self.book = book
@@ -342,16 +347,31 @@ class Draft:
         credit = self.account(AccountKind.POSITION, payee, currency)
         self.legs.append((movement, Leg(debit, credit, amount, purpose, None, phase)))
         change = -amount if phase is Phase.PENDING else amount
-        above_both = set(self.book.path(payee, of))
-        path = self.book.path(payer, of)
+        self.count_unposted(payer, currency, change, of, frozenset(self.book.path(payee, of)))
+
+    def count_unposted(
+        self, institution: int, currency: str, change: int, of: int, beside: frozenset[int] = frozenset()
+    ) -> None:
+        """Carry a change of what an institution owes outside of all windows, or may come to, up to all above it by its
+        path of window ``of``, but not to those ``beside``."""
+        path = self.book.path(institution, of)
         for node in path:
-            if node not in above_both:
+            if node not in beside:
                 key = (UNPOSTED, node, currency)
                 self.positions[key] = self.positions.get(key, 0) + change
         configuration = self.book.configuration
         place = settles_apart(configuration, path, self.book.ordinal(of)) if configuration.apart else None
-        if place is not None and path[place] not in above_both:
+        if place is not None and path[place] not in beside:
             self._count_apart(UNPOSTED, path[place + 1 : -1], currency, change, -change)
+
+    def worsened(self, bounded: Container[tuple[int, str]]) -> Iterator[tuple[int, str, int]]:
+        """Of the nodes and currencies that are bounded, those whose exposure this draft may worsen, with what it comes
+        to in a window."""
+        for key in {**self.positions, **self.aparts} if self.aparts else self.positions:
+            window, node, currency = key
+            change, apart = self.positions.get(key, 0), self.aparts.get(key)
+            if (change < 0 or apart is not None) and (node, currency) in bounded:
+                yield node, currency, self.book.exposure(node, currency, {window: change}, {window: apart or (0, 0)})
 
     def check_caps(self) -> None:
         """Pass if no capped node whose exposure this draft worsens ends above its cap.
@@ -360,14 +380,10 @@ class Draft:
             LimitExceeded: with the node, its cap and what its exposure would be.
         """
         book = self.book
-        for key in {**self.positions, **self.aparts} if self.aparts else self.positions:
-            window, node, currency = key
-            change, apart = self.positions.get(key, 0), self.aparts.get(key)
-            cap = book.configuration.caps.get((node, currency))
-            if (change >= 0 and apart is None) or cap is None or cap.amount is None:
-                continue
-            exposure = book.exposure(node, currency, {window: change}, {window: apart or (0, 0)})
-            if exposure > cap.amount and exposure > book.exposure(node, currency):
+        caps = book.configuration.caps
+        for node, currency, exposure in self.worsened(caps) if caps else ():
+            cap = caps[node, currency]
+            if cap.amount is not None and exposure > cap.amount and exposure > book.exposure(node, currency):
                 raise LimitExceeded(
                     institution=book.configuration.institutions[node].code,
                     currency=currency,

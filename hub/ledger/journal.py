@@ -189,6 +189,14 @@ HASHED: tuple[Hashed, ...] = (
         "id",
     ),
     _hashed(tables.dispute_step, "id dispute_id kind credential_id outcome amount movement_id", "id"),
+    _hashed(
+        tables.cover_entry,
+        "id credential_id institution_id pot currency amount value_date reference",
+        "id",
+    ),
+    _hashed(tables.cover_decision, "id entry_id status credential_id movement_id", "id"),
+    _hashed(tables.settlement_default, "id credential_id window_id institution_id currency amount", "id"),
+    _hashed(tables.default_step, "id default_id kind credential_id amount value_date reference movement_id", "id"),
 )
 
 _ENCODER = msgspec.json.Encoder()

@@ -13,15 +13,18 @@ from hub.ledger.records import Label
 PRODUCT_MAX = 64
 
 
-def note(draft: Draft, act: int, channel: str | None, product: str | None = None) -> None:
-    """Keep what was said of an act.
+def check(channel: str | None, product: str | None = None) -> None:
+    """Pass if these can name a channel and a product.
 
     Raises:
         InvalidInput: a name is too long.
     """
-    if not channel and not product:
-        return
     parts.check_channel(channel)
     if product is not None and len(product) > PRODUCT_MAX:
         raise InvalidInput(product=f"longer than {PRODUCT_MAX} characters")
-    draft.labels.append(Label(act, channel or None, product or None))
+
+
+def note(draft: Draft, act: int, channel: str | None, product: str | None = None) -> None:
+    """Keep what was said of an act, which was checked before."""
+    if channel or product:
+        draft.labels.append(Label(act, channel or None, product or None))

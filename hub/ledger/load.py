@@ -12,6 +12,8 @@ from hub.institutions import settlement_path
 from hub.ledger import (
     break_rows,
     commands,
+    cover_rows,
+    default_rows,
     dispute_rows,
     exchange_rows,
     invoice_rows,
@@ -110,6 +112,10 @@ async def load(
     """
     configuration = needs.configuration
     book = Book(head.batch + 1, head.at, configuration)
+    if needs.cover_references or needs.cover_entries:
+        await cover_rows.load(connection, book, needs)
+    if needs.defaults or needs.windows or needs.default_currencies:
+        await default_rows.load(connection, book, needs)
     if needs.windowed:
         await _windows(connection, driver, book, needs)
     if needs.files:
@@ -178,10 +184,10 @@ def _may_share(book: Book, batch: Sequence[commands.Command], needs: Needs) -> s
     acting |= {credentials[one.actor].institution for one in batch if one.actor in credentials}
     acting |= {offer.source.institution for offer in book.quotes.values()}
     acting |= {held.customer.institution for held in book.holds.values()}
-    number = max((window.number for window in book.windows.values()), default=0)
+    ordinal = max((window.ordinal for window in book.windows.values()), default=0)
     found = third_parties(configuration.share_plans.values())
     for one in acting & nodes.keys():
-        found.update(settlement_path(nodes, one, number), settlement_path(nodes, one, number + 1))
+        found.update(settlement_path(nodes, one, ordinal), settlement_path(nodes, one, ordinal + 1))
     return found
 
 
@@ -466,10 +472,15 @@ async def _positions(driver: Any, book: Book, needs: Needs) -> None:
                 nodes.update(settlement_path(institutions, institution, window.ordinal))
         for window_id in needs.windows:  # what is confirmed settles what stands below, too
             nodes.update(net.institution for net in book.nets.get(window_id, ()))
+        for id in needs.defaults & book.defaults.keys():
+            default = book.defaults[id]
+            nodes.update(settlement_path(institutions, default.institution, book.ordinal(default.window)))
         for deal in book.deals.values():  # by the path on which its money became pending
             ordinal = book.ordinal(deal.window)
             for one in deal.payments:
                 nodes.update(settlement_path(institutions, one.payer, ordinal))
+    if nodes is not None and book.configuration.covers:
+        needs.owners.update(nodes & {covered for covered, _ in book.configuration.covers})
     for row in await driver.fetch(_POSITIONS, [*book.windows, UNPOSTED], None if nodes is None else list(nodes)):
         window_id, institution_id, currency, *sums = row
         book.positions[window_id, institution_id, currency] = Position(*sums)

@@ -78,6 +78,10 @@ class Needs:
         self.disputes: set[int] = set()
         self.disputed: set[tuple[int, int]] = set()  # lines, by movement and leg
         self.reported: set[tuple[int, int]] = set()  # reports, by window and institution
+        self.cover_references: set[tuple[str, str]] = set()  # currencies and a bank's references
+        self.cover_entries: set[int] = set()
+        self.defaults: set[int] = set()
+        self.default_currencies: set[str] = set()  # in which defaults matter
         self.holds: set[int] = set()
         self.accounts: set[int] = set()  # customers' accounts by identifier
         self.emptied: set[int] = set()  # of these, those of which everything may go
@@ -300,8 +304,28 @@ class Needs:
                     self._institution(code)
                 self.files.add(command.digest)
                 self.money = True
-            case commands.SetDebitCap():
+            case commands.SetDebitCap() | commands.SetCover():
                 self._institution(command.institution)
+                self.money = True
+            case commands.ProposeDefault() | commands.CoverDefaults():
+                self._id(self.windows, command.window)
+                self.default_currencies.add(command.currency)
+                self.money = True
+            case commands.ApproveDefault() | commands.RejectDefault() | commands.RepayDefault():
+                self._id(self.defaults, command.id)
+                self.money = True
+            case commands.RecordCoverEntry():
+                self._institution(command.institution)
+                self.cover_references.add((command.currency, command.reference))
+                self.default_currencies.add(command.currency)
+                self.money = True
+            case commands.ApproveCoverEntry() | commands.RejectCoverEntry():
+                self._id(self.cover_entries, command.id)
+                self.money = True
+            case commands.ApproveCover():  # what is proposed in this batch is loaded for who proposes it
+                for cover in self.configuration.covers.values():
+                    if cover.proposal is not None and cover.proposal.id == command.id:
+                        self.institutions.add(cover.institution)
                 self.money = True
             # What these make may be used by a later command of the batch, which touches who was there before.
             case commands.CreateInstitution():

@@ -7,6 +7,7 @@ from hub.errors import (
     Duplicate,
     Forbidden,
     Frozen,
+    InsufficientLiquidity,
     InsufficientPoints,
     InvalidInput,
     LimitExceeded,
@@ -22,6 +23,7 @@ from hub.errors import (
 from hub.institutions import Institution, Status, is_below
 from hub.ledger.book import Book
 from hub.ledger.commands import KEY_MAX, Party
+from hub.ledger.covered import check_cover
 from hub.ledger.draft import Draft
 from hub.ledger.records import Account, AccountKind, Customer, Mark, PoolRight
 from hub.money import UnknownMoney, minor_unit
@@ -307,18 +309,21 @@ def sees(book: Book, asking: Credential, *homes: int) -> bool:
 
 
 def within_caps(draft: Draft, actor: int) -> None:
-    """Pass if the draft keeps within all caps. What an institution may owe, and owes, is told to who sees it.
+    """Pass if the draft keeps within all caps, and what has to be covered is. What an institution may owe, owes and has
+    put up is told to who sees it.
 
     Raises:
-        LimitExceeded: with the institution and its figures, or with the currency alone.
+        LimitExceeded, InsufficientLiquidity: with the institution and its figures, or with the currency alone.
     """
     book = draft.book
     try:
         draft.check_caps()
-    except LimitExceeded as refusal:
+        if book.configuration.covers:
+            check_cover(draft)
+    except (LimitExceeded, InsufficientLiquidity) as refusal:
         if sees(book, credential(book, actor), institution(book, refusal.details["institution"]).id):
             raise
-        raise LimitExceeded(currency=refusal.details["currency"]) from None
+        raise type(refusal)(currency=refusal.details["currency"]) from None
 
 
 def money(code: str) -> str:

@@ -11,6 +11,8 @@ import msgspec
 
 from hub.acceptance.disputes import Dispute
 from hub.configuration import Noun, change
+from hub.cover import CoverEntry
+from hub.defaults import DefaultStatus
 from hub.ids import batch_of
 from hub.ledger import break_rows, journal
 from hub.ledger.applying import apply
@@ -173,6 +175,15 @@ class Batch:
             self._invoice(made)
         if draft.nouns:
             self._nouns(draft.nouns, actor)
+        for entry in draft.cover_entries:
+            self._cover(entry)
+        for default in draft.defaults:
+            if default.status is DefaultStatus.PROPOSED:
+                whose = (default.id, default.credential, default.window, default.institution)
+                self._row("settlement_default", (*whose, default.currency, default.amount))
+        for step in draft.default_steps:
+            done = (step.amount, step.value_date, step.reference, step.movement)
+            self._row("default_step", (step.id, step.of, step.kind.value, step.credential, *done))
         if draft.windows:
             self._closings(draft)
 
@@ -308,6 +319,14 @@ class Batch:
         for step in draft.dispute_steps:
             what = (step.outcome and step.outcome.value, step.amount, step.movement)
             self._row("dispute_step", (step.id, step.of, step.kind.value, step.credential, *what))
+
+    def _cover(self, entry: CoverEntry) -> None:
+        if entry.decision is None:
+            what = (entry.pot.value, entry.currency, entry.amount, entry.value_date, entry.reference)
+            self._row("cover_entry", (entry.id, entry.credential, entry.institution, *what))
+        else:
+            decided = (entry.decision, entry.id, entry.status.value, entry.decided_by, entry.movement)
+            self._row("cover_decision", decided)
 
     def _closings(self, draft: Draft) -> None:
         self._windows.update((window.id, window) for window in draft.windows)

@@ -232,6 +232,10 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["invoice"]),
         _inserts(_BY_NAME["invoice_line"]),
         _inserts(_BY_NAME["confirmation_file"]),
+        _inserts(_BY_NAME["cover_entry"]),
+        _inserts(_BY_NAME["cover_decision"]),
+        _inserts(_BY_NAME["settlement_default"]),
+        _inserts(_BY_NAME["default_step"]),
     )
 }
 

@@ -25,6 +25,7 @@ from hub.tables.acts import (
 )
 from hub.tables.columns import metadata
 from hub.tables.conversions import bonus_use, clearing, conversion, expiry_notice, quote
+from hub.tables.cover import cover_decision, cover_entry, default_step, settlement_default
 from hub.tables.customers import (
     account,
     binding,
@@ -85,11 +86,14 @@ __all__ = [
     "confirmation",
     "confirmation_file",
     "conversion",
+    "cover_decision",
+    "cover_entry",
     "customer",
     "customer_link",
     "customer_mark",
     "customer_profile",
     "customer_reference",
+    "default_step",
     "dispute",
     "dispute_step",
     "exchange",
@@ -130,6 +134,7 @@ __all__ = [
     "relocation",
     "relocation_step",
     "restriction",
+    "settlement_default",
     "settlement_report",
     "settlement_window",
     "signing_key",
@@ -175,6 +180,10 @@ APPEND_ONLY = (
     billing,
     invoice,
     invoice_line,
+    cover_entry,
+    cover_decision,
+    settlement_default,
+    default_step,
     settlement_report,
     signing_key,
     expiry_notice,

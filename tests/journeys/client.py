@@ -16,6 +16,9 @@ REFUSED = "... on Refused { reason message retryable replayed details { key valu
 ANSWERS = {
     "createInstitution": ("input", "CreateInstitutionInput!", "... on Institution { id code name kind status }"),
     "setDebitCap": ("input", "SetDebitCapInput!", "... on Position { own subtree exposure debitCap available }"),
+    "setCover": ("input", "SetCoverInput!", "... on Cover { collateral proposal { id } }"),
+    "proposeDefault": ("input", "ProposeDefaultInput!", "... on Default { id status }"),
+    "recordCoverEntry": ("input", "RecordCoverEntryInput!", "... on CoverEntry { id status }"),
     "createCredential": (
         "input",
         "CreateCredentialInput!",

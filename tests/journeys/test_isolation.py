@@ -61,6 +61,7 @@ class Victim:
         operator.do("setDebitCap", institution=self.bank, currency="CNY", amount="2000")
         query = "query($v: String!) { institution(code: $v) { positions { proposedCap { id } } } }"
         self.cap = operator.ask(query, v=self.bank)["institution"]["positions"][0]["proposedCap"]["id"]
+        self._cover()
         self.issued = network.issue(self.a, self.bank, "alice", "1000")
         terms = {"act": "TRANSFER", "period": "YEAR", "institution": self.bank}
         self.limit = operator.do("setLimit", currency=self.a, code="give", amount="900", terms=terms)["id"]
@@ -145,6 +146,20 @@ class Victim:
             "auditor": network.person(self.bank, "INSTITUTION_AUDITOR"),
             "anonymous": self.anonymous,
         }
+
+    def _cover(self) -> None:
+        """Terms of cover with easier ones proposed, collateral that one person has recorded, and a net not paid."""
+        operator = self.network.operator
+        terms = {"institution": self.bank, "currency": "CNY", "needed": True, "dueDays": 0}
+        operator.do("setCover", terms | {"line": "1000"})
+        self.cover = operator.do("setCover", terms | {"line": "2000"})["proposal"]["id"]
+        entry = {"institution": self.bank, "currency": "CNY", "pot": "COLLATERAL", "amount": "5"}
+        self.cover_entry = operator.do("recordCoverEntry", entry | {"reference": f"in {self.bank}"})["id"]
+        self.network.issue(self.b, self.bank, "payer", "1")
+        self._do("redeemPoints", currency=self.b, amount="1", merchant="HUB", customer=self._party("payer"))
+        self.unpaid = self.network.close_window()["id"]
+        asked = {"windowId": self.unpaid, "institution": self.bank, "currency": "CNY", "reason": "nothing came"}
+        self.default = operator.do("proposeDefault", asked)["id"]
 
     def meet(self) -> None:
         """A card of alice's, alice linked with a partner's customer, and bob proposed for another."""
@@ -283,6 +298,8 @@ class Victim:
             status parent { code } children { code status } credentials { id revokedAt } pointCurrencies { code }
             positions { currency own subtree exposure debitCap }
           }
+          covers(institution: $v) { collateral terms { line } }
+          coverEntries(institution: $v) { edges { node { id status } } }
           alice: customer(institution: $v, reference: "alice") {
             balances { currency { code } total available } identifiers { identifier } }
           holds(customer: {institution: $v, reference: "alice"}) { edges { node { id status captured } } }
@@ -414,6 +431,13 @@ def _of_relocation(field: str) -> Case:
     document = f"mutation($id: ID!) {{ {field}(id: $id) {{ __typename {REFUSED} }} }}"
     absent = {"id": f"rl_{ABSENT}"}
     return Case(document, lambda victim: {"id": victim.relocation}, "FORBIDDEN", "FORBIDDEN", absent=absent)
+
+
+def _operated(field: str, attribute: str, extra: str = "") -> Case:
+    """A mutation by identifier that is the operator's alone."""
+    document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
+    absent = {"id": f"{ {'cover': 'co', 'cover_entry': 'ce', 'default': 'df'}[attribute] }_{ABSENT}"}
+    return Case(document, lambda victim: {"id": getattr(victim, attribute)}, "FORBIDDEN", "FORBIDDEN", absent=absent)
 
 
 def _finds(field: str, attribute: str, selection: str = "id") -> Case:
@@ -1280,6 +1304,75 @@ CASES: dict[str, Case] = {
             windowId=victim.window, institution=victim.bank, currency="CNY", amount="-0.50", reference="bank"
         ),
         absent={"windowId": f"sw_{ABSENT}"},
+    ),
+    "Query.capTrial": Case(
+        'query($v: String!) { capTrial(institution: $v, currency: "CNY", amount: "0") { exposure peak refused } }',
+        lambda victim: {"v": victim.bank},
+        None,
+        AS_OPERATOR,
+        absent={"v": "nowhere"},
+    ),
+    # --- cover ---
+    "Query.covers": Case(
+        "query($v: String!) { covers(institution: $v) { currency collateral exposure terms { line } } }",
+        lambda victim: {"v": victim.bank},
+        [],
+        AS_OPERATOR,
+        absent={"v": "nowhere"},
+    ),
+    "Query.coverEntries": Case(
+        "query($v: String!) { coverEntries(institution: $v) { edges { node { id amount status recordedBy } } } }",
+        lambda victim: {"v": victim.bank},
+        {"edges": []},
+        AS_OPERATOR,
+        absent={"v": "nowhere"},
+    ),
+    "Mutation.setCover": _acts(
+        "setCover", "SetCoverInput!", lambda victim: {"institution": victim.bank, "currency": "CNY", "needed": False}
+    ),
+    "Mutation.recordCoverEntry": _acts(
+        "recordCoverEntry",
+        "RecordCoverEntryInput!",
+        lambda victim: {
+            "institution": victim.bank,
+            "currency": "CNY",
+            "pot": "COLLATERAL",
+            "amount": "-1",
+            "reference": "r",
+        },
+    ),
+    "Mutation.approveCover": _operated("approveCover", "cover"),
+    "Mutation.rejectCover": _operated("rejectCover", "cover", ', reason: "r"'),
+    "Mutation.approveCoverEntry": _operated("approveCoverEntry", "cover_entry"),
+    "Mutation.rejectCoverEntry": _operated("rejectCoverEntry", "cover_entry", ', reason: "r"'),
+    # --- nets that are not paid ---
+    "Query.defaults": Case(
+        "query($w: ID!) { defaults(windowId: $w) { edges { node { id amount } } } }",
+        lambda victim: {"w": victim.unpaid},
+        {"edges": []},
+        AS_OPERATOR,
+        absent={"w": f"sw_{ABSENT}"},
+    ),
+    "Mutation.proposeDefault": _acts(
+        "proposeDefault",
+        "ProposeDefaultInput!",
+        lambda victim: {"windowId": victim.window, "institution": victim.bank, "currency": "CNY", "reason": "r"},
+        absent={"windowId": f"sw_{ABSENT}"},
+    ),
+    "Mutation.approveDefault": _operated("approveDefault", "default"),
+    "Mutation.rejectDefault": _operated("rejectDefault", "default", ', reason: "r"'),
+    "Mutation.coverDefaults": Case(
+        f'mutation($w: ID!) {{ coverDefaults(windowId: $w, currency: "CNY") {{ __typename {REFUSED} }} }}',
+        lambda victim: {"w": victim.window},
+        "FORBIDDEN",
+        "FORBIDDEN",
+        absent={"w": f"sw_{ABSENT}"},
+    ),
+    "Mutation.repayDefault": _acts(
+        "repayDefault",
+        "RepayDefaultInput!",
+        lambda victim: {"defaultId": victim.default, "amount": "1", "reference": "r"},
+        absent={"defaultId": f"df_{ABSENT}"},
     ),
     # --- being told ---
     "Query.sharePlans": Case(

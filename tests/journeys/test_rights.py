@@ -166,6 +166,7 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         "proposeRelocation": lambda: relocation(tree),
         "createInstitution": lambda: {"code": unique("I"), "name": "new", "kind": "BRANCH", "parent": tree.bank},
         "setDebitCap": lambda: {"institution": tree.bank, "currency": "CNY", "amount": "1000"},
+        "setCover": lambda: {"institution": tree.alliance, "currency": "CNY", "needed": False},
         "proposeSettlementModel": lambda: {
             "code": unique("M"),
             "name": "new",
@@ -186,13 +187,14 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         ["Issue", "Transfer", "Customer", "Binding"],
         ["PointCurrency", "NewCredential", "Limit", "Relocation"],
     )
-    vouches, operates, no = ["CustomerLink"], ["Position", "SettlementModel", "SharePlan", "FeeSchedule"], "FORBIDDEN"
+    vouches, no = ["CustomerLink"], "FORBIDDEN"
+    operates = ["Position", "Cover", "SettlementModel", "SharePlan", "FeeSchedule"]
     found = {role: [outcome(person, name, make()) for name, make in work.items()] for role, person in persons.items()}
     assert found == {
-        TRADER: [*trades, *vouches, *[no] * 9],
-        ADMIN: [no, no, no, no, *vouches, *configures, *[no] * 5],
-        AUDITOR: [no] * 14,
-        "OPERATOR_AUDITOR": [no] * 14,
+        TRADER: [*trades, *vouches, *[no] * 10],
+        ADMIN: [no, no, no, no, *vouches, *configures, *[no] * 6],
+        AUDITOR: [no] * 15,
+        "OPERATOR_AUDITOR": [no] * 15,
         "OPERATOR_ADMIN": [*trades, *vouches, *configures, "Institution", *operates],
     }
 

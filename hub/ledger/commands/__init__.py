@@ -43,6 +43,14 @@ from hub.ledger.commands.command import (
     malformed,
 )
 from hub.ledger.commands.conversions import Convert, ExecuteQuote, RequestQuote
+from hub.ledger.commands.cover import (
+    ApproveCover,
+    ApproveCoverEntry,
+    RecordCoverEntry,
+    RejectCover,
+    RejectCoverEntry,
+    SetCover,
+)
 from hub.ledger.commands.currencies import (
     MoneyText,
     PolicyTerms,
@@ -60,6 +68,7 @@ from hub.ledger.commands.customers import (
     SetCustomerProfile,
     UnbindIdentifier,
 )
+from hub.ledger.commands.defaults import ApproveDefault, CoverDefaults, ProposeDefault, RejectDefault, RepayDefault
 from hub.ledger.commands.exchanges import AddEvidence, ApproveEvidence, ReportOrder
 from hub.ledger.commands.freezes import (
     CloseCustomer,
@@ -130,7 +139,10 @@ __all__ = [
     "AddEvidence",
     "AnswerDispute",
     "ApproveBreakEnd",
+    "ApproveCover",
+    "ApproveCoverEntry",
     "ApproveDebitCap",
+    "ApproveDefault",
     "ApproveDisputeEnd",
     "ApproveEvidence",
     "ApproveFeeSchedule",
@@ -159,6 +171,7 @@ __all__ = [
     "Connection",
     "ContributeToPool",
     "Convert",
+    "CoverDefaults",
     "CreateCredential",
     "CreateInstitution",
     "CreatePool",
@@ -192,6 +205,7 @@ __all__ = [
     "PolicyTerms",
     "ProposeAcceptanceTerms",
     "ProposeBreakEnd",
+    "ProposeDefault",
     "ProposeDisputeEnd",
     "ProposeFeeSchedule",
     "ProposeGrantTerms",
@@ -203,12 +217,16 @@ __all__ = [
     "ProposeUnitValue",
     "Reconcile",
     "RecordBalances",
+    "RecordCoverEntry",
     "Redeem",
     "RedeemBasket",
     "RegisterAcceptanceKey",
     "RegisterCertificate",
     "RegisterPointCurrency",
+    "RejectCover",
+    "RejectCoverEntry",
     "RejectDebitCap",
+    "RejectDefault",
     "RejectFeeSchedule",
     "RejectModel",
     "RejectRate",
@@ -216,6 +234,7 @@ __all__ = [
     "RejectTerms",
     "ReleaseHold",
     "Relocate",
+    "RepayDefault",
     "ReportOrder",
     "RequestQuote",
     "ResealWebhookSecrets",
@@ -228,6 +247,7 @@ __all__ = [
     "RotateWebhookSecret",
     "SetAdapterConfig",
     "SetBooks",
+    "SetCover",
     "SetCustomerProfile",
     "SetDebitCap",
     "SetDisputeDays",

@@ -18,6 +18,11 @@ class AccountKind(IntEnum):
     PARTNER = 9  # the contra account of what came out of, less what went into, the system of a currency's partner
     TRANSIT = 10  # points that a partner has taken, and that are not yet anything else
     INTERNAL = 11  # through which a node's nets go to its parent, owned by the two of them together
+    COLLATERAL = 20  # what an institution has put up for its own debts; the settlement bank has it
+    FUND = 21  # what it has put up for everybody's
+    RECOVERED = 22  # what a debtor has paid later, to who had been cut
+    RECEIVABLE = 23  # nets that were declared unpaid, and not paid since
+    CLAIM = 24  # what an institution bears of such a net
 
 
 OF_POINTS: Final = frozenset(  # all others are of money

@@ -48,6 +48,12 @@ class MovementKind(IntEnum):
     BILL = 60  # an invoice of the operator's, for a month
     CREDIT = 61  # what is given back of one
     CORRECT = 64  # a line of a closed window was disputed, and its payee gives back
+    COVER = 70  # the bank moved what an institution puts up, or takes back
+    UNPAID = 71  # a net becomes a receivable
+    DRAW_COLLATERAL = 72  # the debtor's collateral bears it
+    DRAW_FUND = 73  # the default fund does
+    CUT = 74  # those who are to be paid do
+    REPAY = 75  # the debtor has paid after all
 
 
 # What begins over partners, and the act that it is once they have done their part.
@@ -70,6 +76,8 @@ class Purpose(IntEnum):
     ROUNDING = 5
     PAYMENT = 6
     LEVEL = 7  # a net that a parent takes over
+    COVER = 20  # what is put up, or taken back
+    DEFAULT = 21  # what is not paid, who bears it, and what comes back
 
 
 class Phase(IntEnum):

@@ -50,7 +50,8 @@ class Net(msgspec.Struct, frozen=True):
 
 class NetView(msgspec.Struct, frozen=True):
     """A net as people see it: to whom it goes (None: it settles with the hub), what the children bring, apart by sign,
-    whether it is settled, and whether the bank has moved it, which in several currencies is less."""
+    whether it is settled, whether the bank has moved it, which in several currencies is less, and what the bank has
+    still to move for it."""
 
     net: Net
     parent: int | None
@@ -58,6 +59,7 @@ class NetView(msgspec.Struct, frozen=True):
     below_credits: int
     confirmed: bool
     paid: bool
+    due: int
 
 
 class InternalAccount(msgspec.Struct, frozen=True):

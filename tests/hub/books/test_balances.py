@@ -20,6 +20,7 @@ from hub.ledger import commands
 from hub.ledger.commands import LedgerAccountText, Party
 from hub.ledger.records import AccountKind
 from tests.conftest import Hub, Pass
+from tests.hub.ledger.test_cover import put
 
 ZONE = "Asia/Shanghai"
 EVERY_KIND = tuple(LedgerAccountText(kind.name, None, f"{1000 + kind}", f"=All {kind.name}") for kind in AccountKind)
@@ -92,8 +93,11 @@ class Days:
     async def expected(self) -> dict[date, Counter[tuple[str, int, str]]]:
         """What each day moved, by side, kind of account and currency, from the raw legs and this book's own locks."""
         rows = await self.hub.sql(
-            "SELECT e.batch, e.at, c.value_date, l.amount, d.kind, a.kind, a.currency FROM leg l"
+            "SELECT e.batch, e.at, coalesce(c.value_date, s.value_date, p.value_date), l.amount, d.kind, a.kind,"
+            " a.currency FROM leg l"
             " JOIN journal_entry e ON e.batch = l.movement_id >> 20 LEFT JOIN confirmation c USING (movement_id)"
+            " LEFT JOIN default_step s USING (movement_id)"
+            " LEFT JOIN cover_decision o USING (movement_id) LEFT JOIN cover_entry p ON p.id = o.entry_id"
             " JOIN account d ON d.id = l.debit_account_id JOIN account a ON a.id = l.credit_account_id"
         )
         days: dict[date, Counter[tuple[str, int, str]]] = {}
@@ -166,6 +170,25 @@ async def test_every_day_is_as_the_legs_have_it_whatever_is_paid_and_locked_when
             await days.lock(through)
         pass_(timedelta(hours=dice.randint(11, 40)))
     assert days.locked
+    await days.check()
+    for one in unpaid:
+        await days.pay(*one, None)
+    await days.spend("BP", 1_000)
+    window = await days.close()
+    await put(hub, "7", "cover", value_date=(await days.today()).isoformat())
+    pass_(timedelta(days=1))
+    yesterday = await days.today() - timedelta(days=1)
+    await put(hub, "-2", "back", value_date=yesterday.isoformat())
+    asked = commands.ProposeDefault(
+        actor=hub.admin, window=window, institution="BANK", currency="CNY", reason="nothing came"
+    )
+    made = await hub.do(asked)
+    await hub.do(commands.ApproveDefault(actor=hub.second, id=made.id))
+    await hub.do(
+        commands.RepayDefault(
+            actor=hub.admin, id=made.id, amount="1", value_date=yesterday.isoformat(), reference="late"
+        )
+    )
     await days.check()
     async with hub.database.snapshot() as connection:
         assert (await audit(connection)).findings == ()
