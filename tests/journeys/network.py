@@ -1,5 +1,6 @@
 """A small network that a journey builds for itself, so that journeys share a server and nothing else."""
 
+from decimal import Decimal
 from typing import Any
 
 from tests.hub.programs import Served
@@ -101,7 +102,7 @@ class Network:
         for status in ("SETTLING", "CLOSED"):  # windows are settled in order, so one being settled comes first
             query = (
                 "query($s: WindowStatus) { settlementWindows(status: $s, first: 200) { edges { node { id number"
-                " nets { institution { code } currency net confirmed } } } } }"
+                " nets { institution { code } currency net confirmed due } } } } }"
             )
             edges = self.operator.ask(query, s=status)["settlementWindows"]["edges"]
             found += [edge["node"] for edge in edges]
@@ -123,7 +124,7 @@ class Network:
         """Confirm every net of every closed window, in order."""
         for window in self.unsettled():
             for net in window["nets"]:
-                if not net["confirmed"]:
+                if Decimal(net["due"]):
                     answer = self.confirm(window["id"], net)
                     assert answer["__typename"] == "SettlementWindow", answer
 

@@ -157,6 +157,7 @@ class Victim:
         self.cover_entry = operator.do("recordCoverEntry", entry | {"reference": f"in {self.bank}"})["id"]
         self.network.issue(self.b, self.bank, "payer", "1")
         self._do("redeemPoints", currency=self.b, amount="1", merchant="HUB", customer=self._party("payer"))
+        self.network.settle()  # what others have left on this server comes before
         self.unpaid = self.network.close_window()["id"]
         asked = {"windowId": self.unpaid, "institution": self.bank, "currency": "CNY", "reason": "nothing came"}
         self.default = operator.do("proposeDefault", asked)["id"]
