@@ -804,9 +804,9 @@ CASES: dict[str, Case] = {
         lambda victim: {
             "id": victim.window,
             "nets": [
-                # 10 points redeemed at the branch, 10 × 0.05 = 0.50; the rates have no fee and one issuer
-                # what the branch is owed goes to the bank, which owes it
-                {"institution": {"code": victim.bank}, "debit": "0.50", "credit": "0.50", "net": "0.00"},
+                # 10 points redeemed at the branch, 10 × 0.05 = 0.50, and 20 elsewhere, 1.00; the rates have no fee and
+                # one issuer; what the branch is owed goes to the bank, which owes it
+                {"institution": {"code": victim.bank}, "debit": "1.50", "credit": "0.50", "net": "-1.00"},
                 {"institution": {"code": victim.branch}, "debit": "0.00", "credit": "0.50", "net": "0.50"},
             ],
         },
@@ -819,7 +819,7 @@ CASES: dict[str, Case] = {
         "{ settlementWindows(first: 200) { edges { node { id nets { net } } } } }",
         _nothing,
         lambda victim: [{"id": victim.window, "nets": []}],
-        lambda victim: [{"id": victim.window, "nets": [{"net": "0.00"}, {"net": "0.50"}]}],
+        lambda victim: [{"id": victim.window, "nets": [{"net": "-1.00"}, {"net": "0.50"}]}],
         branch=lambda victim: [{"id": victim.window, "nets": [{"net": "0.50"}]}],
         pick=_rows("settlementWindows", "id", "window"),
     ),
@@ -829,7 +829,7 @@ CASES: dict[str, Case] = {
         lambda victim: {"w": victim.window, "v": victim.bank},
         None,
         lambda victim: [
-            {"institution": {"code": victim.bank}, "zone": None, "debit": "0.50", "credit": "0.00"},
+            {"institution": {"code": victim.bank}, "zone": None, "debit": "1.50", "credit": "0.00"},
             {"institution": {"code": victim.branch}, "zone": None, "debit": "0.00", "credit": "0.50"},
         ],
         absent={"v": "nowhere"},
@@ -1613,8 +1613,8 @@ def test_guessed_identifiers_reveal_nothing(victim: Victim) -> None:
 
 @pytest.mark.parametrize(
     ("file", "rows"),
-    # The redemption's one leg of money or one net; CSV has a head, and camt.053 and others are made by the same path.
-    [("lines.ndjson", 1), ("lines/1.json", 1), ("lines.csv", 2), ("report.csv", 2)],
+    # Two redemptions' legs of money, or one net; CSV has a head, and camt.053 and others are made by the same path.
+    [("lines.ndjson", 2), ("lines/1.json", 1), ("lines.csv", 3), ("report.csv", 2)],
 )
 def test_the_lines_of_another_s_report_do_not_exist(victim: Victim, file: str, rows: int) -> None:
     url = victim.network.operator.url
