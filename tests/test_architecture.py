@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 OURS = ("hub", "schema", "settlement", "adapters")
 ENTRY_ROOMS = (
     *("hub.app", "hub.cli", "hub.ending", "hub.host", "hub.serving", "hub.worker", "hub.console", "hub.demo"),
-    *("hub.__main__", "hub.uploads"),
+    *("hub.__main__", "hub.uploads", "hub.site", "hub.wiring"),
 )
 
 # What the adapters may know of the core: the port, and what an amount and a refusal are.

@@ -79,7 +79,6 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.RegisterPointCurrency: currencies.register,
     commands.SetAdapterConfig: currencies.set_connection,
     commands.SetPointsPolicy: currencies.set_policy,
-    commands.SetAdapterConfig: currencies.set_connection,
     commands.SetPartnerState: currencies.set_partner_state,
     commands.ProposeRelocation: relocations.propose,
     commands.ApproveRelocation: relocations.approve,
