@@ -8,6 +8,7 @@ auditor can tell what was in force at each. Nobody edits a ``Configuration``: ``
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import singledispatch
 from typing import Any
 
 import msgspec
@@ -193,104 +194,137 @@ class Configuration:
 
 
 _TERMS: dict[type[Terms], str] = {AcceptanceTerms: "acceptance", GrantTerms: "grants", UnitValue: "unit_values"}
-_TABLES = {Institution: "institutions", Credential: "credentials", PointCurrency: "currencies", Rate: "rates"}
 
 
 def with_changes(base: Configuration, version: int, nouns: Iterable[Noun]) -> Configuration:
     """The configuration after ``nouns`` took these values, at ``version``."""
     fresh = Configuration(version, *(dict(getattr(base, name)) for name in Configuration.__slots__[1:]))
-    moved = False
+    tree = False
     for noun in nouns:
-        if isinstance(noun, DebitCap):
-            fresh.caps[noun.institution, noun.currency] = noun
-            continue
-        if isinstance(noun, Limit):
-            _index_limit(fresh, noun)
-            continue
-        if isinstance(noun, Webhook):
-            fresh.webhooks[noun.institution] = noun
-            continue
-        if isinstance(noun, Certificate):
-            fresh.certificates[noun.of] = noun
-            continue
-        if isinstance(noun, Revocation):
-            fresh.revocations[noun.kid] = noun
-            continue
-        if isinstance(noun, Books):
-            fresh.bookkeeping[noun.id] = noun
-            continue
-        if isinstance(noun, Terms):
-            _index_terms(fresh, noun)
-            continue
-        if isinstance(noun, FeeSchedule):
-            fresh.fee_schedules[noun.id] = noun
-            fresh.charging[noun.institution] = with_version(fresh.charging.get(noun.institution, ()), noun)
-            continue
-        if isinstance(noun, SharePlan):
-            fresh.share_plans[noun.id] = noun
-            fresh.sharing[noun.scope] = with_version(fresh.sharing.get(noun.scope, ()), noun)
-            continue
-        if isinstance(noun, Cover):
-            fresh.covers[noun.institution, noun.currency] = noun
-            continue
-        if isinstance(noun, SettlementModel):
-            fresh.model_versions[noun.id] = noun
-            versions = with_version(fresh.models.get(noun.code, ()), noun)
-            if versions or noun.code in fresh.models:
-                fresh.models[noun.code] = versions
-            continue
-        if isinstance(noun, AcceptanceKey):
-            fresh.acceptance_keys[noun.kid] = noun
-            continue
-        if isinstance(noun, DisputeTerms):
-            fresh.dispute_terms[noun.id] = noun
-            continue
-        table = getattr(fresh, _TABLES[type(noun)])
-        before = table.get(noun.id)
-        table[noun.id] = noun
-        if isinstance(noun, Institution):
-            fresh.institution_codes[noun.code] = noun.id
-            moved = moved or before is None or before.parent != noun.parent
-            if noun.set_off:
-                fresh.apart[noun.id] = True
-        elif isinstance(noun, Credential):
-            fresh.secrets[noun.secret_hash] = noun.id
-        elif isinstance(noun, PointCurrency):
-            fresh.currency_codes[noun.code] = noun.id
-        else:
-            _index_rate(fresh, noun)
-    if moved:
+        _index(noun, fresh)
+        tree = tree or isinstance(noun, Institution)
+    if tree:
         _index_children(fresh)
     return fresh
 
 
-def _index_rate(fresh: Configuration, rate: Rate) -> None:
-    if rate.outflow_limit is not None:
-        fresh.outflows[rate.id] = True
-    pair = (rate.source, rate.target)
-    versions = with_version(fresh.approved.get(pair, ()), rate)
+@singledispatch
+def _index(noun: object, fresh: Configuration) -> None:
+    """Put a noun, or its newer value, where it is looked up: a function for each type."""
+    raise TypeError(f"no place for {type(noun).__name__}")
+
+
+@_index.register
+def _(noun: Institution, fresh: Configuration) -> None:
+    fresh.institutions[noun.id] = noun
+    fresh.institution_codes[noun.code] = noun.id
+    if noun.set_off:
+        fresh.apart[noun.id] = True
+
+
+@_index.register
+def _(noun: Credential, fresh: Configuration) -> None:
+    fresh.credentials[noun.id] = noun
+    fresh.secrets[noun.secret_hash] = noun.id
+
+
+@_index.register
+def _(noun: PointCurrency, fresh: Configuration) -> None:
+    fresh.currencies[noun.id] = noun
+    fresh.currency_codes[noun.code] = noun.id
+
+
+@_index.register
+def _(noun: Rate, fresh: Configuration) -> None:
+    fresh.rates[noun.id] = noun
+    if noun.outflow_limit is not None:
+        fresh.outflows[noun.id] = True
+    pair = (noun.source, noun.target)
+    versions = with_version(fresh.approved.get(pair, ()), noun)
     if versions:
         fresh.approved[pair] = versions
     else:
         fresh.approved.pop(pair, None)
 
 
-def _index_terms(fresh: Configuration, terms: Terms) -> None:
-    fresh.terms[terms.id] = terms
-    table = getattr(fresh, _TERMS[type(terms)])
-    by_node = with_terms(table.pop(terms.currency, {}), terms)
+@_index.register
+def _(noun: Terms, fresh: Configuration) -> None:
+    fresh.terms[noun.id] = noun
+    table = getattr(fresh, _TERMS[type(noun)])
+    by_node = with_terms(table.pop(noun.currency, {}), noun)
     if by_node:
-        table[terms.currency] = by_node
+        table[noun.currency] = by_node
 
 
-def _index_limit(fresh: Configuration, limit: Limit) -> None:
-    versions = fresh.limits.get(limit.family)
+@_index.register
+def _(noun: FeeSchedule, fresh: Configuration) -> None:
+    fresh.fee_schedules[noun.id] = noun
+    fresh.charging[noun.institution] = with_version(fresh.charging.get(noun.institution, ()), noun)
+
+
+@_index.register
+def _(noun: SharePlan, fresh: Configuration) -> None:
+    fresh.share_plans[noun.id] = noun
+    fresh.sharing[noun.scope] = with_version(fresh.sharing.get(noun.scope, ()), noun)
+
+
+@_index.register
+def _(noun: SettlementModel, fresh: Configuration) -> None:
+    fresh.model_versions[noun.id] = noun
+    versions = with_version(fresh.models.get(noun.code, ()), noun)
+    if versions or noun.code in fresh.models:
+        fresh.models[noun.code] = versions
+
+
+@_index.register
+def _(noun: Limit, fresh: Configuration) -> None:
+    versions = fresh.limits.get(noun.family)
     if versions is None:
-        of = (limit.act, limit.currency)
-        fresh.limited[of] = (*fresh.limited.get(of, ()), limit.family)
-    fresh.limit_versions[limit.id] = limit.family
-    others = (other for other in versions or () if other.id != limit.id)
-    fresh.limits[limit.family] = tuple(sorted((*others, limit), key=lambda one: one.starts))
+        of = (noun.act, noun.currency)
+        fresh.limited[of] = (*fresh.limited.get(of, ()), noun.family)
+    fresh.limit_versions[noun.id] = noun.family
+    others = (other for other in versions or () if other.id != noun.id)
+    fresh.limits[noun.family] = tuple(sorted((*others, noun), key=lambda one: one.starts))
+
+
+@_index.register
+def _(noun: DebitCap, fresh: Configuration) -> None:
+    fresh.caps[noun.institution, noun.currency] = noun
+
+
+@_index.register
+def _(noun: Cover, fresh: Configuration) -> None:
+    fresh.covers[noun.institution, noun.currency] = noun
+
+
+@_index.register
+def _(noun: Webhook, fresh: Configuration) -> None:
+    fresh.webhooks[noun.institution] = noun
+
+
+@_index.register
+def _(noun: Certificate, fresh: Configuration) -> None:
+    fresh.certificates[noun.of] = noun
+
+
+@_index.register
+def _(noun: Revocation, fresh: Configuration) -> None:
+    fresh.revocations[noun.kid] = noun
+
+
+@_index.register
+def _(noun: AcceptanceKey, fresh: Configuration) -> None:
+    fresh.acceptance_keys[noun.kid] = noun
+
+
+@_index.register
+def _(noun: DisputeTerms, fresh: Configuration) -> None:
+    fresh.dispute_terms[noun.id] = noun
+
+
+@_index.register
+def _(noun: Books, fresh: Configuration) -> None:
+    fresh.bookkeeping[noun.id] = noun
 
 
 def _index_children(fresh: Configuration) -> None:
