@@ -50,7 +50,7 @@ ROOMS = {
     "alembic": ("hub.migrate", "hub.migrations"),
     "typer": ("hub.cli",),
     "sqlite3": ("adapters.simulator.books", "adapters.simulator.store"),
-    "duckdb": ("hub.parquet", "hub.reconciliation.matching", "settlement.renderings.parquet"),
+    "duckdb": ("hub.parquet", "hub.reconciliation.matching"),
     "python_calamine": ("settlement.uploads",),
     "defusedxml": ("settlement.camt",),
     "typst": ("settlement.renderings.pdf",),
