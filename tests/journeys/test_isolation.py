@@ -4,7 +4,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -1668,6 +1668,27 @@ def test_the_figures_of_another_s_currency_are_in_no_file(victim: Victim, tmp_pa
     headers = {"authorization": f"Bearer {victim.callers['auditor'].secret}"}
     for bad in ({"by": "WEATHER"}, {"from": "yesterday"}, {"by": ["DAY", "DAY"]}):
         assert httpx2.get(url, params=bad, headers=headers).status_code == 400
+
+
+def test_the_books_are_the_operator_s_and_of_days_that_are_over(victim: Victim) -> None:
+    operator = victim.network.operator
+    today = date.fromisoformat(operator.ask("{ books { today } }")["books"]["today"])
+    before = today - timedelta(days=1)
+    url, statuses = f"{operator.url}/books/{before}.csv", {}
+    for name, caller in victim.callers.items():
+        headers = {} if caller.secret is None else {"authorization": f"Bearer {caller.secret}"}
+        statuses[name] = httpx2.get(url, headers=headers).status_code
+    assert statuses == {"stranger": 403, "branch": 403, "auditor": 403, "anonymous": 401}
+    headers = {"authorization": f"Bearer {operator.secret}"}
+    query = "query($d: String!) { trialBalance(day: $d) { balanced csvUrl } }"
+    assert operator.ask(query, d=f"{before}")["trialBalance"] == {"balanced": True, "csvUrl": f"/books/{before}.csv"}
+    assert operator.ask(query, d=f"{today}")["trialBalance"] == {"balanced": True, "csvUrl": None}
+    head, total = httpx2.get(url, headers=headers).text.splitlines()  # nothing was done before today
+    assert head.startswith("business_date,posted_at,value_date,act,")
+    assert total == "TOTAL,,,0,,0"
+    for day in (f"{today}", "yesterday", "20260131"):
+        refused = httpx2.get(f"{operator.url}/books/{day}.csv", headers=headers)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "BAD_INPUT"), day
 
 
 def test_a_branch_gets_its_own_report_and_lines_and_not_the_operator_s(victim: Victim) -> None:
