@@ -82,7 +82,7 @@ async def failures(first: bytes | None) -> Counter[str]:
 async def test_right_answers_are_counted_once_over_kept_connections() -> None:
     server = Server(numbered())
     async with listening(server) as port:
-        found = await drive(a_load(connections=3), HOST, port, SECONDS)
+        found = await drive(a_load(connections=3), HOST, port, 5 * SECONDS)
     assert found.failures.total() == 0
     assert found.rows == len(found.latencies_ms) == len(server.requests) > 3
     assert server.connections == 3

@@ -29,7 +29,7 @@ from tests.hub.programs import Pattern, Served
 from tests.journeys.test_partners import START, Story, configured, told, wait
 from tests.properties import invariants
 
-PATIENCE_S = 60  # more than it takes to get every conversion into its step
+PATIENCE_S = 120  # more than it takes to get every conversion into its step
 BEFORE, AFTER = Breach.SILENT_BEFORE, Breach.SILENT_AFTER
 
 
