@@ -9,12 +9,10 @@ from typing import Any
 
 import msgspec
 
-from hub.acceptance.disputes import Dispute
 from hub.configuration import Noun, change
-from hub.cover import CoverEntry
-from hub.defaults import DefaultStatus
 from hub.ids import batch_of
-from hub.ledger import break_rows, journal
+from hub.ledger import journal
+from hub.ledger.appended import appended
 from hub.ledger.applying import apply
 from hub.ledger.beside import beside
 from hub.ledger.book import Book
@@ -23,27 +21,20 @@ from hub.ledger.decide import Outcome
 from hub.ledger.draft import Draft
 from hub.ledger.journal import Head, Row
 from hub.ledger.lots import Lot, LotKey
-from hub.ledger.opening import Relocation
-from hub.ledger.orders import Exchange
 from hub.ledger.records import (
     Account,
     AccountKind,
-    Clearing,
     Conversion,
     Customer,
-    Hold,
-    Invoice,
     Leg,
     Movement,
     Phase,
     Position,
-    Quote,
-    Window,
 )
 from hub.ledger.rows import figures_columns
+from hub.ledger.standing import Standing, row_of, standing
 from hub.ledger.writes import WRITES, Tables, closing_statement, statement
 from hub.limits import UseKey
-from hub.reconciliation.breaks import Break
 
 LEGS_OF_LONG = 250  # from which on the database writes a batch's last rows while all of them are hashed
 
@@ -67,17 +58,10 @@ class Batch:
         self._accounts: dict[int, Account] = {}
         self._new_accounts: dict[int, Account] = {}
         self._lots: dict[LotKey, Lot] = {}
-        self._holds: dict[int, Hold] = {}
-        self._clearings: dict[int, Clearing] = {}
-        self._relocations: dict[int, Relocation] = {}
         self._customer_marks: dict[int, int] = {}
-        self._quotes: dict[int, Quote] = {}
         self._conversions: dict[int, Conversion] = {}  # those that are written and have changed
         self._conversion_places: dict[int, int] = {}  # of this batch's, among its rows
-        self._exchanges: dict[int, Exchange] = {}
-        self._breaks: dict[int, Break] = {}
-        self._disputes: dict[int, Dispute] = {}
-        self._windows: dict[int, Window] = {}
+        self._standing: dict[tuple[type[Standing], int], Standing] = {}
         self._bonus_uses: dict[tuple[int, int, int], int] = {}
         self._limit_uses: set[UseKey] = set()
         self._positions: dict[tuple[int, int, str], Position] = {}
@@ -132,75 +116,15 @@ class Batch:
 
     def _take_rest(self, draft: Draft, actor: int) -> None:
         """Take what few drafts have."""
-        if draft.bindings or draft.links:
-            self._people(draft)
-        if draft.holds:
-            self._holds.update((held.id, held) for held in draft.holds)
-        if draft.clearings:
-            self._clearings.update((made.id, made) for made in draft.clearings)
-        if draft.relocations:
-            self._relocate(draft)
-        for profile in draft.profiles:
-            groups = msgspec.json.encode(profile.groups).decode()
-            who = (profile.id, profile.customer, profile.type)
-            self._row("customer_profile", (*who, groups, profile.credential))
-        if draft.memberships:
-            self._memberships(draft)
-        if draft.spender is not None:
-            self._row("pool_use", (draft.movements[0].id, draft.spender.id))
-        if draft.marks or draft.missing or draft.restrictions or draft.cancellations:
-            self._restrictions(draft)
-        if draft.quotes:
-            self._quotes.update((offer.id, offer) for offer in draft.quotes)
-        if draft.exchanges or draft.evidence:
-            self._take_exchanges(draft)
-        if draft.break_steps or draft.runs:
-            self._take_breaks(draft)
-        for label in draft.labels:
-            self._row("act_label", (label.act, label.channel, label.product))
-        for one in sorted(draft.fee_shares, key=lambda one: (one.movement, one.place)):
-            self._row("fee_share", (one.movement, one.place, one.plan, one.institution, one.amount, one.n))
-        if draft.dispute_steps or draft.acceptances:
-            self._take_disputes(draft)
-        for clipped in draft.clippings:
-            self._row("clipping", (clipped.movement, clipped.version, clipped.requested))
-        for basket in draft.baskets:
-            asked = (basket.id, basket.last, basket.credential, basket.for_institution)
-            paid = (basket.customer.id, basket.merchant, basket.money, basket.amount, basket.rest)
-            self._row("basket", asked + paid)
-        for billed in draft.billings:
-            when = (billed.period, billed.zone, billed.starts, billed.ends)
-            self._row("billing", (billed.id, billed.credential, *when))
-        for made in draft.invoices:
-            self._invoice(made)
+        for name, row in appended(draft):
+            self._row(name, row)
+        for noun in standing(draft):
+            self._standing[type(noun), noun.id] = noun
+        for account in draft.marks:
+            self._accounts[account.id] = account
+        self._customer_marks.update(draft.customer_marks)
         if draft.nouns:
             self._nouns(draft.nouns, actor)
-        for entry in draft.cover_entries:
-            self._cover(entry)
-        for default in draft.defaults:
-            if default.status is DefaultStatus.PROPOSED:
-                whose = (default.id, default.credential, default.window, default.institution)
-                self._row("settlement_default", (*whose, default.currency, default.amount))
-        for step in draft.default_steps:
-            done = (step.amount, step.value_date, step.reference, step.movement)
-            self._row("default_step", (step.id, step.of, step.kind.value, step.credential, *done))
-        if draft.windows:
-            self._closings(draft)
-
-    def _invoice(self, made: Invoice) -> None:
-        sums = (made.totals.net, made.totals.vat, made.totals.gross)
-        whose = (made.billing, made.of, made.institution, made.schedule, made.money)
-        self._row("invoice", (made.id, made.number, *whose, *sums))
-        for n, line in enumerate(made.lines):
-            what = (line.item.value, line.currency, line.quantity, line.price, line.amount)
-            self._row("invoice_line", (made.id, n, *what))
-
-    def _memberships(self, draft: Draft) -> None:
-        for pool in draft.pools:
-            self._row("pool", (pool.id, pool.kind.value, pool.owner.id, pool.credential))
-        for one in draft.memberships:
-            rights = None if one.rights is None else msgspec.json.encode(one.rights).decode()
-            self._row("pool_member", (one.id, one.pool, one.member, rights, one.credential))
 
     def _movement(self, moved: Movement) -> None:
         self._row(
@@ -261,85 +185,6 @@ class Batch:
             self.version = row.version
             self._row("configuration_change", (row.version, row.noun, row.key, row.document, row.credential))
 
-    def _restrictions(self, draft: Draft) -> None:
-        for account in draft.marks:
-            self._accounts[account.id] = account
-        self._customer_marks.update(draft.customer_marks)
-        for made in draft.restrictions:
-            who = (made.id, int(made.kind), made.credential, made.for_institution)
-            self._row("restriction", (*who, made.customer.id, made.currency))
-        for one in draft.missing:
-            self._row("missing", (one.movement, one.debt, one.written_off))
-        for done in draft.cancellations:
-            who = (done.id, done.last, done.credential, done.for_institution)
-            self._row("cancellation", (*who, done.currency, done.issues, done.amount, done.debt, done.written_off))
-
-    def _take_exchanges(self, draft: Draft) -> None:
-        for exchange in draft.exchanges:
-            self._exchanges[exchange.id] = exchange
-        for order in draft.orders:
-            what = (order.operation.value, order.currency, order.customer, order.amount)
-            self._row("partner_order", (order.id, order.reference, order.exchange, *what, order.of, order.partner_of))
-            self._row("partner_call", (order.reference, order.currency, order.at, 0))
-        for step in draft.exchange_steps:
-            reached = (step.id, step.exchange, step.state.value, step.in_doubt, step.credential, step.order)
-            why = (step.status and step.status.value, step.reason and step.reason.value, step.code)
-            self._row("exchange_step", (*reached, *why, step.partner_reference))
-            asked = self._exchanges[step.exchange].order
-            if step.order is not None and (asked is None or asked.reference != step.order):
-                self._row("partner_call end", (step.order,))
-        for said in draft.evidence:
-            about = (said.id, said.exchange, said.order, said.kind.value, said.done, said.credential)
-            self._row("exchange_evidence", about)
-
-    def _relocate(self, draft: Draft) -> None:
-        self._relocations.update((one.id, one) for one in draft.relocations)
-        for step in draft.relocation_steps:
-            of = step.relocation
-            figures = (of.round, of.customers, of.ours, of.theirs, of.differing, of.digest)
-            self._row("relocation_step", (step.id, of.id, step.act.value, step.credential, *figures))
-        for one in draft.opening:
-            lots = msgspec.json.encode(one.lots).decode() if one.lots else None
-            self._row("opening_balance", (one.id, one.relocation, one.round, one.customer, one.ours, one.theirs, lots))
-
-    def _take_breaks(self, draft: Draft) -> None:
-        self._breaks.update((one.id, one) for one in draft.breaks)
-        for run in draft.runs:
-            self._row("reconciliation", (run.id, run.credential, run.currency, run.day, break_rows.document_of(run)))
-        for step in draft.break_steps:
-            figures = None if step.figures is None else msgspec.json.encode(step.figures).decode()
-            what = (step.run, figures, step.owner, step.ending and step.ending.value, step.adjusted, step.movement)
-            self._row("break_step", (step.id, step.of, step.kind.value, step.credential, *what))
-
-    def _take_disputes(self, draft: Draft) -> None:
-        self._disputes.update((one.id, one) for one in draft.disputes)
-        for made in draft.acceptances:
-            signed = (made.digest, made.kid, made.jws)
-            self._row("acceptance", (made.id, made.credential, made.window, made.institution, *signed))
-        for step in draft.dispute_steps:
-            what = (step.outcome and step.outcome.value, step.amount, step.movement)
-            self._row("dispute_step", (step.id, step.of, step.kind.value, step.credential, *what))
-
-    def _cover(self, entry: CoverEntry) -> None:
-        if entry.decision is None:
-            what = (entry.pot.value, entry.currency, entry.amount, entry.value_date, entry.reference)
-            self._row("cover_entry", (entry.id, entry.credential, entry.institution, *what))
-        else:
-            decided = (entry.decision, entry.id, entry.status.value, entry.decided_by, entry.movement)
-            self._row("cover_decision", decided)
-
-    def _closings(self, draft: Draft) -> None:
-        self._windows.update((window.id, window) for window in draft.windows)
-        for net in draft.nets:
-            self._row("window_net", (net.window, net.institution, net.currency, net.debits, net.credits, net.net))
-        for made in draft.internals.values():
-            self._row("internal_account", (made.id, made.parent, made.institution))
-        for paid in draft.confirmations:
-            who = (paid.movement, paid.window, paid.institution, paid.currency)
-            self._row("confirmation", (*who, paid.amount, paid.value_date, paid.reference))
-        for file in draft.confirmation_files:
-            self._row("confirmation_file", (file.id, file.credential, file.digest, file.payments, file.last))
-
     def _row(self, name: str, row: Row) -> None:
         self.rows.setdefault(name, []).append(row)
 
@@ -347,18 +192,6 @@ class Batch:
         for customer in enrolled:
             self._row("customer", (customer.id, customer.institution))
             self._row("customer_reference", (customer.id, customer.institution, customer.reference))
-
-    def _people(self, draft: Draft) -> None:
-        for new in draft.identifiers:
-            self._row("identifier", (new.id, new.institution, new.text))
-        for bound in draft.bindings:
-            of, step, ends = bound.identifier, bound.ended or bound.made, bound.id if bound.ended else None
-            who = (step.credential, step.for_institution)
-            self._row("binding", (step.id, *who, of.institution, of.id, bound.customer.id, ends))
-        for link in draft.links:
-            status, step = link.changes[-1]
-            sides = (link.a.id, link.a.institution, link.b.id, link.b.institution)
-            self._row("customer_link", (step.id, link.id, status.value, step.credential, step.for_institution, *sides))
 
     def _legs(self, posted: list[tuple[int, int, Leg, int, int]]) -> None:
         legs = self.rows.setdefault("leg", [])
@@ -429,72 +262,10 @@ class Batch:
         self._lots.clear()
         for customer, marks in self._customer_marks.items():
             self._row("customer_mark", (customer, marks))
-        for held in self._holds.values():
-            if batch_of(held.id) != book.batch:
-                self._row("hold end", (held.id, held.status.value, held.captured, held.resolved_by))
-                continue
-            by = (held.id, int(held.kind), held.credential, held.for_institution, held.customer.id)
-            what = (held.currency, held.amount, held.shortfall, held.expires_at)
-            self._row("hold", (*by, *what, held.status.value, held.captured, held.resolved_by))
-        for run in self._clearings.values():
-            counts = (run.accounts, run.cleared, run.pinned, run.ageless)
-            progress = (run.status.value, run.reached, *counts, run.ended_at)
-            if batch_of(run.id) != book.batch:
-                self._row("clearing progress", (run.id, *progress))
-                continue
-            ordered = (run.id, run.credential, run.for_institution, run.currency, run.scope.value)
-            self._row("clearing", (*ordered, run.earned_before, run.starts_at, run.reason, *progress))
-        for moving in self._relocations.values():
-            came_to = _came_to(moving)
-            if batch_of(moving.id) != book.batch:
-                self._row("relocation progress", (moving.id, *came_to))
-                continue
-            asked = (moving.id, moving.credential, moving.for_institution, moving.currency, moving.leaves)
-            terms = (moving.adapter, moving.connection, moving.starts_at, moving.reason)
-            self._row("relocation", (*asked, *terms, *came_to))
-        for offer in self._quotes.values():
-            if batch_of(offer.id) != book.batch:
-                self._row("quote use", (offer.id, offer.used_by, offer.cancelled))
-                continue
-            people = (offer.source.id, offer.target.id)
-            origin = (offer.id, offer.credential, offer.for_institution, offer.rate, *people)
-            self._row(
-                "quote", (*origin, *figures_columns(offer.figures), offer.expires_at, offer.used_by, offer.cancelled)
-            )
         for made in self._conversions.values():
             self._row("conversion status", (made.id, made.status.value, book.batch, made.completed_at))
-        for exchange in self._exchanges.values():
-            order = None if exchange.order is None else exchange.order.reference
-            taken = (exchange.in_doubt, exchange.taken, exchange.partner_taken, exchange.window)
-            details = None if exchange.details is None else msgspec.json.encode(exchange.details).decode()
-            standing = (exchange.id, exchange.state.value, order, *taken, exchange.refusal, details)
-            self._row("exchange", (*standing, book.batch))
-        for one in self._breaks.values():
-            figures = msgspec.json.encode(one.figures).decode()
-            standing_now = (one.figures.type.value, figures, one.status.value, one.owner, one.proposal)
-            if batch_of(one.id) != book.batch:
-                self._row("break standing", (one.id, *standing_now))
-                continue
-            found = (one.id, one.run, one.currency, one.day, one.scale, one.reference)
-            self._row("reconciliation_break", (*found, *standing_now))
-        for disputed in self._disputes.values():
-            outcome = disputed.outcome and disputed.outcome.value
-            stands = (disputed.status.value, outcome, disputed.proposal, disputed.corrected)
-            if batch_of(disputed.id) != book.batch:
-                self._row("dispute standing", (disputed.id, *stands))
-                continue
-            line = disputed.line
-            between = (line.window, line.movement, line.leg, line.payer, line.payee)
-            said = (line.currency, line.amount, int(line.purpose), disputed.reason.value, disputed.expected)
-            self._row("dispute", (disputed.id, disputed.credential, disputed.institution, *between, *said, *stands))
-        for window in self._windows.values():
-            times = (window.closed_at, window.settled_at, window.closed_in, window.due_at)
-            if batch_of(window.id) == book.batch:
-                opened = (window.id, window.model, window.number, window.opened_at)
-                rest = (*times, window.levels, window.together, window.ordinal)
-                self._row("settlement_window", (*opened, window.status.value, book.batch, *rest))
-                continue
-            self._row("window status", (window.id, window.status.value, *times, book.batch))
+        for noun in self._standing.values():
+            self._row(*row_of(noun, book.batch))
         for (rate, bonus, customer), used in self._bonus_uses.items():
             self._row("bonus_use", (rate, bonus, customer, used))
         for use in self._limit_uses:
@@ -599,12 +370,6 @@ class Batch:
         if "window_net" in hashed:
             hashed["window_net"] = sorted(hashed["window_net"], key=lambda row: (row[0], row[2], row[1]))
         return hashed
-
-
-def _came_to(run: Relocation) -> Row:
-    counts = (run.customers, run.ours, run.theirs, run.differing, run.more, run.less)
-    ends = (run.digest, run.accepted_by, run.accepted, run.moved, run.ended_at)
-    return (run.status.value, run.approved_by, run.round, run.reached, *counts, *ends)
 
 
 def _counters(account: Account) -> tuple[int, ...]:
