@@ -31,7 +31,7 @@ from bench.workloads import AIRLINE, BANK, MILES, POINTS
 from hub import sweeping, tables
 from hub.host import own_engine
 from hub.ids import PLACES_BITS
-from hub.ledger import rows
+from hub.ledger import window_rows
 from hub.ledger.commands import CloseWindow
 from hub.ledger.records import WindowStatus
 from hub.postgres import DATABASE, SERVER
@@ -168,7 +168,7 @@ async def _publish(url: str, data_dir: Path, folder: Path) -> dict[str, Any]:
     stages = _Stages()
     async with own_engine(url) as (database, engine):
         async with database.snapshot() as connection:
-            [window] = await rows.windows(connection, tables.settlement_window.c.status == WindowStatus.OPEN)
+            [window] = await window_rows.windows(connection, tables.settlement_window.c.status == WindowStatus.OPEN)
         await sweeping.ask(engine, CloseWindow(actor=engine.configuration.host.id, key="close", window=window))
         operator = engine.configuration.operator.id
         reports = Reports(database, Keys(data_dir / "signing"), "Bench")

@@ -21,7 +21,7 @@ from hub.db import driver_of
 from hub.defaults import Default, DefaultStep, DefaultStepKind
 from hub.ids import PLACES_BITS
 from hub.institutions import settlement_path
-from hub.ledger import default_rows, rows
+from hub.ledger import default_rows, window_rows
 from hub.ledger.book import UNPOSTED, Book
 from hub.ledger.draft import Draft
 from hub.ledger.journal import JOURNAL_ID
@@ -97,7 +97,7 @@ class Trial:
 async def trial(reader: Reader, node: int, currency: str, cap: int, since: datetime | None) -> Trial:
     """What a cap of so many millionths would have done from ``since`` on; None, or an instant to come: from the
     opening of the first window that is not settled."""
-    every = list((await rows.windows(reader.connection, literal(True))).values())
+    every = list((await window_rows.windows(reader.connection, literal(True))).values())
     if since is None or since > reader.at:
         since = min((one.opened_at for one in every if one.status is not WindowStatus.SETTLED), default=reader.at)
     past = _Past(reader, node, currency, since, every)
@@ -182,7 +182,7 @@ class _Past:
     async def _load_ends(self) -> None:
         """Find with which movements the nets that count in the exposure took effect as settled."""
         connection, configuration = self._reader.connection, self._reader.configuration
-        listed = await rows.nets(connection, self._book.windows)
+        listed = await window_rows.nets(connection, self._book.windows)
         settled = await _Settled.load(self._reader, self._book.windows)
         for id, window in self._book.windows.items():
             nets = {(net.institution, net.currency): net for net in listed.get(id, ())}
@@ -307,7 +307,7 @@ class _Settled:
     @classmethod
     async def load(cls, reader: Reader, windows: Collection[int]) -> Self:
         """Those of the nets of windows."""
-        confirmed = await rows.confirmations(reader.connection, windows)
+        confirmed = await window_rows.confirmations(reader.connection, windows)
         of_them = tables.settlement_default.c.window_id.in_(windows)
         defaults = await default_rows.defaults(reader.connection, reader.configuration, of_them)
         steps = await unpaid_nets.steps(reader, defaults) if defaults else {}

@@ -13,7 +13,7 @@ from hub import tables
 from hub.configuration import Configuration
 from hub.db import Database
 from hub.errors import InvalidInput, WindowClosed
-from hub.ledger import rows
+from hub.ledger import window_rows
 from hub.ledger.commands import CloseWindow
 from hub.ledger.engine import Engine
 from hub.ledger.records import Window, WindowStatus
@@ -44,7 +44,7 @@ async def close_due(database: Database, engine: Engine, at: datetime) -> datetim
 async def _cut_offs(database: Database, engine: Engine, at: datetime) -> dict[Window, datetime]:
     """The open windows that are due at some time, with that."""
     async with database.snapshot() as connection:
-        opened = await rows.windows(connection, tables.settlement_window.c.status == WindowStatus.OPEN.value)
+        opened = await window_rows.windows(connection, tables.settlement_window.c.status == WindowStatus.OPEN.value)
     found = ((window, due_at(engine.configuration, window, at)) for window in opened.values())
     return {window: cut_off for window, cut_off in found if cut_off is not None}
 

@@ -26,7 +26,7 @@ from hub.configuration import Configuration
 from hub.currencies import HOSTED
 from hub.db import Database, UnfitDatabase
 from hub.errors import InvalidInput, NotFound, NotSetUp
-from hub.ledger import invoice_rows, journal, rows
+from hub.ledger import invoice_rows, journal, window_rows
 from hub.ledger.commands import (
     ClearPoints,
     CloseWindow,
@@ -387,7 +387,7 @@ async def close_window(
     """
     async with own_engine(url) as (database, engine):
         async with database.snapshot() as connection:
-            opened = await rows.windows(connection, tables.settlement_window.c.status == WindowStatus.OPEN)
+            opened = await window_rows.windows(connection, tables.settlement_window.c.status == WindowStatus.OPEN)
         window = next((one for one in opened.values() if one.model == model), None)
         if window is None:
             raise NotFound(model=model)
@@ -398,7 +398,7 @@ async def close_window(
         reports = Reports(database, Keys.of(settings), settings.name)
         await (reports.ensure(window.id) if lines is None else _ensure_with(reports, window.id, lines))
         async with database.snapshot() as connection:
-            closed = await rows.windows(connection, tables.settlement_window.c.id == window.id)
-            nets = await rows.nets(connection, [window.id])
+            closed = await window_rows.windows(connection, tables.settlement_window.c.id == window.id)
+            nets = await window_rows.nets(connection, [window.id])
         codes = {institution.id: institution.code for institution in engine.configuration.institutions.values()}
         return ClosedWindow(closed[window.id], nets.get(window.id, []), codes)

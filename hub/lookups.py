@@ -13,7 +13,7 @@ from hub import names, tables
 from hub.configuration import Configuration
 from hub.db import driver_of
 from hub.defaults import Default
-from hub.ledger import default_rows, profile_rows, rows
+from hub.ledger import default_rows, profile_rows, quote_rows, rows, window_rows
 from hub.ledger.apart import owed_by
 from hub.ledger.arrays import array
 from hub.ledger.book import UNPOSTED
@@ -125,7 +125,7 @@ async def exchange_changed_in(reader: Reader, id: int) -> int | None:
 
 async def quote(reader: Reader, id: int) -> Quote | None:
     """A quote."""
-    return (await rows.quotes(reader.connection, tables.quote.c.id == id)).get(id)
+    return (await quote_rows.quotes(reader.connection, tables.quote.c.id == id)).get(id)
 
 
 async def conversions(reader: Reader, of: Collection[int]) -> dict[int, Conversion]:
@@ -198,18 +198,18 @@ async def conversion_changed_in(reader: Reader, id: int) -> int | None:
 
 async def windows(reader: Reader, of: Collection[int]) -> dict[int, Window]:
     """Windows by identifier."""
-    return await rows.windows(reader.connection, _window.c.id.in_(of)) if of else {}
+    return await window_rows.windows(reader.connection, _window.c.id.in_(of)) if of else {}
 
 
 async def window_seen(reader: Reader, id: int) -> Window | None:
     """The window with this identifier, if the viewer may see it."""
-    return (await rows.windows(reader.connection, and_(_window.c.id == id, visible(reader)))).get(id)
+    return (await window_rows.windows(reader.connection, and_(_window.c.id == id, visible(reader)))).get(id)
 
 
 async def open_window(reader: Reader, model: str = DEFAULT_MODEL) -> Window | None:
     """The open window of a model; None: there is no such model."""
     is_open = and_(_window.c.status == WindowStatus.OPEN.value, _window.c.model == model)
-    return next(iter((await rows.windows(reader.connection, is_open)).values()), None)
+    return next(iter((await window_rows.windows(reader.connection, is_open)).values()), None)
 
 
 _ORDINAL_MAX = 2**31 - 1  # a window's ordinal is an INTEGER; a cursor may hold any
@@ -225,7 +225,7 @@ async def windows_page(
         conditions.append(_window.c.model == model)
     if status is not None:
         conditions.append(_window.c.status == status.value)
-    found = await rows.windows(reader.connection, and_(visible(reader), *conditions), most=rows_max)
+    found = await window_rows.windows(reader.connection, and_(visible(reader), *conditions), most=rows_max)
     return list(found.values())
 
 
@@ -240,7 +240,7 @@ async def windows_changed_in(reader: Reader) -> int:
 async def windows_changed_after(reader: Reader, batch: int) -> Sequence[Window]:
     """The windows that later batches than ``batch`` changed and the viewer may see, as they were opened."""
     changed = and_(_window.c.changed_in > batch, visible(reader))
-    return list((await rows.windows(reader.connection, changed)).values())
+    return list((await window_rows.windows(reader.connection, changed)).values())
 
 
 async def nets(reader: Reader, of: Collection[int]) -> dict[int, list[NetView]]:
@@ -249,9 +249,11 @@ async def nets(reader: Reader, of: Collection[int]) -> dict[int, list[NetView]]:
     a part of."""
     if not of:
         return {}
-    paid = {(one.window, one.institution, one.currency) for one in await rows.confirmations(reader.connection, of)}
-    found = await rows.nets(reader.connection, of)
-    of_windows = await rows.windows(reader.connection, _window.c.id.in_(found))
+    paid = {
+        (one.window, one.institution, one.currency) for one in await window_rows.confirmations(reader.connection, of)
+    }
+    found = await window_rows.nets(reader.connection, of)
+    of_windows = await window_rows.windows(reader.connection, _window.c.id.in_(found))
     of_them = tables.settlement_default.c.window_id.in_(of)
     defaults = (await default_rows.defaults(reader.connection, reader.configuration, of_them)).values()
     return {id: _views(reader.configuration, of_windows[id], listed, paid, defaults) for id, listed in found.items()}

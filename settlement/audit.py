@@ -17,7 +17,7 @@ from hub import ids, tables
 from hub.audit import Audit, Findings, Progress
 from hub.audit import audit as audit_hub
 from hub.configuration import Configuration
-from hub.ledger import journal, rows
+from hub.ledger import journal, rows, window_rows
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import Window, WindowStatus
 from settlement import acceptance, report, signing
@@ -103,7 +103,7 @@ class _Reports:
     async def check(self, progress: Progress | None) -> int:
         """Check all; answers how many there are."""
         keys = await self._keys()
-        windows = await rows.windows(self._connection, tables.settlement_window.c.id > 0)
+        windows = await window_rows.windows(self._connection, tables.settlement_window.c.id > 0)
         holders = set(
             await self._connection.scalars(
                 select(_stored.c.window_id).where(_stored.c.journal_id == JOURNAL_ID).distinct()
@@ -178,7 +178,7 @@ class _Reports:
         legs = await Legs.of(self._connection, self._configuration, window)
         try:
             sums = await legs.sum(self._connection)
-            nets = (await rows.nets(self._connection, [window.id])).get(window.id, [])
+            nets = (await window_rows.nets(self._connection, [window.id])).get(window.id, [])
             lines = net_lines(legs, nets)
         except (ValueError, LookupError) as error:
             self._findings.add("REPORT_LINES", f"The lines of window {window.number} cannot be spelled ({error}).")

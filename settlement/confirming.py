@@ -14,7 +14,7 @@ from sqlalchemy import or_, select
 from hub import lookups, tables
 from hub.access import Right, require
 from hub.errors import Fault
-from hub.ledger import rows
+from hub.ledger import window_rows
 from hub.ledger.commands import ConfirmFile
 from hub.ledger.engine import Engine
 from hub.ledger.journal import JOURNAL_ID
@@ -80,7 +80,7 @@ def parse(content: bytes) -> list[Payment]:
 
 async def _due(reader: Reader, payments: Sequence[Payment]) -> Due:
     window = tables.settlement_window.c
-    found = await rows.windows(
+    found = await window_rows.windows(
         reader.connection,
         or_(window.id.in_(windows_of(payments)), window.status.in_([WindowStatus.CLOSED, WindowStatus.SETTLING])),
     )

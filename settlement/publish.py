@@ -22,7 +22,7 @@ from hub import tables
 from hub.configuration import Configuration
 from hub.db import Database
 from hub.errors import NotSetUp
-from hub.ledger import journal, rows
+from hub.ledger import journal, rows, window_rows
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import WindowStatus
 from hub.reading import Reader
@@ -210,14 +210,14 @@ class Reports:
         return self._configuration
 
     async def _legs(self, connection: AsyncConnection, window_id: int) -> Legs:
-        window = (await rows.windows(connection, _window.c.id == window_id)).get(window_id)
+        window = (await window_rows.windows(connection, _window.c.id == window_id)).get(window_id)
         if window is None or window.status is WindowStatus.OPEN:
             raise NotClosed(window_id)
         return await Legs.of(connection, await self._refreshed(connection), window)
 
     async def _missing(self, connection: AsyncConnection, window_id: int) -> list[int]:
         """This window and those before it, as far as they have no reports, in order."""
-        windows = await rows.windows(connection, _window.c.id == window_id)
+        windows = await window_rows.windows(connection, _window.c.id == window_id)
         if window_id not in windows or windows[window_id].status is WindowStatus.OPEN:
             raise NotClosed(window_id)
         window = windows[window_id]
@@ -248,7 +248,7 @@ class Reports:
         legs = await self._legs(connection, window_id)
         if await storing.is_published(connection, window_id, legs.configuration.operator.id):
             return False
-        nets = (await rows.nets(connection, [window_id])).get(window_id, [])
+        nets = (await window_rows.nets(connection, [window_id])).get(window_id, [])
         sums = await legs.sum(connection, keep)
         shape = making.Shape(
             hub=self._name,

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import tables
 from hub.configuration import Configuration
 from hub.currencies import HOSTED
-from hub.ledger import fees, rows
+from hub.ledger import fees, rows, window_rows
 from hub.ledger.book import Book
 from hub.ledger.exchanges import deals
 from hub.ledger.journal import JOURNAL_ID, batch_of
@@ -125,7 +125,7 @@ async def load_deals(connection: AsyncConnection, book: Book, needs: Needs, acce
                 configuration, movement, window, _fee(configuration, movement, chosen)
             )
     if strange := {deal.window for deal in book.deals.values()} - book.windows.keys():
-        book.settled_windows.update(await rows.windows(connection, tables.settlement_window.c.id.in_(strange)))
+        book.settled_windows.update(await window_rows.windows(connection, tables.settlement_window.c.id.in_(strange)))
     for deal in book.deals.values():
         _need(book, needs, deal)
 
@@ -160,7 +160,7 @@ async def _window_of(connection: AsyncConnection, book: Book, movement: int) -> 
     """The window that was the newest at a movement. Of one model it is not settled if an earlier one is not."""
     before = [window for window in book.windows if window < movement]
     if not before or book.configuration.models:
-        before = list(await rows.windows(connection, tables.settlement_window.c.id < movement))
+        before = list(await window_rows.windows(connection, tables.settlement_window.c.id < movement))
     return max(before)
 
 

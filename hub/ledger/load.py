@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
 from hub.institutions import settlement_path
 from hub.ledger import (
+    account_rows,
     break_rows,
     commands,
     cover_rows,
@@ -19,31 +19,26 @@ from hub.ledger import (
     invoice_rows,
     limit_rows,
     lot_rows,
+    original_rows,
     people,
     pool_rows,
     profile_rows,
+    quote_rows,
     relocation_rows,
     rows,
+    window_rows,
 )
 from hub.ledger.arrays import array
-from hub.ledger.book import UNPOSTED, Book, Original
+from hub.ledger.book import Book
 from hub.ledger.cancellations import ISSUES_MAX
 from hub.ledger.decide import Known, Outcomes, recalled
 from hub.ledger.journal import JOURNAL_ID, Head
 from hub.ledger.needs import Needs
-from hub.ledger.orders import exchange_of
 from hub.ledger.records import (
     Account,
-    AccountKind,
-    ConfirmationFile,
     Customer,
-    Leg,
     Mark,
     Movement,
-    MovementKind,
-    Phase,
-    Position,
-    Purpose,
 )
 from hub.shares import third_parties
 
@@ -76,27 +71,6 @@ LEFT JOIN LATERAL (
 LEFT JOIN customer_mark m ON m.journal_id = {JOURNAL_ID} AND m.customer_id = r.customer_id
 """
 
-_ACCOUNT = """
-SELECT id, kind, owner_id, currency, debits_posted, credits_posted, debits_pending, credits_pending, aged, marks
-FROM account
-"""
-# With the marks of customers as such, as rows of the kind 0.
-_ACCOUNTS_OF = f"""
-{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND owner_id = ANY($1::text::bigint[])
-UNION ALL
-SELECT 0, 0, customer_id, '', 0, 0, 0, 0, 0, marks FROM customer_mark
-WHERE journal_id = {JOURNAL_ID} AND customer_id = ANY($1::text::bigint[])
-"""
-_ACCOUNTS_BY_ID = f"{_ACCOUNT} WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::text::bigint[])"
-
-_WINDOWS = f"SELECT * FROM settlement_window WHERE journal_id = {JOURNAL_ID} AND status <> 'SETTLED' ORDER BY id"
-
-_POSITIONS = f"""
-SELECT window_id, institution_id, currency, debits, credits, subtree, apart, gross FROM position
-WHERE journal_id = {JOURNAL_ID} AND window_id = ANY($1::bigint[])
-  AND ($2::bigint[] IS NULL OR institution_id = ANY($2::bigint[]))
-"""
-
 
 async def load(
     connection: AsyncConnection,
@@ -117,9 +91,9 @@ async def load(
     if needs.defaults or needs.windows or needs.default_currencies:
         await default_rows.load(connection, book, needs)
     if needs.windowed:
-        await _windows(connection, driver, book, needs)
+        await window_rows.load(connection, driver, book, needs)
     if needs.files:
-        await _files(connection, book, needs)
+        await window_rows.load_files(connection, book, needs)
     pooled = await _parties(driver, book, needs)
     needs.owners.update(book.customers[name].id for name in needs.owners_named if name in book.customers)
     if needs.whole:
@@ -127,7 +101,7 @@ async def load(
     if needs.records:
         await _records(driver, book, needs)
     if needs.quotes or needs.quotes_of_rates:
-        await _quotes(connection, book, needs)
+        await quote_rows.load(connection, book, needs)
     if needs.breaks or needs.reconciled:
         await break_rows.load(connection, book, needs)
     if needs.disputes or needs.reported:
@@ -136,11 +110,11 @@ async def load(
     if needs.exchanges or needs.originals:
         accepted = await exchange_rows.load(connection, book, needs)
     if needs.originals:
-        await _originals(connection, driver, book, needs)
+        await original_rows.load(connection, driver, book, needs)
     if book.exchanges:
         await exchange_rows.load_deals(connection, book, needs, accepted)
     if needs.accounts:
-        _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, array(needs.accounts)))
+        await account_rows.load(driver, book, needs.accounts)
     if needs.clearings:
         book.clearings = await rows.clearings(connection, tables.clearing.c.id.in_(needs.clearings))
         for clearing in book.clearings.values():
@@ -153,7 +127,7 @@ async def load(
     await profile_rows.profiles(driver, book, needs)
     needs.owners.update(book.customers[one].id for one in needs.parting if one in book.customers)
     if needs.spenders or needs.people:
-        await _offers(connection, book, needs)
+        await quote_rows.load_offers(connection, book, needs)
     if needs.billing:
         await invoice_rows.load(connection, book, needs)
     if needs.money:
@@ -161,15 +135,15 @@ async def load(
         if configuration.share_plans or needs.sharing:
             needs.institutions.update(_may_share(book, batch, needs))
         if needs.closing:
-            book.internals = await rows.internal_accounts(connection)
-        await _positions(driver, book, needs)
+            book.internals = await window_rows.internal_accounts(connection)
+        await window_rows.load_positions(driver, book, needs)
     needs.owners.update(one.owner for one in book.accounts.values() if one.marks and one.marks & Mark.DEBT)
     if owners := needs.institutions | needs.owners:
-        _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, array(owners)))
+        await account_rows.load_of(driver, book, owners)
     await pool_rows.pools(connection, driver, book, needs, pooled)
     needs.accounts.update(limit_rows.filled(book, batch))
     if more := await lot_rows.lots(connection, driver, book, needs):
-        _take_accounts(book, await driver.fetch(_ACCOUNTS_OF, array(more)))
+        await account_rows.load_of(driver, book, more)
     await limit_rows.load(driver, book, batch)
     known = await _known(connection, driver, needs) if needs.keys else {}
     return book, known
@@ -211,7 +185,7 @@ async def _known(connection: AsyncConnection, driver: Any, needs: Needs) -> Outc
             results.update(await rows.baskets(connection, tables.basket.c.id.in_(others)))
         if needs.invoices:
             results.update(await invoice_rows.invoices(connection, tables.invoice.c.id.in_(subjects)))
-        results.update({window: window for window in await rows.windows(connection, _window_ids(subjects))})
+        results.update({window: window for window in await window_rows.windows(connection, _window_ids(subjects))})
         if others := set(subjects) - results.keys():
             results.update(await rows.clearings(connection, tables.clearing.c.id.in_(others)))
         if others := set(subjects) - results.keys():
@@ -241,7 +215,7 @@ async def _parties(driver: Any, book: Book, needs: Needs) -> set[int]:
             book.customers[party[0], party[1]] = found[0]
             remembered.append(found[1])
     if remembered:
-        _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, array(remembered)))
+        await account_rows.load(driver, book, remembered)
     if not unknown:
         return pooled
     for row in await driver.fetch(_PARTIES, *zip(*unknown, strict=True)):
@@ -255,20 +229,8 @@ async def _parties(driver: Any, book: Book, needs: Needs) -> set[int]:
         elif is_pool:
             pooled.add(number)
     if nobodies := [party for party in unknown if party[:2] not in book.customers]:
-        accounts, pools = await people.load_owners(driver, book, nobodies)
-        _take_accounts(book, accounts)
-        pooled |= pools
+        pooled |= await people.load_owners(driver, book, nobodies)
     return pooled
-
-
-def _take_accounts(book: Book, found: Any) -> None:
-    accounts = book.accounts
-    for row in found:
-        key = (row[1], row[2], row[3])
-        if not key[0]:
-            book.customer_marks[key[1]] = row[9]
-        elif key not in accounts:
-            accounts[key] = Account(*row)
 
 
 async def _restrictions(connection: AsyncConnection, book: Book, needs: Needs) -> None:
@@ -302,188 +264,3 @@ async def _records(driver: Any, book: Book, needs: Needs) -> None:
             home = book.configuration.institution_codes.get(party.institution, 0)
             if (customer := book.customers.get((home, party.reference))) is not None:
                 needs.owners.add(customer.id)
-
-
-async def _files(connection: AsyncConnection, book: Book, needs: Needs) -> None:
-    file = tables.confirmation_file
-    found = await connection.execute(
-        select(file).where(file.c.journal_id == JOURNAL_ID, file.c.digest.in_(needs.files))
-    )
-    for row in found:
-        book.confirmation_files[row.digest] = ConfirmationFile(
-            id=row.id, credential=row.credential_id, digest=row.digest, payments=row.payments, last=row.last_id
-        )
-
-
-async def _windows(connection: AsyncConnection, driver: Any, book: Book, needs: Needs) -> None:
-    window = tables.settlement_window
-    book.windows = {row["id"]: rows.window_of(row) for row in await driver.fetch(_WINDOWS)}
-    if not needs.windows:
-        return
-    others = needs.windows - book.windows.keys()
-    if others:
-        book.settled_windows = await rows.windows(connection, window.c.id.in_(others))
-    unsettled = needs.windows | book.windows.keys()
-    book.nets = await rows.nets(connection, unsettled)
-    book.confirmed = {
-        (row.window, row.institution, row.currency) for row in await rows.confirmations(connection, unsettled)
-    }
-
-
-async def _quotes(connection: AsyncConnection, book: Book, needs: Needs) -> None:
-    """Quotes to execute, with their customers' accounts; and open quotes of rates that are withdrawn."""
-    quote = tables.quote
-    if needs.quotes_of_rates:
-        book.quotes.update(
-            await rows.quotes(
-                connection,
-                and_(
-                    quote.c.rate_id.in_(needs.quotes_of_rates),
-                    quote.c.expires_at > book.at,
-                    quote.c.used_by.is_(None),
-                ),
-            )
-        )
-    wanted = await rows.quotes(connection, quote.c.id.in_(needs.quotes)) if needs.quotes else {}
-    book.quotes.update(wanted)
-    currencies = book.configuration.currencies
-    for offer in wanted.values():
-        rate = book.configuration.rates[offer.rate]
-        needs.institutions.update((currencies[rate.source].issuer, currencies[rate.target].issuer))
-        needs.owners.update((offer.source.id, offer.target.id))
-        needs.people.add(offer.source.id)
-        if not currencies[rate.source].transferable and offer.source.id != offer.target.id:
-            needs.linked.add(offer.source.id)
-
-
-async def _offers(connection: AsyncConnection, book: Book, needs: Needs) -> None:
-    """Open quotes, and what bonus caps have counted, of the customers that convert or ask for quotes."""
-    people = needs.people | {book.customers[one].id for one in needs.spenders if one in book.customers}
-    if not people:
-        return
-    quote, use = tables.quote, tables.bonus_use
-    open_ones = await rows.quotes(
-        connection,
-        and_(
-            quote.c.from_customer_id.in_(people),
-            quote.c.expires_at > book.at,
-            quote.c.used_by.is_(None),
-            quote.c.cancelled.is_(False),
-        ),
-    )
-    for offer in open_ones.values():
-        book.open_quotes.setdefault(offer.source.id, {})[offer.id] = offer
-    found = await connection.execute(select(use).where(use.c.journal_id == JOURNAL_ID, use.c.customer_id.in_(people)))
-    book.bonus_used.update({(row.rate_id, row.bonus, row.customer_id): row.used for row in found})
-
-
-_REVERSIBLE = (
-    MovementKind.ISSUE,
-    MovementKind.TRANSFER,
-    MovementKind.REDEEM,
-    MovementKind.CONTRIBUTE,
-    MovementKind.CLEAR,
-)
-_BY_SUBJECT = (MovementKind.CONVERT, MovementKind.CAPTURE)  # named by their conversion, or their hold
-# Named by the movement that accepted them, where partners had to be asked, and otherwise by their own identifier.
-_BY_EITHER = (MovementKind.ISSUE, MovementKind.TRANSFER, MovementKind.REDEEM)
-
-
-async def _originals(connection: AsyncConnection, driver: Any, book: Book, needs: Needs) -> None:
-    """Acts to reverse, by the identifier that was asked for: a conversion's, or a movement's. What was cleared because
-    its customer left is none."""
-    movement, leg = tables.movement, tables.leg
-    converted = await rows.conversions(connection, tables.conversion.c.id.in_(needs.originals))
-    found = await rows.movements(
-        connection,
-        and_(movement.c.id.in_(needs.originals), movement.c.kind.in_(_REVERSIBLE))
-        | and_(movement.c.subject_id.in_(needs.originals), movement.c.kind.in_((*_BY_SUBJECT, *_BY_EITHER))),
-    )
-    found = {id: done for id, done in found.items() if _name(done) in needs.originals}
-    if cleared := {id: done.subject for id, done in found.items() if done.kind is MovementKind.CLEAR}:
-        runs = await rows.clearings(connection, tables.clearing.c.id.in_(cleared.values()))
-        found = {id: done for id, done in found.items() if id not in cleared or done.subject in runs}
-    if not found:
-        return
-    posted = (
-        await connection.execute(
-            select(leg)
-            .where(leg.c.journal_id == JOURNAL_ID, leg.c.movement_id.in_(found))
-            .order_by(leg.c.movement_id, leg.c.n)
-        )
-    ).all()
-    involved = {account for row in posted for account in (row.debit_account_id, row.credit_account_id)}
-    _take_accounts(book, await driver.fetch(_ACCOUNTS_BY_ID, array(involved)))
-    by_id = {account.id: account for account in book.accounts.values()}
-    already = await rows.reversed_amounts(connection, needs.originals)
-    lots = await lot_rows.leg_pieces(connection, found)
-    shares = await rows.fee_shares(connection, book.configuration, found)
-    legs: dict[int, list[Leg]] = {}
-    for row in posted:
-        taken, given = lots.get((row.movement_id, row.n), ((), ()))
-        one = Leg(
-            by_id[row.debit_account_id],
-            by_id[row.credit_account_id],
-            row.amount,
-            Purpose(row.purpose),
-            row.window_id,
-            Phase(row.phase),
-            taken,
-            given,
-        )
-        if taken and one.debit.kind == AccountKind.CUSTOMER:
-            needs.issuer(one.debit.currency)
-        legs.setdefault(row.movement_id, []).append(one)
-        if one.window is not None:
-            needs.institutions.update((one.debit.owner, one.credit.owner))
-    over_partners = {exchange_of(reference) for reference in book.done}
-    for id, done in found.items():
-        asked = _name(done)
-        if asked in needs.originals:
-            if needs.has_shortfall and done.target is not None:
-                needs.owners.add(done.target.id)
-            conversion = converted.get(asked)
-            if done.source is not None:
-                book.people[done.source.id] = done.source  # whose points may be over when they come back
-                if done.kind is MovementKind.CONTRIBUTE:
-                    needs.givers.add(done.source.id)
-            counted = asked if asked in over_partners else id
-            reversed_before, shared = already.get(asked, 0), tuple(shares.get(id, ()))
-            book.originals[asked] = Original(done, legs.get(id, []), conversion, reversed_before, counted, shared)
-            if conversion is not None:
-                needs.people.add(conversion.source.id)
-
-
-def _name(done: Movement) -> int:
-    """The identifier by which an act is asked for."""
-    by_subject = done.kind in _BY_SUBJECT or (done.kind in _BY_EITHER and done.subject is not None)
-    return (done.subject or 0) if by_subject else done.id
-
-
-async def _positions(driver: Any, book: Book, needs: Needs) -> None:
-    """The positions of touched institutions and of all above them, in every window that is not settled; for a closing,
-    all of them."""
-    nodes: set[int] | None = None
-    if not needs.closing:
-        institutions = book.configuration.institutions
-        nodes = set()
-        for window in book.windows.values():
-            for institution in needs.institutions & institutions.keys():
-                nodes.update(settlement_path(institutions, institution, window.ordinal))
-        for window_id in needs.windows:  # what is confirmed settles what stands below, too
-            nodes.update(net.institution for net in book.nets.get(window_id, ()))
-        for id in needs.defaults & book.defaults.keys():
-            default = book.defaults[id]
-            nodes.update(settlement_path(institutions, default.institution, book.ordinal(default.window)))
-        for deal in book.deals.values():  # by the path on which its money became pending
-            ordinal = book.ordinal(deal.window)
-            for one in deal.payments:
-                nodes.update(settlement_path(institutions, one.payer, ordinal))
-    if nodes is not None and book.configuration.covers:
-        needs.owners.update(nodes & {covered for covered, _ in book.configuration.covers})
-    for row in await driver.fetch(_POSITIONS, [*book.windows, UNPOSTED], None if nodes is None else list(nodes)):
-        window_id, institution_id, currency, *sums = row
-        book.positions[window_id, institution_id, currency] = Position(*sums)
-    if needs.closing:
-        needs.institutions.update(institution for window, institution, _ in book.positions if window != UNPOSTED)
-        needs.owners.update(made.id for made in book.internals.values())

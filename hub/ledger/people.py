@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
 from hub.ids import PLACES_BITS
-from hub.ledger import rows
+from hub.ledger import account_rows, rows
 from hub.ledger.book import Book
 from hub.ledger.journal import JOURNAL_ID, batch_of
 from hub.ledger.needs import Needs
@@ -55,11 +55,9 @@ LEFT JOIN customer_mark m ON m.journal_id = {JOURNAL_ID} AND m.customer_id = b.c
 _ACCOUNT_AT = 12
 
 
-async def load_owners(
-    driver: Any, book: Book, names: Collection[tuple[int, str, str]]
-) -> tuple[list[tuple[Any, ...]], set[int]]:
-    """Look names (institution, text, currency) up among identifiers; answers the rows of their owners' accounts, and
-    the pools among the owners without one."""
+async def load_owners(driver: Any, book: Book, names: Collection[tuple[int, str, str]]) -> set[int]:
+    """Look names (institution, text, currency) up among identifiers, with their owners' accounts; answers the pools
+    among the owners without one."""
     accounts, pooled = [], set()
     for row in await driver.fetch(_OWNERS, *zip(*names, strict=True)):
         home, name, number, id, ends, credential, acting, owner, at, reference, marks, is_pool = row[:_ACCOUNT_AT]
@@ -74,7 +72,8 @@ async def load_owners(
             accounts.append(tuple(row[_ACCOUNT_AT:]))
         elif is_pool:
             pooled.add(owner)
-    return accounts, pooled
+    account_rows.take(book, accounts)
+    return pooled
 
 
 async def load_links(connection: AsyncConnection, book: Book, needs: Needs) -> None:

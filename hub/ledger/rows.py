@@ -3,7 +3,7 @@
 Every function takes a connection with a transaction open, and answers by identifier; what is not there is left out.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -21,7 +21,6 @@ from hub.ledger.records import (
     Clearing,
     ClearingScope,
     ClearingStatus,
-    Confirmation,
     Conversion,
     ConversionStatus,
     Customer,
@@ -29,16 +28,11 @@ from hub.ledger.records import (
     Hold,
     HoldKind,
     HoldStatus,
-    InternalAccount,
     Missing,
     Movement,
     MovementKind,
-    Net,
-    Quote,
     Restriction,
     RestrictionKind,
-    Window,
-    WindowStatus,
 )
 from hub.rates import Figures
 
@@ -81,7 +75,7 @@ async def customers(connection: AsyncConnection, wanted: Collection[int]) -> dic
     return {row.id: Customer(row.id, row.institution_id, row.reference) for row in found}
 
 
-async def _people(connection: AsyncConnection, found: Iterable[RowMapping]) -> dict[int, Customer]:
+async def people_of(connection: AsyncConnection, found: Iterable[RowMapping]) -> dict[int, Customer]:
     wanted = {row[side] for row in found for side in ("from_customer_id", "to_customer_id")} - {None}
     return await customers(connection, wanted)
 
@@ -112,7 +106,7 @@ async def movements(
         .limit(most)
     )
     found = (await connection.execute(statement)).mappings().all()
-    people = await _people(connection, found)
+    people = await people_of(connection, found)
     return {
         row["id"]: Movement(
             id=row["id"],
@@ -309,7 +303,7 @@ def figures_columns(amounts: Figures) -> tuple[int, int, int, int, int, str, str
     )
 
 
-def _figures(row: RowMapping) -> Figures:
+def figures_of(row: RowMapping) -> Figures:
     return Figures(
         source=row["source"],
         target=row["target"],
@@ -321,28 +315,6 @@ def _figures(row: RowMapping) -> Figures:
     )
 
 
-async def quotes(connection: AsyncConnection, where: ColumnElement[bool]) -> dict[int, Quote]:
-    """Quotes that meet a condition on their table."""
-    statement = select(tables.quote).where(tables.quote.c.journal_id == JOURNAL_ID).where(where)
-    found = (await connection.execute(statement)).mappings().all()
-    people = await _people(connection, found)
-    return {
-        row["id"]: Quote(
-            id=row["id"],
-            credential=row["credential_id"],
-            for_institution=row["for_institution_id"],
-            rate=row["rate_id"],
-            source=people[row["from_customer_id"]],
-            target=people[row["to_customer_id"]],
-            figures=_figures(row),
-            expires_at=row["expires_at"],
-            used_by=row["used_by"],
-            cancelled=row["cancelled"],
-        )
-        for row in found
-    }
-
-
 async def conversions(
     connection: AsyncConnection, where: ColumnElement[bool], *, newest_first: bool = False, most: int | None = None
 ) -> dict[int, Conversion]:
@@ -351,7 +323,7 @@ async def conversions(
     order = identifier.desc() if newest_first else identifier
     statement = with_time(tables.conversion).where(where).order_by(order).limit(most)
     found = (await connection.execute(statement)).mappings().all()
-    people = await _people(connection, found)
+    people = await people_of(connection, found)
     return {
         row["id"]: Conversion(
             id=row["id"],
@@ -363,93 +335,9 @@ async def conversions(
             quote=row["quote_id"],
             source=people[row["from_customer_id"]],
             target=people[row["to_customer_id"]],
-            figures=_figures(row),
+            figures=figures_of(row),
             window=row["window_id"],
             completed_at=row["completed_at"],
         )
         for row in found
     }
-
-
-def window_of(row: Mapping[Any, Any]) -> Window:
-    """A window from its row."""
-    return Window(
-        id=row["id"],
-        model=row["model"],
-        number=row["number"],
-        ordinal=row["ordinal"],
-        status=WindowStatus(row["status"]),
-        opened_at=row["opened_at"],
-        closed_at=row["closed_at"],
-        settled_at=row["settled_at"],
-        closed_in=row["closed_in"],
-        due_at=row["due_at"],
-        levels=row["levels"],
-        together=row["together"],
-    )
-
-
-async def windows(
-    connection: AsyncConnection, where: ColumnElement[bool], *, most: int | None = None
-) -> dict[int, Window]:
-    """Windows that meet a condition on their table, in the order in which they were opened."""
-    window = tables.settlement_window
-    found = await connection.execute(
-        select(window).where(window.c.journal_id == JOURNAL_ID).where(where).order_by(window.c.ordinal).limit(most)
-    )
-    return {row["id"]: window_of(row) for row in found.mappings()}
-
-
-async def nets(connection: AsyncConnection, of: Collection[int]) -> dict[int, list[Net]]:
-    """The nets of windows, by window, ordered by currency and institution."""
-    table = tables.window_net
-    found = await connection.execute(
-        select(table)
-        .where(table.c.journal_id == JOURNAL_ID, table.c.window_id.in_(of))
-        .order_by(table.c.window_id, table.c.currency, table.c.institution_id)
-    )
-    by_window: dict[int, list[Net]] = {}
-    for row in found:
-        net = Net(row.window_id, row.institution_id, row.currency, row.debits, row.credits, row.net)
-        by_window.setdefault(row.window_id, []).append(net)
-    return by_window
-
-
-async def internal_accounts(connection: AsyncConnection) -> dict[tuple[int, int], InternalAccount]:
-    """All internal accounts, by parent and institution."""
-    table = tables.internal_account
-    found = await connection.execute(select(table).where(table.c.journal_id == JOURNAL_ID))
-    return {(r.parent_id, r.institution_id): InternalAccount(r.id, r.parent_id, r.institution_id) for r in found}
-
-
-async def confirmations(connection: AsyncConnection, of: Collection[int]) -> list[Confirmation]:
-    """What was confirmed of windows."""
-    table = tables.confirmation
-    found = await connection.execute(
-        select(table).where(table.c.journal_id == JOURNAL_ID, table.c.window_id.in_(of)).order_by(table.c.movement_id)
-    )
-    return [
-        Confirmation(r.window_id, r.institution_id, r.currency, r.movement_id, r.amount, r.value_date, r.reference)
-        for r in found
-    ]
-
-
-async def reversed_amounts(connection: AsyncConnection, of: Collection[int]) -> dict[int, int]:
-    """How much of each act was reversed, in credited points, by the act's identifier. A reversal over partners names
-    what accepted it, and that the act."""
-    table = tables.movement
-    accepted = await connection.execute(
-        select(table.c.id, table.c.subject_id).where(
-            table.c.journal_id == JOURNAL_ID, table.c.kind == MovementKind.ACCEPT_REVERSE, table.c.subject_id.in_(of)
-        )
-    )
-    acts = {id: id for id in of} | {row.id: row.subject_id for row in accepted}
-    found = await connection.execute(
-        select(table.c.subject_id, func.sum(table.c.amount))
-        .where(table.c.journal_id == JOURNAL_ID, table.c.kind == MovementKind.REVERSE, table.c.subject_id.in_(acts))
-        .group_by(table.c.subject_id)
-    )
-    amounts: dict[int, int] = {}
-    for subject, amount in found:
-        amounts[acts[subject]] = amounts.get(acts[subject], 0) + int(amount)
-    return amounts

@@ -25,7 +25,7 @@ from hub.db import Database, driver_of
 from hub.errors import NotSetUp
 from hub.ids import batch_of, first_of
 from hub.institutions import ancestry
-from hub.ledger import dispute_rows, journal, rows
+from hub.ledger import dispute_rows, journal, rows, window_rows
 from hub.ledger.engine import Engine
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.orders import UNDER_WAY, ExchangeState
@@ -223,7 +223,7 @@ async def _take(connection: AsyncConnection, after: int, last: int, times: dict[
         changes=await _rates(connection, first, end),
         closed=closed,
         settled=settled,
-        nets=await rows.nets(connection, {of.id for _, of in (*closed, *settled)}),
+        nets=await window_rows.nets(connection, {of.id for _, of in (*closed, *settled)}),
         breaks=await breaks.taken(connection, first, end),
         acceptances=await dispute_rows.acceptances(
             connection, and_(tables.acceptance.c.id >= first, tables.acceptance.c.id < end)
@@ -309,7 +309,7 @@ async def _windows(
         )
     )
     batches = {row.id: row.batch for row in found}
-    windows = await rows.windows(connection, table.id.in_(batches)) if batches else {}
+    windows = await window_rows.windows(connection, table.id.in_(batches)) if batches else {}
     return [(batches[one.id], one) for one in windows.values()]
 
 

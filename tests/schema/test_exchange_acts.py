@@ -8,7 +8,7 @@ import pytest
 from hub import tables
 from hub.access import Role
 from hub.audit import audit
-from hub.ledger import commands, rows
+from hub.ledger import commands, window_rows
 from hub.partners import Reason, Status
 from settlement.legs import Legs
 from tests.hub.ledger.test_exchanges import REMOTE, conversion
@@ -117,7 +117,7 @@ async def test_a_reversal_over_partners_is_one_thing_until_it_is_on_a_report(des
     window = await desk.hub.window()
     await desk.hub.do(commands.CloseWindow(actor=desk.hub.admin, key="close", window=window))
     async with desk.hub.database.snapshot() as connection:
-        closed = (await rows.windows(connection, tables.settlement_window.c.id == window))[window]
+        closed = (await window_rows.windows(connection, tables.settlement_window.c.id == window))[window]
         legs = await Legs.of(connection, desk.hub.engine.configuration, closed)
         lines = await legs.page(connection, legs.start)
     assert [(one.kind, one.payer, one.payee, one.amount_millionths, one.reverses) for one in lines] == [

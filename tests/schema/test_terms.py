@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from hub import tables
-from hub.ledger import commands, rows
+from hub.ledger import commands, window_rows
 from settlement.legs import Legs
 from settlement.lines import encode
 from tests.schema.acting import act, holder
@@ -91,7 +91,7 @@ async def test_terms_are_agreed_and_a_redemption_shows_them_to_the_parties(clien
     window = await hub.window()
     await hub.do(commands.CloseWindow(actor=hub.admin, key="close", window=window))
     async with hub.database.snapshot() as connection:
-        closed = (await rows.windows(connection, tables.settlement_window.c.id == window))[window]
+        closed = (await window_rows.windows(connection, tables.settlement_window.c.id == window))[window]
         legs = await Legs.of(connection, hub.engine.configuration, closed)
         lines = [json.loads(encode(line)) for line in await legs.page(connection, legs.start)]
     told = [(line["purpose"], line["amount"], line.get("price"), line.get("terms")) for line in lines]

@@ -17,7 +17,17 @@ from sqlalchemy.sql import elements, functions, operators, selectable
 from sqlalchemy.sql.visitors import iterate
 
 from hub import tables
-from hub.ledger import journal, limit_rows, load, lot_rows, people, pool_rows, profile_rows
+from hub.ledger import (
+    account_rows,
+    journal,
+    limit_rows,
+    load,
+    lot_rows,
+    people,
+    pool_rows,
+    profile_rows,
+    window_rows,
+)
 from hub.ledger.journal import JOURNAL_ID, Head
 from hub.ledger.store import Batch
 from hub.ledger.writes import WRITES, Write
@@ -284,10 +294,10 @@ _UNIQUE = {
 _DOUBLES: dict[str, Callable[..., Iterable[Row]]] = {
     load._OUTCOMES: Memory.outcomes,
     load._PARTIES: Memory.parties,
-    load._ACCOUNTS_OF: Memory.accounts_of,
-    load._ACCOUNTS_BY_ID: Memory.accounts_by_id,
-    load._WINDOWS: Memory.windows,
-    load._POSITIONS: Memory.positions,
+    account_rows._BY_OWNER: Memory.accounts_of,
+    account_rows._BY_ID: Memory.accounts_by_id,
+    window_rows._WINDOWS: Memory.windows,
+    window_rows._POSITIONS: Memory.positions,
     lot_rows._LOTS: Memory.lots,
     pool_rows._MEMBERS: Memory.members,
     profile_rows.LATEST: Memory.profiles,

@@ -1,0 +1,140 @@
+"""Windows, nets, confirmations and positions in the database: read as records, and loaded into a batch's book."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub import tables
+from hub.institutions import settlement_path
+from hub.ledger.book import UNPOSTED, Book
+from hub.ledger.journal import JOURNAL_ID
+from hub.ledger.needs import Needs
+from hub.ledger.records import Confirmation, ConfirmationFile, InternalAccount, Net, Position, Window, WindowStatus
+
+_WINDOWS = f"SELECT * FROM settlement_window WHERE journal_id = {JOURNAL_ID} AND status <> 'SETTLED' ORDER BY id"
+
+_POSITIONS = f"""
+SELECT window_id, institution_id, currency, debits, credits, subtree, apart, gross FROM position
+WHERE journal_id = {JOURNAL_ID} AND window_id = ANY($1::bigint[])
+  AND ($2::bigint[] IS NULL OR institution_id = ANY($2::bigint[]))
+"""
+
+
+def window_of(row: Mapping[Any, Any]) -> Window:
+    """A window from its row."""
+    return Window(
+        id=row["id"],
+        model=row["model"],
+        number=row["number"],
+        ordinal=row["ordinal"],
+        status=WindowStatus(row["status"]),
+        opened_at=row["opened_at"],
+        closed_at=row["closed_at"],
+        settled_at=row["settled_at"],
+        closed_in=row["closed_in"],
+        due_at=row["due_at"],
+        levels=row["levels"],
+        together=row["together"],
+    )
+
+
+async def windows(
+    connection: AsyncConnection, where: ColumnElement[bool], *, most: int | None = None
+) -> dict[int, Window]:
+    """Windows that meet a condition on their table, in the order in which they were opened."""
+    window = tables.settlement_window
+    found = await connection.execute(
+        select(window).where(window.c.journal_id == JOURNAL_ID).where(where).order_by(window.c.ordinal).limit(most)
+    )
+    return {row["id"]: window_of(row) for row in found.mappings()}
+
+
+async def nets(connection: AsyncConnection, of: Collection[int]) -> dict[int, list[Net]]:
+    """The nets of windows, by window, ordered by currency and institution."""
+    table = tables.window_net
+    found = await connection.execute(
+        select(table)
+        .where(table.c.journal_id == JOURNAL_ID, table.c.window_id.in_(of))
+        .order_by(table.c.window_id, table.c.currency, table.c.institution_id)
+    )
+    by_window: dict[int, list[Net]] = {}
+    for row in found:
+        net = Net(row.window_id, row.institution_id, row.currency, row.debits, row.credits, row.net)
+        by_window.setdefault(row.window_id, []).append(net)
+    return by_window
+
+
+async def internal_accounts(connection: AsyncConnection) -> dict[tuple[int, int], InternalAccount]:
+    """All internal accounts, by parent and institution."""
+    table = tables.internal_account
+    found = await connection.execute(select(table).where(table.c.journal_id == JOURNAL_ID))
+    return {(r.parent_id, r.institution_id): InternalAccount(r.id, r.parent_id, r.institution_id) for r in found}
+
+
+async def confirmations(connection: AsyncConnection, of: Collection[int]) -> list[Confirmation]:
+    """What was confirmed of windows."""
+    table = tables.confirmation
+    found = await connection.execute(
+        select(table).where(table.c.journal_id == JOURNAL_ID, table.c.window_id.in_(of)).order_by(table.c.movement_id)
+    )
+    return [
+        Confirmation(r.window_id, r.institution_id, r.currency, r.movement_id, r.amount, r.value_date, r.reference)
+        for r in found
+    ]
+
+
+async def load(connection: AsyncConnection, driver: Any, book: Book, needs: Needs) -> None:
+    """Every window that is not settled; with their nets and confirmations if some are asked for, and these too."""
+    window = tables.settlement_window
+    book.windows = {row["id"]: window_of(row) for row in await driver.fetch(_WINDOWS)}
+    if not needs.windows:
+        return
+    others = needs.windows - book.windows.keys()
+    if others:
+        book.settled_windows = await windows(connection, window.c.id.in_(others))
+    unsettled = needs.windows | book.windows.keys()
+    book.nets = await nets(connection, unsettled)
+    book.confirmed = {(row.window, row.institution, row.currency) for row in await confirmations(connection, unsettled)}
+
+
+async def load_files(connection: AsyncConnection, book: Book, needs: Needs) -> None:
+    """The files of confirmations that were taken before with the digests asked for."""
+    file = tables.confirmation_file
+    found = await connection.execute(
+        select(file).where(file.c.journal_id == JOURNAL_ID, file.c.digest.in_(needs.files))
+    )
+    for row in found:
+        book.confirmation_files[row.digest] = ConfirmationFile(
+            id=row.id, credential=row.credential_id, digest=row.digest, payments=row.payments, last=row.last_id
+        )
+
+
+async def load_positions(driver: Any, book: Book, needs: Needs) -> None:
+    """The positions of touched institutions and of all above them, in every window that is not settled; for a closing,
+    all of them."""
+    nodes: set[int] | None = None
+    if not needs.closing:
+        institutions = book.configuration.institutions
+        nodes = set()
+        for window in book.windows.values():
+            for institution in needs.institutions & institutions.keys():
+                nodes.update(settlement_path(institutions, institution, window.ordinal))
+        for window_id in needs.windows:  # what is confirmed settles what stands below, too
+            nodes.update(net.institution for net in book.nets.get(window_id, ()))
+        for id in needs.defaults & book.defaults.keys():
+            default = book.defaults[id]
+            nodes.update(settlement_path(institutions, default.institution, book.ordinal(default.window)))
+        for deal in book.deals.values():  # by the path on which its money became pending
+            ordinal = book.ordinal(deal.window)
+            for one in deal.payments:
+                nodes.update(settlement_path(institutions, one.payer, ordinal))
+    if nodes is not None and book.configuration.covers:
+        needs.owners.update(nodes & {covered for covered, _ in book.configuration.covers})
+    for row in await driver.fetch(_POSITIONS, [*book.windows, UNPOSTED], None if nodes is None else list(nodes)):
+        window_id, institution_id, currency, *sums = row
+        book.positions[window_id, institution_id, currency] = Position(*sums)
+    if needs.closing:
+        needs.institutions.update(institution for window, institution, _ in book.positions if window != UNPOSTED)
+        needs.owners.update(made.id for made in book.internals.values())
