@@ -1,4 +1,4 @@
-"""Freezes, restrictions, debts and cancellations over the API: S-03 as its scheme has it, and who sees what of it."""
+"""Freezes, restrictions, debts and cancellations over the API, as when an order is returned; who sees what of it."""
 
 import asyncio
 from dataclasses import replace
@@ -87,7 +87,7 @@ async def bank(client: Client) -> Bank:
 
 
 async def test_a_return_freezes_what_the_order_earned(bank: Bank) -> None:
-    """S-03: of 500 points 120 were earned by the order that is returned."""
+    """Of 500 points 120 were earned by the order that is returned."""
     await bank.issue("x", "500")
     opened = await bank.freeze("x", "120")
     assert opened == {
@@ -118,7 +118,7 @@ async def test_a_return_freezes_what_the_order_earned(bank: Bank) -> None:
 
 @pytest.mark.parametrize(("policy", "debt", "written_off"), [("DEBT", "90", "0"), ("WRITE_OFF", "0", "90")])
 async def test_a_return_of_what_has_been_spent(bank: Bank, policy: str, debt: str, written_off: str) -> None:
-    """S-03: only 30 of the 120 remain."""
+    """Only 30 of the 120 remain."""
     document = """mutation S($policy: PointsPolicyInput!) {
       setPointsPolicy(currency: "P", policy: $policy) { ... on PointCurrency { code } } }"""
     assert await bank.bank.ask(document, policy={"shortfall": policy}) == {"code": "P"}
