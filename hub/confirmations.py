@@ -9,7 +9,6 @@ from collections.abc import Collection
 
 import msgspec
 
-from hub.access import Right
 from hub.defaults import Default
 from hub.errors import Duplicate, InvalidAmount, InvalidInput, NotFound, WindowOrder
 from hub.ledger import commands, payments, resolve, unpaid
@@ -47,7 +46,7 @@ def confirm(book: Book, command: commands.ConfirmSettlement) -> Draft:
         InvalidAmount: another amount moved, or what is cut as well.
         PayOutWaits: it is to be paid out, and somebody has not paid in.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     draft = Draft(book)
     _pay(draft, command, command.actor)
     settle_what_is_paid(draft)
@@ -63,7 +62,7 @@ def confirm_file(book: Book, command: commands.ConfirmFile) -> Draft:
         InvalidInput: it has no payments, or more than 2,000.
         Refusal: see ``confirm``.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     draft = Draft(book)
     if (known := book.confirmation_files.get(command.digest)) is not None:
         draft.result = known

@@ -13,7 +13,6 @@ from itertools import pairwise
 
 import msgspec
 
-from hub.access import Right
 from hub.calendars import next_cut_off
 from hub.configuration import Configuration
 from hub.errors import InvalidInput, NotFound, WindowClosed
@@ -54,7 +53,7 @@ def close(book: Book, command: commands.CloseWindow) -> Draft:
         WindowClosed: it is not open any more.
         InvalidInput: no cut-off has come since it was opened.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     window = book.windows.get(command.window or 0) or book.settled_windows.get(command.window or 0)
     if window is None:
         raise NotFound

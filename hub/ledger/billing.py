@@ -93,7 +93,7 @@ def credit(book: Book, command: commands.CreditInvoice) -> Draft:
         AlreadyReversed, ExceedsOriginal: nothing, or less than asked, is left of it.
         InvalidInput: no reason is given.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     invoice = book.invoices.get(command.invoice or 0)
     if invoice is None or invoice.of is not None:
         raise NotFound

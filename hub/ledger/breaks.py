@@ -47,7 +47,7 @@ def reconcile(book: Book, command: commands.Reconcile) -> Draft:
         InvalidInput: it has more breaks than a day can have, or lacks a side that an earlier run compared, so that what
             that one found would vanish unseen.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     of = resolve.currency(book, command.currency)
     if len(command.found) > BREAKS_MAX:
         raise InvalidInput(breaks=len(command.found), maximum=BREAKS_MAX)
@@ -274,7 +274,7 @@ def _against(ending: Ending) -> AccountKind:
 
 
 def _operated(book: Book, actor: int, id: int | None) -> Break:
-    resolve.allow(book, actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, actor)
     found = book.breaks.get(id or 0)
     if found is None:
         raise NotFound

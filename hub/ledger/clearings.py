@@ -113,7 +113,7 @@ def cancel(book: Book, command: commands.CancelClearing) -> Draft:
 def clear(book: Book, command: commands.Clear) -> Draft:
     """customer → breakage:C for each account, as far as the clearing takes it; answers the clearing as it is now. If
     it stands elsewhere than where the command goes on, nothing is done. Asked for by the operator."""
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     draft = Draft(book)
     run = book.clearings[command.clearing]
     draft.result = run

@@ -6,7 +6,6 @@ person records it with the bank's reference, and another approves it. What it is
 
 import msgspec
 
-from hub.access import Right
 from hub.cover import NO_TERMS, CoverEntry, EntryStatus, Pot, reach
 from hub.defaults import DefaultStatus
 from hub.errors import (
@@ -49,7 +48,7 @@ def record(book: Book, command: commands.RecordCoverEntry) -> Draft:
         Duplicate: the bank's reference is recorded in this currency, and was not rejected.
         InsufficientLiquidity: there would be less than there has to be.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     currency = resolve.money(command.currency)
     node = resolve.institution(book, command.institution)
     amount = parse(command.amount, MONEY_SCALE)
@@ -171,7 +170,7 @@ def _check_left(book: Book, node: Institution, entry: CoverEntry) -> None:
 
 
 def _proposed(book: Book, actor: int, id: int | None) -> CoverEntry:
-    resolve.allow(book, actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, actor)
     found = book.cover_entries.get(id or 0)
     if found is None or found.status is not EntryStatus.PROPOSED:
         raise NotFound

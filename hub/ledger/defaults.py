@@ -151,7 +151,7 @@ def cover(book: Book, command: commands.CoverDefaults) -> Draft:
         NotFound: there is no such window, or nothing to be borne in it.
         PayOutWaits: a pay-in has neither come nor been declared unpaid.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     window = _settling(book, command.window)
     declared = [
         one
@@ -254,7 +254,7 @@ def repay(book: Book, command: commands.RepayDefault) -> Draft:
         InvalidInput: the reference is empty, or the value date is none.
         Duplicate: the bank's reference is recorded for it already.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     found = book.defaults.get(command.id or 0)
     if found is None or not found.is_standing:
         raise NotFound
@@ -377,7 +377,7 @@ def _check_unpaid(book: Book, net: Net) -> None:
 
 
 def _proposed(book: Book, actor: int, id: int | None) -> Default:
-    resolve.allow(book, actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, actor)
     found = book.defaults.get(id or 0)
     if found is None or found.status is not DefaultStatus.PROPOSED:
         raise NotFound

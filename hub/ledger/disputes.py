@@ -255,7 +255,7 @@ def _seen(book: Book, actor: int, id: int | None) -> tuple[Dispute, Credential]:
 
 
 def _operated(book: Book, actor: int, id: int | None) -> Dispute:
-    resolve.allow(book, actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, actor)
     found = book.disputes.get(id or 0)
     if found is None:
         raise NotFound

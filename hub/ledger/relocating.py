@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import msgspec
 
-from hub.access import Right
 from hub.currencies import PartnerState, PointCurrency
 from hub.errors import CustomerClosed, InvalidInput
 from hub.expiry import NEVER
@@ -39,7 +38,7 @@ def record(book: Book, command: commands.RecordBalances) -> Draft:
             lot or customer is none.
         CustomerClosed: a customer has left, and nothing can be credited any more.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     draft, run = Draft(book), book.relocations[command.relocation]
     draft.result = run
     if run.status not in (_S.FIXED, _S.COMPARED):
@@ -129,7 +128,7 @@ def relocate(book: Book, command: commands.Relocate) -> Draft:
     Raises:
         InvalidInput: not all points were moved.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     draft, run = Draft(book), book.relocations[command.relocation]
     draft.result = run
     if run.status is not _S.MOVING or run.reached != command.after:

@@ -172,7 +172,7 @@ def complete(book: Book, command: commands.CompleteRelocation) -> Draft:
 
 
 def _operated(book: Book, actor: int, id: int | None, status: RelocationStatus) -> Relocation:
-    resolve.allow(book, actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, actor)
     found = book.relocations.get(id or 0)
     if found is None:
         raise NotFound

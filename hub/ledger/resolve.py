@@ -99,6 +99,16 @@ def allow(book: Book, actor: int, right: Right, subject: int, *, exact: bool = F
     return subject if asking.operates else asking.institution
 
 
+def operating(book: Book, actor: int) -> Credential:
+    """Pass if the actor may operate the hub, and answers its key.
+
+    Raises:
+        Unauthenticated, Forbidden: see ``hub.access.require``.
+    """
+    allow(book, actor, Right.OPERATE, book.configuration.operator.id)
+    return credential(book, actor)
+
+
 def own_word(book: Book, actor: int, subject: int) -> Credential:
     """Pass if the actor is an administrator of institution ``subject`` itself, and answers its key. What is an
     institution's own word is said by nobody above it, and not by the operator on its behalf.

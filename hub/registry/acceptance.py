@@ -77,7 +77,7 @@ def set_days(book: Book, command: commands.SetDisputeDays) -> Draft:
     Raises:
         InvalidInput: it is not 1 to 365.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     if not 0 < command.days <= DAYS_MAX:
         raise InvalidInput(days=command.days, maximum=DAYS_MAX)
     draft = Draft(book)

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from hub.access import Right
 from hub.books.terms import Books, LedgerAccount, PeriodLock
 from hub.errors import Duplicate, InvalidInput
 from hub.expiry import day_of, is_zone
@@ -73,7 +72,7 @@ def lock(book: Book, command: commands.LockPeriod) -> Draft:
 
 def _known(book: Book, actor: int) -> Books:
     """The books as they are, for the operator."""
-    resolve.allow(book, actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, actor)
     return book.configuration.books
 
 

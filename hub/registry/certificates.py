@@ -1,6 +1,5 @@
 """Registering certificates of adapters. By the operator. Pure: that a certificate is genuine, was found out before."""
 
-from hub.access import Right
 from hub.certificates import Certificate
 from hub.errors import Duplicate, InvalidInput
 from hub.ledger import commands, resolve
@@ -15,7 +14,7 @@ def register(book: Book, command: commands.RegisterCertificate) -> Draft:
         Duplicate: it is registered.
         InvalidInput: a later one of the same adapter and configuration is.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     draft = Draft(book)
     made = Certificate(id=draft.new_id(), found=command.found, registered_at=book.at)
     known = book.configuration.certificates.get(made.of)

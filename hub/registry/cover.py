@@ -6,7 +6,6 @@ until another person approves it, as with caps.
 
 from dataclasses import replace
 
-from hub.access import Credential, Right
 from hub.cover import WHOLE, Cover, CoverProposal, CoverTerms, eases
 from hub.errors import InvalidAmount, InvalidInput, NotFound, SameApprover
 from hub.institutions import Institution, pays_through
@@ -31,7 +30,7 @@ def set_cover(book: Book, command: commands.SetCover) -> Draft:
         InvalidInput: somebody above it settles with the hub for it; or days that are not sensible.
         UnknownCurrency: the currency is not in ISO 4217.
     """
-    asking = _operator(book, command.actor)
+    asking = resolve.operating(book, command.actor)
     node = settling(book, command.institution)
     resolve.money(command.currency)
     if not 0 <= command.due_days <= _DUE_DAYS_MAX:
@@ -56,7 +55,7 @@ def approve(book: Book, command: commands.ApproveCover) -> Draft:
         NotFound: there is no such proposal.
         SameApprover: the caller proposed it.
     """
-    asking = _operator(book, command.actor)
+    asking = resolve.operating(book, command.actor)
     cover, proposal = _proposed(book, command.id)
     if (proposal.institution, proposal.person) == (asking.institution, asking.person):
         raise SameApprover(person=asking.person)
@@ -69,7 +68,7 @@ def reject(book: Book, command: commands.RejectCover) -> Draft:
     Raises:
         NotFound: there is no such proposal.
     """
-    _operator(book, command.actor)
+    resolve.operating(book, command.actor)
     cover, _ = _proposed(book, command.id)
     checks.name("reason", command.reason)
     return _take(Draft(book), replace(cover, proposal=None, rejected=command.reason))
@@ -87,11 +86,6 @@ def settling(book: Book, code: str) -> Institution:
     if through is not None:
         raise InvalidInput(institution=node.code, paysThrough=nodes[through].code)
     return node
-
-
-def _operator(book: Book, actor: int) -> Credential:
-    resolve.allow(book, actor, Right.OPERATE, book.configuration.operator.id)
-    return resolve.credential(book, actor)
 
 
 def _amount(text: str) -> int:

@@ -82,7 +82,7 @@ def set_partner_state(book: Book, command: commands.SetPartnerState) -> Draft:
     if of.adapter == HOSTED:
         raise InvalidInput(adapter=of.adapter)
     if PartnerState.HALTED in (of.partner, command.state):
-        resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+        resolve.operating(book, command.actor)
     draft = Draft(book)
     reason = "" if command.state is PartnerState.ACTIVE else command.reason
     changed = replace(of, partner=command.state, partner_reason=reason)

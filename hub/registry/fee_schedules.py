@@ -26,7 +26,7 @@ def propose(book: Book, command: commands.ProposeFeeSchedule) -> Draft:
         InvalidAmount: a price or the VAT is malformed, negative or too large.
         NotFound: there is no such institution.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     node = resolve.institution(book, command.institution)
     prices = (command.membership, command.per_movement, command.per_point)
     monies = {price.currency for price in prices if price is not None}
@@ -83,7 +83,7 @@ def approve(book: Book, command: commands.ApproveFeeSchedule) -> Draft:
         NotFound: there is no such schedule.
         NotAccepted, SameApprover, InvalidInput, RateOverlap: see ``approvals.approve``.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     schedule, asking, node = _visible(book, command.actor, command.id)
     others = book.configuration.charging.get(node.id, ())
     return _take(Draft(book), approvals.approve(schedule, asking, book.at, others, operator=Step.OPERATOR))
@@ -107,7 +107,7 @@ def withdraw(book: Book, command: commands.WithdrawFeeSchedule) -> Draft:
         NotFound: there is no such schedule.
         InvalidInput: it is not approved, or no reason is given.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     schedule, asking, _ = _visible(book, command.actor, command.id)
     return _take(Draft(book), approvals.withdraw(schedule, asking, command.reason))
 

@@ -60,7 +60,7 @@ def move(book: Book, command: commands.MoveInstitution) -> Draft:
     Raises:
         OrgCycle: the new parent is the institution or stands below it, now or for the next window's money.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     node, parent = resolve.institution(book, command.code), resolve.institution(book, command.parent)
     if is_below(book.configuration.institutions, parent.id, node.id):
         raise OrgCycle(institution=node.code, parent=parent.code)
@@ -72,7 +72,7 @@ def move(book: Book, command: commands.MoveInstitution) -> Draft:
 
 def set_status(book: Book, command: commands.SetInstitutionStatus) -> Draft:
     """Suspend, close or reactivate an institution; the operator itself stays active."""
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     node = resolve.institution(book, command.code)
     checks.name("reason", command.reason)
     if node.parent is None:
@@ -87,7 +87,7 @@ def set_set_off(book: Book, command: commands.SetSetOff) -> Draft:
     Raises:
         InvalidInput: it is the operator, over whose members netting is what the hub is for.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     node = resolve.institution(book, command.code)
     if node.parent is None:
         raise InvalidInput(institution=node.code)
@@ -105,7 +105,7 @@ def set_zones(book: Book, command: commands.SetZones) -> Draft:
         InvalidInput: the start is past, or a zone is malformed or named twice.
         Duplicate: a version begins at that instant.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     node = resolve.institution(book, command.institution)
     zones, starts = _zones(command.zones), command.starts or book.at
     if starts < book.at:

@@ -7,7 +7,6 @@ every act stands in one window, whichever others of its parties stand in.
 import re
 from datetime import date, time
 
-from hub.access import Credential, Right
 from hub.calendars import Calendar
 from hub.configuration import with_changes
 from hub.errors import Duplicate, InvalidInput, NotFound
@@ -35,7 +34,7 @@ def propose(book: Book, command: commands.ProposeModel) -> Draft:
             or the dates.
         UnknownCurrency: a currency is not in ISO 4217.
     """
-    asking = _operator(book, command.actor)
+    asking = resolve.operating(book, command.actor)
     is_default = command.code == DEFAULT_MODEL
     checks.code("code", command.code)
     checks.name("name", command.name)
@@ -73,7 +72,7 @@ def approve(book: Book, command: commands.ApproveModel) -> Draft:
         InvalidInput: it is not proposed any more, its start or end is past, or another one starts at its instant.
         Duplicate: at some instant another model would take the same member's money of the same currency.
     """
-    asking = _operator(book, command.actor)
+    asking = resolve.operating(book, command.actor)
     model = _version(book, command.id)
     known = book.configuration.models.get(model.code, ())
     approved = approvals.approve(model, asking, book.at, known, operator=ModelStep.OPERATOR)
@@ -86,7 +85,7 @@ def approve(book: Book, command: commands.ApproveModel) -> Draft:
 
 def reject(book: Book, command: commands.RejectModel) -> Draft:
     """End a proposal, also one's own."""
-    asking = _operator(book, command.actor)
+    asking = resolve.operating(book, command.actor)
     return _take(Draft(book), approvals.reject(_version(book, command.id), asking, command.reason))
 
 
@@ -97,15 +96,10 @@ def withdraw(book: Book, command: commands.WithdrawModel) -> Draft:
     Raises:
         Duplicate: an older version that comes back into force takes what another model takes; withdraw that one first.
     """
-    asking = _operator(book, command.actor)
+    asking = resolve.operating(book, command.actor)
     ended = approvals.withdraw(_version(book, command.id), asking, command.reason)
     _check_contested(book, ended)
     return _take(Draft(book), ended)
-
-
-def _operator(book: Book, actor: int) -> Credential:
-    resolve.allow(book, actor, Right.OPERATE, book.configuration.operator.id)
-    return resolve.credential(book, actor)
 
 
 def _version(book: Book, id: int | None) -> SettlementModel:

@@ -156,7 +156,7 @@ def approve(book: Book, command: commands.ApproveRate) -> Draft:
         NotAccepted, SameApprover, InvalidInput, RateOverlap: see ``approvals.approve``.
         RateCycle: points could multiply; the cycle is named.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     rate, asking = _visible(book, command.actor, command.id)
     others = book.configuration.versions_of(rate.source, rate.target)
     approved = approvals.approve(rate, asking, book.at, others, operator=Step.OPERATOR)

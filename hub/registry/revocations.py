@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from hub.access import Right
 from hub.errors import InvalidInput
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book
@@ -17,7 +16,7 @@ def revoke(book: Book, command: commands.RevokeSigningKey) -> Draft:
     Raises:
         InvalidInput: the instant is yet to come.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     since = command.since.replace(microsecond=0)
     if since > book.at:
         raise InvalidInput(since="is yet to come")

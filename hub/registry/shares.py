@@ -4,7 +4,6 @@ The fee is the operator's where there is no plan, so a plan gives away what is t
 consent is needed, and nobody else proposes.
 """
 
-from hub.access import Credential, Right
 from hub.errors import InvalidAmount, InvalidInput, NotFound
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book
@@ -30,7 +29,7 @@ def propose(book: Book, command: commands.ProposeSharePlan) -> Draft:
         NotFound: there is no such institution.
         UnknownCurrency: there is no such point currency, or money.
     """
-    asking = _operator(book, command.actor)
+    asking = resolve.operating(book, command.actor)
     scope = _scope(book, command)
     shares = tuple(_share(book, terms, scope.money) for terms in command.shares)
     weights = sum(share.weight or 0 for share in shares)
@@ -52,7 +51,7 @@ def approve(book: Book, command: commands.ApproveSharePlan) -> Draft:
         NotFound: there is no such plan.
         SameApprover, InvalidInput, RateOverlap: see ``approvals.approve``.
     """
-    asking = _operator(book, command.actor)
+    asking = resolve.operating(book, command.actor)
     plan = _known(book, command.id)
     approved = book.configuration.sharing.get(plan.scope, ())
     return _take(Draft(book), approvals.approve(plan, asking, book.at, approved, operator=Step.OPERATOR))
@@ -65,7 +64,7 @@ def reject(book: Book, command: commands.RejectSharePlan) -> Draft:
         NotFound: there is no such plan.
         InvalidInput: it is not proposed any more, or no reason is given.
     """
-    asking = _operator(book, command.actor)
+    asking = resolve.operating(book, command.actor)
     return _take(Draft(book), approvals.reject(_known(book, command.id), asking, command.reason))
 
 
@@ -76,13 +75,8 @@ def withdraw(book: Book, command: commands.WithdrawSharePlan) -> Draft:
         NotFound: there is no such plan.
         InvalidInput: it is not approved, or no reason is given.
     """
-    asking = _operator(book, command.actor)
+    asking = resolve.operating(book, command.actor)
     return _take(Draft(book), approvals.withdraw(_known(book, command.id), asking, command.reason))
-
-
-def _operator(book: Book, actor: int) -> Credential:
-    resolve.allow(book, actor, Right.OPERATE, book.configuration.operator.id)
-    return resolve.credential(book, actor)
 
 
 def _known(book: Book, id: int | None) -> SharePlan:

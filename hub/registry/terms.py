@@ -155,7 +155,7 @@ def approve(book: Book, command: commands.ApproveTerms) -> Draft:
     Raises:
         NotAccepted, SameApprover, InvalidInput, RateOverlap: see ``approvals.approve``.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     terms, asking = _visible(book, command.actor, command.id)
     others = book.configuration.approved_terms(terms)
     return _take(Draft(book), approvals.approve(terms, asking, book.at, others, operator=Step.OPERATOR))

@@ -68,7 +68,7 @@ def reseal(book: Book, command: commands.ResealWebhookSecrets) -> Draft:
         NotFound: there is no such institution, or it has no endpoint.
         InvalidInput: the secret was changed meanwhile.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     known = _known(book, command.actor, command.institution)
     if known.secret != command.instead_of:
         raise InvalidInput(webhook="changed meanwhile")

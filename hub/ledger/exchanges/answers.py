@@ -2,7 +2,6 @@
 
 import msgspec
 
-from hub.access import Right
 from hub.currencies import PointCurrency
 from hub.errors import CustomerClosed, PartnerRefused, PartnerUnavailable, Refusal
 from hub.ledger import bonuses, commands, lapse, limiting, resolve
@@ -17,7 +16,7 @@ from hub.partners import HOLD_LASTS, HOLD_SPARE, Reason, Status
 def report(book: Book, command: commands.ReportOrder) -> Draft:
     """Take in what has become of an order. Said by the hub itself; answers the exchange as it is then, or None where
     the reference is of no order."""
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     draft = Draft(book)
     exchange = book.exchanges.get(exchange_of(command.reference) or 0)
     if exchange is None or exchange.order is None or exchange.order.reference != command.reference:

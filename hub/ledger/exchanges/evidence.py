@@ -1,6 +1,5 @@
 """Deciding by evidence: two persons of the operator's say what became of an order that no partner tells of. Pure."""
 
-from hub.access import Right
 from hub.errors import InvalidInput, NotFound, SameApprover
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book
@@ -18,7 +17,7 @@ def add_evidence(book: Book, command: commands.AddEvidence) -> Draft:
         InvalidInput: the text is blank; or an outcome is proposed of what is not in doubt, or one that nothing follows
             from: that a partner never gave points back, freed or took what it had held is no end.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     exchange = book.exchanges.get(command.exchange or 0)
     if exchange is None:
         raise NotFound
@@ -71,7 +70,7 @@ def approve_evidence(book: Book, command: commands.ApproveEvidence) -> Draft:
         NotFound: there is no such exchange, or this is not the last proposal on the order that is under way.
         SameApprover: the same person proposed it.
     """
-    resolve.allow(book, command.actor, Right.OPERATE, book.configuration.operator.id)
+    resolve.operating(book, command.actor)
     exchange = book.exchanges.get(command.exchange or 0)
     if exchange is None or exchange.order is None:
         raise NotFound
