@@ -36,8 +36,11 @@ def day_of(at: datetime, zone: str) -> date:
 
 
 def start_of(day: date, zone: str) -> datetime:
-    """The first instant of a calendar day in a time zone, in UTC."""
-    return datetime(day.year, day.month, day.day, tzinfo=_zone(zone)).astimezone(UTC)
+    """The first instant of a calendar day in a time zone, in UTC; that of the calendar, if the day begins before it."""
+    try:
+        return datetime(day.year, day.month, day.day, tzinfo=_zone(zone)).astimezone(UTC)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def months_later(day: date, months: int) -> date:

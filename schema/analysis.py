@@ -14,6 +14,7 @@ from hub import analysis, deferred, statements
 from hub.analysis import FIGURES, Dimension, Flow
 from hub.configuration import Configuration
 from hub.currencies import PointCurrency as Currency
+from hub.errors import InvalidAmount
 from hub.points import MONEY_SCALE, PERCENT_SCALE, parse, render
 from hub.reading import Reader
 from schema.amounts import Money, Points, to_money, to_percent, to_points, to_price
@@ -301,7 +302,10 @@ def _breakage(percent: Decimal) -> int:
     Raises:
         BadInput: it is no percentage.
     """
-    found = parse(percent, PERCENT_SCALE)
+    try:
+        found = parse(percent, PERCENT_SCALE)
+    except InvalidAmount as error:
+        raise BadInput(f"breakagePercent is from 0 to 100, with at most {PERCENT_SCALE} decimal places.") from error
     if not 0 <= found <= 100 * 10**PERCENT_SCALE:
         raise BadInput("breakagePercent is from 0 to 100.")
     return found

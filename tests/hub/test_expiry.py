@@ -69,6 +69,13 @@ def test_the_first_instant_at_which_they_are_gone_is_midnight_where_the_programm
     assert end_of(Expiry(YEAR_END, None), SHANGHAI, utc("2024-12-31T16:00:00")) == utc("2025-12-31T16:00:00")
 
 
+def test_a_day_at_either_end_of_the_calendar_begins_within_it() -> None:
+    # midnight of 0001-01-01 in Shanghai is in the year before in UTC, that of 9999-12-31 in Santiago is not past the end
+    assert start_of(date.min, SHANGHAI) == datetime.min.replace(tzinfo=UTC)
+    assert start_of(date.min, SANTIAGO) > datetime.min.replace(tzinfo=UTC)
+    assert start_of(date.max, SANTIAGO) < datetime.max.replace(tzinfo=UTC)
+
+
 def test_points_that_never_end() -> None:
     assert end_of(Expiry(ExpiryKind.NEVER, None), SHANGHAI, utc("2024-02-29T00:00:00")) == NEVER
 

@@ -85,7 +85,7 @@ async def test_what_cannot_be_divided_is_refused(client: Client) -> None:
     ):
         assert await root.codes(FIGURES, **bad) == ["BAD_INPUT"], bad
     assert await root.codes(FIGURES, until="2999-01-01T00:00:00Z") == ["NOT_PAST"]
-    for percent in ("-1", "100.000001"):
+    for percent in ("-1", "100.000001", "1.0000001", "1e30"):  # at most six decimal places
         assert await root.codes(DEFERRED, c="BP", b=percent) == ["BAD_INPUT"]
     assert await root.ask(DEFERRED, c="NONE") is None
 
