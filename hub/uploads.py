@@ -26,6 +26,8 @@ from hub.errors import Refusal
 from hub.ledger.engine import Engine
 from hub.reading import Reading
 from hub.spreadsheets import harmless
+from schema.messages import language_of
+from schema.refusals import refused
 from settlement import comparison, confirming, uploads
 from settlement.publish import Reports
 from settlement.storing import StoredReport
@@ -112,7 +114,8 @@ async def confirm(request: Request, reading: Reading, engine: Engine, credential
     except uploads.FileRefused as error:
         raise _unreadable(error) from None
     except Refusal as error:
-        raise Refused(409, error.code, str(error)) from None
+        language = language_of(request.headers.get("accept-language", "").encode("latin-1"))
+        raise Refused(409, error.code, refused(error, language, replayed=False).message) from None
     status = 422 if said == "true" and not done.taken else 200
     told = [asdict(one) for one in done.match.rows]
     if request.path_params["format"] == "csv":

@@ -17,6 +17,7 @@ from settlement.uploads import FileRefused, Wrong
 
 _ENTRIES_MAX: Final = 2_000
 _BOOKED: Final = frozenset({"", "BOOK"})
+_TRUE: Final = frozenset({"true", "1"})  # as XML writes it
 
 
 def read(content: bytes) -> list[Payment]:
@@ -51,7 +52,7 @@ def _of_entry(entry: Element, before: int) -> Iterator[Payment]:
         amount, wrong = _amount(transaction, entry)
         if status not in _BOOKED:
             wrong = wrong or f"the entry is not booked ({status[:20]})"
-        if _text(entry, "RvslInd") == "true":
+        if _text(entry, "RvslInd") in _TRUE:
             wrong = wrong or "the entry reverses another one"
         yield Payment(
             number=number,

@@ -1,7 +1,7 @@
 """Confirmations: what a bank's file says that it moved, matched to the nets that are due, row by row.
 
-A net is named by its payment reference; window, institution and currency follow from it, and the amount has to be the
-net's, signed like it. Matching reads and changes nothing. Only a file of which every row matches is applied, by one
+A net is named by its payment reference; window, institution and currency follow from it, and the amount has to be what
+the bank has still to move for it, signed like it: the net, or of a pay-out what is not cut. Matching reads and changes nothing. Only a file of which every row matches is applied, by one
 command (``hub.windows.confirm_file``), which decides it all again under the journal's lock.
 """
 
@@ -40,14 +40,14 @@ class Outcome(StrEnum):
     MATCHED = "MATCHED"
     DIFFERS = "DIFFERS"
     UNKNOWN = "UNKNOWN"  # no net is due under the reference
-    NOT_DUE = "NOT_DUE"  # it is confirmed, zero, goes to a parent, or an earlier window has to be settled first
+    NOT_DUE = "NOT_DUE"  # it is paid, declared unpaid, zero, goes to a parent, or an earlier window comes first
     DUPLICATE = "DUPLICATE"
     MALFORMED = "MALFORMED"
 
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """A row and its outcome; ``expected``: the net."""
+    """A row and its outcome; ``expected``: what is due."""
 
     row: int
     outcome: Outcome
@@ -147,12 +147,12 @@ def _match(one: Payment, due: Due, seen: dict[str, int]) -> tuple[Matched, Confi
     if named is None or net is None:
         return no(Outcome.UNKNOWN, "there is no net of this reference")
     window, code = due.windows[named[0]], due.codes[named[1]]
-    expected = format_millionths(net.net.net, net.net.currency)
+    expected = format_millionths(net.due, net.net.currency)
     which = {"window": ids.text(ids.WINDOW, window.id), "institution": code, "expected": expected}
-    if window.status is WindowStatus.OPEN or net.parent is not None or net.net.net == 0 or net.confirmed:
+    if window.status is WindowStatus.OPEN or net.due == 0:
         why = "the window is open" if window.status is WindowStatus.OPEN else "it is settled, or paid by another"
         return no(Outcome.NOT_DUE, why, **which)
-    if (one.currency, amount) != (net.net.currency, net.net.net):
+    if (one.currency, amount) != (net.net.currency, net.due):
         return no(Outcome.DIFFERS, f"{one.amount} {one.currency} for {expected} {net.net.currency}", **which)
     taken = Matched(one.number, Outcome.MATCHED, one.reference, currency=one.currency, amount=one.amount, **which)
     reference = one.bank_reference or one.reference
@@ -186,8 +186,7 @@ def _is_next(of: Window, due: Due, paid: set[tuple[int, str, str]]) -> bool:
         is_before = window.model == of.model and window.number < of.number
         if is_before and window.status in (WindowStatus.CLOSED, WindowStatus.SETTLING):
             for net in due.nets.get(window.id, ()):
-                is_due = net.parent is None and net.net.net and not net.confirmed
-                if is_due and (window.id, due.codes[net.net.institution], net.net.currency) not in paid:
+                if net.due and (window.id, due.codes[net.net.institution], net.net.currency) not in paid:
                     return False
     return True
 

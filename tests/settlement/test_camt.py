@@ -48,11 +48,12 @@ def test_each_booked_transaction_is_a_payment_signed_like_the_net() -> None:
 def test_what_is_not_booked_or_taken_back_or_without_an_amount_is_said_of_its_row() -> None:
     pending = entry("CRDT", transaction("A", "5.00"), status="<Cd>PDNG</Cd>")
     back = entry("CRDT", transaction("B", "5.00"), more="<RvslInd>true</RvslInd>")
+    back_too = entry("CRDT", transaction("E", "5.00"), more="<RvslInd>1</RvslInd>")
     nothing = entry("CRDT", "<TxDtls><Refs><EndToEndId>C</EndToEndId></Refs></TxDtls>")
     sideless = entry("NONE", transaction("D", "5.00"))
-    assert [one.wrong for one in read(message(pending, back, nothing, sideless))] == [
-        "the entry is not booked (PDNG)", "the entry reverses another one", "it has no amount",
-        "it is on no side of the account",
+    assert [one.wrong for one in read(message(pending, back, back_too, nothing, sideless))] == [
+        "the entry is not booked (PDNG)", "the entry reverses another one", "the entry reverses another one",
+        "it has no amount", "it is on no side of the account",
     ]  # fmt: skip
 
 
