@@ -1,8 +1,9 @@
 """Confirmations: what a bank's file says that it moved, matched to the nets that are due, row by row.
 
 A net is named by its payment reference; window, institution and currency follow from it, and the amount has to be what
-the bank has still to move for it, signed like it: the net, or of a pay-out what is not cut. Matching reads and changes nothing. Only a file of which every row matches is applied, by one
-command (``hub.windows.confirm_file``), which decides it all again under the journal's lock.
+the bank has still to move for it, signed like it: the net, or of a pay-out what is not cut. Matching reads and changes
+nothing. Only a file of which every row matches is applied, by one command (``hub.windows.confirm_file``), which decides
+it all again under the journal's lock.
 """
 
 from collections import Counter

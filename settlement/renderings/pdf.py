@@ -9,7 +9,7 @@ be in other files.
 import io
 import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,7 @@ _HERE: Final = Path(__file__).parent
 _FONTS: Final = _HERE / "fonts"
 _FONT: Final = _FONTS / "NotoSansSC-GB2312.otf"
 _LAYOUT: Final = _HERE / "paper.typ"
+_COLUMNS_MAX: Final = 10  # of which each has all the room that it needs
 _BREAK_AFTER: Final = 12  # of a text without spaces, so that it fits into a cell
 _ZERO_WIDTH_SPACE: Final = "\u200b"
 
@@ -76,25 +77,31 @@ def _table(table: Table, language: Language) -> dict[str, Any]:
     remark = None if table.count else word("none", language)
     if not printed:
         remark = word("not_printed", language).format(count=grouped(str(table.count), language))
-    rows = [[_shown(cell, language) for cell in row] for row in table.rows] if printed else []
-    totals = [[_shown(cell, language) for cell in row] for row in table.totals]
+    crowded = len(table.columns) > _COLUMNS_MAX
+    rows = list(table.rows) if printed else []
+    # Of many columns those in which nothing stands make room for the others.
+    told = [place for place in range(len(table.columns)) if not crowded or any(row[place] is not None for row in rows)]
+    columns = [table.columns[place] for place in told]
+    shown = [[_shown(row[place], language) for place in told] for row in rows]
+    totals = [[_shown(row[place], language) for place in told] for row in table.totals]
     return {
         "title": word(table.title.key, language),
         "remark": remark,
-        "size": 7.5 if len(table.columns) <= 10 else 6,
-        "heads": [word(column, language) for column in table.columns],
-        "right": [column in table.numbers for column in table.columns],
-        "widths": [int(column in table.wide) for column in table.columns],
-        "decimals": _decimals([*rows, *totals], table),
-        "rows": rows,
+        "size": 6 if crowded else 7.5,
+        "heads": [word(column, language) for column in columns],
+        "right": [column in table.numbers for column in columns],
+        # What the others leave of the page may be nothing, where there are many: then each has what its texts need.
+        "widths": [int(column in table.wide and not crowded) for column in columns],
+        "decimals": _decimals([*shown, *totals], columns, table.numbers),
+        "rows": shown,
         "totals": totals,
     }
 
 
-def _decimals(rows: Iterable[list[str]], table: Table) -> list[int]:
+def _decimals(rows: Iterable[list[str]], columns: Sequence[str], numbers: Container[str]) -> list[int]:
     """How many digits stand behind the point in each column, at the most: points are to stand below one another."""
-    most = [0] * len(table.columns)
-    places = [place for place, column in enumerate(table.columns) if column in table.numbers]
+    most = [0] * len(columns)
+    places = [place for place, column in enumerate(columns) if column in numbers]
     for row in rows:
         for place in places:
             most[place] = max(most[place], len(row[place].partition(".")[2]))

@@ -70,7 +70,7 @@ def test_the_first_instant_at_which_they_are_gone_is_midnight_where_the_programm
 
 
 def test_a_day_at_either_end_of_the_calendar_begins_within_it() -> None:
-    # midnight of 0001-01-01 in Shanghai is in the year before in UTC, that of 9999-12-31 in Santiago is not past the end
+    # midnight of 0001-01-01 in Shanghai is in the year before in UTC, that of 9999-12-31 in Santiago is still in 9999
     assert start_of(date.min, SHANGHAI) == datetime.min.replace(tzinfo=UTC)
     assert start_of(date.min, SANTIAGO) > datetime.min.replace(tzinfo=UTC)
     assert start_of(date.max, SANTIAGO) < datetime.max.replace(tzinfo=UTC)

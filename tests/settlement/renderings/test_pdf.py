@@ -3,6 +3,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,15 @@ import segno
 from hypothesis import HealthCheck, given, settings
 from pypdf import PdfReader
 
+from settlement.lines import Corrects, FeeShare, PointAmount
 from settlement.renderings import pdf as module
 from settlement.renderings.amounts import grouped
 from settlement.renderings.paper import Word
 from settlement.renderings.pdf import ROWS_MAX, pdf
 from settlement.renderings.words import WORDS, Language, word
 from settlement.report import Party, build
-from tests.settlement.renderings.reports import BANK_CASE, SUMMARY_CASE, Case, cases, many
+from tests.settlement.renderings.reports import BANK_CASE, SUMMARY_CASE, Case, cases, many, of
+from tests.settlement.test_verify import leg, report
 
 
 def pages(raw: bytes) -> list[str]:
@@ -64,6 +67,34 @@ def test_a_long_table_goes_over_pages_under_its_head_and_pages_are_numbered(
     assert "2.190833" in whole
     # All of them are 120 + 0.010007 · (0 + 1 + … + 119 = 7,140) = 191.44998 CNY.
     assert "191.44998" in whole
+
+
+def test_no_column_stands_on_another_however_many_there_are(tmp_path: Path) -> None:
+    # A line of a shared fee by terms, that was disputed and corrected: whatever a line may have, but what it reverses.
+    moved = (PointAmount("BANKPT", "3383"), PointAmount("MILE", "199.25"))
+    share = FeeShare("sp_d600000", 149_315, 32_445)
+    lines = [
+        replace(leg(number, 1, "BANK", "AIR", 53_866), points=moved, purpose="fee", share=share)
+        for number in range(0x1C500000, 0x1C500003)
+    ]
+    priced = replace(lines[1], kind="redeem", purpose="settlement", share=None, amount_millionths=916_793)
+    sold = (PointAmount("BANKPT", "3383"),)  # 3,383 at 0.000271 are 0.916793
+    lines[1] = replace(priced, points=sold, terms="at_4b800000", price="0.000271")
+    lines[2] = replace(lines[2], share=None, points=(), kind="correct", corrects=Corrects("dp_1d9000", "mv_1c4", 12))
+    found: dict[str, float] = {}
+
+    def place(text: str, matrix: list[float], *_: object) -> None:
+        if text.strip() == word("lines", "en"):
+            found.clear()
+        if text.strip():
+            found.setdefault(text.strip(), matrix[4])
+
+    case = of(report("institution", "BANK", lines), lines)
+    PdfReader(io.BytesIO(pdf(case.paper(tmp_path), "en"))).pages[-1].extract_text(visitor_text=place)
+    places = [found[text] for text in ("cv_1c500000", "BANK", "AIR", "CNY", "0.053866", "BANKPT", "MILE")]
+    assert places == sorted(places)
+    assert min(after - before for before, after in pairwise(places)) > 12  # points: three letters and a space
+    assert word("reverses", "en") not in found  # nothing stands in it
 
 
 def test_a_table_that_is_too_long_is_said_to_be_elsewhere(tmp_path: Path) -> None:
