@@ -8,7 +8,7 @@ ever, so that no movement is billed twice. What this file does not do: count (``
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -164,6 +164,8 @@ class Month:
         if len(text) != 7:
             raise ValueError(f"{text!r} is no month such as 2026-11.")
         found = datetime.strptime(text, "%Y-%m")
+        if not MINYEAR < found.year < MAXYEAR:  # its bounds are instants in every time zone
+            raise ValueError(f"{text!r} is at an end of the calendar.")
         return cls(found.year, found.month)
 
     def __str__(self) -> str:

@@ -85,7 +85,7 @@ def test_months_begin_and_end_in_a_time_zone() -> None:
     assert list(months_over(Month(2026, 11), datetime(2026, 12, 31, tzinfo=UTC), "UTC")) == []
 
 
-@pytest.mark.parametrize("text", ["2026-13", "2026-1", "26-01", "2026/01", "2026-001", ""])
+@pytest.mark.parametrize("text", ["2026-13", "2026-1", "26-01", "2026/01", "2026-001", "", "9999-12", "0001-01"])
 def test_what_is_no_month_is_none(text: str) -> None:
-    with pytest.raises(ValueError, match=r"month|match|data"):
+    with pytest.raises(ValueError, match=r"month|match|data|calendar"):
         Month.parse(text)
