@@ -4,6 +4,7 @@
     python verify_report.py report.jws --lines lines.ndjson --jwks jwks.json
         [--previous last.jws] [--child east.jws --child west.jws] [--line proof.json]
         [--acceptance acceptance.jws --acceptance-jwks institution.json]
+    python verify_report.py --interim statement.jws --lines lines.ndjson --jwks jwks.json
 
 It lists everything that is wrong with the report and believes no figure that it can recompute. Exit codes: 0 nothing is
 wrong; 1 something is, one finding a line on standard output; 2 it was called wrongly; 3 a file could not be read.
@@ -22,6 +23,9 @@ one format check each other. Read it from top to bottom. What is proved, and by 
   9  the shares of a fee sum to what its plan shares           addition, as far as the report has its lines
  10  one line belongs to the report, the others unseen         inclusion proof (RFC 9162)
  11  its institution has accepted the report                   signature of the institution's own key
+
+With --interim it is a statement of a window that is still open: the same up to a batch of the journal, in no chain, and
+nothing in it is final. One is never taken for the other.
 
 What no line implies (names, instants, the journal's head) stands under the signature alone.
 Money is counted in whole millionths of a currency's major unit, never in fractions.
@@ -342,10 +346,11 @@ class Child(NamedTuple):
 class Report:
     """What could be read of a payload, with a finding for each thing that it may not say or says malformed."""
 
-    NAMES = "type version kind hub model window institution nets lines previousDigest children journal"
+    NAMES = "type version kind hub model window institution nets lines children journal"
 
-    def __init__(self, payload: bytes | None) -> None:
+    def __init__(self, payload: bytes | None, interim: bool = False) -> None:
         self.findings: list[tuple[str, str]] = []
+        self.interim = interim  # a statement of an open window, which names no other report
         self.kind: str | None = None
         self.hub: str | None = None
         self.model: str | None = None
@@ -422,12 +427,15 @@ class Report:
         # The first version had no levels: everybody settled with the hub.
         has_levels = not isinstance(document, dict) or document.get("version") != 1
         is_summary = isinstance(document, dict) and document.get("kind") == "summary"
-        root = self.members(document, "report", self.NAMES + (" levels" if is_summary and has_levels else ""))
+        names = self.NAMES + ("" if self.interim else " previousDigest")
+        root = self.members(document, "report", names + (" levels" if is_summary and has_levels else ""))
         if root is None:
             return None
-        if "type" in root and root["type"] != "points-hub/settlement-report":
-            self.wrong("TYPE", f"type is {shown(root['type'])} and not 'points-hub/settlement-report'.")
-        if "version" in root and (type(root["version"]) is not int or root["version"] not in (1, 2)):
+        form = "points-hub/interim-statement" if self.interim else "points-hub/settlement-report"
+        if "type" in root and root["type"] != form:
+            self.wrong("TYPE", f"type is {shown(root['type'])} and not {form!r}.")
+        versions = (2,) if self.interim else (1, 2)
+        if "version" in root and (type(root["version"]) is not int or root["version"] not in versions):
             self.wrong("VERSION", f"version is {shown(root['version'])} and not 2.")
         self.kind = self.value(root, "report", "kind", self.read_kind)
         self.hub = self.value(root, "report", "hub", text)
@@ -442,6 +450,8 @@ class Report:
             self.previous_digest = self.value(root, "report", "previousDigest", digest_text)
         self.journal = self.values(root, "journal", batch=count, hash=digest_text)
         self.read_children(root, has_nets=has_levels and self.kind != "summary")
+        if self.interim and self.kind == "summary" and self.children:
+            self.wrong("CHILDREN", "An interim summary lists no reports: there are none.")
         if self.kind == "institution":
             if self.children and not has_levels:
                 self.wrong("CHILDREN", "Only the operator's summary lists other reports.")
@@ -458,10 +468,11 @@ class Report:
         return value
 
     def read_window(self, root: dict[str, Any]) -> None:
-        members = self.members(root["window"], "window", "id number openedAt closedAt") if "window" in root else None
+        ends = "asOf" if self.interim else "closedAt"
+        members = self.members(root["window"], "window", f"id number openedAt {ends}") if "window" in root else None
         if members is None:
             return
-        parsers = (("id", text), ("number", count), ("openedAt", instant), ("closedAt", instant))
+        parsers = (("id", text), ("number", count), ("openedAt", instant), (ends, instant))
         found = [self.value(members, "window", name, parse) for name, parse in parsers]
         if found[2] is not None and found[3] is not None and found[3] < found[2]:
             self.wrong("WINDOW", "The window closes before it opens.")
@@ -530,11 +541,12 @@ class Report:
         self.children = children if len(children) == len(entries) else None
 
     def read_child(self, entry: Any, place: str, has_nets: bool) -> Child | None:
-        members = self.members(entry, place, "institution digest" + (" nets" if has_nets else ""))
+        names = "institution" + ("" if self.interim else " digest") + (" nets" if has_nets else "")
+        members = self.members(entry, place, names)
         if members is None:
             return None
         institution = self.value(members, place, "institution", text)
-        digest = self.value(members, place, "digest", digest_text)
+        digest = "" if self.interim else self.value(members, place, "digest", digest_text)
         entries = (self.entries(members, "nets") if has_nets else None) or []
         nets: list[tuple[str, int]] = []
         for n, one in enumerate(entries):
@@ -652,7 +664,7 @@ def check_children(findings: Findings, report: Report) -> None:
     """That a summary lists all reports, and an institution's report adds up over those below it."""
     if report.children is None or report.institution is None:
         return
-    if report.kind == "summary":
+    if report.kind == "summary" and not report.interim:
         listed = {child.institution for child in report.children} | {report.institution[0]}
         for code in sorted({net.institution for net in report.nets} - listed):
             findings.add("CHILD_MISSING", f"{code} has a net, but its report is not listed.")
@@ -1068,12 +1080,15 @@ def verify(
     proof: bytes | None = None,
     acceptance: str | None = None,
     acceptance_jwks: dict[str, Any] | None = None,
+    *,
+    interim: bool = False,
 ) -> Verdict:
-    """Everything that is wrong with a report. What is None is not checked."""
+    """Everything that is wrong with a report, or an interim statement. What is None is not checked."""
     findings = Findings()
     keys = key_set(findings, jwks)
-    opened = open_jws(findings, token, keys, "", "The report")
-    report = Report(opened.payload)
+    typ = "points-hub-interim+jws" if interim else "points-hub-report+jws"
+    opened = open_jws(findings, token, keys, "", "The report", typ)
+    report = Report(opened.payload, interim)
     for code, sentence in report.findings:
         findings.add(code, sentence)
     if opened.payload is not None:
@@ -1103,14 +1118,15 @@ def check_acceptance(
         return None
     check_revoked(findings, opened, report, "ACCEPTANCE_", "The acceptance")
     due = None
-    if payload is not None and report.hub is not None and report.institution is not None and report.window is not None:
+    is_final = payload is not None and not report.interim
+    if is_final and report.hub is not None and report.institution is not None and report.window is not None:
         due = {
             "type": "points-hub/acceptance",
             "version": "1",
             "hub": report.hub,
             "institution": report.institution[0],
             "window": report.window.id,
-            "report": sha256(payload).hex(),
+            "report": sha256(payload or b"").hex(),
         }
     if due is None or opened.payload != canonical(due).encode():
         findings.add("ACCEPTANCE_REPORT", "The acceptance is of another report than this one.")
@@ -1132,6 +1148,7 @@ def main() -> int:
     )
     parser.add_argument("--acceptance", metavar="FILE", help="what its institution has signed over it")
     parser.add_argument("--acceptance-jwks", metavar="FILE", help="the institution's public keys")
+    parser.add_argument("--interim", action="store_true", help="it is a statement of an open window, and not final")
     given = parser.parse_args()
     signed = [given.acceptance, given.acceptance_jwks]
     for path in [given.report, given.lines, given.line, given.jwks, given.previous, *given.child, *signed]:
@@ -1141,6 +1158,8 @@ def main() -> int:
         parser.error("--lines or --line is needed")
     if None in signed and signed != [None, None]:
         parser.error("--acceptance and --acceptance-jwks belong together")
+    if given.interim and (given.previous is not None or given.child or given.acceptance is not None):
+        parser.error("an interim statement stands alone: no --previous, --child or --acceptance")
     verdict = verify(
         token_in(given.report),
         jwks_in(parser, given.jwks),
@@ -1150,6 +1169,7 @@ def main() -> int:
         None if given.line is None else whole_file(given.line),
         None if given.acceptance is None else token_in(given.acceptance),
         None if given.acceptance is None else jwks_in(parser, given.acceptance_jwks),
+        interim=given.interim,
     )
     for code, sentence in verdict.findings:
         sys.stdout.write(f"{code}: {sentence}\n")
@@ -1166,13 +1186,17 @@ def genuine(verdict: Verdict, children: int, follows: bool) -> str:
     if report.institution is None or report.window is None or report.lines is None or opened.key is None:
         raise AssertionError("a report without findings was read")
     said = "Genuine and complete" if verdict.lines is not None else "Genuine"
-    said += f": {report.institution[0]}'s report of window {report.window.number}, "
+    what = "interim statement" if report.interim else "report"
+    said += f": {report.institution[0]}'s {what} of window {report.window.number}, "
     said += "" if verdict.lines is None else f"{counted(verdict.lines, 'line')}, "
     said += f"{counted(len(report.nets), 'net')}, signed with {opened.kid}"
     said += "" if verdict.line is None else f"; line {verdict.line:,} is one of its {counted(report.lines[0], 'line')}"
     said += f"; it agrees with {counted(children, 'report')} below it" if children else ""
     said += "; it follows the previous report" if follows else ""
     said += "." if verdict.accepted_by is None else f"; its institution has accepted it with {verdict.accepted_by}."
+    if report.interim and report.journal is not None:
+        when = report.window.closed_at.isoformat(timespec="microseconds") + "Z"
+        said += f"\nINTERIM: up to batch {report.journal[0]} of the journal, {when}; nothing of it is final."
     if opened.key.revoked_from is not None:
         said += (
             f"\nIts key is revoked from {opened.key.revoked_from.isoformat(timespec='microseconds')}Z on, after the "

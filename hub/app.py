@@ -17,6 +17,8 @@
     /settlement/{window}/{institution}/report.pdf, and others of settlement.renderings.formats.FILES
                                  the report or its lines as a file, or what it owes one other and is owed;
                                  language is en or zh, with another institution's code
+    /settlement/{window}/{institution}/interim/{batch}/statement.jws, lines.ndjson, report.pdf and others
+                                 what an open window came to up to a batch of the journal, each file marked as interim
     /statements/{customer}/{currency}.csv
                                  a statement of a past period, for whoever may see the customer
     /.well-known/jwks.json       every public key that ever signed a report

@@ -20,18 +20,27 @@ class NotHeld(ValueError):
     """A value is none of its column's type, or has more digits than that holds."""
 
 
-def convert(lines: Path, columns: Mapping[str, str], target: Path, about: Mapping[str, str] | None = None) -> None:
+def convert(
+    lines: Path,
+    columns: Mapping[str, str],
+    target: Path,
+    about: Mapping[str, str] | None = None,
+    everywhere: Mapping[str, str] | None = None,
+) -> None:
     """Write the rows in the file ``lines``, an object of JSON in each line, to ``target``. ``columns``: the members
     that are taken, in their order, with their types in SQL; a decimal is its text, and what a row lacks is null.
-    ``about``: the file's own key-value data, plain words. It takes a disk's time: call it in a thread.
+    ``about``: the file's own key-value data; ``everywhere``: columns before the others that say the same in every row;
+    plain words both. It takes a disk's time: call it in a thread.
 
     Raises:
         NotHeld: a value does not fit.
     """
-    if any(_PLAIN.fullmatch(word) is None for pair in (about or {}).items() for word in pair):
+    words = [*(about or {}).items(), *(everywhere or {}).items()]
+    if any(_PLAIN.fullmatch(word) is None for pair in words for word in pair):
         raise ValueError("no plain word")
     taken = ", ".join(f"\"{name}\": '{'VARCHAR' if of == _INSTANT else of}'" for name, of in columns.items())
     wanted = ", ".join(f'"{name}"::{of} AS "{name}"' if of == _INSTANT else f'"{name}"' for name, of in columns.items())
+    same = "".join(f"'{value}' AS \"{name}\", " for name, value in (everywhere or {}).items())
     told = ", ".join(f"{key}: '{value}'" for key, value in (about or {}).items())
     path = str(target).replace("'", "''")
     settings: dict[str, str | bool | int | float | list[str]] = {
@@ -43,7 +52,7 @@ def convert(lines: Path, columns: Mapping[str, str], target: Path, about: Mappin
     with duckdb.connect(":memory:", config=settings) as connection:
         try:
             connection.execute(
-                f"COPY (SELECT {wanted} FROM read_ndjson($1, columns = {{{taken}}}, maximum_object_size = 65536))"
+                f"COPY (SELECT {same}{wanted} FROM read_ndjson($1, columns = {{{taken}}}, maximum_object_size = 65536))"
                 f" TO '{path}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880"
                 f"{f', KV_METADATA {{{told}}}' if told else ''})",
                 [str(lines)],

@@ -4,7 +4,7 @@ Which paths there are stands with the application (``hub.app``). It holds no bus
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import BinaryIO, Final
 
 from starlette.applications import Starlette
@@ -31,6 +31,7 @@ from schema.scalars import parse_datetime
 from schema.sheets import language, sheet
 from schema.statements import PATH as STATEMENT
 from schema.statements import check_order
+from settlement.interim import Asked, ask
 from settlement.keyring import revoked
 from settlement.proof import NoSuchLine, encode
 from settlement.renderings.formats import FILES, FORMATS
@@ -42,7 +43,9 @@ ANSWER_BYTES_MAX: Final = 65_536
 PIECE_BYTES: Final = 1 << 18
 LINES: Final = "/settlement/{window}/{code}/lines.ndjson"
 RENDERING: Final = "/settlement/{window}/{code}/{file}"
+INTERIM: Final = "/settlement/{window}/{code}/interim/{batch:int}/{file}"
 LINE: Final = "/settlement/{window}/{code}/lines/{number:int}.json"
+PRIVATE: Final = {"cache-control": "private, no-store"}
 ACCEPTANCE_KEYS: Final = "/settlement/{code}/jwks.json"
 
 
@@ -70,6 +73,9 @@ def site(parts: Parts, board: Board, api: Sequence[BaseRoute]) -> Starlette:
 
     async def rendering(request: Request) -> Response:
         return await _rendering(parts, request)
+
+    async def interim(request: Request) -> Response:
+        return await _interim(parts, request)
 
     async def statement(request: Request) -> Response:
         return await _statement(parts, request)
@@ -111,6 +117,7 @@ def site(parts: Parts, board: Board, api: Sequence[BaseRoute]) -> Starlette:
             Route(uploads.COMPARISON, comparison, methods=["POST"]),
             Route(ACCEPTANCE_KEYS, acceptance_keys),
             Route(RENDERING, rendering),
+            Route(INTERIM, interim),
             Route(STATEMENT, statement),
             Route(ANALYSIS, figures),
             Route(BOOKS, entries),
@@ -177,17 +184,58 @@ async def _acceptance_keys(parts: Parts, request: Request) -> Response:
 async def _rendering(parts: Parts, request: Request) -> Response:
     """A report, or its lines, as a file, for those who may see the institution."""
     name = request.path_params["file"]
-    file = FILES.get(name)
-    if file is None:
+    if name not in FILES:
         await _credential(parts, request)
         raise faults.NotFound
-    asked = language(request.query_params.get("language")) or "en"
+    language(request.query_params.get("language"))  # before anything is read
     stored = await _report(parts, request)
+    return await _file(parts, request, stored.payload, parts.reports.lines(stored.window, stored.institution))
+
+
+async def _interim(parts: Parts, request: Request) -> Response:
+    """An interim statement up to a batch, its lines or a file of it, for those who may see the institution."""
+    name = request.path_params["file"]
+    if name not in (*FILES, "lines.ndjson", "statement.jws"):
+        await _credential(parts, request)
+        raise faults.NotFound
+    language(request.query_params.get("language"))
+    asked = await _asked(parts, request)
+    if name == "lines.ndjson":
+        return StreamingResponse(parts.interims.lines(asked), media_type="application/x-ndjson", headers=PRIVATE)
+    made = await parts.interims.make(asked)
+    if made is None:
+        raise faults.NotFound
+    if name == "statement.jws":
+        return Response(f"{await parts.interims.sign(made)}\n", media_type="application/jose", headers=PRIVATE)
+    return await _file(parts, request, made.payload, parts.interims.lines(asked), f"-interim-{asked.head.batch}")
+
+
+async def _asked(parts: Parts, request: Request) -> Asked:
+    """The interim statement that the path names, for those who may see its institution."""
+    credential = await _credential(parts, request)
+    number, batch = ids.number(request.path_params["window"], ids.WINDOW), request.path_params["batch"]
+    async with parts.reading.open(credential) as reader:
+        institution = reader.configuration.institution(request.path_params["code"])
+        if number is None or institution is None or not reader.sees(institution.id):
+            raise faults.NotFound
+        window = (await lookups.windows(reader, {number})).get(number)
+        asked = None if window is None else await ask(reader, window, institution.id, batch)
+    if asked is None:
+        raise faults.NotFound
+    return asked
+
+
+async def _file(
+    parts: Parts, request: Request, payload: bytes, lines: AsyncIterator[bytes], suffix: str = ""
+) -> Response:
+    """The file of a report that the path names."""
+    name = request.path_params["file"]
+    file, asked = FILES[name], language(request.query_params.get("language")) or "en"
     try:
-        made = await parts.press.make(stored, file, asked, request.query_params.get("with"))
+        made = await parts.press.make(payload, lines, file, asked, request.query_params.get("with"))
     except Unrenderable as error:
         return _error(422, error.code, str(error))
-    of = f"{request.path_params['window']}-{request.path_params['code']}"
+    of = f"{request.path_params['window']}-{request.path_params['code']}{suffix}"
     return StreamingResponse(
         _pieces(made),
         media_type=FORMATS[file.format].media,

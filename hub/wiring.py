@@ -30,6 +30,7 @@ from hub.webhooks.sender import Sender
 from schema import faults
 from schema.context import Context
 from schema.incoming import Incoming
+from settlement.interim import Interims
 from settlement.publish import Keys, Reports
 from settlement.renderings.press import Press
 from settlement.signers import Signers
@@ -56,6 +57,7 @@ class Parts:
     sealer: SecretsKey
     keys: Keys
     reports: Reports
+    interims: Interims
     press: Press
     adapters: Registry
     exchange: Exchange
@@ -88,8 +90,9 @@ class Parts:
             deliverer=Deliverer(database, engine, reading, due, sender, sealer, row),
             sealer=sealer,
             keys=keys,
-            reports=(reports := Reports(database, keys, settings.name)),
-            press=Press(reports),
+            reports=Reports(database, keys, settings.name),
+            interims=Interims(database, keys, settings.name),
+            press=Press(),
             adapters=adapters,
             exchange=Exchange(database, engine, reading, updates, adapters, row, _patience(settings)),
         )
@@ -126,6 +129,7 @@ class Parts:
             incoming=incoming,
             credential=credential,
             reports=self.reports,
+            interims=self.interims,
             updates=self.updates,
             adapters=self.adapters,
             deliveries=Deliveries(self.database),

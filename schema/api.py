@@ -12,6 +12,7 @@ from schema.adapters import AdapterQuery
 from schema.agreements import TermsMutation, TermsQuery
 from schema.analysis import AnalysisQuery
 from schema.baskets import BasketMutation
+from schema.bilateral_figures import BilateralQuery
 from schema.bindings import BindingMutation, BindingQuery
 from schema.books import BooksMutation, BooksQuery
 from schema.cancellations import CancellationMutation
@@ -33,6 +34,7 @@ from schema.freezes import FreezeMutation, FreezeQuery
 from schema.holds import HoldMutation, HoldQuery
 from schema.hubs import HubQuery
 from schema.institutions import InstitutionMutation, InstitutionQuery
+from schema.interim import InterimQuery
 from schema.invoices import InvoiceMutation, InvoiceQuery
 from schema.issues import IssueMutation, IssueQuery
 from schema.links import LinkMutation, LinkQuery
@@ -97,6 +99,8 @@ class Query(
     WindowQuery,
     ModelQuery,
     ReportQuery,
+    InterimQuery,
+    BilateralQuery,
     AnalysisQuery,
     BooksQuery,
     AcceptanceQuery,

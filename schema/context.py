@@ -46,6 +46,7 @@ from hub.reading import Reader, Reading, sees
 from hub.settings import Settings
 from hub.sharing import SharedFee
 from schema.incoming import Incoming
+from settlement.interim import Asked, InterimStatement
 
 
 class StoredReport(Protocol):
@@ -73,6 +74,16 @@ class Reports(Protocol):
 
     async def ensure(self, window_id: int, /) -> object:
         """See to it that a closed window's reports are stored."""
+
+
+class Interims(Protocol):
+    """The statements of windows that are open."""
+
+    async def make(self, asked: Asked, /) -> InterimStatement | None:
+        """A statement; None: the institution has no part in the window so far."""
+
+    async def sign(self, statement: InterimStatement, /) -> str:
+        """Its JWS."""
 
 
 class Updates(Protocol):
@@ -143,6 +154,7 @@ class Context:
     incoming: Incoming
     credential: int | None
     reports: Reports
+    interims: Interims
     updates: Updates
     adapters: Adapters
     deliveries: Deliveries

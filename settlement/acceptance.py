@@ -30,8 +30,15 @@ class NotGenuine(ValueError):
 
 
 def payload_over(reading: Reading, digest: str | None) -> bytes | None:
-    """What an institution signs to accept a report; None: what could be read of it is no whole report."""
-    if digest is None or reading.hub is None or reading.institution is None or reading.window is None:
+    """What an institution signs to accept a report; None: what could be read of it is no whole report of a closed
+    window."""
+    if (
+        reading.form.is_interim
+        or digest is None
+        or reading.hub is None
+        or reading.institution is None
+        or reading.window is None
+    ):
         return None
     return rfc8785.dumps(
         {

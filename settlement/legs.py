@@ -1,4 +1,4 @@
-"""The money legs of a closed window's acts, read back as the lines of its reports.
+"""The money legs of a window's acts up to a batch, read back as the lines of its reports.
 
 Legs, movements and conversions never change, and a code is never another's, so the same window gives the same lines for
 ever. Pages follow the ledger's order by key: nothing is held between two of them, and each is found without its
@@ -7,7 +7,7 @@ predecessors. Legs that close or settle are no lines.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, BinaryIO, Final
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import ids, tables
 from hub.configuration import Configuration
-from hub.db import driver_of
+from hub.db import Database, driver_of
 from hub.institutions import pays_through
 from hub.ledger import invoice_rows
 from hub.ledger.journal import JOURNAL_ID
@@ -86,6 +86,15 @@ SELECT movement_id, n, plan_id, amount FROM fee_share
 WHERE journal_id = {JOURNAL_ID} AND movement_id = ANY($1::bigint[])
 """
 
+# What everybody owes everybody, without a look at any act.
+_OWED = f"""
+SELECT debit_account_id, credit_account_id, count(*) AS lines, sum(amount)::bigint AS amount FROM leg
+WHERE journal_id = {JOURNAL_ID} AND movement_id >= $2 AND movement_id < $3
+  AND window_id = $1 AND purpose IN ({int(Purpose.SETTLEMENT)}, {int(Purpose.FEE)})
+  AND ($4::bigint[] IS NULL OR debit_account_id = ANY($4) OR credit_account_id = ANY($4))
+GROUP BY debit_account_id, credit_account_id
+"""
+
 # A planner that misjudges a window reads all of it for each page.
 _BY_KEY = select(*(func.set_config(f"enable_{way}", "off", True) for way in ("seqscan", "bitmapscan", "sort")))
 
@@ -121,17 +130,40 @@ class Sums:
             keep.write(b"\n".join((*raws, b"")))
 
 
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What one institution owes another by so many lines, in one currency; millionths."""
+
+    payer: int
+    payee: int
+    currency: str
+    lines: int
+    amount_millionths: int
+
+
 @dataclass(frozen=True)
 class Legs:
-    """The money legs of one closed window. ``accounts``: the institution and the money of each position account."""
+    """The money legs of one window up to the batch ``until``. ``accounts``: the institution and the money of each
+    position account."""
 
     window: Window
     configuration: Configuration
     accounts: Mapping[int, tuple[int, str]]
+    until: int
 
     @classmethod
-    async def of(cls, connection: AsyncConnection, configuration: Configuration, window: Window) -> "Legs":
-        """The legs of ``window``, which is closed; ``configuration`` is not older than its closing."""
+    async def of(
+        cls, connection: AsyncConnection, configuration: Configuration, window: Window, until: int | None = None
+    ) -> "Legs":
+        """The legs of ``window``, which is closed unless it is said up to which batch; ``configuration`` is not older
+        than that.
+
+        Raises:
+            ValueError: the window is open, and no batch is given.
+        """
+        until = window.closed_in if until is None else until
+        if until is None:
+            raise ValueError("The window is open.")
         account = tables.account
         found = await connection.execute(
             select(account.c.id, account.c.owner_id, account.c.currency).where(
@@ -140,7 +172,7 @@ class Legs:
                 account.c.kind == AccountKind.POSITION,
             )
         )
-        return cls(window, configuration, {row.id: (row.owner_id, row.currency) for row in found})
+        return cls(window, configuration, {row.id: (row.owner_id, row.currency) for row in found}, until)
 
     @property
     def start(self) -> Place:
@@ -156,16 +188,40 @@ class Legs:
         found = ((node.code, pays_through(nodes, node.id, self.window.ordinal)) for node in nodes.values())
         return {code: nodes[parent].code for code, parent in found if parent is not None}
 
-    @cached_property
+    @property
     def _end(self) -> int:
-        if self.window.closed_in is None:
-            raise ValueError("The window is open.")
-        return ids.first_of(self.window.closed_in + 1)
+        return ids.first_of(self.until + 1)
+
+    def _own(self, of: int | None) -> list[int] | None:
+        return None if of is None else [account for account, (owner, _) in self.accounts.items() if owner == of]
+
+    async def owed(self, connection: AsyncConnection, of: int | None = None) -> list[Owed]:
+        """What all lines come to between each two institutions, each way; with ``of`` only what this one owes and is
+        owed. Summed by the database."""
+        driver = await driver_of(connection)
+        found = await driver.fetch(_OWED, self.window.id, self.start[0], self._end, self._own(of))
+        sums: dict[tuple[int, int, str], list[int]] = {}
+        for row in found:
+            (payer, currency), (payee, _) = (
+                self.accounts[row["debit_account_id"]],
+                self.accounts[row["credit_account_id"]],
+            )
+            of_pair = sums.setdefault((payer, payee, currency), [0, 0])
+            of_pair[0] += row["lines"]
+            of_pair[1] += row["amount"]
+        return [Owed(*pair, *sums[pair]) for pair in sorted(sums)]
+
+    async def tally(self, connection: AsyncConnection) -> Tally:
+        """The exact sums of all lines."""
+        tally, institutions = Tally(), self.configuration.institutions
+        for one in await self.owed(connection):
+            tally.add(institutions[one.payer].code, institutions[one.payee].code, one.currency, one.amount_millionths)
+        return tally
 
     async def page(self, connection: AsyncConnection, after: Place, of: int | None = None) -> list[Line]:
         """The next lines after a place, none when there are no more; with ``of`` only those that this institution pays
         or is paid. What the connection's transaction reads after this, it reads by key where it can."""
-        own = None if of is None else [account for account, (owner, _) in self.accounts.items() if owner == of]
+        own = self._own(of)
         await connection.execute(_BY_KEY)
         driver = await driver_of(connection)
         found = await driver.fetch(_PAGE, self.window.id, *after, self._end, own)
@@ -193,16 +249,17 @@ class Legs:
 
         return await asyncio.to_thread(lines)  # off the event loop, which others wait for
 
-    async def sum(self, connection: AsyncConnection, keep: BinaryIO | None = None) -> Sums:
-        """The sums and roots of all lines, which are also written to ``keep``; memory by the number of institutions.
+    async def sum(self, connection: AsyncConnection, keep: BinaryIO | None = None, of: int | None = None) -> Sums:
+        """The sums and roots of all lines, which are also written to ``keep``; with ``of`` of those that this
+        institution pays or is paid. Memory by the number of institutions.
 
         The next page is read while one is hashed, both off the event loop.
         """
         sums = Sums()
-        page = await self.page(connection, self.start)
+        page = await self.page(connection, self.start, of)
         while page:
             page, _ = await asyncio.gather(
-                self.page(connection, page[-1].order), asyncio.to_thread(sums.add, page, keep)
+                self.page(connection, page[-1].order, of), asyncio.to_thread(sums.add, page, keep)
             )
         return sums
 
@@ -258,6 +315,23 @@ class Legs:
         if of is None:
             raise LookupError(f"There is no point currency {code}.")
         return _point_amount(code, units, of.scale)
+
+
+async def pages(database: Database, legs: Legs, of: int | None) -> AsyncIterator[bytes]:
+    """The lines, each with its line break, in the order of the ledger; with ``of`` those that this institution pays or
+    is paid. Nothing is held between pages, neither memory nor a connection, however slowly the lines are taken."""
+    after = legs.start
+    while True:
+        async with database.snapshot() as connection:
+            page = await legs.page(connection, after, of)
+        if not page:
+            return
+        yield await asyncio.to_thread(_spelled, page)
+        after = page[-1].order
+
+
+def _spelled(lines: Sequence[Line]) -> bytes:
+    return b"".join(encode(line) + b"\n" for line in lines)
 
 
 @lru_cache(maxsize=4_096)  # acts are of round amounts

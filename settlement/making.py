@@ -74,13 +74,19 @@ def _upward(nets: Sequence[NetLine], operator: str) -> list[str]:
     return sorted(depths.keys() - {operator}, key=lambda code: (-depths[code], code))
 
 
-def children_of(code: str, nets: Sequence[NetLine], digests: Mapping[str, str]) -> tuple[report.Child, ...]:
-    """What a report says of those whose nets its institution takes over; ``digests``: of their reports."""
+def children_of(
+    code: str, nets: Sequence[NetLine], digests: Mapping[str, str] | None = None
+) -> tuple[report.Child, ...]:
+    """What a report says of those whose nets its institution takes over; ``digests``: of their reports, None: there are
+    no such reports."""
     below: dict[str, list[tuple[str, int]]] = {}
     for net in nets:
         if net.parent == code:
             below.setdefault(net.institution, []).append((net.currency, net.net_millionths))
-    return tuple(report.Child(child, digests.get(child, ""), tuple(of)) for child, of in sorted(below.items()))
+    return tuple(
+        report.Child(child, None if digests is None else digests.get(child, ""), tuple(of))
+        for child, of in sorted(below.items())
+    )
 
 
 def _row(

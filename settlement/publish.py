@@ -8,7 +8,7 @@ Who may see a report is for the caller to ask.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -30,8 +30,7 @@ from hub.revocations import Revocation
 from hub.settings import Settings
 from settlement import making, report, signing, storing
 from settlement.keyring import revoked
-from settlement.legs import Legs
-from settlement.lines import Line, encode
+from settlement.legs import Legs, pages
 from settlement.proof import LineProof, Prover
 from settlement.storing import NotClosed, StoredReport
 
@@ -131,10 +130,8 @@ class Reports:
         return found if found is None else await self._signed_anew(found, reader.configuration.revocations)
 
     async def lines(self, window_id: int, institution_id: int | None) -> AsyncIterator[bytes]:
-        """The lines behind an institution's report, each with its line break, in the order of the ledger; all lines of
-        the window for None and for the operator.
-
-        Nothing is held between pages, neither memory nor a connection, however slowly the lines are taken.
+        """The lines behind an institution's report, as ``settlement.legs.pages`` gives them; all lines of the window
+        for None and for the operator.
 
         Raises:
             NotClosed: the window is open, or there is none.
@@ -142,14 +139,8 @@ class Reports:
         async with self._database.snapshot() as connection:
             legs = await self._legs(connection, window_id)
         of = None if institution_id == legs.configuration.operator.id else institution_id
-        after = legs.start
-        while True:
-            async with self._database.snapshot() as connection:
-                page = await legs.page(connection, after, of)
-            if not page:
-                return
-            yield await asyncio.to_thread(_spelled, page)
-            after = page[-1].order
+        async for page in pages(self._database, legs, of):
+            yield page
 
     async def proof(self, stored: StoredReport, number: int) -> LineProof:
         """One line of a report, by its number from 1, with the proof that the report holds it. Reads all its lines.
@@ -265,7 +256,3 @@ class Reports:
         await storing.keep_key(connection, key)
         await connection.execute(insert(_stored).on_conflict_do_nothing(), made)
         return True
-
-
-def _spelled(lines: Sequence[Line]) -> bytes:
-    return b"".join(encode(line) + b"\n" for line in lines)

@@ -18,9 +18,7 @@ from settlement.lines import is_text, parse_count, parse_instant
 from settlement.members import Finding, Reader, shown
 from settlement.netting import NetLine
 
-TYPE: Final = "points-hub/settlement-report"
 VERSION: Final = 2
-VERSIONS: Final = (1, VERSION)  # the first had no levels: everybody settled with the hub
 PAYLOAD_BYTES_MAX: Final = 64 * 1024 * 1024
 
 Kind = Literal["institution", "summary"]
@@ -28,8 +26,25 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """Which document it is, by its ``type``: a report of a closed window, or an interim statement of an open one. Each
+    is read as itself only, so that none is ever taken for the other."""
+
+    type: str
+    versions: tuple[int, ...]
+    ends: str  # the window's member for the instant up to which the document counts
+    is_interim: bool
+
+
+# The first version had no levels: everybody settled with the hub.
+FINAL: Final = Form("points-hub/settlement-report", (1, VERSION), "closedAt", is_interim=False)
+INTERIM: Final = Form("points-hub/interim-statement", (VERSION,), "asOf", is_interim=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
-    """The settlement window: ``number`` counts the model's windows, instants are aware."""
+    """The settlement window: ``number`` counts the model's windows, instants are aware. An interim statement has the
+    instant that it is as of in the place of the closing."""
 
     id: str
     number: int
@@ -55,17 +70,18 @@ class LineSet:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """Another report of the window: its institution and the digest of its payload; in a parent's report also the nets
-    that it takes over of this child: currency and millionths."""
+    """Another report of the window: its institution and the digest of its payload, which no interim statement has; in a
+    parent's report also the nets that it takes over of this child: currency and millionths."""
 
     institution: str
-    digest: str
+    digest: str | None
     nets: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class JournalHead:
-    """The journal's head when the window closed: the batch and its chained hash (64 hex digits)."""
+    """The journal's head when the window closed, or up to which an interim statement counts: the batch and its chained
+    hash (64 hex digits)."""
 
     batch: int
     hash: str
@@ -79,6 +95,7 @@ class Reading:
     """
 
     findings: list[Finding] = field(default_factory=list)
+    form: Form = FINAL
     kind: Kind | None = None
     hub: str | None = None
     model: str | None = None
@@ -92,20 +109,22 @@ class Reading:
     children: tuple[Child, ...] | None = None
 
 
-def read(payload: bytes) -> Reading:
-    """Everything that ``payload`` says, with a finding for each thing that it may not say or says malformed.
+def read(payload: bytes, form: Form = FINAL) -> Reading:
+    """Everything that ``payload`` says, with a finding for each thing that a document of this ``form`` may not say or
+    that is malformed.
 
     Strict: the bytes are canonical, no member is missing or unknown, texts are in their one spelling, nets and children
     are in ascending order without doubles. Sums and lines are not looked at. Never raises for what is in the bytes.
     """
     reader = Reader()
     document = _load(payload, reader)
-    names = _ROOT | {"levels"} if _is_levelled_summary(document) else _ROOT
+    names = _ROOT if form.is_interim else _ROOT | {"previousDigest"}
+    names |= {"levels"} if _is_levelled_summary(document) else set()
     root = reader.members(document, "report", names) if document is not None else None
-    reading = Reading(findings=reader.findings)
+    reading = Reading(findings=reader.findings, form=form)
     if root is None:
         return reading
-    for name, expected in (("type", (TYPE,)), ("version", VERSIONS)):
+    for name, expected in (("type", (form.type,)), ("version", form.versions)):
         if name in root and (type(root[name]) is not type(expected[0]) or root[name] not in expected):
             reader.wrong(name.upper(), f"{name} is {shown(root[name])} and not {expected[-1]!r}.")
     has_levels = _has_levels(root)
@@ -114,7 +133,7 @@ def read(payload: bytes) -> Reading:
     reading.hub = reader.value(root, "report", "hub", _text)
     reading.model = reader.value(root, "report", "model", _text)
     if "window" in root:
-        reading.window = _window(reader, root["window"])
+        reading.window = _window(reader, root["window"], form.ends)
     if "institution" in root:
         reading.institution = reader.pair(root["institution"], "institution", ("code", _text), ("name", _text), Party)
     reading.nets, reading.nets_whole = _nets(reader, root, "nets", has_levels)
@@ -128,7 +147,9 @@ def read(payload: bytes) -> Reading:
         reading.journal = reader.pair(
             root["journal"], "journal", ("batch", parse_count), ("hash", _digest), JournalHead
         )
-    reading.children = _children(reader, root, has_nets=has_levels and kind != "summary")
+    reading.children = _children(reader, root, form, has_nets=has_levels and kind != "summary")
+    if form.is_interim and kind == "summary" and reading.children:
+        reader.wrong("CHILDREN", "An interim summary lists no reports: there are none.")
     if kind == "institution":
         if reading.children and not has_levels:
             reader.wrong("CHILDREN", "Only the operator's summary lists other reports.")
@@ -141,14 +162,13 @@ def read(payload: bytes) -> Reading:
 
 
 _ROOT: Final = frozenset(
-    {"type", "version", "kind", "hub", "model", "window", "institution", "nets", "lines", "previousDigest", "children"}
-    | {"journal"}
+    {"type", "version", "kind", "hub", "model", "window", "institution", "nets", "lines", "children", "journal"}
 )
-_WINDOW: Final = frozenset({"id", "number", "openedAt", "closedAt"})
+_WINDOW: Final = frozenset({"id", "number", "openedAt"})
 _FLAT_NET: Final = frozenset({"institution", "currency", "debit", "credit", "net"})
 _NET: Final = _FLAT_NET | {"parent", "own"}
 _OWN: Final = frozenset({"debit", "credit"})
-_CHILD: Final = frozenset({"institution", "digest"})
+_CHILD: Final = frozenset({"institution"})
 
 
 def _load(payload: bytes, reader: Reader) -> object:
@@ -171,14 +191,14 @@ def _load(payload: bytes, reader: Reader) -> object:
     return document
 
 
-def _window(reader: Reader, value: object) -> Window | None:
-    members = reader.members(value, "window", _WINDOW)
+def _window(reader: Reader, value: object, ends: str) -> Window | None:
+    members = reader.members(value, "window", _WINDOW | {ends})
     if members is None:
         return None
     identifier = reader.value(members, "window", "id", _text)
     number = reader.value(members, "window", "number", parse_count)
     opened_at = reader.value(members, "window", "openedAt", parse_instant)
-    closed_at = reader.value(members, "window", "closedAt", parse_instant)
+    closed_at = reader.value(members, "window", ends, parse_instant)
     if opened_at is not None and closed_at is not None and closed_at < opened_at:
         reader.wrong("WINDOW", "The window closes before it opens.")
     if identifier is None or number is None or opened_at is None or closed_at is None:
@@ -253,24 +273,26 @@ def _sides(reader: Reader, members: Mapping[str, Any], place: str, currency: str
     return debit, credit
 
 
-def _children(reader: Reader, root: Mapping[str, Any], *, has_nets: bool) -> tuple[Child, ...] | None:
+def _children(reader: Reader, root: Mapping[str, Any], form: Form, *, has_nets: bool) -> tuple[Child, ...] | None:
     entries = reader.entries(root, "children")
     if entries is None:
         return None
     read_children = [
-        _child(reader, entry, f"children[{position}]", has_nets=has_nets) for position, entry in enumerate(entries)
+        _child(reader, entry, f"children[{position}]", form, has_nets=has_nets)
+        for position, entry in enumerate(entries)
     ]
     children = tuple(child for child in read_children if child is not None)
     reader.ascending([child.institution for child in children], "children")
     return children if len(children) == len(entries) else None
 
 
-def _child(reader: Reader, entry: object, place: str, *, has_nets: bool) -> Child | None:
-    members = reader.members(entry, place, _CHILD | {"nets"} if has_nets else _CHILD)
+def _child(reader: Reader, entry: object, place: str, form: Form, *, has_nets: bool) -> Child | None:
+    names = _CHILD if form.is_interim else _CHILD | {"digest"}
+    members = reader.members(entry, place, names | {"nets"} if has_nets else names)
     if members is None:
         return None
     institution = reader.value(members, place, "institution", _text)
-    found = reader.value(members, place, "digest", _digest)
+    found = None if form.is_interim else reader.value(members, place, "digest", _digest)
     nets: list[tuple[str, int]] = []
     entries = reader.entries(members, "nets") if has_nets else []
     for number, of in enumerate(entries or ()):
@@ -281,7 +303,7 @@ def _child(reader: Reader, entry: object, place: str, *, has_nets: bool) -> Chil
         if currency is not None and amount is not None:
             nets.append((currency, amount))
     reader.ascending([currency for currency, _ in nets], f"{place}.nets")
-    if institution is None or found is None or len(nets) != len(entries or ()):
+    if institution is None or (found is None and not form.is_interim) or len(nets) != len(entries or ()):
         return None
     return Child(institution, found, tuple(nets))
 

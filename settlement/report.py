@@ -3,8 +3,9 @@
 The payload is RFC 8785 canonical JSON; amounts, counts and numbers are texts, so that no reader needs more than strings
 to be exact. One institution's report holds its own nets and lines, and its children's nets with the digests of their
 reports; the operator's is the *summary*: the nets that settle with the hub, apart from them those of all other levels,
-all lines and the digest of every other report. Whatever ``build`` makes, ``read`` reads without a finding. Nothing is
-computed, signed or stored here, and every rendering (tables, pages, bank messages) comes from this data.
+all lines and the digest of every other report. An *interim statement* is the same of an open window up to a batch of
+the journal; it names no other report and none names it. Whatever ``build`` makes, ``read`` reads without a finding.
+Nothing is computed, signed or stored here, and every rendering (tables, pages, bank messages) comes from this data.
 """
 
 from collections.abc import Iterable
@@ -19,10 +20,12 @@ from settlement.lines import instant_text
 from settlement.members import Finding
 from settlement.netting import NetLine
 from settlement.reading import (
+    FINAL,
+    INTERIM,
     PAYLOAD_BYTES_MAX,
-    TYPE,
     VERSION,
     Child,
+    Form,
     JournalHead,
     Kind,
     LineSet,
@@ -33,11 +36,13 @@ from settlement.reading import (
 )
 
 __all__ = [
+    "FINAL",
+    "INTERIM",
     "PAYLOAD_BYTES_MAX",
-    "TYPE",
     "VERSION",
     "Child",
     "Finding",
+    "Form",
     "InvalidReport",
     "JournalHead",
     "Kind",
@@ -66,6 +71,7 @@ class Report:
     previous_digest: str | None
     journal: JournalHead
     children: tuple[Child, ...] = ()
+    form: Form = FINAL
 
 
 class InvalidReport(ValueError):
@@ -88,8 +94,9 @@ def build(report: Report) -> bytes:
         UnknownMoney: a net's currency has no minor unit.
     """
     nets = sorted(report.nets, key=lambda net: (net.institution, net.currency))
+    form = report.form
     document: dict[str, Any] = {
-        "type": TYPE,
+        "type": form.type,
         "version": VERSION,
         "kind": report.kind,
         "hub": report.hub,
@@ -98,26 +105,28 @@ def build(report: Report) -> bytes:
             "id": report.window.id,
             "number": str(report.window.number),
             "openedAt": instant_text(report.window.opened_at),
-            "closedAt": instant_text(report.window.closed_at),
+            form.ends: instant_text(report.window.closed_at),
         },
         "institution": {"code": report.institution.code, "name": report.institution.name},
         "nets": [_net(net) for net in nets if report.kind != "summary" or net.parent is None],
         "lines": {"count": str(report.lines.count), "root": report.lines.root},
-        "previousDigest": report.previous_digest,
         "children": [
-            {"institution": child.institution, "digest": child.digest}
+            {"institution": child.institution}
+            | ({} if form.is_interim else {"digest": child.digest})
             | ({} if report.kind == "summary" else {"nets": _child_nets(child)})
             for child in sorted(report.children, key=lambda child: child.institution)
         ],
         "journal": {"batch": str(report.journal.batch), "hash": report.journal.hash},
     }
+    if not form.is_interim:
+        document["previousDigest"] = report.previous_digest
     if report.kind == "summary":
         document["levels"] = [_net(net) for net in nets if net.parent is not None]
     try:
         payload = rfc8785.dumps(document)
     except ValueError as error:
         raise InvalidReport([Finding("SHAPE", str(error))]) from None
-    if findings := read(payload).findings:
+    if findings := read(payload, form).findings:
         raise InvalidReport(findings)
     return payload
 

@@ -22,8 +22,9 @@ from settlement.merkle import Root, root_of
 from settlement.netting import NetLine, Tally
 from settlement.proof import MalformedProof
 from settlement.proof import parse as parse_proof
-from settlement.report import Finding, Reading, digest, read
+from settlement.report import FINAL, INTERIM, Finding, Reading, digest, read
 from settlement.shares import Shares
+from settlement.signing import INTERIM_TYP, TYP
 
 __all__ = ["FINDINGS_PER_CODE_MAX", "Finding", "Verdict", "verify"]
 
@@ -58,8 +59,11 @@ def verify(
     proof: bytes | None = None,
     acceptance: str | None = None,
     acceptance_jwks: Mapping[str, Any] | None = None,
+    *,
+    interim: bool = False,
 ) -> Verdict:
-    """Everything that is wrong with a report.
+    """Everything that is wrong with a report, or with an ``interim`` statement: who asks for one of the two is never
+    content with the other.
 
     ``jws`` is the compact serialization without white space around it; ``lines`` are the report's lines in order, each
     with or without its line break, read once; ``jwks`` the hub's JWK set; ``previous`` the JWS of the same
@@ -71,9 +75,10 @@ def verify(
     """
     findings = Findings()
     keys = Keyring(findings, jwks)
-    opened = keys.open(findings, jws, "", "The report")
+    form, typ = (INTERIM, INTERIM_TYP) if interim else (FINAL, TYP)
+    opened = keys.open(findings, jws, "", "The report", typ)
     payload = opened.payload
-    reading = read(payload) if payload is not None else Reading()
+    reading = read(payload, form) if payload is not None else Reading(form=form)
     for finding in reading.findings:
         findings.add(finding.code, finding.sentence)
     _check_key(findings, opened, reading, "", "The report")
@@ -176,7 +181,7 @@ def _check_levels(findings: Findings, currency: str, nets: list[NetLine], unit: 
 def _check_children(findings: Findings, reading: Reading) -> None:
     if reading.children is None or reading.institution is None:
         return
-    if reading.kind == "summary":
+    if reading.kind == "summary" and not reading.form.is_interim:
         listed = {child.institution for child in reading.children} | {reading.institution.code}
         for institution in sorted({net.institution for net in reading.nets} - listed):
             findings.add("CHILD_MISSING", f"{institution} has a net, but its report is not listed.")

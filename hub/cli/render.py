@@ -18,7 +18,7 @@ from settlement.merkle import Root
 from settlement.renderings.formats import render as make
 from settlement.renderings.paper import Unrenderable
 from settlement.renderings.statement import known
-from settlement.signing import MalformedJws, take_apart
+from settlement.signing import INTERIM_TYP, MalformedJws, take_apart
 from settlement.verify import verify
 
 commands = typer.Typer(**OPTIONS)
@@ -87,7 +87,10 @@ def _checked(report: Path, lines: Path | None, jwks: Path | None) -> bytes:
     with progress_bar("Verifying", total=None if lines is None else lines.stat().st_size) as progress:
         given = None if lines is None else lines_in(lines, progress)
         try:
-            findings = _compared(token, given) if jwks is None else verify(token, given, jwks_in(jwks)).findings
+            if jwks is None:
+                findings = _compared(token, given)
+            else:
+                findings = [*verify(token, given, jwks_in(jwks), interim=_says_interim(token)).findings]
             payload = b"" if findings else take_apart(token).payload
         except (MalformedJws, Unrenderable) as error:
             raise NotRendered(str(error)) from None
@@ -97,6 +100,14 @@ def _checked(report: Path, lines: Path | None, jwks: Path | None) -> bytes:
         typer.echo(f"{counted(len(findings), 'finding')}: nothing is rendered of this report.", err=True)
         raise typer.Exit(FINDINGS)
     return payload
+
+
+def _says_interim(token: str) -> bool:
+    """Which of the two it is to be verified as: whatever is made of an interim statement says what it is."""
+    try:
+        return take_apart(token).header.get("typ") == INTERIM_TYP
+    except MalformedJws:
+        return False
 
 
 def _compared(token: str, lines: Iterable[bytes] | None) -> list[Finding]:

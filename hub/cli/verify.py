@@ -37,6 +37,9 @@ def verify(
     ] = None,
     acceptance: Annotated[Path | None, File(help="What its institution has signed over it: a JWS.")] = None,
     acceptance_jwks: Annotated[Path | None, File(help="The institution's public keys, to verify that with.")] = None,
+    interim: Annotated[
+        bool, typer.Option("--interim", help="It is a statement of an open window, of which nothing is final.")
+    ] = False,
 ) -> None:
     """Recompute a settlement report from its lines and check its signature; needs no hub, database or network.
 
@@ -50,13 +53,16 @@ def verify(
         raise typer.BadParameter("all lines are needed, or one with its proof (--line FILE).", param_hint="--lines")
     if (acceptance is None) != (acceptance_jwks is None):
         raise typer.BadParameter("they belong together.", param_hint="--acceptance, --acceptance-jwks")
+    if interim and (previous is not None or child or acceptance is not None):
+        raise typer.BadParameter("it stands alone: no --previous, --child or --acceptance.", param_hint="--interim")
     signed: tuple[str | None, dict[str, Any] | None] = (None, None)
     if acceptance is not None and acceptance_jwks is not None:
         signed = token_in(acceptance), jwks_in(acceptance_jwks)
     before = None if previous is None else token_in(previous)
     with progress_bar("Verifying", total=None if lines is None else lines.stat().st_size) as progress:
         given = None if lines is None else lines_in(lines, progress)
-        verdict = verify_report(token_in(report), given, keys, before, map(token_in, child or ()), proof, *signed)
+        below = map(token_in, child or ())
+        verdict = verify_report(token_in(report), given, keys, before, below, proof, *signed, interim=interim)
     for finding in verdict.findings:
         typer.echo(f"{finding.code}: {finding.sentence}")
     if not verdict.ok:
@@ -89,7 +95,8 @@ def _genuine(verdict: Verdict) -> str:
     if reading.institution is None or reading.window is None or reading.lines is None:
         raise AssertionError("a report without findings was read")
     said = f"Genuine{'' if verdict.lines_checked is None else ' and complete'}: "
-    said += f"{reading.institution.code}'s report of window {reading.window.number}, "
+    what = "interim statement" if reading.form.is_interim else "report"
+    said += f"{reading.institution.code}'s {what} of window {reading.window.number}, "
     said += "" if verdict.lines_checked is None else f"{counted(verdict.lines_checked, 'line')}, "
     said += f"{counted(len(reading.nets), 'net')}, signed with {verdict.kid}"
     if verdict.line_checked is not None:
@@ -98,6 +105,9 @@ def _genuine(verdict: Verdict) -> str:
         said += f"; it agrees with {counted(verdict.children_checked, 'report')} below it"
     said += "; it follows the previous report" if verdict.previous_checked else ""
     said += "." if verdict.accepted_by is None else f"; its institution has accepted it with {verdict.accepted_by}."
+    if reading.form.is_interim and reading.journal is not None:
+        when = instant_text(reading.window.closed_at)
+        said += f"\nINTERIM: up to batch {reading.journal.batch} of the journal, {when}; nothing of it is final."
     if verdict.revoked_from is not None:
         said += (
             f"\nIts key is revoked from {instant_text(verdict.revoked_from)} on, after the window closed. Whoever has "

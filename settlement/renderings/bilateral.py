@@ -10,7 +10,7 @@ from hub.money import format_millionths, parse_millionths
 from settlement.lines import is_text
 from settlement.renderings.line_file import LineFile
 from settlement.renderings.paper import Amount, Cell, Code, Paper, Row, Table, Unrenderable, Word
-from settlement.renderings.statement import known
+from settlement.renderings.statement import known, mark_of, of_window
 from settlement.report import digest
 
 
@@ -42,10 +42,7 @@ def bilateral(payload: bytes, lines: Path, other: str) -> Paper:
         ("counterparty", other),
         ("hub", report.hub),
         ("model", report.model),
-        ("window", window.number),
-        ("window_id", Code(window.id)),
-        ("opened_at", window.opened_at),
-        ("closed_at", window.closed_at),
+        *of_window(report),
         ("digest", Code(digest(payload))),
     )
     found = LineFile(lines, sum(count for count, _, _ in sums.values()), pair).table()
@@ -57,4 +54,5 @@ def bilateral(payload: bytes, lines: Path, other: str) -> Paper:
         table=found,
         dated=window.closed_at,
         seal=digest(payload),
+        mark=mark_of(report),
     )

@@ -59,9 +59,12 @@ def camt053(payload: bytes) -> bytes:
     """The message.
 
     Raises:
-        Unrenderable: there is nothing to settle in the report, or a code or an amount is too long for the message.
+        Unrenderable: there is nothing to settle in the report, or it is an interim statement, or a code or an amount is
+            too long for the message.
     """
     report, sealed = known(payload), digest(payload)
+    if report.form.is_interim:
+        raise Unrenderable("camt.053 is of what is booked, and an interim statement books nothing")
     statements = list(_statements(report, sealed))
     if not statements:
         raise Unrenderable("there is no net in it")

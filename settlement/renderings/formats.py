@@ -13,10 +13,10 @@ from settlement.renderings.bilateral import bilateral
 from settlement.renderings.camt053 import camt053
 from settlement.renderings.csv_file import csv_pieces
 from settlement.renderings.line_file import LineFile
-from settlement.renderings.paper import Paper, Table, Unrenderable
+from settlement.renderings.paper import Paper, Table, Unrenderable, Word
 from settlement.renderings.parquet import parquet
 from settlement.renderings.pdf import ROWS_MAX, pdf
-from settlement.renderings.statement import known, statement
+from settlement.renderings.statement import known, mark_of, statement
 from settlement.renderings.words import Language
 from settlement.renderings.xlsx import xlsx
 from settlement.report import digest
@@ -39,6 +39,12 @@ FORMATS: Final[Mapping[Format, Kind]] = {
     "parquet": Kind("parquet", "application/vnd.apache.parquet"),
     "camt053": Kind("xml", "application/xml"),
 }
+
+
+def has_interim(format: Format) -> bool:
+    """Whether an interim statement can be such a file: a bank's message is of what is booked."""
+    return format != "camt053"
+
 
 XLSX_LINES_MAX: Final = 100_000  # that a hub puts into a workbook; whoever has the lines can put in more
 
@@ -86,13 +92,14 @@ def render(
         case "parquet":
             if lines is None:
                 raise Unrenderable("Parquet is of the lines, and there are none given")
-            parquet(lines, digest(payload), target)
+            parquet(lines, digest(payload), target, interim=known(payload).form.is_interim)
         case "camt053":
             target.write_bytes(camt053(payload))
         case _:
-            given = None if lines is None else LineFile(lines, known(payload).lines.count)
+            report = known(payload)
+            given = None if lines is None else LineFile(lines, report.lines.count)
             if to == "csv" and given is not None:
-                _write_csv(given.table(), language, target)  # without adding them up
+                _write_csv(given.table(), mark_of(report), language, target)  # without adding them up
             else:
                 write(statement(payload, given), to, language, target)
 
@@ -105,9 +112,9 @@ def write(paper: Paper, to: Literal["pdf", "xlsx", "csv"], language: Language, t
         case "xlsx":
             xlsx(paper, language, target)
         case "csv":
-            _write_csv(paper.table, language, target)
+            _write_csv(paper.table, paper.mark, language, target)
 
 
-def _write_csv(table: Table, language: Language, target: Path) -> None:
+def _write_csv(table: Table, mark: Word | None, language: Language, target: Path) -> None:
     with target.open("wb") as file:
-        file.writelines(csv_pieces(table, language))
+        file.writelines(csv_pieces(table, language, mark))

@@ -50,7 +50,8 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class Paper:
     """``table`` is what stands in a file that has room for one table only. ``seal`` is the digest of what was signed;
-    None: nothing was, and ``mark`` says what the paper is instead. ``dated`` is the instant that the file is of."""
+    None: nothing was. ``mark`` says, wherever a part of it may be read by itself, what the paper must not be taken for.
+    ``dated`` is the instant that the file is of."""
 
     title: Word
     of: str

@@ -1,6 +1,7 @@
 """Lines as Parquet, for analysis: every member of a line in a column of its type, amounts as exact decimals.
 
-Money has six digits behind the point, points twelve. The file's own key-value data names the report by its digest.
+Money has six digits behind the point, points twelve. The file's own key-value data names the report by its digest;
+an interim statement is called so there, and in a column of each row.
 """
 
 import re
@@ -32,8 +33,9 @@ _COLUMNS: Final = {
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def parquet(lines: Path, digest: str, target: Path) -> None:
-    """Write the lines in the file ``lines``, which were verified before, to ``target``.
+def parquet(lines: Path, digest: str, target: Path, *, interim: bool = False) -> None:
+    """Write the lines in the file ``lines``, which were verified before, to ``target``; those of an ``interim``
+    statement marked.
 
     Raises:
         Unrenderable: an amount has more digits than such a file holds.
@@ -41,6 +43,7 @@ def parquet(lines: Path, digest: str, target: Path) -> None:
     if _DIGEST.fullmatch(digest) is None:
         raise ValueError("no digest")
     try:
-        convert(lines, _COLUMNS, target, {"report": digest})
+        about = {"interim_statement" if interim else "report": digest}
+        convert(lines, _COLUMNS, target, about, {"status": "INTERIM"} if interim else None)
     except NotHeld as error:
         raise Unrenderable(str(error)) from None

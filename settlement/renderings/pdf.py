@@ -54,10 +54,11 @@ def _document(paper: Paper, language: Language) -> dict[str, Any]:
     dated: datetime = paper.dated.astimezone(UTC)
     locale = LANGUAGES[language].split("-")
     facts = dict(paper.facts)
-    foot = [_shown(facts.get(key), language) for key in ("hub", "institution")] + [paper.seal or ""]
+    mark = None if paper.mark is None else word(paper.mark.key, language)
+    foot = [mark or ""] + [_shown(facts.get(key), language) for key in ("hub", "institution")] + [paper.seal or ""]
     return {
         "title": word(paper.title.key, language),
-        "mark": None if paper.mark is None else word(paper.mark.key, language),
+        "mark": mark,
         "of": _visible(paper.of),
         "hub": str(facts.get("hub", "")),
         "lang": locale[0],

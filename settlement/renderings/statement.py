@@ -11,7 +11,7 @@ from settlement.netting import NetLine
 from settlement.reading import Child, Kind
 from settlement.renderings.line_file import LineFile
 from settlement.renderings.paper import Amount, Cell, Code, Paper, Row, Table, Unrenderable, Word
-from settlement.report import Report, digest, read
+from settlement.report import INTERIM, Report, Window, digest, read
 
 _NETS: Final = (
     *("institution", "currency", "settles_with", "own_debit", "own_credit", "below_debit", "below_credit"),
@@ -28,18 +28,16 @@ def statement(payload: bytes, lines: LineFile | None = None) -> Paper:
     report = known(payload)
     window, institution, kind = report.window, report.institution, report.kind
     nets = _nets(report.nets, kind)
+    previous = None if report.previous_digest is None else Code(report.previous_digest)
     facts: tuple[tuple[str, Cell], ...] = (
         ("institution", institution.code),
         ("name", institution.name),
         ("hub", report.hub),
         ("model", report.model),
-        ("window", window.number),
-        ("window_id", Code(window.id)),
-        ("opened_at", window.opened_at),
-        ("closed_at", window.closed_at),
+        *of_window(report),
         ("line_count", report.lines.count),
         ("line_root", Code(report.lines.root)),
-        ("previous_digest", None if report.previous_digest is None else Code(report.previous_digest)),
+        *(() if report.form.is_interim else (("previous_digest", previous),)),
         ("batch", report.journal.batch),
         ("hash", Code(report.journal.hash)),
         ("digest", Code(digest(payload))),
@@ -47,24 +45,44 @@ def statement(payload: bytes, lines: LineFile | None = None) -> Paper:
     tables = [nets, *_children(report.children, kind)]
     if lines is not None:
         tables += [lines.totals(None if kind == "summary" else institution.code), lines.table()]
+    title = "summary" if kind == "summary" else "report"
     return Paper(
-        title=Word("summary" if kind == "summary" else "report"),
+        title=Word(f"interim_{title}" if report.form.is_interim else title),
         of=institution.name,
         facts=facts,
         tables=tuple(tables),
         table=nets if lines is None else tables[-1],
         dated=window.closed_at,
         seal=digest(payload),
+        mark=mark_of(report),
     )
 
 
+def of_window(report: Report) -> tuple[tuple[str, Cell], ...]:
+    """The facts of a report's window."""
+    window: Window = report.window
+    return (
+        ("window", window.number),
+        ("window_id", Code(window.id)),
+        ("opened_at", window.opened_at),
+        ("as_of" if report.form.is_interim else "closed_at", window.closed_at),
+    )
+
+
+def mark_of(report: Report) -> Word | None:
+    """What every rendering of an interim statement says of itself."""
+    return Word("interim") if report.form.is_interim else None
+
+
 def known(payload: bytes) -> Report:
-    """What a report says that was verified before.
+    """What a report, or an interim statement, says that was verified before.
 
     Raises:
-        Unrenderable: it is none.
+        Unrenderable: it is neither.
     """
     found = read(payload)
+    if found.findings and not (interim := read(payload, INTERIM)).findings:
+        found = interim
     if found.findings or found.kind is None or found.hub is None or found.model is None or found.window is None:
         raise Unrenderable("it is no report")
     if found.institution is None or found.lines is None or found.journal is None or found.children is None:
@@ -80,6 +98,7 @@ def known(payload: bytes) -> Report:
         previous_digest=found.previous_digest,
         journal=found.journal,
         children=found.children,
+        form=found.form,
     )
 
 
@@ -135,14 +154,14 @@ def _totals(nets: Iterable[NetLine]) -> tuple[Row, ...]:
 
 def _children(children: Iterable[Child], kind: Kind) -> list[Table]:
     if kind == "summary":
-        listed: list[Row] = [(child.institution, Code(child.digest)) for child in children]
+        listed: list[Row] = [(child.institution, Code(child.digest or "")) for child in children]
         if not listed:
             return []
         heads = ("institution", "report_digest")
         return [Table(Word("reports"), heads, listed, len(listed), wide=frozenset(heads[:1]))]
     rows: list[Row] = []
     for child in children:
-        sealed = Code(child.digest)
+        sealed = None if child.digest is None else Code(child.digest)
         rows += [(child.institution, currency, _money(net, currency), sealed) for currency, net in child.nets]
         rows += [] if child.nets else [(child.institution, None, None, sealed)]
     if not rows:

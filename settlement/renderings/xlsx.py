@@ -35,15 +35,16 @@ def xlsx(paper: Paper, language: Language, path: Path) -> None:
     with xlsxwriter.Workbook(str(path), options) as book:
         dated = paper.dated.astimezone(UTC).replace(tzinfo=None, microsecond=0)
         book.set_properties({"title": word(paper.title.key, language), "comments": paper.seal or "", "created": dated})
-        _Writer(book, language).paper(paper)
+        _Writer(book, language, paper.mark).paper(paper)
 
 
 class _Writer:
     """Writes into one workbook."""
 
-    def __init__(self, book: Any, language: Language) -> None:
+    def __init__(self, book: Any, language: Language, mark: Word | None) -> None:
         self._book = book
         self._language = language
+        self._mark = None if mark is None else word(mark.key, language)
         self._title = book.add_format({"font_size": 16, "font_color": "#1D3A5F"})
         self._faint = book.add_format({"font_color": "#5C6773"})
         self._head = book.add_format({"bg_color": "#EAF0F6", "font_color": "#1D3A5F", "bottom": 1, "text_wrap": True})
@@ -55,9 +56,9 @@ class _Writer:
         sheet = self._sheet(word(paper.title.key, self._language))
         row = 0
         sheet.write_string(row, 0, word(paper.title.key, self._language), self._title)
-        if paper.mark is not None:
+        if self._mark is not None:
             row += 1
-            sheet.write_string(row, 0, word(paper.mark.key, self._language), self._exact)
+            sheet.write_string(row, 0, self._mark, self._exact)
         for key, cell in paper.facts:
             row += 1
             sheet.write_string(row, 0, word(key, self._language), self._faint)
@@ -71,7 +72,10 @@ class _Writer:
                 self._long(table)
 
     def _sheet(self, name: str) -> Any:
-        sheet = self._book.add_worksheet(name[:31])
+        prefix = "" if self._mark is None else f"{word('interim_sheet', self._language)} "
+        sheet = self._book.add_worksheet(f"{prefix}{name}"[:31])
+        if self._mark is not None:
+            sheet.set_header(f"&C{self._mark}")
         sheet.set_column(0, 30, _WIDTH)
         sheet.set_landscape()
         sheet.set_paper(9)  # A4

@@ -25,6 +25,10 @@ REPORT = """
 query($window: ID!) { settlementReport(windowId: $window, institution: "BANK") { jws payload linesUrl lineUrl(number: 1)
     renderings { name mediaType url } bilateral: renderings(counterparty: "SHOP") { name url } } }
 """
+INTERIM = """
+query($window: ID!) { interimStatement(windowId: $window, institution: "BANK") { jws payload linesUrl
+    renderings { name url } } }
+"""
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +251,7 @@ def test_a_window_closed_on_the_host_is_reported_served_and_verifiable(server: S
         },
     )  # fmt: skip
     assert redeemed == {"__typename": "Redemption"}
+    interim_statement_is_served(server, tmp_path)
     unknown = run(server.folder, "window", "close", "CARD")
     assert (unknown.returncode, "model=CARD" in unknown.stderr) == (3, True)
     closed = run(server.folder, "window", "close", "--json", "--lines", str(tmp_path / "all.ndjson"))
@@ -297,6 +302,34 @@ def test_a_window_closed_on_the_host_is_reported_served_and_verifiable(server: S
     assert server.get(report["lineUrl"])[0] == 401
     for number in ("0", "2", "x"):
         assert server.get(report["lineUrl"].replace("1.json", f"{number}.json"), server.secret)[0] == 404
+
+
+def interim_statement_is_served(server: Served, folder: Path) -> None:
+    """What the window comes to while it is open, in files that anybody makes and verifies, and takes for no report."""
+    window = server.ask("{ hub { window { id } } }")["window"]["id"]
+    found = server.ask(INTERIM, window=window)
+    (folder / "interim").write_text(found["jws"])
+    for name, url in (("own", found["linesUrl"]), ("keys", "/.well-known/jwks.json")):
+        (folder / name).write_bytes(server.get(url, server.secret)[1])
+    words = [str(folder / "interim"), "--lines", str(folder / "own"), "--jwks", str(folder / "keys")]
+    done = run(folder / "none", "verify", "--interim", *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "BANK's interim statement of window 1, 1 line," in done.stdout
+    assert "\nINTERIM: up to batch " in done.stdout
+    assert run(folder / "none", "verify", *words).returncode == 1
+    for one in found["renderings"]:
+        status, made = server.get(one["url"], server.secret)
+        file = FILES[one["name"]]
+        given = folder / "own" if file.has_lines(1) else None
+        render(found["payload"].encode(), given, file.format, "en", folder / "made")
+        assert (status, made) == (200, (folder / "made").read_bytes()), one
+    place = found["linesUrl"].removesuffix("lines.ndjson")
+    assert server.get(f"{place}statement.jws", server.secret)[1].decode() == found["jws"] + "\n"
+    status, refused = server.get(f"{place}report.xml", server.secret)
+    assert (status, json.loads(refused)["error"]["code"]) == (422, "UNRENDERABLE")
+    assert server.get(f"{place}report.pdf")[0] == 401
+    for absent in (f"{place}report.docx", place.replace("/interim/", "/interim/9") + "report.pdf"):
+        assert server.get(absent, server.secret)[0] == 404
 
 
 def test_a_key_is_revoked_on_the_host_after_it_was_rotated(server: Served) -> None:

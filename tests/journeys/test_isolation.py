@@ -869,6 +869,21 @@ CASES: dict[str, Case] = {
         AS_OPERATOR,
         absent={"w": f"sw_{ABSENT}"},
     ),
+    "Query.interimStatement": Case(
+        "query($w: ID!, $v: String!) { interimStatement(windowId: $w, institution: $v) { nets { net } } }",
+        lambda victim: {"w": victim.model_window, "v": victim.bank},
+        None,
+        {"nets": [{"net": "0"}]},
+        absent={"v": "nowhere"},
+    ),
+    "Query.bilateralFigures": Case(
+        "query($w: ID!, $v: String!) { bilateralFigures(windowId: $w, institution: $v) { currency debit credit } }",
+        lambda victim: {"w": victim.window, "v": victim.bank},
+        None,
+        # 0.50 at the branch, and 1.00 elsewhere
+        [{"currency": "CNY", "debit": amount, "credit": "0.00"} for amount in ("1.00", "0.50")],
+        absent={"w": f"sw_{ABSENT}"},
+    ),
     "Query.limit": Case(
         "query($id: ID!) { limit(id: $id) { code amount versions { amount } } }",
         lambda victim: {"id": victim.limit},
@@ -1630,6 +1645,18 @@ def test_the_lines_of_another_s_report_do_not_exist(victim: Victim, file: str, r
     for absent in (own.replace(victim.window, f"sw_{ABSENT}"), own.replace(victim.bank, "nowhere")):
         assert httpx2.get(url + absent, headers=stranger).text == bodies["stranger"]
     assert httpx2.get(url + own, headers={"authorization": "Bearer phk_wrong"}).status_code == 401
+
+
+def test_the_files_of_another_s_interim_statement_do_not_exist(victim: Victim) -> None:
+    query = "query($w: ID!, $v: String!) { interimStatement(windowId: $w, institution: $v) { linesUrl } }"
+    found = victim.callers["auditor"].ask(query, w=victim.model_window, v=victim.bank)["interimStatement"]
+    for file, status in (("lines.ndjson", 200), ("statement.jws", 200), ("report.csv", 200), ("report.xml", 422)):
+        statuses = {}
+        for name, caller in victim.callers.items():
+            headers = {} if caller.secret is None else {"authorization": f"Bearer {caller.secret}"}
+            url = victim.network.operator.url + found["linesUrl"].replace("lines.ndjson", file)
+            statuses[name] = httpx2.get(url, headers=headers).status_code
+        assert statuses == {"stranger": 404, "branch": 404, "auditor": status, "anonymous": 401}
 
 
 def test_the_statement_of_another_s_customer_does_not_exist(victim: Victim) -> None:

@@ -729,7 +729,6 @@ def test_disputes_are_an_institution_s_own_word_and_two_persons_of_the_operator_
     network.issue(points, bank, "c", "100")
     redeem = {"currency": points, "customer": party(bank, "c"), "merchant": shop, "amount": "100"}
     assert network.operator.do("redeemPoints", {"idempotencyKey": key()} | redeem)["__typename"] == "Redemption"
-    window = network.close_window()["id"]
     persons = {
         "bank's admin": network.person(bank, ADMIN),
         "bank's trader": network.person(bank, TRADER),
@@ -737,6 +736,14 @@ def test_disputes_are_an_institution_s_own_word_and_two_persons_of_the_operator_
         "operator": network.operator,
         "operator's auditor": network.person("HUB", "OPERATOR_AUDITOR"),
     }
+    # While the window is open, the bank's figures are for whoever reads for it, and for the operator.
+    asked = """query($w: ID!, $v: String!) { interimStatement(windowId: $w, institution: $v) { nets { net } }
+        bilateralFigures(windowId: $w, institution: $v) { balance } }"""
+    shown = {name: person.ask(asked, w=network.open_window(), v=bank) for name, person in persons.items()}
+    for name, found in shown.items():
+        is_theirs = name != "shop's admin"
+        assert (found["interimStatement"] is not None, found["bilateralFigures"] is not None) == (is_theirs,) * 2
+    window = network.close_window()["id"]
     report = "query($w: ID!, $v: String!) { settlementReport(windowId: $w, institution: $v) { linesUrl } }"
     url = network.operator.ask(report, w=window, v=bank)["settlementReport"]["linesUrl"]
     secret = persons["bank's admin"].secret

@@ -20,6 +20,7 @@ from schema.incoming import Incoming
 from schema.limits import Limits
 from schema.messages import Language
 from schema.operations import Operations, Parameters
+from settlement.interim import Interims
 from settlement.publish import Keys, Reports
 from tests.conftest import Hub
 
@@ -41,6 +42,7 @@ class Caller:
             incoming=Incoming(None, self.language, "request", None),
             credential=self.credential,
             reports=client.reports,
+            interims=client.interims,
             updates=client.updates,
             adapters=client.adapters,
             deliveries=Deliveries(client.hub.database),
@@ -73,6 +75,7 @@ class Client:
     hub: Hub
     settings: Settings
     reports: Reports
+    interims: Interims
     updates: Updates
     operations: Operations
     adapters: Registry
@@ -93,6 +96,7 @@ async def client(hub: Hub, tmp_path: Path, kinds: Installed) -> AsyncIterator[Cl
     updates = Updates(hub.addresses.server)
     reports = Reports(hub.database, Keys.of(settings), settings.name)
     adapters = Registry(kinds, SecretsKey.of(settings))
-    yield Client(hub, settings, reports, updates, Operations(api, Limits()), adapters)
+    interims = Interims(hub.database, Keys.of(settings), settings.name)
+    yield Client(hub, settings, reports, interims, updates, Operations(api, Limits()), adapters)
     await adapters.close()
     await updates.close()

@@ -288,9 +288,46 @@ async def test_the_whole_story(client: Client) -> None:
     await settle(client, root, bank, air)
 
 
+async def interim(root: Caller, bank: Caller, air: Caller, window: str) -> None:
+    """What the open window comes to so far, and between whom."""
+    statement = """query I($window: ID!, $institution: String!) { interimStatement(windowId: $window,
+      institution: $institution) { institution { code } window { status } batch payload jws digest linesUrl
+      nets { institution { code } debit credit net due confirmed } children { institution { code } net }
+      renderings { name url } bilateral: renderings(counterparty: "AIR") { name url } } }"""
+    found = await bank.ask(statement, window=window, institution="BANK")
+    assert json.loads(found["payload"])["type"] == "points-hub/interim-statement"
+    assert found["jws"].count(".") == 2
+    assert found["nets"] == [
+        {"institution": {"code": "BANK"}, "debit": "0.8526", "credit": "0.4936", "net": "-0.36", "due": "0.00"}
+        | {"confirmed": False}
+    ]
+    assert found["children"] == [{"institution": {"code": "SHOP"}, "net": "0.25"}]
+    place = f"https://hub.example/settlement/{window}/BANK/interim/{found['batch']}"
+    assert found["linesUrl"] == f"{place}/lines.ndjson"
+    files = ["report.pdf", "report.xlsx", "report.csv", "lines.csv", "lines.parquet"]  # camt.053 is of what is booked
+    assert [one["name"] for one in found["renderings"]] == files
+    assert found["renderings"][0]["url"] == f"{place}/report.pdf?language=en"
+    assert [one["name"] for one in found["bilateral"]] == ["report.pdf", "report.xlsx", "lines.csv"]
+    assert await bank.ask(statement, window=window, institution="AIR") is None
+    every = await root.ask(statement, window=window, institution="HUB")
+    assert [net["institution"]["code"] for net in every["nets"]] == ["AIR", "BANK", "HUB"]
+    figures = """query B($window: ID!, $institution: String!, $other: String) {
+      bilateralFigures(windowId: $window, institution: $institution, counterparty: $other)
+      { counterparty { code } currency count debit credit balance } }"""
+    # 0.60 and 0.24 for what was converted, the latter given back; and its fees: together 0.8526 and 0.2436, as above.
+    assert [tuple(one.values())[1:] for one in await bank.ask(figures, window=window, institution="BANK")] == [
+        ("CNY", 3, "0.84", "0.24", "-0.60"),
+        ("CNY", 3, "0.0126", "0.0036", "-0.009"),
+    ]
+    assert await bank.ask(figures, window=window, institution="AIR") is None
+    assert len(await air.ask(figures, window=window, institution="AIR", other="BANK")) == 1
+    assert await air.ask(figures, window=window, institution="AIR", other="NOBODY") == []
+
+
 async def settle(client: Client, root: Caller, bank: Caller, air: Caller) -> None:
     """Close the window, confirm its nets, and read its reports."""
     window = await root.ask("{ hub { window { id number } } }")
+    await interim(root, bank, air, window["window"]["id"])
     nets = "nets { institution { code } currency debit credit net confirmed }"
     close = {"idempotencyKey": "close", "windowId": window["window"]["id"]}
     closed = await act(

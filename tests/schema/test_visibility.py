@@ -54,6 +54,8 @@ ANONYMOUS_MAY_NOT = [
     '{ pool(institution: "HUB", reference: "a") { id } }',
     "{ settlementWindows { edges { cursor } } }",
     '{ settlementReport(windowId: "sw_1", institution: "HUB") { id } }',
+    '{ interimStatement(windowId: "sw_1", institution: "HUB") { digest } }',
+    '{ bilateralFigures(windowId: "sw_1", institution: "HUB") { count } }',
     "{ hub { window { id } } }",
     "mutation { transferPointsBatch(input: []) { __typename } }",
     'mutation { moveInstitution(code: "A", parent: "B") { __typename } }',

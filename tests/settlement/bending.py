@@ -22,8 +22,8 @@ from settlement.lines import Corrects
 from settlement.lines import encode as encode_line
 from settlement.proof import encode as encode_proof
 from settlement.proof import prove
-from settlement.report import build, digest, read
-from settlement.signing import TYP, SigningKey, take_apart
+from settlement.report import INTERIM, Child, Report, build, digest, read
+from settlement.signing import INTERIM_TYP, TYP, SigningKey, take_apart
 from settlement.verify import verify
 from tests.settlement.test_verify import (
     BANK,
@@ -75,23 +75,31 @@ class Case:
     proof: bytes | None = None
     acceptance: str | None = None
     acceptance_jwks: Any = None
+    interim: bool = False
 
     @property
     def token(self) -> str:
-        return self.jws if self.jws is not None else self.key.sign(self.payload)
+        return self.jws if self.jws is not None else self.key.sign(self.payload, INTERIM_TYP if self.interim else TYP)
 
 
 def verdicts(case: Case) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """What the hub's verifier finds, and the other."""
     more = (case.previous, case.children, case.proof, case.acceptance, case.acceptance_jwks)
-    ours = verify(case.token, case.lines, case.jwks, *more)
-    theirs = ALONE.verify(case.token, case.jwks, case.lines, *more)
+    ours = verify(case.token, case.lines, case.jwks, *more, interim=case.interim)
+    theirs = ALONE.verify(case.token, case.jwks, case.lines, *more, interim=case.interim)
     assert ours.accepted_by == theirs.accepted_by
     return [(finding.code, finding.sentence) for finding in ours.findings], theirs.findings
 
 
 def proved(payload: bytes, lines: Sequence[bytes], number: int) -> bytes:
     return encode_proof(prove(lines, digest(payload), number, len(lines)))
+
+
+def interim(report: Report) -> Report:
+    """The statement of the report's window as it stood a moment before it closed."""
+    children = [] if report.kind == "summary" else report.children
+    below = tuple(Child(child.institution, None, child.nets) for child in children)
+    return replace(report, form=INTERIM, previous_digest=None, children=below)
 
 
 def _true_cases() -> dict[str, Case]:
@@ -123,6 +131,9 @@ def _true_cases() -> dict[str, Case]:
     cases["corrected BANK"] = Case(
         build(corrected), mine, acceptance=signed, acceptance_jwks={"keys": [ACCEPTING.public_jwk()]}
     )
+    for code in ("BANK", "HUB", "SHOP"):
+        payload, lines = build(interim(REPORTS[code])), raw(None if code == "HUB" else code)
+        cases[f"interim {code}"] = Case(payload, lines, interim=True, proof=proved(payload, lines, 1))
     document = json.loads(build(flat_report("institution", "BANK")))
     document["version"] = 1
     for net in document["nets"]:
@@ -261,7 +272,9 @@ def tampered(chance: random.Random) -> tuple[str, Case]:
     """A true report to which one thing was done that no honest hub would do, and the name of what was done."""
     name = chance.choice(sorted(TRUE))
     case = TRUE[name]
-    how = chance.choice(("byte", "payload", "figure", "line", "lines", "key", "swap", "previous", "child", "proof"))
+    how = chance.choice(
+        ("byte", "payload", "figure", "line", "lines", "key", "swap", "previous", "child", "proof", "form")
+    )
     done = _TAMPER[how](chance, case)
     return f"{how} of {name}", done
 
@@ -357,7 +370,9 @@ def _swap(chance: random.Random, case: Case) -> Case:
         other = TRUE[chance.choice([name for name in sorted(TRUE) if TRUE[name].lines != case.lines])]
         return replace(case, payload=other.payload, previous=None, children=(), proof=None)
     document = json.loads(case.payload)
-    if case.lines and chance.random() < 0.5:
+    # Whose an interim summary is, which has no children, stands under the signature alone.
+    is_nobodys = case.interim and document["kind"] == "summary"
+    if case.lines and (chance.random() < 0.5 or is_nobodys):
         document["window"]["number"] = str(chance.choice([1, 6, 8, 70]))
     else:
         document["institution"]["code"] = chance.choice(["ZOO", "NOBODY", "MINE"])
@@ -403,6 +418,15 @@ def _proof(chance: random.Random, case: Case) -> Case:
     return replace(of, proof=rfc8785.dumps(document), lines=None)
 
 
+def _form(chance: random.Random, case: Case) -> Case:
+    """An interim statement for a report, or a report for an interim statement: whole, or its payload or header."""
+    doing = chance.choice(("whole", "payload", "header"))
+    if doing == "header":
+        return replace(case, jws=case.key.sign(case.payload, TYP if case.interim else INTERIM_TYP))
+    interim = not case.interim
+    return replace(case, interim=interim, jws=case.token if doing == "whole" else None)
+
+
 _TAMPER: Final = {
     "byte": _byte,
     "payload": _payload,
@@ -414,4 +438,5 @@ _TAMPER: Final = {
     "previous": _previous,
     "child": _child,
     "proof": _proof,
+    "form": _form,
 }

@@ -21,7 +21,9 @@ from hypothesis import strategies as st
 
 from hub.levels import roll_up
 from hub.money import format_millionths, is_money, minor_unit
+from settlement.acceptance import payload_over
 from settlement.keyring import revoked
+from settlement.report import INTERIM, digest, read
 from tests.hub.cli.conftest import here
 from tests.hub.cli.here import Here
 from tests.settlement.bending import (
@@ -48,7 +50,11 @@ def test_both_find_nothing_in_a_true_report(name: str) -> None:
 
 @pytest.mark.parametrize("way", [one_by_one, lines_one_by_one, proofs_one_by_one])
 @pytest.mark.parametrize(
-    "name", ["flat BANK", "flat summary", "level BANK", "level HUB", "first version", "shared BANK", "corrected BANK"]
+    "name",
+    [
+        *("flat BANK", "flat summary", "level BANK", "level HUB", "first version", "shared BANK", "corrected BANK"),
+        *("interim BANK", "interim HUB"),
+    ],
 )
 def test_both_find_the_same_wherever_a_report_is_changed(name: str, way: Callable[[Case], Iterator[Case]]) -> None:
     stride = 211  # no multiple of how many ways there are to change a place, so all come by
@@ -121,6 +127,27 @@ def test_a_revoked_key_speaks_only_for_windows_that_had_closed(second: int) -> N
     assert ours == theirs
     # The predecessor says of itself that it closed at the same instant.
     assert {code for code, _ in ours} == (set() if second > 0 else {"KEY_REVOKED", "PREVIOUS_KEY_REVOKED"})
+
+
+def test_no_interim_statement_takes_the_place_of_a_report_anywhere() -> None:
+    """Nor of the report before, of a child's, or of what an institution accepts; and no report that of a statement."""
+    final, statement = replace(TRUE["level BANK"], children=()), replace(TRUE["interim BANK"], proof=None)
+    for case, expected in (
+        (replace(final, jws=statement.token), {"TYP", "TYPE", "SHAPE"}),
+        (replace(final, jws=statement.key.sign(statement.payload)), {"TYPE", "SHAPE"}),
+        (replace(final, previous=statement.token), {"TYP", "DIGEST", "TYPE", "SHAPE"}),
+        (replace(final, children=[TRUE["interim SHOP"].token]), {"TYP", "TYPE", "SHAPE", "DIGEST", "WINDOW", "NET"}),
+        (replace(statement, jws=final.token), {"TYP", "TYPE", "SHAPE"}),
+        (replace(statement, previous=final.token), {"DIGEST", "NUMBER"}),
+    ):
+        ours, theirs = verdicts(case)
+        assert ours == theirs
+        found = {code.removeprefix("PREVIOUS_").removeprefix("CHILD_") for code, _ in ours}
+        assert found == expected, found
+    reading, as_report = read(statement.payload, INTERIM), read(statement.payload)
+    assert reading.findings == []
+    for one in (reading, as_report):
+        assert payload_over(one, digest(statement.payload)) is None
 
 
 def test_a_child_under_a_revoked_key_is_found() -> None:
@@ -199,8 +226,10 @@ def test_it_needs_cryptography_and_the_standard_library_only() -> None:
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, str]:
-    case = TRUE["flat BANK"]
+    case, interim = TRUE["flat BANK"], TRUE["interim BANK"]
     contents = {
+        "interim.jws": interim.token.encode() + b"\n",
+        "own.ndjson": b"".join(line + b"\n" for line in interim.lines or ()),
         "report.jws": case.token.encode() + b"\n",
         "lines.ndjson": b"".join(line + b"\n" for line in case.lines or ()),
         "forged.ndjson": b"".join(line + b"\n" for line in reversed(case.lines or ())),
@@ -232,6 +261,10 @@ def files(tmp_path: Path) -> dict[str, str]:
         (["{report}", "--jwks", "{jwks}"], 2),
         (["{report}", "--lines", "{lines}"], 2),
         (["none"], 2),
+        (["--interim", "{interim}", "--lines", "{own}", "--jwks", "{jwks}"], 0),
+        (["{interim}", "--lines", "{own}", "--jwks", "{jwks}"], 1),
+        (["--interim", "{report}", "--lines", "{lines}", "--jwks", "{jwks}"], 1),
+        (["--interim", "{interim}", "--lines", "{own}", "--jwks", "{jwks}", "--previous", "{report}"], 2),
     ],
 )
 def test_it_says_and_exits_as_the_command_does(
