@@ -33,7 +33,7 @@ from hub.windows import parent_of
 _Key = tuple[int, int, str]  # of a net: window, institution, currency
 TOLD_MAX: Final = 100  # acts that are named
 _ACT = frozenset({Purpose.SETTLEMENT, Purpose.FEE})
-_PURPOSES = ", ".join(str(int(one)) for one in (*sorted(_ACT), Purpose.ROUNDING, Purpose.DEFAULT))
+_PURPOSES = ", ".join(str(int(one)) for one in (*sorted(_ACT), Purpose.ROUNDING, Purpose.DEFAULT, Purpose.EXCHANGE))
 _BILLS = frozenset({MovementKind.BILL, MovementKind.CREDIT})  # what is owed to the operator is not refused
 _OF_POSITIONS = _ACT | {Purpose.ROUNDING}
 
@@ -182,7 +182,7 @@ class _Past:
     async def _load_ends(self) -> None:
         """Find with which movements the nets that count in the exposure took effect as settled."""
         connection, configuration = self._reader.connection, self._reader.configuration
-        listed = await window_rows.nets(connection, self._book.windows)
+        listed = await window_rows.payable_nets(connection, self._book.windows)
         settled = await _Settled.load(self._reader, self._book.windows)
         for id, window in self._book.windows.items():
             nets = {(net.institution, net.currency): net for net in listed.get(id, ())}
@@ -191,18 +191,19 @@ class _Past:
                 top = node
                 while (above := parent_of(configuration, window, top)) is not None:
                     top = above
-                if net is None or not net.net or (top != node and node != self._node):
+                came = 0 if net is None else net.payable if top == node else net.net
+                if net is None or not came or (top != node and node != self._node):
                     continue
-                mine = [one for one in nets.values() if one.institution == top and one.net]
+                mine = [one for one in nets.values() if one.institution == top and one.payable]
                 of_top = nets.get((top, self._currency))
-                if of_top is None or not of_top.net:  # it came to nothing where it was set off
+                if of_top is None or not (of_top.net or of_top.payable) or not mine:  # it came to nothing in a set-off
                     after = window.number + 1
                     following = (one for one in self._book.settled_windows.values() if one.model == window.model)
                     movement = next((one.id for one in following if one.number == after), None)
                 else:
                     movement = settled.with_all(mine if window.together else [of_top])
                 if movement is not None:
-                    amount = net.net if top != node else still_due(settled.defaults.values(), net)
+                    amount = came if top != node else still_due(settled.defaults.values(), net)
                     self._ends.append(_End(movement, id, node, amount))
         self._ends.sort(key=lambda end: end.movement)
 
@@ -323,12 +324,12 @@ class _Settled:
         paid = self._paid.get((net.window, net.institution, net.currency))
         if paid is not None or still_due(self.defaults.values(), net):
             return paid
-        kind = DefaultStepKind.DECLARED if net.net < 0 else DefaultStepKind.CUT
+        kind = DefaultStepKind.DECLARED if net.payable < 0 else DefaultStepKind.CUT
         return max(
             step.movement
             for default in self.defaults.values()
             if (default.window, default.currency) == (net.window, net.currency)
-            and (net.net > 0 or default.institution == net.institution)
+            and (net.payable > 0 or default.institution == net.institution)
             for step in self._steps[default.id]
             if step.kind is kind and step.movement is not None
         )

@@ -22,6 +22,7 @@ from hub.books.terms import Books
 from hub.certificates import Certificate
 from hub.cover import Cover
 from hub.currencies import PointCurrency
+from hub.fx import FxRate, Pair, with_rate
 from hub.grant_terms import GrantTerms
 from hub.institutions import OPERATOR_CODE, DebitCap, Institution
 from hub.limits import Act, Limit
@@ -52,6 +53,7 @@ Noun = (
     | SettlementModel
     | AcceptanceKey
     | DisputeTerms
+    | FxRate
 )
 NOUNS: dict[str, type[Any]] = {
     "institution": Institution,
@@ -73,6 +75,7 @@ NOUNS: dict[str, type[Any]] = {
     "model": SettlementModel,
     "acceptance_key": AcceptanceKey,
     "dispute_terms": DisputeTerms,
+    "fx_rate": FxRate,
 }
 _NAMES = {noun: name for name, noun in NOUNS.items()}
 
@@ -137,6 +140,8 @@ class Configuration:
     models: dict[str, tuple[SettlementModel, ...]] = field(default_factory=dict)  # approved versions, by code
     acceptance_keys: dict[str, AcceptanceKey] = field(default_factory=dict)  # by their thumbprint
     dispute_terms: dict[int, DisputeTerms] = field(default_factory=dict)  # all that were ever set
+    fx_rates: dict[int, FxRate] = field(default_factory=dict)
+    fx: dict[Pair, tuple[FxRate, ...]] = field(default_factory=dict)  # approved versions, also those withdrawn since
 
     def institution(self, code: str) -> Institution | None:
         """The institution with this code."""
@@ -171,6 +176,7 @@ class Configuration:
             self.share_plans,
             self.fee_schedules,
             self.model_versions,
+            self.fx_rates,
         )
         return next((versions[id] for versions in kinds if id in versions), None)
 
@@ -315,6 +321,12 @@ def _(noun: Revocation, fresh: Configuration) -> None:
 @_index.register
 def _(noun: AcceptanceKey, fresh: Configuration) -> None:
     fresh.acceptance_keys[noun.kid] = noun
+
+
+@_index.register
+def _(noun: FxRate, fresh: Configuration) -> None:
+    fresh.fx_rates[noun.id] = noun
+    fresh.fx[noun.pair] = with_rate(fresh.fx.get(noun.pair, ()), noun)
 
 
 @_index.register

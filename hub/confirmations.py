@@ -140,7 +140,7 @@ def free(draft: Draft, window: Window, over: Net, defaults: Collection[Default])
     or cut has left the window before."""
     book, node = draft.book, over.institution
     confirmed = book.confirmed | {(row.window, row.institution, row.currency) for row in draft.confirmations}
-    mine = [row for row in book.nets[window.id] if row.institution == node and row.net]
+    mine = [row for row in book.nets[window.id] if row.institution == node and (row.net or row.payable)]
     missing = any(
         unpaid.still_due(defaults, row) and (window.id, node, row.currency) not in confirmed
         for row in mine
@@ -150,4 +150,5 @@ def free(draft: Draft, window: Window, over: Net, defaults: Collection[Default])
     for net in settled:
         if moved := unpaid.still_due(defaults, net):
             adjust(draft, window, node, net.currency, -moved)
-        settle_below(draft, window, {node}, [row for row in book.nets[window.id] if row.currency == net.currency])
+        if net.net:
+            settle_below(draft, window, {node}, [row for row in book.nets[window.id] if row.currency == net.currency])

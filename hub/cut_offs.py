@@ -1,8 +1,9 @@
 """Cut-offs: the hub itself closes windows that are due, by the calendars of their models.
 
-Whoever looks, however many processes, a window is closed once: the request's key is made of the window and of the
-version whose calendar says so. What a stop of the hub kept open over one cut-off or several is closed once, as soon as
-somebody looks again, and the window tells the cut-off that it was closed for; the next one's is in the future.
+Whoever looks, however many processes, a window is closed once: the request's key is made of the window, of the version
+whose calendar says so, and of the FX rates there are, where one is needed. A window that waits for a rate stays open.
+What a stop of the hub kept open over one cut-off or several is closed once, as soon as somebody looks again, and the
+window tells the cut-off that it was closed for; the next one's is in the future.
 """
 
 from datetime import datetime
@@ -12,14 +13,14 @@ import structlog
 from hub import tables
 from hub.configuration import Configuration
 from hub.db import Database
-from hub.errors import InvalidInput, WindowClosed
+from hub.errors import FxRateMissing, InvalidInput, WindowClosed
 from hub.ledger import window_rows
 from hub.ledger.commands import CloseWindow
 from hub.ledger.engine import Engine
 from hub.ledger.records import Window, WindowStatus
 from hub.sweeping import ask
 from hub.versions import in_force
-from hub.windows import due_at
+from hub.windows import due_at, key_of
 
 log = structlog.get_logger()
 
@@ -57,11 +58,15 @@ def _has_calendars(configuration: Configuration, at: datetime) -> bool:
 async def _close(engine: Engine, window: Window, cut_off: datetime, at: datetime) -> None:
     model = in_force(engine.configuration.models[window.model], at)
     key = f"cut-off-{window.id:x}-{0 if model is None else model.id:x}"
+    key = key_of(engine.configuration, key, window.model, at)
     command = CloseWindow(actor=engine.configuration.host.id, key=key, window=window.id, due=True)
     try:
         await ask(engine, command)
     except (WindowClosed, InvalidInput) as no:  # somebody closed it meanwhile, or gave its model another calendar
         log.info("window is not due any more", model=window.model, number=window.number, refusal=no.code)
+        return
+    except FxRateMissing as no:  # it stays open, and is tried again with each turn
+        log.warning("window waits for an FX rate", model=window.model, number=window.number, **no.details)
         return
     late_s = int((at - cut_off).total_seconds())
     tell = log.info if late_s < LATE_S_MAX else log.warning

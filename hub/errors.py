@@ -314,6 +314,13 @@ class PayOutWaits(Refusal):
     retryable = True
 
 
+class FxRateMissing(Refusal):
+    """No FX rate is in force by which a net could be exchanged."""
+
+    code = "FX_RATE_MISSING"
+    retryable = True
+
+
 class PartnerRefused(Refusal):
     """The partner's system refused."""
 

@@ -22,6 +22,7 @@ from adapters.registry import Registry, installed, resealed
 from hub import billing, clearings, ids, keepers, notices, opening_files, postgres, relocations, sweeping, tables
 from hub.audit import Audit, Progress
 from hub.bills import Month
+from hub.clock import now
 from hub.configuration import Configuration
 from hub.currencies import HOSTED
 from hub.db import Database, UnfitDatabase
@@ -45,6 +46,7 @@ from hub.reading import Reading
 from hub.revocations import Revocation, RevocationReason
 from hub.sealing import SecretsKey
 from hub.settings import Settings
+from hub.windows import key_of
 from settlement.audit import audit as audit_all
 from settlement.confirming import Confirming, confirm
 from settlement.publish import Keys, Reports
@@ -391,14 +393,13 @@ async def close_window(
         window = next((one for one in opened.values() if one.model == model), None)
         if window is None:
             raise NotFound(model=model)
-        closing = CloseWindow(
-            actor=engine.configuration.host.id, key=f"host-close-{ids.text(ids.WINDOW, window.id)}", window=window.id
-        )
+        key = key_of(engine.configuration, f"host-close-{ids.text(ids.WINDOW, window.id)}", model, now())
+        closing = CloseWindow(actor=engine.configuration.host.id, key=key, window=window.id)
         await sweeping.ask(engine, closing)
         reports = Reports(database, Keys.of(settings), settings.name)
         await (reports.ensure(window.id) if lines is None else _ensure_with(reports, window.id, lines))
         async with database.snapshot() as connection:
             closed = await window_rows.windows(connection, tables.settlement_window.c.id == window.id)
-            nets = await window_rows.nets(connection, [window.id])
+            nets = await window_rows.payable_nets(connection, [window.id])
         codes = {institution.id: institution.code for institution in engine.configuration.institutions.values()}
         return ClosedWindow(closed[window.id], nets.get(window.id, []), codes)

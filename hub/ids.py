@@ -34,6 +34,7 @@ ENTRY = "mv"  # one side of a movement, as a statement shows it
 WINDOW = "sw"
 REPORT = "sr"
 LIMIT = "lm"
+FX_RATE = "fx"  # a version of one
 MODEL = "sm"  # a version of a settlement model
 CAP = "dc"  # a proposed one
 WEBHOOK = "wh"

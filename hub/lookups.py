@@ -19,6 +19,7 @@ from hub.ledger.arrays import array
 from hub.ledger.book import UNPOSTED
 from hub.ledger.commands import is_storable
 from hub.ledger.journal import JOURNAL_ID
+from hub.ledger.payables import payables
 from hub.ledger.records import (
     ACCEPTED,
     AccountKind,
@@ -29,6 +30,7 @@ from hub.ledger.records import (
     Exposure,
     Movement,
     Net,
+    NetExchange,
     NetView,
     Profile,
     Quote,
@@ -36,7 +38,7 @@ from hub.ledger.records import (
     WindowStatus,
 )
 from hub.ledger.unpaid import still_due
-from hub.model_lookups import visible
+from hub.model_lookups import exchanges_with, visible
 from hub.models import DEFAULT_MODEL
 from hub.reading import Reader
 from hub.windows import parent_of
@@ -252,42 +254,51 @@ async def nets(reader: Reader, of: Collection[int]) -> dict[int, list[NetView]]:
     paid = {
         (one.window, one.institution, one.currency) for one in await window_rows.confirmations(reader.connection, of)
     }
-    found = await window_rows.nets(reader.connection, of)
-    of_windows = await window_rows.windows(reader.connection, _window.c.id.in_(found))
+    listed_of = await window_rows.nets(reader.connection, of)
+    made = await window_rows.net_exchanges(reader.connection, listed_of)
+    of_windows = await window_rows.windows(reader.connection, _window.c.id.in_(listed_of))
     of_them = tables.settlement_default.c.window_id.in_(of)
     defaults = (await default_rows.defaults(reader.connection, reader.configuration, of_them)).values()
-    return {id: _views(reader.configuration, of_windows[id], listed, paid, defaults) for id, listed in found.items()}
+    return {
+        id: _views(reader.configuration, of_windows[id], listed, made.get(id, ()), paid, defaults)
+        for id, listed in listed_of.items()
+    }
 
 
 def _views(
     configuration: Configuration,
     window: Window,
     listed: Sequence[Net],
+    made_of: Sequence[NetExchange],
     paid: Collection[tuple[int, int, str]],
     defaults: Collection[Default],
 ) -> list[NetView]:
     parents = dict[int, int | None]()
     below: dict[tuple[int | None, str], list[int]] = {}
     moved, waiting = set[tuple[int, str]](), set[int]()
-    for net in listed:
+    exchanged = {(one.institution, one.currency): one for one in made_of}
+    every = payables(listed, made_of) if made_of else listed
+    for net in every:
         through = parent_of(configuration, window, net.institution)
         parents[net.institution] = through
         below.setdefault((through, net.currency), [0, 0])[net.net > 0] += abs(net.net)
-        if net.net == 0 or (window.id, net.institution, net.currency) in paid:
+        if net.payable == 0 or (window.id, net.institution, net.currency) in paid:
             moved.add((net.institution, net.currency))
         elif window.together and still_due(defaults, net):
             waiting.add(net.institution)
-    net_of_top = {(net.institution, net.currency): net.net for net in listed}
+    net_of_top = {(net.institution, net.currency): net.net or net.payable for net in every}
     made = []
-    for net in listed:
+    for net in every:
         top = net.institution
         while (above := parents.get(top)) is not None:
             top = above
         debits, credits = below.get((net.institution, net.currency), (0, 0))
-        is_paid = (top, net.currency) in moved
+        became = exchanged.get((top, net.currency))
+        is_paid = (top, net.currency if became is None else became.into) in moved
         is_final = is_paid and (not net_of_top.get((top, net.currency)) or top not in waiting)
         due = 0 if is_paid or top != net.institution else still_due(defaults, net)
-        made.append(NetView(net, parents[net.institution], debits, credits, is_final, is_paid, due))
+        of_net = exchanges_with(net, made_of)
+        made.append(NetView(net, parents[net.institution], debits, credits, is_final, is_paid, due, of_net))
     return made
 
 

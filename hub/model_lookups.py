@@ -1,15 +1,18 @@
 """What of the settlement models their members may look at: the models, their windows, and what closing would give."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import ColumnElement, literal, or_, select
 
 from hub import tables
 from hub.configuration import Configuration
 from hub.institutions import ancestry, member_of
 from hub.ledger.journal import JOURNAL_ID
-from hub.ledger.records import Net, NetView, Window
+from hub.ledger.payables import payables
+from hub.ledger.records import Net, NetExchange, NetView, Window
 from hub.models import DEFAULT_MODEL, SettlementModel
 from hub.reading import Reader
-from hub.windows import levels_of, parent_of
+from hub.windows import exchanges_of, levels_of, parent_of
 
 _window, _position = tables.settlement_window, tables.position
 
@@ -45,7 +48,11 @@ def visible(reader: Reader) -> ColumnElement[bool]:
 
 async def preview(reader: Reader, window: Window) -> list[NetView]:
     """The nets that an open window would be closed with at this instant, on every level; by currency and institution
-    (``hub.windows.close`` makes them of the same positions by the same function)."""
+    (``hub.windows.close`` makes them of the same positions by the same functions).
+
+    Raises:
+        FxRateMissing: closing it now would be refused.
+    """
     configuration = reader.configuration
     codes = configuration.institution_codes
     found = await reader.connection.execute(
@@ -58,11 +65,41 @@ async def preview(reader: Reader, window: Window) -> list[NetView]:
     by_currency: dict[str, dict[int, tuple[int, int]]] = {}
     for row in found:
         by_currency.setdefault(row.currency, {})[row.institution_id] = (row.debits, row.credits)
-    views = []
+    nets: list[Net] = []
+    below: dict[tuple[int, str], tuple[int, int]] = {}
     for currency, sides in sorted(by_currency.items()):
         levels = levels_of(configuration, window, currency, sides)
         for node, of in sorted((codes[code], of) for code, of in levels.items()):
-            net = Net(window.id, node, currency, *sides.get(node, (0, 0)), of.net)
-            parent = parent_of(configuration, window, node)
-            views.append(NetView(net, parent, of.below_debit, of.below_credit, confirmed=False, paid=False, due=0))
-    return views
+            nets.append(Net(window.id, node, currency, *sides.get(node, (0, 0)), of.net))
+            below[node, currency] = of.below_debit, of.below_credit
+    into, found_at = exchanges_of(configuration, window, nets, reader.at)
+    made = [
+        NetExchange(
+            movement=0,
+            window=window.id,
+            institution=codes[code],
+            currency=currency,
+            net=one.net,
+            rate=one.rate.id,
+            into=into,
+            value=one.value,
+        )
+        for (code, currency), one in found_at.items()
+    ]
+    return [
+        NetView(
+            net,
+            parent_of(configuration, window, net.institution),
+            *below.get((net.institution, net.currency), (0, 0)),
+            confirmed=False,
+            paid=False,
+            due=0,
+            exchanges=exchanges_with(net, made),
+        )
+        for net in payables(nets, made)
+    ]
+
+
+def exchanges_with(net: Net, made: Sequence[NetExchange]) -> tuple[NetExchange, ...]:
+    """Those of the exchanges of a window that a net went out by, or is made of."""
+    return tuple(one for one in made if one.institution == net.institution and net.currency in (one.currency, one.into))

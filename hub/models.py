@@ -33,7 +33,8 @@ class ModelStep(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettlementModel(Version):
     """One version of a model. ``members``: institutions; the default's are none, and neither are its currencies.
-    Without a ``calendar`` its windows are closed by somebody."""
+    Without a ``calendar`` its windows are closed by somebody. ``settle_in``: the one currency that nets are exchanged
+    into when a window closes; None: each currency is paid by itself."""
 
     code: str
     name: str
@@ -41,6 +42,7 @@ class SettlementModel(Version):
     members: tuple[int, ...]
     currencies: tuple[str, ...]
     calendar: Calendar | None
+    settle_in: str | None = None
     awaiting: tuple[ModelStep, ...] = ()
 
 

@@ -16,10 +16,12 @@ import msgspec
 from hub.calendars import next_cut_off
 from hub.configuration import Configuration
 from hub.errors import InvalidInput, NotFound, WindowClosed
+from hub.fx import Exchanged, exchange, rates_into, state_of
 from hub.institutions import pays_through, settlement_path
 from hub.ledger import commands, resolve, unpaid
 from hub.ledger.book import Book, live_windows
 from hub.ledger.draft import Draft
+from hub.ledger.payables import payables
 from hub.ledger.records import (
     AccountKind,
     InternalAccount,
@@ -27,6 +29,7 @@ from hub.ledger.records import (
     Movement,
     MovementKind,
     Net,
+    NetExchange,
     Purpose,
     Window,
     WindowStatus,
@@ -52,6 +55,7 @@ def close(book: Book, command: commands.CloseWindow) -> Draft:
         NotFound: there is no such window.
         WindowClosed: it is not open any more.
         InvalidInput: no cut-off has come since it was opened.
+        FxRateMissing: its model settles in one currency, and a net has no FX rate in force into it.
     """
     resolve.operating(book, command.actor)
     window = book.windows.get(command.window or 0) or book.settled_windows.get(command.window or 0)
@@ -72,6 +76,7 @@ def close(book: Book, command: commands.CloseWindow) -> Draft:
     draft.windows.append(
         msgspec.structs.replace(window, status=WindowStatus.CLOSED, closed_at=book.at, closed_in=book.batch, due_at=due)
     )
+    _exchange_nets(draft, window, command.actor)
     _open_next(draft, window.model, window.number + 1)
     settle_what_is_paid(draft)
     draft.result = window.id
@@ -192,6 +197,72 @@ def _top(book: Book, window: Window, node: int) -> int:
     return node
 
 
+def exchanges_of(
+    configuration: Configuration, window: Window, nets: Iterable[Net], at: datetime
+) -> tuple[str, dict[tuple[str, str], Exchanged]]:
+    """The currency that a window's nets are settled in by its model in force at ``at``, and what the others become
+    that settle with the hub, by codes; nothing, if each currency is settled by itself.
+
+    Raises:
+        FxRateMissing: a net that is not zero has no rate in force at ``at``.
+    """
+    model = in_force(configuration.models.get(window.model, ()), at)
+    if model is None or model.settle_in is None:
+        return "", {}
+    with_hub = {
+        (configuration.institutions[net.institution].code, net.currency): net.net
+        for net in nets
+        if parent_of(configuration, window, net.institution) is None
+    }
+    rates = rates_into(configuration.fx, model.settle_in, at)
+    return model.settle_in, exchange(with_hub, model.settle_in, rates, minor_unit_millionths(model.settle_in))
+
+
+def key_of(configuration: Configuration, key: str, model: str, at: datetime) -> str:
+    """The key under which the hub itself closes a window: of a model that settles in one currency it says which FX
+    rates there are, because what was refused for want of one is to be asked again when there is another."""
+    found = in_force(configuration.models.get(model, ()), at)
+    if found is None or found.settle_in is None:
+        return key
+    return f"{key}-{state_of(configuration.fx, found.settle_in, at)}"
+
+
+def _exchange_nets(draft: Draft, window: Window, actor: int) -> None:
+    """Exchange what is to be settled with the hub into the one currency of the window's model, if it has one: out of
+    each settlement account into ``fx:<currency>``, and out of that into the settlement account of the other. Nets that
+    cancel out so that nothing is left to pay are settled with that."""
+    book = draft.book
+    into, found = exchanges_of(book.configuration, window, draft.nets, book.at)
+    for (code, currency), of in found.items():
+        movement, node = draft.new_id(), book.configuration.institution_codes[code]
+        for money, change in ((currency, -of.net), (into, of.value)):
+            if change:
+                settlement = draft.account(AccountKind.SETTLEMENT, node, money)
+                through = draft.account(AccountKind.FX, book.configuration.operator.id, money)
+                debit, credit = (through, settlement) if change > 0 else (settlement, through)
+                draft.legs.append((movement, Leg(debit, credit, abs(change), Purpose.EXCHANGE, window.id)))
+                adjust(draft, window, node, money, change)
+        draft.movements.append(
+            passing(book, movement, MovementKind.EXCHANGE_NET, actor, node, currency, of.net, window.id)
+        )
+        draft.net_exchanges.append(
+            NetExchange(
+                movement=movement,
+                window=window.id,
+                institution=node,
+                currency=currency,
+                net=of.net,
+                rate=of.rate.id,
+                into=into,
+                value=of.value,
+            )
+        )
+    to_pay = {net.institution for net in payables(draft.nets, draft.net_exchanges) if net.payable}
+    for node in sorted({one.institution for one in draft.net_exchanges} - to_pay):
+        for currency in (net.currency for net in draft.nets if net.institution == node and net.net):
+            settle_below(draft, window, {node}, [net for net in draft.nets if net.currency == currency])
+
+
 def _open_next(draft: Draft, model: str, number: int) -> Window:
     ordinal = draft.book.newest_window.ordinal + 1 if draft.book.windows else 1
     window = Window(
@@ -219,7 +290,7 @@ def settle_what_is_paid(draft: Draft) -> None:
     windows = book.windows | {window.id: window for window in draft.windows}
     confirmed = book.confirmed | {(row.window, row.institution, row.currency) for row in draft.confirmations}
     nets = {window: [*book.nets.get(window, ())] for window in windows}
-    for net in draft.nets:
+    for net in payables(draft.nets, draft.net_exchanges):
         nets[net.window].append(net)
     waiting = set[str]()  # models
     for window in live_windows(windows.values()):

@@ -31,6 +31,7 @@ from schema.disputes import DisputeMutation, DisputeQuery
 from schema.exchanges import ExchangeMutation, ExchangeQuery
 from schema.fee_schedules import FeeScheduleMutation, FeeScheduleQuery
 from schema.freezes import FreezeMutation, FreezeQuery
+from schema.fx import FxMutation, FxQuery
 from schema.holds import HoldMutation, HoldQuery
 from schema.hubs import HubQuery
 from schema.institutions import InstitutionMutation, InstitutionQuery
@@ -98,6 +99,7 @@ class Query(
     IssueQuery,
     WindowQuery,
     ModelQuery,
+    FxQuery,
     ReportQuery,
     InterimQuery,
     BilateralQuery,
@@ -153,6 +155,7 @@ class Mutation(
     CoverMutation,
     DefaultMutation,
     ModelMutation,
+    FxMutation,
     AcceptanceMutation,
     DisputeMutation,
     WebhookMutation,

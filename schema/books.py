@@ -48,6 +48,7 @@ publish(
     RECOVERED="What a debtor has paid later, to who had been cut.",
     RECEIVABLE="Nets that were declared unpaid, and not paid since.",
     CLAIM="What an institution bears of such nets.",
+    FX="Through which nets of several currencies become one; empty after each closing.",
 )
 
 

@@ -73,6 +73,12 @@ class TooManyParts(Fault):
     code = "TOO_MANY_PARTS"
 
 
+class FxRateMissing(Fault):
+    """No FX rate is in force by which a net could be exchanged, so the window would not close."""
+
+    code = "FX_RATE_MISSING"
+
+
 class LimitExceeded(Fault):
     """The document passes a limit."""
 

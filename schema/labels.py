@@ -52,6 +52,7 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "CLOSE": ("Window closing", "清算窗口关闭"),
     "SETTLE": ("Settlement", "结算"),
     "BILL": ("Invoice", "发票"),
+    "EXCHANGE_NET": ("Net exchanged", "净额换汇"),
     "REPAY": ("Repayment of a default", "违约后偿付"),
     "CUT": ("Pay-out cut", "削减付款"),
     "DRAW_FUND": ("Default fund drawn on", "动用违约基金"),

@@ -318,6 +318,16 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
             "{institution} 的 {currency} 应付款既未到账，也未宣布违约。",
         ),
     ),
+    "FX_RATE_MISSING": (
+        Sentence(
+            "No FX rate is in force; the window closes when one is approved.",
+            "No FX rate from {base} into {quote} is in force; the window closes when one is approved.",
+        ),
+        Sentence(
+            "没有生效的汇率，须先批准汇率，方可关闭清算窗口。",
+            "没有生效的 {base} 兑 {quote} 汇率，须先批准汇率，方可关闭清算窗口。",
+        ),
+    ),
     "PARTNER_REFUSED": (
         Sentence("The partner refused.", "The partner refused: {partnerReason}."),
         Sentence("合作方拒绝了该请求。", "合作方拒绝了该请求：{partnerReason}。"),

@@ -49,6 +49,10 @@ class SettlementModel(Node):
     status: VersionStatus = strawberry.field(description="Where it is in its life.")
     currencies: list[str] = strawberry.field(description="ISO 4217; of `default` none are named.")
     calendar: SettlementCalendar | None = strawberry.field(description="Null: its windows are closed by somebody.")
+    settle_in: str | None = strawberry.field(
+        description="ISO 4217: what nets are exchanged into when a window closes. Null: each currency is paid by "
+        "itself."
+    )
     effective_from: datetime | None = strawberry.field(description="Null until it is approved, if it starts then.")
     effective_until: datetime | None = strawberry.field(description="The first instant at which it is over.")
     proposed_by: str = strawberry.field(description="A person.")
@@ -97,6 +101,11 @@ class ProposeSettlementModelInput:
     currencies: list[str] | None = strawberry.field(default=None, description="ISO 4217; of `default` none.")
     calendar: SettlementCalendarInput | None = strawberry.field(
         default=None, description="Default: windows are closed by somebody."
+    )
+    settle_in: str | None = strawberry.field(
+        default=None,
+        description="ISO 4217: nets in other currencies are exchanged into it when a window closes. Default: each "
+        "currency is paid by itself.",
     )
     effective_from: datetime | None = strawberry.field(
         default=None, description="When it starts, not in the past. Default: on approval."
@@ -192,6 +201,7 @@ def _command(actor: int, input: ProposeSettlementModelInput) -> commands.Propose
             weekdays=tuple(calendar.weekdays),
             holidays=tuple(calendar.holidays or ()),
         ),
+        settle_in=input.settle_in,
         starts=input.effective_from,
         ends=input.effective_until,
     )
@@ -219,6 +229,7 @@ def to_model(model: models.SettlementModel) -> SettlementModel:
         status=model.status,
         currencies=list(model.currencies),
         calendar=None if model.calendar is None else to_calendar(model.calendar),
+        settle_in=model.settle_in,
         effective_from=model.starts,
         effective_until=model.ends,
         proposed_by=model.proposed_by,

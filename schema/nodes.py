@@ -20,6 +20,7 @@ from schema.disputes import dispute_by_id
 from schema.fee_schedules import fee_schedule_by_id
 from schema.fields import field
 from schema.freezes import freeze_by_id
+from schema.fx import fx_rate_by_id
 from schema.holds import hold_by_id
 from schema.inputs import Id
 from schema.invoices import invoice_by_id
@@ -141,6 +142,7 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.ENTRY: movement_by_id,
     ids.WINDOW: _window,
     ids.MODEL: model_by_id,
+    ids.FX_RATE: fx_rate_by_id,
     ids.RECONCILIATION: reconciliation_by_id,
     ids.BREAK: break_by_id,
     ids.DISPUTE: dispute_by_id,

@@ -68,6 +68,7 @@ class RefusalReason(StrEnum):
     RETRY_LATER = "RETRY_LATER"
     REPORT_ACCEPTED = "REPORT_ACCEPTED"
     DISPUTE_TOO_LATE = "DISPUTE_TOO_LATE"
+    FX_RATE_MISSING = "FX_RATE_MISSING"
 
 
 REASONS: dict[type[errors.Refusal], RefusalReason] = {
@@ -115,6 +116,7 @@ REASONS: dict[type[errors.Refusal], RefusalReason] = {
     errors.WindowClosed: RefusalReason.WINDOW_CLOSED,
     errors.WindowOrder: RefusalReason.WINDOW_ORDER,
     errors.PayOutWaits: RefusalReason.PAY_OUT_WAITS,
+    errors.FxRateMissing: RefusalReason.FX_RATE_MISSING,
     errors.PartnerRefused: RefusalReason.PARTNER_REFUSED,
     errors.PartnerUnavailable: RefusalReason.PARTNER_UNAVAILABLE,
     errors.NotHosted: RefusalReason.NOT_HOSTED,

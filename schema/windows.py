@@ -5,7 +5,7 @@ from typing import Annotated
 
 import strawberry
 
-from hub import ids, lookups
+from hub import errors, ids, lookups
 from hub.clock import now
 from hub.ledger import commands, records
 from hub.ledger.decide import Outcome
@@ -18,7 +18,9 @@ from schema.connection import Connection, connect, page
 from schema.context import Context, Info
 from schema.directory import Institution, institution_of
 from schema.enums import publish
+from schema.faults import FxRateMissing
 from schema.fields import field, mutation
+from schema.fx import NetExchange, to_net_exchange
 from schema.inputs import KEY, After, First, Id, decimal
 from schema.node import Node
 from schema.refusals import Refused, refusal_of
@@ -53,6 +55,10 @@ class Net:
     net: Decimal = strawberry.field(
         description="Credit less debit, rounded to the minor unit: what it is paid; negative: what it pays."
     )
+    payable: Decimal = strawberry.field(
+        description="What the bank moves for it, signed like the net: the net, with what others have become in its "
+        "currency. Nothing of one that goes to a parent, or became another currency itself."
+    )
     confirmed: bool = strawberry.field(
         description="Whether the bank moved it, or what it became a part of, and nothing is due of the others of the "
         "window of who settles it; a zero net confirms itself."
@@ -72,6 +78,10 @@ class Net:
     @field("Whose net it is.")
     def institution(self, info: Info) -> Institution:
         return institution_of(info.context.configuration, self.record.net.institution)
+
+    @field("What it has become in another currency, or what nets of others have become in its own.")
+    def exchanges(self) -> list[NetExchange]:
+        return [to_net_exchange(one) for one in self.record.exchanges]
 
     @field("The institution whose net it becomes a part of; null: it settles with the hub.")
     def parent(self, info: Info) -> Institution | None:
@@ -148,7 +158,8 @@ class WindowQuery:
 
     @field(
         "What closing an open window now would give: its nets, as those of a closed one are shown; null: there is no "
-        "such window for the caller, or it is not open."
+        "such window for the caller, or it is not open. Where an FX rate is missing, so that it would not close, that "
+        "is the error."
     )
     async def settlement_preview(self, info: Info, window_id: Id, every_level: EveryLevel = False) -> list[Net] | None:
         number = ids.number(window_id, ids.WINDOW)
@@ -156,7 +167,10 @@ class WindowQuery:
             window = None if number is None else await lookups.window_seen(reader, number)
             if window is None or window.status is not WindowStatus.OPEN:
                 return None
-            found = await preview(reader, window)
+            try:
+                found = await preview(reader, window)
+            except errors.FxRateMissing as no:
+                raise FxRateMissing(base=no.details["base"], quote=no.details["quote"]) from None
         seen = [one for one in found if reader.sees(one.net.institution)]
         return [to_net(one) for one in settling(info.context, seen, every_level)]
 
@@ -269,10 +283,11 @@ def to_net(view: records.NetView) -> Net:
         own_debit=shown(net.debits),
         own_credit=shown(net.credits),
         net=shown(net.net),
+        payable=shown(net.payable if view.parent is None else 0),
         confirmed=view.confirmed,
         due=shown(view.due),
         paid=view.paid,
         payment_reference=(
-            reference_of(net.window, net.institution, net.currency) if view.parent is None and net.net else None
+            reference_of(net.window, net.institution, net.currency) if view.parent is None and net.payable else None
         ),
     )

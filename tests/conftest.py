@@ -12,7 +12,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -378,6 +378,13 @@ class Hub:
         """A version of a settlement model that is approved."""
         proposed = await self.do(self.model_proposal(code, members, **terms))
         return await self.do(commands.ApproveModel(actor=self.second, id=proposed.id))
+
+    async def fx_rate(self, base: str, rate: str, quote: str = "CNY", **terms: Any) -> Any:
+        """A version of an FX rate that is approved."""
+        usual = {"actor": self.admin, "source": "PBOC", "quoted_on": date(2026, 1, 5)}
+        asked: dict[str, Any] = {"base": base, "quote": quote, "rate": rate, **usual, **terms}
+        proposed = await self.do(commands.ProposeFxRate(**asked))
+        return await self.do(commands.ApproveFxRate(actor=self.second, id=proposed.id))
 
     async def window(self, model: str = "default") -> int:
         """The identifier of a model's open window."""

@@ -39,6 +39,7 @@ _BETWEEN = {
     ),
     Purpose.LEVEL: (frozenset({AccountKind.INTERNAL}), frozenset({AccountKind.POSITION})),
     Purpose.ROUNDING: (frozenset({AccountKind.POSITION}), frozenset({AccountKind.ROUNDING})),
+    Purpose.EXCHANGE: (frozenset({AccountKind.SETTLEMENT}), frozenset({AccountKind.FX})),
     Purpose.PAYMENT: (frozenset({AccountKind.SETTLEMENT}), frozenset({AccountKind.BANK})),
     Purpose.COVER: (
         frozenset({AccountKind.BANK}),

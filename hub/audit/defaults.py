@@ -200,7 +200,7 @@ class Defaults:
             place = (row["window_id"], currency)
             payouts = self._payouts.get(place)
             if payouts is None:
-                found = self._positions.payouts(*place, configuration)
+                found = self._positions.payouts(*place)
                 payouts = self._payouts[place] = {codes.get(node, ""): net for node, net in found.items()}
             collateral = pots[int(AccountKind.COLLATERAL), debtor, currency]
             minor = minor_unit_millionths(currency)

@@ -15,6 +15,7 @@ from hub import ids
 from hub.audit.accounts import Accounts, Key, operator_of
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
+from hub.audit.fx import Fx
 from hub.calendars import next_cut_off
 from hub.configuration import Configuration
 from hub.cover import reach
@@ -58,6 +59,7 @@ class Positions:
     def __init__(self, findings: Findings, accounts: Accounts, flat: frozenset[int], singly: frozenset[int]) -> None:
         self._findings = findings
         self._accounts = accounts
+        self._fx = Fx(findings, accounts)
         self._flat = flat
         self._singly = singly
         self.sums: dict[tuple[int, int, str], list[int]] = {}
@@ -71,6 +73,8 @@ class Positions:
         self._gone: Counter[tuple[int, int, str]] = Counter()
         self._live: list[Window] = []  # not settled, in order
         self.nets: dict[int, dict[Place, int]] = {}  # that are not zero, by window
+        # What is to be paid of nets that settle with the hub, with what was exchanged, by window.
+        self._payables: dict[int, dict[Place, int]] = {}
         self._internals: dict[tuple[int, int], int] = {}  # by parent and institution
         self._brought: dict[tuple[int, int, str], int] = {}  # by children, to who is not closed yet
         self._closing: dict[tuple[int, int, str], int] = {}
@@ -231,6 +235,13 @@ class Positions:
             self.rounded[currency] = self.rounded.get(currency, 0) + left
             self._adjust(configuration, window, node, currency, -left)
 
+    def exchanged(self, moved: Any, legs: list[Any], batch: Batch, configuration: Configuration) -> None:
+        """Take a net that becomes one of another currency."""
+        row = self._fx.check(moved, legs, batch, configuration)
+        if row is not None:
+            for currency, change in ((row["currency"], -row["net"]), (row["into_currency"], row["value"])):
+                self._adjust(configuration, row["window_id"], row["institution_id"], currency, change)
+
     def settle(self, moved: Any, legs: list[Any], batch: Batch, configuration: Configuration) -> None:
         """Take a payment: the net of the first window that is not settled, whole."""
         window, node, currency, amount = (
@@ -261,16 +272,18 @@ class Positions:
     def _free(self, configuration: Configuration, window: int, node: int, currency: str) -> None:
         """What a participant paid frees its positions when nothing of it is due in any currency any more."""
         of, nets = self.windows.get(window), self.nets.get(window, {})
+        payables = self._payables.get(window, {})
         if of is not None and not of.together:
             settled = [currency]
         elif any(place[0] == node for place in self.due.get(window, ())):
             settled = []
         else:
-            settled = sorted(money for owner, money in nets if owner == node)
+            settled = sorted(money for owner, money in nets.keys() | payables.keys() if owner == node)
         for money in settled:
-            moved = nets.get((node, money), 0) - self._gone[window, node, money]
+            moved = payables.get((node, money), 0) - self._gone[window, node, money]
             self._adjust(configuration, window, node, money, -moved)
-            self._settle_below(configuration, window, {node}, money)
+            if (node, money) in nets:
+                self._settle_below(configuration, window, {node}, money)
 
     def unpaid(
         self, window: int, node: int, currency: str, amount: int, batch: Batch, configuration: Configuration
@@ -288,13 +301,9 @@ class Positions:
         if window in self.windows:
             self.windows[window].status, self.windows[window].changed_in = WindowStatus.SETTLING, batch.number
 
-    def payouts(self, window: int, currency: str, configuration: Configuration) -> dict[int, int]:
+    def payouts(self, window: int, currency: str) -> dict[int, int]:
         """What a window pays out in a currency, by who settles with the hub."""
-        return {
-            node: net
-            for (node, of), net in self.nets.get(window, {}).items()
-            if of == currency and net > 0 and self._parent(configuration, node, window) is None
-        }
+        return {node: net for (node, of), net in self._payables.get(window, {}).items() if of == currency and net > 0}
 
     def cut(self, window: int, node: int, currency: str, amount: int, configuration: Configuration) -> None:
         """Take what a pay-out is cut by."""
@@ -363,6 +372,7 @@ class Positions:
         for row in batch.rows.get("confirmation_file", ()):
             if sum(row["id"] < one <= row["last_id"] for one in known) != row["payments"]:
                 self._findings.add("CONFIRMATION_FILE", f"File {row['id']:x} has not confirmed what it says.")
+        self._fx.finish(batch, {window.id for window in self.windows.values() if window.closed_in == batch.number})
         for row in batch.rows.get("window_net", ()):
             window = self.windows.get(row["window_id"])
             if window is None or window.closed_in != batch.number:
@@ -414,14 +424,20 @@ class Positions:
                 )
         self._brought.clear()
         self.nets[window.id] = {place: net for place, (_, _, net) in nets.items() if net}
-        self.due[window.id] = {
+        with_hub = {
             place: net
             for place, net in self.nets[window.id].items()
             if self._parent(configuration, place[0], window.id) is None
         }
+        self._payables[window.id] = self._fx.closed(window.id, window.model, with_hub, batch, configuration)
+        self.due[window.id] = dict(self._payables[window.id])
         for currency in {currency for _, currency in levels}:
             zero = {node for (node, of), level in levels.items() if of == currency and not level.net}
             self._settle_below(configuration, window.id, zero, currency)
+        to_pay = {node for node, _ in self.due[window.id]}
+        for node, currency in with_hub:
+            if node not in to_pay:  # what was exchanged has cancelled out
+                self._settle_below(configuration, window.id, {node}, currency)
 
     def _levels(
         self, window: Window, positions: dict[Place, tuple[int, int]], configuration: Configuration

@@ -293,6 +293,8 @@ class Replay:
         match moved["kind"]:
             case MovementKind.CLOSE:
                 self.positions.close(moved, legs, self.configuration)
+            case MovementKind.EXCHANGE_NET:
+                self.positions.exchanged(moved, legs, batch, self.configuration)
             case MovementKind.SETTLE:
                 self.positions.settle(moved, legs, batch, self.configuration)
             case MovementKind.BILL | MovementKind.CREDIT:

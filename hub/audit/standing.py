@@ -170,8 +170,8 @@ def _money(replay: Replay, findings: Findings) -> None:
             expected = by_currency.pop((kind, currency), 0)
         elif kind in _POTS:
             expected = pots.pop((kind, owner, currency), 0)
-        elif kind == AccountKind.INTERNAL:
-            expected = 0  # what a node brings, its parent takes over at once
+        elif kind in (AccountKind.INTERNAL, AccountKind.FX):
+            expected = 0  # what a node brings, its parent takes over at once; and nets of a currency sum to zero
         else:
             continue
         if _balance(account) != expected:

@@ -54,7 +54,8 @@ def close(
         typer.echo(f"{title[0].upper()}{title[1:]} is closed; nobody owed anybody anything in it.")
         return
     table = Table("institution", "currency", title=f"{title}, closed", title_justify="left")
-    for heading in ("owes", "is owed", "net"):
+    headings = ("owes", "is owed", "net", "to pay")
+    for heading in headings if any(net.exchanged for net in closed.nets) else headings[:3]:
         table.add_column(heading, justify="right")
     for net in _closed_as_json(closed)["nets"]:
         table.add_row(*net.values())
@@ -95,7 +96,7 @@ def confirm(
 
 
 def _closed_as_json(closed: ClosedWindow) -> dict[str, Any]:
-    window = closed.window
+    window, is_exchanged = closed.window, any(net.exchanged for net in closed.nets)
     return {
         "window": ids.text(ids.WINDOW, window.id),
         "model": window.model,
@@ -109,6 +110,7 @@ def _closed_as_json(closed: ClosedWindow) -> dict[str, Any]:
                     label: format_millionths(value, net.currency)
                     for label, value in (("debit", net.debits), ("credit", net.credits), ("net", net.net))
                 },
+                **({"payable": format_millionths(net.payable, net.currency)} if is_exchanged else {}),
             }
             for net in closed.nets
         ],

@@ -166,6 +166,9 @@ def _defaults(draft: Draft) -> Iterator[NamedRow]:
 def _settlement(draft: Draft) -> Iterator[NamedRow]:
     for net in draft.nets:
         yield "window_net", (net.window, net.institution, net.currency, net.debits, net.credits, net.net)
+    for one in draft.net_exchanges:
+        exchanged = (one.currency, one.net, one.rate, one.into, one.value)
+        yield "net_exchange", (one.movement, one.window, one.institution, *exchanged)
     for made in draft.internals.values():
         yield "internal_account", (made.id, made.parent, made.institution)
     for paid in draft.confirmations:

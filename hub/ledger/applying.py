@@ -6,6 +6,7 @@ from hub.ledger.book import Book, Original
 from hub.ledger.draft import Draft
 from hub.ledger.lots import total
 from hub.ledger.orders import EvidenceKind
+from hub.ledger.payables import payables
 from hub.ledger.records import AccountKind, Leg, Phase, Purpose
 from hub.points import COUNTER_MAX
 from hub.reconciliation.breaks import StepKind
@@ -95,8 +96,8 @@ def _take_rest(book: Book, draft: Draft) -> None:
     book.cover_entries.update((entry.id, entry) for entry in draft.cover_entries)
     if draft.windows:
         book.take_windows(draft.windows)
-    for net in draft.nets:
-        book.nets.setdefault(net.window, []).append(net)
+    if draft.nets:
+        book.nets[draft.nets[0].window] = payables(draft.nets, draft.net_exchanges)
     book.internals.update(draft.internals)
     book.confirmed.update((row.window, row.institution, row.currency) for row in draft.confirmations)
     for billed in draft.billings:

@@ -68,6 +68,13 @@ async def load(connection: AsyncConnection, book: Book, needs: Needs) -> None:
             net.c.currency.in_(needs.default_currencies),
         )
         needs.institutions.update(await connection.scalars(in_them.distinct()))
+        exchanged = tables.net_exchange
+        into_them = select(exchanged.c.institution_id).where(
+            exchanged.c.journal_id == JOURNAL_ID,
+            exchanged.c.window_id.in_(needs.windows),
+            exchanged.c.into_currency.in_(needs.default_currencies),
+        )
+        needs.institutions.update(await connection.scalars(into_them.distinct()))
 
 
 async def defaults(

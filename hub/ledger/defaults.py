@@ -63,8 +63,8 @@ def propose(book: Book, command: commands.ProposeDefault) -> Draft:
     through = parent_of(book.configuration, window, node.id)
     if through is not None:
         raise InvalidInput(institution=node.code, paysThrough=book.configuration.institutions[through].code)
-    if net.net >= 0 or node.id == operator.id:
-        raise InvalidInput(institution=node.code, net=format_millionths(net.net, net.currency))
+    if net.payable >= 0 or node.id == operator.id:
+        raise InvalidInput(institution=node.code, net=format_millionths(net.payable, net.currency))
     cover = book.configuration.covers.get((node.id, net.currency))
     days = (NO_TERMS if cover is None else cover.terms).due_days
     if window.closed_at is None or book.at < window.closed_at + timedelta(days=days):
@@ -85,7 +85,7 @@ def propose(book: Book, command: commands.ProposeDefault) -> Draft:
         window=window.id,
         institution=node.id,
         currency=net.currency,
-        amount=-net.net,
+        amount=-net.payable,
     )
     draft.memos.append((made.id, command.reason))
     return _take(draft, made)
@@ -163,12 +163,12 @@ def cover(book: Book, command: commands.CoverDefaults) -> Draft:
     nets = [net for net in book.nets[window.id] if net.currency == command.currency]
     with_hub = [net for net in nets if parent_of(book.configuration, window, net.institution) is None]
     for net in with_hub:
-        if net.net < 0 and not _is_paid(book, net) and unpaid.still_due(book.defaults.values(), net):
+        if net.payable < 0 and not _is_paid(book, net) and unpaid.still_due(book.defaults.values(), net):
             raise PayOutWaits(
                 institution=book.configuration.institutions[net.institution].code, currency=command.currency
             )
     draft = Draft(book)
-    able = _Able(book, command.currency, {net.institution: net.net for net in with_hub if net.net > 0})
+    able = _Able(book, command.currency, {net.institution: net.payable for net in with_hub if net.payable > 0})
     cut: dict[int, int] = {}
     for default in declared:
         borne = _bear(draft, default, able, command.actor, {net.institution for net in with_hub if _is_paid(book, net)})
@@ -180,7 +180,7 @@ def cover(book: Book, command: commands.CoverDefaults) -> Draft:
     for node, amount in sorted(cut.items()):
         adjust(draft, window, node, command.currency, -amount)
     for net in with_hub:
-        if net.net > 0 and cut.get(net.institution) == net.net:
+        if net.payable > 0 and cut.get(net.institution) == net.payable:
             free(draft, window, net, _with(book, draft.defaults))
     draft.windows.append(msgspec.structs.replace(window, status=WindowStatus.SETTLING))
     settle_what_is_paid(draft)

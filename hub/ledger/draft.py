@@ -47,6 +47,7 @@ from hub.ledger.records import (
     Missing,
     Movement,
     Net,
+    NetExchange,
     Phase,
     Piece,
     Pool,
@@ -109,6 +110,7 @@ class Draft:
     labels = _Rarely(list[Label])
     windows = _Rarely(list[Window])
     nets = _Rarely(list[Net])
+    net_exchanges = _Rarely(list[NetExchange])
     internals = _Rarely(dict[tuple[int, int], InternalAccount])  # that a closing opens
     confirmations = _Rarely(list[Confirmation])
     confirmation_files = _Rarely(list[ConfirmationFile])

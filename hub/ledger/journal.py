@@ -152,6 +152,11 @@ HASHED: tuple[Hashed, ...] = (
         "window_id currency institution_id",
         _WINDOW_CLOSED_IN,
     ),
+    _hashed(
+        tables.net_exchange,
+        "movement_id window_id institution_id currency net rate_id into_currency value",
+        "movement_id",
+    ),
     _hashed(tables.internal_account, "id parent_id institution_id", "id"),
     _hashed(
         tables.confirmation,

@@ -19,7 +19,7 @@ def still_due(defaults: Collection[Default], net: Net) -> int:
             for one in default.borne:
                 if (one.source, one.institution, one.advanced) == (Source.CUT, net.institution, False):
                     cut += one.amount
-    return net.net - cut
+    return net.payable - cut
 
 
 def wait(defaults: Collection[Default], window: int, currency: str | None = None) -> bool:
@@ -39,7 +39,7 @@ def check_movable(defaults: Collection[Default], net: Net, code: str) -> None:
         PayOutWaits: it is a pay-out, and there is a default that nobody has borne yet.
         InvalidInput: it was declared unpaid; what is paid now is a repayment.
     """
-    if net.net < 0 and not still_due(defaults, net):
+    if net.payable < 0 and not still_due(defaults, net):
         raise InvalidInput(institution=code, unpaid=net.currency)
-    if net.net > 0 and wait(defaults, net.window, net.currency):
+    if net.payable > 0 and wait(defaults, net.window, net.currency):
         raise PayOutWaits(currency=net.currency)

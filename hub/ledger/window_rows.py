@@ -11,7 +11,17 @@ from hub.institutions import settlement_path
 from hub.ledger.book import UNPOSTED, Book
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.needs import Needs
-from hub.ledger.records import Confirmation, ConfirmationFile, InternalAccount, Net, Position, Window, WindowStatus
+from hub.ledger.payables import payables
+from hub.ledger.records import (
+    Confirmation,
+    ConfirmationFile,
+    InternalAccount,
+    Net,
+    NetExchange,
+    Position,
+    Window,
+    WindowStatus,
+)
 
 _WINDOWS = f"SELECT * FROM settlement_window WHERE journal_id = {JOURNAL_ID} AND status <> 'SETTLED' ORDER BY id"
 
@@ -66,6 +76,35 @@ async def nets(connection: AsyncConnection, of: Collection[int]) -> dict[int, li
     return by_window
 
 
+async def net_exchanges(connection: AsyncConnection, of: Collection[int]) -> dict[int, list[NetExchange]]:
+    """What nets of windows have become, by window, in the order in which they did."""
+    table = tables.net_exchange
+    found = await connection.execute(
+        select(table).where(table.c.journal_id == JOURNAL_ID, table.c.window_id.in_(of)).order_by(table.c.movement_id)
+    )
+    by_window: dict[int, list[NetExchange]] = {}
+    for row in found:
+        one = NetExchange(
+            movement=row.movement_id,
+            window=row.window_id,
+            institution=row.institution_id,
+            currency=row.currency,
+            net=row.net,
+            rate=row.rate_id,
+            into=row.into_currency,
+            value=row.value,
+        )
+        by_window.setdefault(row.window_id, []).append(one)
+    return by_window
+
+
+async def payable_nets(connection: AsyncConnection, of: Collection[int]) -> dict[int, list[Net]]:
+    """The nets of windows as they are to be paid (``hub.ledger.payables``), by window."""
+    found = await nets(connection, of)
+    made = await net_exchanges(connection, found) if found else {}
+    return {window: payables(listed, made[window]) if window in made else listed for window, listed in found.items()}
+
+
 async def internal_accounts(connection: AsyncConnection) -> dict[tuple[int, int], InternalAccount]:
     """All internal accounts, by parent and institution."""
     table = tables.internal_account
@@ -95,7 +134,7 @@ async def load(connection: AsyncConnection, driver: Any, book: Book, needs: Need
     if others:
         book.settled_windows = await windows(connection, window.c.id.in_(others))
     unsettled = needs.windows | book.windows.keys()
-    book.nets = await nets(connection, unsettled)
+    book.nets = await payable_nets(connection, unsettled)
     book.confirmed = {(row.window, row.institution, row.currency) for row in await confirmations(connection, unsettled)}
 
 

@@ -226,6 +226,7 @@ WRITES: dict[str, Write] = {
             upsert=True,
         ),
         _inserts(_BY_NAME["window_net"]),
+        _inserts(_BY_NAME["net_exchange"]),
         _inserts(_BY_NAME["internal_account"]),
         _inserts(_BY_NAME["confirmation"]),
         _inserts(_BY_NAME["billing"]),

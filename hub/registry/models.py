@@ -58,6 +58,7 @@ def propose(book: Book, command: commands.ProposeModel) -> Draft:
         members=members,
         currencies=currencies,
         calendar=None if command.calendar is None else _calendar(command.calendar),
+        settle_in=None if command.settle_in is None else resolve.money(command.settle_in),
         starts=command.starts,
         ends=command.ends,
     )

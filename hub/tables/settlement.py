@@ -71,6 +71,23 @@ window_net = Table(
     PrimaryKeyConstraint("journal_id", "window_id", "institution_id", "currency"),
 )
 
+# What a net that settles with the hub was exchanged for, by a version of an FX rate.
+net_exchange = Table(
+    "net_exchange",
+    metadata,
+    journal_(),
+    id_("movement_id"),
+    id_("window_id"),
+    id_("institution_id"),
+    text_("currency"),
+    id_("net"),
+    id_("rate_id"),
+    text_("into_currency"),
+    id_("value"),
+    PrimaryKeyConstraint("journal_id", "movement_id"),
+    UniqueConstraint("journal_id", "window_id", "institution_id", "currency", name="net_exchange_of_a_net"),
+)
+
 # The owner of the accounts through which a node's nets go to a parent: internal:<parent>:<node>.
 internal_account = Table(
     "internal_account",

@@ -400,7 +400,10 @@ def _window(words: _Words, window: Window, type: EventType, place: int, at: date
     own: dict[int, Data] = {}
     for net in nets:
         listed = own.setdefault(net.institution, {"nets": []})["nets"]
-        listed.append({"currency": net.currency, "net": format_millionths(net.net, net.currency)})
+        shown: Data = {"currency": net.currency, "net": format_millionths(net.net, net.currency)}
+        if net.exchanged:
+            shown["payable"] = format_millionths(net.payable, net.currency)
+        listed.append(shown)
     return Event(type, place, at, id, _window_homes(words, window, own), data | {"nets": []}, own)
 
 

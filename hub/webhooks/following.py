@@ -223,7 +223,7 @@ async def _take(connection: AsyncConnection, after: int, last: int, times: dict[
         changes=await _rates(connection, first, end),
         closed=closed,
         settled=settled,
-        nets=await window_rows.nets(connection, {of.id for _, of in (*closed, *settled)}),
+        nets=await window_rows.payable_nets(connection, {of.id for _, of in (*closed, *settled)}),
         breaks=await breaks.taken(connection, first, end),
         acceptances=await dispute_rows.acceptances(
             connection, and_(tables.acceptance.c.id >= first, tables.acceptance.c.id < end)

@@ -58,6 +58,7 @@ CODES = [
     "REVERSAL_PENDING",
     "CURRENCY_MOVING",
     "REPORT_ACCEPTED",
+    "FX_RATE_MISSING",
     "DISPUTE_TOO_LATE",
     "RETRY_LATER",
 ]
@@ -101,6 +102,7 @@ def test_what_cannot_change_by_waiting_is_not_retryable() -> None:
         "POINTS_UNRESOLVED",
         "SUSPENDED",
         "WINDOW_ORDER",
+        "FX_RATE_MISSING",
         "PAY_OUT_WAITS",
         "PARTNER_UNAVAILABLE",
         "REVERSAL_PENDING",

@@ -23,7 +23,16 @@ Tables = Mapping[str, Sequence[Any]]  # rows by table, each by column
 # Everything in the database but what a refusal itself leaves: its outcome, and the journal's entry of it.
 STATE = (
     *("configuration_change", "customer", "customer_reference", "account", "movement", "memo", "leg", "quote"),
-    *("conversion", "bonus_use", "settlement_window", "position", "window_net", "internal_account", "confirmation"),
+    *(
+        "conversion",
+        "bonus_use",
+        "settlement_window",
+        "position",
+        "window_net",
+        "net_exchange",
+        "internal_account",
+        "confirmation",
+    ),
     *("lot", "lot_entry", "hold", "binding", "identifier", "customer_link", "limit_entry", "limit_use", "clipping"),
     *("customer_profile", "pool", "pool_member", "pool_use"),
     *("exchange", "exchange_step", "partner_order", "exchange_evidence", "act_label"),

@@ -79,6 +79,7 @@ from hub.ledger.commands.freezes import (
     UnfreezeAccount,
     WriteOffDebt,
 )
+from hub.ledger.commands.fx import ApproveFxRate, ProposeFxRate, RejectFxRate, WithdrawFxRate
 from hub.ledger.commands.holds import CaptureHold, HoldPoints, ReleaseHold
 from hub.ledger.commands.institutions import (
     ApproveDebitCap,
@@ -146,6 +147,7 @@ __all__ = [
     "ApproveDisputeEnd",
     "ApproveEvidence",
     "ApproveFeeSchedule",
+    "ApproveFxRate",
     "ApproveModel",
     "ApproveRate",
     "ApproveRelocation",
@@ -208,6 +210,7 @@ __all__ = [
     "ProposeDefault",
     "ProposeDisputeEnd",
     "ProposeFeeSchedule",
+    "ProposeFxRate",
     "ProposeGrantTerms",
     "ProposeLink",
     "ProposeModel",
@@ -228,6 +231,7 @@ __all__ = [
     "RejectDebitCap",
     "RejectDefault",
     "RejectFeeSchedule",
+    "RejectFxRate",
     "RejectModel",
     "RejectRate",
     "RejectSharePlan",
@@ -265,6 +269,7 @@ __all__ = [
     "UnfreezeAccount",
     "WithdrawDispute",
     "WithdrawFeeSchedule",
+    "WithdrawFxRate",
     "WithdrawModel",
     "WithdrawRate",
     "WithdrawSharePlan",

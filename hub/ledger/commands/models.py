@@ -26,6 +26,7 @@ class ProposeModel(Command, frozen=True, kw_only=True):
     members: tuple[str, ...]
     currencies: tuple[str, ...]
     calendar: CalendarTerms | None = None
+    settle_in: str | None = None
     starts: datetime | None = None
     ends: datetime | None = None
 

@@ -23,6 +23,7 @@ class AccountKind(IntEnum):
     RECOVERED = 22  # what a debtor has paid later, to who had been cut
     RECEIVABLE = 23  # nets that were declared unpaid, and not paid since
     CLAIM = 24  # what an institution bears of such a net
+    FX = 40  # through which nets are exchanged, owned by the operator; empty after each closing
 
 
 OF_POINTS: Final = frozenset(  # all others are of money

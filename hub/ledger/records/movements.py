@@ -54,6 +54,7 @@ class MovementKind(IntEnum):
     DRAW_FUND = 73  # the default fund does
     CUT = 74  # those who are to be paid do
     REPAY = 75  # the debtor has paid after all
+    EXCHANGE_NET = 80  # a net becomes one of another currency
 
 
 # What begins over partners, and the act that it is once they have done their part.
@@ -78,6 +79,7 @@ class Purpose(IntEnum):
     LEVEL = 7  # a net that a parent takes over
     COVER = 20  # what is put up, or taken back
     DEFAULT = 21  # what is not paid, who bears it, and what comes back
+    EXCHANGE = 40  # a net into another currency
 
 
 class Phase(IntEnum):

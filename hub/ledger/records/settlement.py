@@ -38,7 +38,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 class Net(msgspec.Struct, frozen=True):
     """What an institution's own acts of a window come to, exactly; and in whole minor units its ``net``: of these acts
-    and of its children's nets."""
+    and of its children's nets. ``exchanged``: what exchanges brought into the currency, less what they took out of
+    it."""
 
     window: int
     institution: int
@@ -46,12 +47,31 @@ class Net(msgspec.Struct, frozen=True):
     debits: int
     credits: int
     net: int
+    exchanged: int = 0
+
+    @property
+    def payable(self) -> int:
+        """What is to be paid of one that settles with the hub, signed like a net."""
+        return self.net + self.exchanged
+
+
+class NetExchange(msgspec.Struct, frozen=True, kw_only=True):
+    """A net that settles with the hub became ``value`` in the currency ``into``, by a version of an FX rate."""
+
+    movement: int
+    window: int
+    institution: int
+    currency: str
+    net: int
+    rate: int
+    into: str
+    value: int
 
 
 class NetView(msgspec.Struct, frozen=True):
     """A net as people see it: to whom it goes (None: it settles with the hub), what the children bring, apart by sign,
     whether it is settled, whether the bank has moved it, which in several currencies is less, and what the bank has
-    still to move for it."""
+    still to move for it. ``exchanges``: of it, and into it."""
 
     net: Net
     parent: int | None
@@ -60,6 +80,7 @@ class NetView(msgspec.Struct, frozen=True):
     confirmed: bool
     paid: bool
     due: int
+    exchanges: tuple[NetExchange, ...] = ()
 
 
 class InternalAccount(msgspec.Struct, frozen=True):
