@@ -17,7 +17,8 @@ one format check each other. Read it from top to bottom. What is proved, and by 
   3  the payload says what a report says, in one spelling      canonical JSON (RFC 8785)
   4  the lines are those that were signed, in their order      Merkle root (RFC 9162), count
   5  debits and credits are the sums of the lines              addition
-  6  nets are credits less debits, rounded fairly, to zero     largest remainder, from the top of the tree down
+  6  nets are credits less debits, rounded fairly, to zero     largest remainder, from the top of the tree down;
+     and so are they at the rates, where they become one currency
   7  the report follows the one before                         digest of the previous report
   8  what it takes over of others is what their reports say    digests and nets of the children's reports
   9  the shares of a fee sum to what its plan shares           addition, as far as the report has its lines
@@ -42,7 +43,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -150,6 +151,27 @@ def money_in(currency: str) -> Callable[[str], int]:
         return amount
 
     return money
+
+
+def fx_rate(value: str) -> str:
+    if not re.fullmatch(r"(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{0,11}[1-9])?", value) or not Fraction(value):
+        raise ValueError("is no rate")
+    return value
+
+
+def fx_rate_id(value: str) -> str:
+    if not re.fullmatch(r"fx_(?:0|[1-9a-f][0-9a-f]{0,15})", value):
+        raise ValueError("is no rate's identifier")
+    return value
+
+
+def day(value: str) -> str:
+    try:
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            return date.fromisoformat(value).isoformat()
+    except ValueError:
+        pass
+    raise ValueError("is no day")
 
 
 def place_in_ledger(identifier: str) -> int | None:
@@ -343,6 +365,31 @@ class Child(NamedTuple):
     nets: tuple[tuple[str, int], ...]
 
 
+class Exchange(NamedTuple):
+    """What a net has become in the currency in which its window is settled, and by which rate."""
+
+    institution: str
+    currency: str
+    net: int
+    published: tuple[str, str, str, str]  # the rate's identifier, the rate, who published it, for which day
+    value: int
+
+    @property
+    def exact(self) -> Fraction:
+        return self.net * Fraction(self.published[1])
+
+
+class Settlement(NamedTuple):
+    currency: str
+    exchanges: list[Exchange]
+    payables: list[tuple[str, int]]  # by institution
+
+    def of(self, code: str) -> Settlement:
+        """What of it is one institution's."""
+        mine = [one for one in self.exchanges if one.institution == code]
+        return Settlement(self.currency, mine, [one for one in self.payables if one[0] == code])
+
+
 class Report:
     """What could be read of a payload, with a finding for each thing that it may not say or says malformed."""
 
@@ -363,6 +410,7 @@ class Report:
         self.previous_digest: str | None = None
         self.journal: tuple[int, str] | None = None  # batch and hash
         self.children: list[Child] | None = None
+        self.settlement: Settlement | None = None
         if payload is not None:
             self.read(payload)
         self.currencies.update(net.currency for net in self.nets)
@@ -428,7 +476,10 @@ class Report:
         has_levels = not isinstance(document, dict) or document.get("version") != 1
         is_summary = isinstance(document, dict) and document.get("kind") == "summary"
         names = self.NAMES + ("" if self.interim else " previousDigest")
-        root = self.members(document, "report", names + (" levels" if is_summary and has_levels else ""))
+        names += " levels" if is_summary and has_levels else ""
+        if isinstance(document, dict) and "settlement" in document and has_levels and not self.interim:
+            names += " settlement"  # of a window whose nets became one currency
+        root = self.members(document, "report", names)
         if root is None:
             return None
         form = "points-hub/interim-statement" if self.interim else "points-hub/settlement-report"
@@ -452,6 +503,8 @@ class Report:
         self.read_children(root, has_nets=has_levels and self.kind != "summary")
         if self.interim and self.kind == "summary" and self.children:
             self.wrong("CHILDREN", "An interim summary lists no reports: there are none.")
+        if "settlement" in root and has_levels and not self.interim:
+            self.read_settlement(root)
         if self.kind == "institution":
             if self.children and not has_levels:
                 self.wrong("CHILDREN", "Only the operator's summary lists other reports.")
@@ -563,6 +616,44 @@ class Report:
             return None
         return Child(institution, digest, tuple(nets))
 
+    def read_settlement(self, root: dict[str, Any]) -> None:
+        members = self.members(root["settlement"], "settlement", "currency exchanges payables")
+        into = None if members is None else self.value(members, "settlement", "currency", currency_code)
+        if members is None or into is None:
+            return
+        listed, due = self.entries(members, "exchanges"), self.entries(members, "payables")
+        read = [self.read_exchange(one, f"settlement.exchanges[{n}]", into) for n, one in enumerate(listed or [])]
+        paid = [self.read_payable(one, f"settlement.payables[{n}]", into) for n, one in enumerate(due or [])]
+        exchanges, payables = [one for one in read if one is not None], [one for one in paid if one is not None]
+        self.ascending([(one.institution, one.currency) for one in exchanges], "settlement.exchanges")
+        self.ascending([code for code, _ in payables], "settlement.payables")
+        if listed is not None and due is not None and len(exchanges) == len(listed) and len(payables) == len(due):
+            self.settlement = Settlement(into, exchanges, payables)
+
+    def read_exchange(self, entry: Any, place: str, into: str) -> Exchange | None:
+        members = self.members(entry, place, "institution currency net rateId rate source quotedOn value")
+        if members is None:
+            return None
+        institution = self.value(members, place, "institution", text)
+        currency = self.value(members, place, "currency", currency_code)
+        if institution is None or currency is None:
+            return None
+        net = self.value(members, place, "net", money_in(currency))
+        parsers = (("rateId", fx_rate_id), ("rate", fx_rate), ("source", text), ("quotedOn", day))
+        published = tuple([self.value(members, place, name, parse) for name, parse in parsers])
+        value = self.value(members, place, "value", money_in(into))
+        if None in (net, value, *published):
+            return None
+        return Exchange(institution, currency, net, (published[0], published[1], published[2], published[3]), value)
+
+    def read_payable(self, entry: Any, place: str, into: str) -> tuple[str, int] | None:
+        members = self.members(entry, place, "institution amount")
+        if members is None:
+            return None
+        institution = self.value(members, place, "institution", text)
+        amount = self.value(members, place, "amount", money_in(into))
+        return None if institution is None or amount is None else (institution, amount)
+
 
 # --- the figures among themselves -----------------------------------------------------------------------------------
 
@@ -658,6 +749,73 @@ def largest_remainder(parts: dict[str, int], unit: int, total: int) -> dict[str,
     for code in by_loss[: (total - sum(rounded.values())) // unit]:
         rounded[code] += unit
     return rounded
+
+
+# --- nets that became one currency ------------------------------------------------------------------------------------
+
+
+def check_settlement(findings: Findings, report: Report) -> None:
+    """Where a window is settled in one currency: every net is exchanged, at one rate of its currency, and what is to be
+    paid is the sum. A summary has all that is needed to round as the hub did; in an institution's report every amount
+    is less than a minor unit from its exact value."""
+    settlement = report.settlement
+    if settlement is None or not report.nets_whole:
+        return
+    into, unit = settlement.currency, 10 ** (6 - DIGITS[settlement.currency])
+    nets = {(net.institution, net.currency): net.net for net in report.nets if net.parent is None}
+    due = {place: net for place, net in nets.items() if net and place[1] != into}
+    made = {(one.institution, one.currency): one for one in settlement.exchanges}
+    for institution, currency in sorted(due.keys() - made.keys()):
+        findings.add("FX_MISSING", f"{institution} in {currency}: the net is not exchanged.")
+    wrong = sorted(place for place, one in made.items() if due.get(place) != one.net)
+    for institution, currency in wrong:
+        findings.add("FX_NET", f"{institution} in {currency}: what is exchanged is not the net.")
+    rates = {(one.currency, one.published) for one in settlement.exchanges}
+    several = sorted({currency for currency, _ in rates if len([1 for of, _ in rates if of == currency]) > 1})
+    for currency in several:
+        findings.add("FX_RATE", f"Nets in {currency} are exchanged by different rates.")
+    used = {(one.published[0], one.currency) for one in settlement.exchanges}
+    shared = sorted({rate for rate, _ in used if len([1 for of, _ in used if of == rate]) > 1})
+    for rate in shared:
+        findings.add("FX_RATE", f"Nets of different currencies are exchanged by {rate}.")
+    sums = {code: nets.get((code, into), 0) for code, _ in nets}
+    exact = {code: Fraction(own) for code, own in sums.items()}
+    for one in settlement.exchanges:
+        if one.value % unit or abs(one.value - one.exact) >= unit:
+            sentence = f"{one.institution} in {one.currency}: the value is not the net at the rate, rounded."
+            findings.add("FX_VALUE", sentence)
+        sums[one.institution] = sums.get(one.institution, 0) + one.value
+        exact[one.institution] = exact.get(one.institution, Fraction(0)) + one.exact
+    payables = dict(settlement.payables)
+    for code in sorted(sums.keys() | payables.keys()):
+        if payables.get(code) != sums.get(code):
+            findings.add("FX_PAYABLE", f"{code}: what is payable is not the net and what the others have become.")
+        elif abs(sums[code] - exact[code]) >= unit:
+            findings.add("FX_PAYABLE", f"{code}: what is payable is a minor unit or more from its exact value.")
+    if report.kind != "summary":
+        return
+    total = sum(amount for _, amount in settlement.payables)
+    if total:
+        findings.add("FX_SUM", f"What is payable in {into} sums to {total} millionths and not to zero.")
+    balances = [sum(net for (_, of), net in nets.items() if of == currency) for currency in {of for _, of in nets}]
+    if due.keys() != made.keys() or wrong or several or shared or any(balances):
+        return
+    # Rounding goes down: first what each institution is worth in all, to a sum of zero, then that over its nets.
+    worth: dict[str, dict[str, Fraction]] = {code: {into: Fraction(nets.get((code, into), 0))} for code, _ in nets}
+    for one in settlement.exchanges:
+        worth[one.institution][one.currency] = one.exact
+    scale = 10**12  # makes every one of them whole
+    whole = {code: {of: int(part * scale) for of, part in parts.items()} for code, parts in worth.items()}
+    totals = largest_remainder({code: sum(parts.values()) for code, parts in whole.items()}, unit * scale, 0)
+    for one in settlement.exchanges:
+        rounded = largest_remainder(whole[one.institution], unit * scale, totals[one.institution])
+        value = rounded[one.currency] // scale
+        if one.value != value:
+            findings.add(
+                "FX_VALUE",
+                f"{one.institution} in {one.currency}: the value is {one.value} millionths; rounding by largest "
+                f"remainder gives {value}.",
+            )
 
 
 def check_children(findings: Findings, report: Report) -> None:
@@ -1055,6 +1213,11 @@ def check_below(findings: Findings, report: Report, token: str, keys: dict[str, 
         goes = {net.parent for net in below.nets} <= {report.institution[0]}
         brings = sorted((net.currency, net.net) for net in below.nets)
         agree = goes and bool(stated) and brings == sorted(stated[0].nets)
+    settled = None
+    if report.kind == "summary" and report.settlement is not None and any(net.parent is None for net in below.nets):
+        settled = report.settlement.of(code)
+    if below.settlement != settled:
+        findings.add("CHILD_FX", f"{code}'s own report settles otherwise in one currency than is said of it here.")
     if not agree:
         findings.add("CHILD_NET", f"{code}'s own report has other nets than are taken over of it here.")
 
@@ -1094,6 +1257,7 @@ def verify(
     if opened.payload is not None:
         check_revoked(findings, opened, report, "", "The report")
     check_nets(findings, report)
+    check_settlement(findings, report)
     check_children(findings, report)
     total = None if lines is None else check_lines(findings, report, lines)
     number = None if proof is None else check_proof(findings, report, opened.payload, proof)

@@ -100,30 +100,43 @@ class Exchanged:
 def exchange(
     nets: Mapping[Place, int], into: str, rates: Mapping[str, FxRate], minor_unit_millionths: int
 ) -> dict[Place, Exchanged]:
-    """What each net in another currency than ``into`` becomes, by institution and currency, in their order.
-
-    ``nets``: those that settle with the hub, in millionths; those of each currency sum to zero. ``rates``: by base.
-    Rounding goes down, as over levels: first what each institution's nets come to in all, to a sum of zero, then that
-    into its nets, both by largest remainder, ties to the lower code. So neither an institution's total nor any net of
-    it is a minor unit away from its exact value, a net that was in ``into`` stays as it is, and no order matters.
+    """What each net in another currency than ``into`` has become by the ``rates`` of their bases, as ``worth`` says.
 
     Raises:
         FxRateMissing: a net that is not zero has no rate.
         NotBalanced: the nets of a currency do not sum to zero.
     """
-    parts: dict[str, dict[str, int]] = {}  # in 10^-12 of a millionth of ``into``
-    for (institution, currency), net in sorted(nets.items()):
+    for (_, currency), net in sorted(nets.items()):
         if currency != into and net and currency not in rates:
             raise FxRateMissing(base=currency, quote=into)
+    values = worth(nets, into, {base: rate.rate for base, rate in rates.items()}, minor_unit_millionths)
+    return {place: Exchanged(nets[place], rates[place[1]], value) for place, value in values.items()}
+
+
+def worth(
+    nets: Mapping[Place, int], into: str, rates: Mapping[str, int], minor_unit_millionths: int
+) -> dict[Place, int]:
+    """What each net in another currency is in ``into``, in whole minor units (in millionths), by institution and
+    currency, in their order; not of those that are zero.
+
+    ``nets``: those that settle with the hub, in millionths; those of each currency sum to zero. ``rates``: in 10^-12,
+    by base. Rounding goes down, as over levels: first what each institution's nets come to in all, to a sum of zero,
+    then that into its nets, both by largest remainder, ties to the lower code. So neither an institution's total nor
+    any net of it is a minor unit away from its exact value, a net that was in ``into`` stays as it is, and no order
+    matters.
+
+    Raises:
+        KeyError: a net that is not zero has no rate.
+        NotBalanced: the nets of a currency do not sum to zero.
+    """
+    parts: dict[str, dict[str, int]] = {}  # in 10^-12 of a millionth of ``into``
+    for (institution, currency), net in sorted(nets.items()):
         if net:
-            parts.setdefault(institution, {})[currency] = net * (_ONE if currency == into else rates[currency].rate)
+            parts.setdefault(institution, {})[currency] = net * (_ONE if currency == into else rates[currency])
     unit = minor_unit_millionths * _ONE
     totals = round_nets({institution: sum(of.values()) for institution, of in parts.items()}, unit)
-    found: dict[Place, Exchanged] = {}
+    found: dict[Place, int] = {}
     for institution, of in parts.items():
         rounded = round_parts(of, unit, totals[institution])
-        for currency, net in of.items():
-            if currency != into and net:
-                value = rounded[currency] // _ONE
-                found[institution, currency] = Exchanged(nets[institution, currency], rates[currency], value)
+        found.update(((institution, currency), rounded[currency] // _ONE) for currency in of if currency != into)
     return found

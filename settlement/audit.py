@@ -21,8 +21,9 @@ from hub.ledger import journal, rows, window_rows
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import Window, WindowStatus
 from settlement import acceptance, report, signing
+from settlement.fx import Settlement
 from settlement.legs import Legs, Sums
-from settlement.making import children_of, net_lines
+from settlement.making import children_of, net_lines, settlement_for, settlement_of
 from settlement.netting import NetLine
 from settlement.signing import MalformedJws, is_signed_by, take_apart, thumbprint
 
@@ -89,6 +90,7 @@ class _Expected:
     nets: tuple[NetLine, ...]
     sums: Sums
     closing: report.JournalHead
+    settlement: Settlement | None
 
 
 class _Reports:
@@ -180,10 +182,12 @@ class _Reports:
             sums = await legs.sum(self._connection)
             nets = (await window_rows.nets(self._connection, [window.id])).get(window.id, [])
             lines = net_lines(legs, nets)
+            exchanges = (await window_rows.net_exchanges(self._connection, [window.id])).get(window.id, [])
+            settlement = settlement_of(legs, lines, exchanges)
         except (ValueError, LookupError) as error:
             self._findings.add("REPORT_LINES", f"The lines of window {window.number} cannot be spelled ({error}).")
             return None
-        return _Expected(window, lines, sums, report.JournalHead(window.closed_in, entry.hex()))
+        return _Expected(window, lines, sums, report.JournalHead(window.closed_in, entry.hex()), settlement)
 
     def _whole(self, found: Sequence[Any], expected: _Expected) -> None:
         due = {net.institution for net in expected.nets} | {self._configuration.operator.code}
@@ -209,6 +213,7 @@ class _Reports:
         if is_summary:
             children = tuple(report.Child(*child) for child in sorted(digests.items()))
         closed_at = window.closed_at or window.opened_at
+        settled = settlement_for(expected.settlement, code, [net for net in expected.nets if net.institution == code])
         due = {
             "kind": "summary" if is_summary else "institution",
             "model": window.model,
@@ -218,6 +223,7 @@ class _Reports:
             "lines": report.LineSet(root.count, root.hexdigest()),
             "journal": expected.closing,
             "children": children,
+            "settlement": expected.settlement if is_summary else settled,
         }
         for member, value in due.items():
             if getattr(said, member) != value:

@@ -10,8 +10,9 @@ from typing import Any
 from hub import ids
 from hub.errors import Failure
 from hub.ledger.journal import JOURNAL_ID
-from hub.ledger.records import Net
+from hub.ledger.records import Net, NetExchange
 from settlement import report, signing
+from settlement.fx import Exchange, Payable, Settlement
 from settlement.legs import Legs, Sums
 from settlement.merkle import Root
 from settlement.netting import NetLine
@@ -35,6 +36,7 @@ class Shape:
     nets: tuple[NetLine, ...]
     previous: dict[int, str]
     closing: report.JournalHead
+    settlement: Settlement | None = None
 
 
 def check(shape: Shape, sums: Sums) -> None:
@@ -54,11 +56,13 @@ def sign(shape: Shape, sums: Sums, key: signing.SigningKey) -> list[dict[str, An
     for code in _upward(shape.nets, operator.code):
         own = tuple(net for net in shape.nets if net.institution == code)
         below = children_of(code, shape.nets, digests)
-        row = _row(shape, key, "institution", configuration.institution_codes[code], own, sums.roots[code], below)
+        settled = settlement_for(shape.settlement, code, own)
+        id = configuration.institution_codes[code]
+        row = _row(shape, key, "institution", id, own, sums.roots[code], below, settled)
         made.append(row)
         digests[code] = row["digest"]
     every = tuple(report.Child(code, digest) for code, digest in digests.items())
-    made.append(_row(shape, key, "summary", operator.id, shape.nets, sums.whole, every))
+    made.append(_row(shape, key, "summary", operator.id, shape.nets, sums.whole, every, shape.settlement))
     return made
 
 
@@ -96,7 +100,8 @@ def _row(
     institution: int,
     nets: tuple[NetLine, ...],
     root: Root,
-    children: tuple[report.Child, ...] = (),
+    children: tuple[report.Child, ...],
+    settlement: Settlement | None,
 ) -> dict[str, Any]:
     window, named = shape.legs.window, shape.legs.configuration.institutions[institution]
     previous = shape.previous.get(institution)
@@ -114,6 +119,7 @@ def _row(
             previous_digest=previous,
             journal=shape.closing,
             children=children,
+            settlement=settlement,
         )
     )
     return {
@@ -125,6 +131,34 @@ def _row(
         "digest": report.digest(payload),
         "previous_digest": previous,
     }
+
+
+def settlement_for(whole: Settlement | None, code: str, nets: Sequence[NetLine]) -> Settlement | None:
+    """What an institution's own report says of a window that is settled in one currency; nothing, if its nets go to a
+    parent."""
+    return None if whole is None or all(net.parent is not None for net in nets) else whole.of(code)
+
+
+def settlement_of(legs: Legs, nets: Sequence[NetLine], exchanges: Sequence[NetExchange]) -> Settlement | None:
+    """How a window is settled in one currency; None: nothing was exchanged in it.
+
+    Raises:
+        LookupError: an exchange is of an institution, or by a rate, that there is not.
+    """
+    if not exchanges:
+        return None
+    nodes, rates, into = legs.configuration.institutions, legs.configuration.fx_rates, exchanges[0].into
+    made = []
+    payables = {net.institution: 0 for net in nets if net.parent is None}
+    payables |= {net.institution: net.net_millionths for net in nets if net.parent is None and net.currency == into}
+    for one in exchanges:
+        code, rate = nodes[one.institution].code, rates[one.rate]
+        rate_id = ids.text(ids.FX_RATE, rate.id)
+        published = (rate_id, rate.text, rate.source, rate.quoted_on)
+        made.append(Exchange(code, one.currency, one.net, *published, one.value))
+        payables[code] = payables.get(code, 0) + one.value
+    made.sort(key=lambda one: (one.institution, one.currency))
+    return Settlement(into, tuple(made), tuple(Payable(code, amount) for code, amount in sorted(payables.items())))
 
 
 def net_lines(legs: Legs, nets: Sequence[Net]) -> tuple[NetLine, ...]:

@@ -241,12 +241,15 @@ class Reports:
             return False
         nets = (await window_rows.nets(connection, [window_id])).get(window_id, [])
         sums = await legs.sum(connection, keep)
+        exchanges = (await window_rows.net_exchanges(connection, [window_id])).get(window_id, [])
+        listed = making.net_lines(legs, nets)
         shape = making.Shape(
             hub=self._name,
             legs=legs,
-            nets=making.net_lines(legs, nets),
+            nets=listed,
             previous=await storing.previous_digests(connection, legs.window),
             closing=await storing.closing(connection, legs.window),
+            settlement=making.settlement_of(legs, listed, exchanges),
         )
         making.check(shape, sums)
         key = await asyncio.to_thread(self._keys.current)

@@ -6,17 +6,20 @@ Strict: a document has one spelling. Sums, lines and signatures are the verifier
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, NoReturn
 
 import rfc8785
 
-from hub.money import InvalidMoney, UnknownMoney, format_millionths, parse_millionths
-from settlement.lines import is_text, parse_count, parse_instant
+from settlement import fx
+from settlement.lines import parse_count, parse_instant
 from settlement.members import Finding, Reader, shown
 from settlement.netting import NetLine
+from settlement.spelling import currency as _currency
+from settlement.spelling import money as _money
+from settlement.spelling import text as _text
 
 VERSION: Final = 2
 PAYLOAD_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -107,6 +110,7 @@ class Reading:
     previous_digest: str | None = None
     journal: JournalHead | None = None
     children: tuple[Child, ...] | None = None
+    settlement: fx.Settlement | None = None
 
 
 def read(payload: bytes, form: Form = FINAL) -> Reading:
@@ -120,6 +124,8 @@ def read(payload: bytes, form: Form = FINAL) -> Reading:
     document = _load(payload, reader)
     names = _ROOT if form.is_interim else _ROOT | {"previousDigest"}
     names |= {"levels"} if _is_levelled_summary(document) else set()
+    if isinstance(document, dict) and "settlement" in document and _has_levels(document) and not form.is_interim:
+        names |= {"settlement"}
     root = reader.members(document, "report", names) if document is not None else None
     reading = Reading(findings=reader.findings, form=form)
     if root is None:
@@ -150,6 +156,8 @@ def read(payload: bytes, form: Form = FINAL) -> Reading:
     reading.children = _children(reader, root, form, has_nets=has_levels and kind != "summary")
     if form.is_interim and kind == "summary" and reading.children:
         reader.wrong("CHILDREN", "An interim summary lists no reports: there are none.")
+    if "settlement" in names:
+        reading.settlement = fx.read(reader, root["settlement"])
     if kind == "institution":
         if reading.children and not has_levels:
             reader.wrong("CHILDREN", "Only the operator's summary lists other reports.")
@@ -316,37 +324,10 @@ def _kind(text: str) -> Kind:
     raise ValueError("is neither institution nor summary")
 
 
-def _text(text: str) -> str:
-    if not is_text(text):
-        raise ValueError("is no plain text")
-    return text
-
-
 def _digest(text: str) -> str:
     if not _DIGEST.fullmatch(text):
         raise ValueError("is no SHA-256 in 64 lower-case hex digits")
     return text
-
-
-def _currency(text: str) -> str:
-    try:
-        format_millionths(0, text)
-    except UnknownMoney:
-        raise ValueError("is no currency that can be paid") from None
-    return text
-
-
-def _money(currency: str) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            value = parse_millionths(text)
-        except InvalidMoney:
-            raise ValueError("is no plain decimal") from None
-        if format_millionths(value, currency) != text:
-            raise ValueError("is an amount in another spelling")
-        return value
-
-    return parse
 
 
 def _refuse(text: str) -> NoReturn:

@@ -16,6 +16,7 @@ from typing import Any
 import rfc8785
 
 from hub.money import format_millionths
+from settlement.fx import Settlement
 from settlement.lines import instant_text
 from settlement.members import Finding
 from settlement.netting import NetLine
@@ -72,6 +73,7 @@ class Report:
     journal: JournalHead
     children: tuple[Child, ...] = ()
     form: Form = FINAL
+    settlement: Settlement | None = None
 
 
 class InvalidReport(ValueError):
@@ -122,6 +124,8 @@ def build(report: Report) -> bytes:
         document["previousDigest"] = report.previous_digest
     if report.kind == "summary":
         document["levels"] = [_net(net) for net in nets if net.parent is not None]
+    if report.settlement is not None:
+        document["settlement"] = report.settlement.document()
     try:
         payload = rfc8785.dumps(document)
     except ValueError as error:

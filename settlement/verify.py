@@ -13,6 +13,7 @@ from typing import Any
 
 from hub.levels import NoTree, roll_up
 from hub.money import minor_unit_millionths
+from settlement import fx
 from settlement.acceptance import TYP as ACCEPTANCE
 from settlement.acceptance import payload_over
 from settlement.keyring import Keyring, Opened
@@ -83,6 +84,8 @@ def verify(
         findings.add(finding.code, finding.sentence)
     _check_key(findings, opened, reading, "", "The report")
     _check_nets(findings, reading)
+    if reading.settlement is not None and reading.nets_whole:
+        fx.check(findings, reading.settlement, reading.nets, is_summary=reading.kind == "summary")
     _check_children(findings, reading)
     count = None
     if lines is not None:
@@ -230,6 +233,11 @@ def _check_below(findings: Findings, reading: Reading, token: str, keys: Keyring
         goes = {net.parent for net in below.nets} <= {reading.institution.code}
         brings = sorted((net.currency, net.net_millionths) for net in below.nets)
         agree = goes and stated is not None and brings == sorted(stated.nets)
+    settled = None
+    if reading.kind == "summary" and reading.settlement is not None and any(net.parent is None for net in below.nets):
+        settled = reading.settlement.of(code)
+    if below.settlement != settled:
+        findings.add("CHILD_FX", f"{code}'s own report settles otherwise in one currency than is said of it here.")
     if not agree:
         findings.add("CHILD_NET", f"{code}'s own report has other nets than are taken over of it here.")
 

@@ -27,6 +27,8 @@ def propose(book: Book, command: commands.ProposeFxRate) -> Draft:
     if base == quote:
         raise InvalidInput(quote=quote)
     checks.name("source", command.source)
+    if not command.source.isprintable() or command.source != command.source.strip():  # it stands in signed reports
+        raise InvalidInput(source=command.source[:60])
     if (command.quoted_on - book.at.date()).days > 1:  # somewhere it may be tomorrow already
         raise InvalidInput(quotedOn=command.quoted_on.isoformat())
     approvals.check_dates(command.starts, command.ends, book.at)

@@ -25,6 +25,8 @@ from settlement.proof import prove
 from settlement.report import INTERIM, Child, Report, build, digest, read
 from settlement.signing import INTERIM_TYP, TYP, SigningKey, take_apart
 from settlement.verify import verify
+from tests.settlement.test_fx import LEGS as FX_LEGS
+from tests.settlement.test_fx import REPORTS as SETTLED
 from tests.settlement.test_verify import (
     BANK,
     BANK_LINES,
@@ -124,6 +126,10 @@ def _true_cases() -> dict[str, Case]:
     back = replace(
         leg(0x101, 0, "AIR", "BANK", 1_000_000), kind="correct", points=(), corrects=Corrects("dp_7", "cv_10", 1)
     )
+    for code, made in SETTLED.items():
+        raw_lines = raw(None if code == "HUB" else code, FX_LEGS)
+        children = [KEY.sign(build(SETTLED[child.institution])) for child in made.children]
+        cases[f"settled {code}"] = Case(build(made), raw_lines, children=children)
     legs = [*LEGS, back]
     mine = [encode_line(line) for line in legs if "BANK" in (line.payer, line.payee)]
     corrected = flat_report("institution", "BANK", legs)
@@ -143,6 +149,7 @@ def _true_cases() -> dict[str, Case]:
 
 
 TRUE: Final = _true_cases()
+SETTLED_RATES: Final = json.loads(build(SETTLED["HUB"]))["settlement"]["exchanges"]
 
 
 # --- one place after the other ----------------------------------------------------------------------------------------
@@ -273,7 +280,7 @@ def tampered(chance: random.Random) -> tuple[str, Case]:
     name = chance.choice(sorted(TRUE))
     case = TRUE[name]
     how = chance.choice(
-        ("byte", "payload", "figure", "line", "lines", "key", "swap", "previous", "child", "proof", "form")
+        ("byte", "payload", "figure", "line", "lines", "key", "swap", "previous", "child", "proof", "form", "fx")
     )
     done = _TAMPER[how](chance, case)
     return f"{how} of {name}", done
@@ -395,6 +402,35 @@ def _child(chance: random.Random, case: Case) -> Case:
     return replace(case, children=[*case.children, KEY.sign(_figure(chance, donor).payload)])
 
 
+def _fx(chance: random.Random, case: Case) -> Case:
+    """What a report says of its settlement in one currency: a figure, a line gone, or a rate that is another's."""
+    of = chance.choice([one for one in TRUE.values() if b'"exchanges":[{' in one.payload])
+    document = json.loads(of.payload)
+    settlement = document["settlement"]
+    exchanges, payables = settlement["exchanges"], settlement["payables"]
+    one, other = chance.choice(exchanges), chance.choice(payables)
+    doing = chance.choice(("value", "net", "amount", "rate", "id", "gone", "payable", "all", "currency"))
+    if doing == "rate":
+        one["rate"] = str(int(float(one["rate"])) + chance.randint(1, 99))
+    elif doing == "id":
+        one["rateId"] = next(it["rateId"] for it in SETTLED_RATES if it["currency"] != one["currency"])
+        exchanges[:] = exchanges if len({it["rateId"] for it in exchanges}) < len(exchanges) else exchanges[1:]
+    elif doing == "gone":
+        exchanges.remove(one)
+    elif doing == "payable":
+        payables.remove(other)
+    elif doing == "all":
+        exchanges.clear()
+    elif doing == "currency":
+        settlement["currency"] = one["currency"]
+    else:
+        place, name = (other, "amount") if doing == "amount" else (one, doing)
+        digits = len(place[name].partition(".")[2])
+        whole = round(float(place[name]) * 10**digits) + chance.choice((1, -1)) * chance.randint(1, 10**4)
+        place[name] = f"{whole / 10**digits:.{digits}f}"
+    return replace(of, payload=rfc8785.dumps(document))
+
+
 def _proof(chance: random.Random, case: Case) -> Case:
     """A byte of a proof, its number, or the proof of another report's line."""
     with_proof = [one for one in TRUE.values() if one.proof is not None]
@@ -439,4 +475,5 @@ _TAMPER: Final = {
     "child": _child,
     "proof": _proof,
     "form": _form,
+    "fx": _fx,
 }

@@ -1,15 +1,16 @@
 """Verification over levels: a parent's report is its own acts and its children's nets; false figures are found."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import rfc8785
 
-from settlement.lines import encode
-from settlement.making import children_of
+from settlement.fx import Settlement
+from settlement.lines import Line, encode
+from settlement.making import children_of, settlement_for
 from settlement.merkle import Root
 from settlement.netting import Tally
 from settlement.report import Child, LineSet, Report, build, digest
@@ -28,35 +29,41 @@ LEGS = [
 UPWARD = ("DESK", "KIOSK", "BANK", "GROUP", "SHOP", "MALL")
 
 
-def reports() -> dict[str, Report]:
+def reports(
+    legs: Sequence[Line] = LEGS,
+    parents: Mapping[str, str] = PARENTS,
+    upward: Sequence[str] = UPWARD,
+    settlement: Settlement | None = None,
+) -> dict[str, Report]:
     """The reports of all, and the summary, as the hub makes them."""
     tally = Tally()
-    for line in LEGS:
+    for line in legs:
         tally.add(line.payer, line.payee, line.currency, line.amount_millionths)
-    nets, made = tally.net_lines(PARENTS), {}
+    nets, made = tally.net_lines(parents), {}
     digests: dict[str, str] = {}
-    for code in UPWARD:
+    for code in upward:
         made[code] = replace(
             SUMMARY,
             kind="institution",
             institution=replace(SUMMARY.institution, code=code),
             nets=tuple(net for net in nets if net.institution == code),
-            lines=lines_of(code),
+            lines=lines_of(code, legs),
             children=children_of(code, nets, digests),
+            settlement=settlement_for(settlement, code, [net for net in nets if net.institution == code]),
         )
         digests[code] = digest(build(made[code]))
     every = tuple(Child(code, of) for code, of in digests.items())
-    made["HUB"] = replace(SUMMARY, nets=nets, lines=lines_of(None), children=every)
+    made["HUB"] = replace(SUMMARY, nets=nets, lines=lines_of(None, legs), children=every, settlement=settlement)
     return made
 
 
-def raw(code: str | None) -> list[bytes]:
-    return [encode(line) for line in LEGS if code is None or code in (line.payer, line.payee)]
+def raw(code: str | None, legs: Sequence[Line] = LEGS) -> list[bytes]:
+    return [encode(line) for line in legs if code is None or code in (line.payer, line.payee)]
 
 
-def lines_of(code: str | None) -> LineSet:
+def lines_of(code: str | None, legs: Sequence[Line] = LEGS) -> LineSet:
     root = Root()
-    for line in raw(code):
+    for line in raw(code, legs):
         root.add(line)
     return LineSet(root.count, root.hexdigest())
 
