@@ -2,7 +2,8 @@
 
 One statement for each account and currency that the window's nets are booked to: of an institution's report its own, of
 the summary those of everybody who settles with the hub. Each begins at zero, has the net as its one entry and closes
-with it, which is what is to be paid or received. Dates and references are the window's; the digest of the report is in
+with it, which is what is to be paid or received. Where nets have become one currency, the
+entry is what is to be paid in it. Dates and references are the window's; the digest of the report is in
 the header and with each entry. Amounts are nets, so whole minor units; the exact figures behind them are in the report.
 """
 
@@ -81,6 +82,9 @@ def camt053(payload: bytes) -> bytes:
 def _statements(report: Report, sealed: str) -> Iterator[AccountStatement9]:
     names = {report.institution.code: report.institution.name}
     nets = [net for net in report.nets if report.kind != "summary" or net.parent is None]
+    if report.settlement is not None:
+        paid = ((one.institution, one.amount_millionths) for one in report.settlement.payables)
+        nets = [NetLine(code, report.settlement.currency, 0, 0, amount) for code, amount in paid]
     for number, net in enumerate(nets, start=1):
         yield _statement(report, net, names.get(net.institution), f"{sealed[: _REFERENCE - 8]}-{number}", sealed)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from hub.money import format_millionths
+from settlement.fx import Exchange, Settlement
 from settlement.netting import NetLine
 from settlement.reading import Child, Kind
 from settlement.renderings.line_file import LineFile
@@ -17,6 +18,8 @@ _NETS: Final = (
     *("institution", "currency", "settles_with", "own_debit", "own_credit", "below_debit", "below_credit"),
     *("debit", "credit", "net"),
 )
+
+_PUBLISHED: Final = ("fx_rate", "fx_rate_id", "fx_source", "quoted_on")
 
 
 def statement(payload: bytes, lines: LineFile | None = None) -> Paper:
@@ -42,7 +45,7 @@ def statement(payload: bytes, lines: LineFile | None = None) -> Paper:
         ("hash", Code(report.journal.hash)),
         ("digest", Code(digest(payload))),
     )
-    tables = [nets, *_children(report.children, kind)]
+    tables = [nets, *_settled(report.settlement, kind), *_children(report.children, kind)]
     if lines is not None:
         tables += [lines.totals(None if kind == "summary" else institution.code), lines.table()]
     title = "summary" if kind == "summary" else "report"
@@ -51,7 +54,7 @@ def statement(payload: bytes, lines: LineFile | None = None) -> Paper:
         of=institution.name,
         facts=facts,
         tables=tuple(tables),
-        table=nets if lines is None else tables[-1],
+        table=_in_one(nets, report) if lines is None else tables[-1],
         dated=window.closed_at,
         seal=digest(payload),
         mark=mark_of(report),
@@ -99,6 +102,7 @@ def known(payload: bytes) -> Report:
         journal=found.journal,
         children=found.children,
         form=found.form,
+        settlement=found.settlement,
     )
 
 
@@ -150,6 +154,65 @@ def _totals(nets: Iterable[NetLine]) -> tuple[Row, ...]:
         rows.append((Word("total_all"), currency, None, own_debit, own_credit, None, None, None, None, None))
         rows.append((Word("total_hub"), currency, None, None, None, None, None, *settled))
     return tuple(rows)
+
+
+def _settled(settlement: Settlement | None, kind: Kind) -> list[Table]:
+    """What nets have become in one currency, by which rates, and what is to be paid in it."""
+    if settlement is None:
+        return []
+    into = settlement.currency
+    exchanges: list[Row] = [
+        (
+            one.institution,
+            one.currency,
+            _money(one.net_millionths, one.currency),
+            *_published(one),
+            into,
+            _money(one.value_millionths, into),
+        )
+        for one in settlement.exchanges
+    ]
+    payables: list[Row] = [(one.institution, into, _money(one.amount_millionths, into)) for one in settlement.payables]
+    wide, figures = frozenset({"institution"}), frozenset({"net", "fx_rate", "value", "payable"})
+    due = sum(one.amount_millionths for one in settlement.payables)
+    totals: tuple[Row, ...] = ((Word("total"), into, _money(due, into)),) if kind == "summary" else ()
+    heads = ("institution", "currency", "net", *_PUBLISHED, "exchanged_into", "value")
+    return [
+        Table(Word("exchanges"), heads, exchanges, len(exchanges), numbers=figures, wide=wide),
+        Table(
+            Word("payables"),
+            ("institution", "currency", "payable"),
+            payables,
+            len(payables),
+            numbers=figures,
+            wide=wide,
+            totals=totals,
+        ),
+    ]
+
+
+def _in_one(nets: Table, report: Report) -> Table:
+    """The nets with what they have become beside them, and what is to be paid, where a window is settled in one
+    currency; whoever has no net in that gets a row without one."""
+    settlement = report.settlement
+    if settlement is None:
+        return nets
+    into = settlement.currency
+    made = {(one.institution, one.currency): one for one in settlement.exchanges}
+    payables = {one.institution: _money(one.amount_millionths, into) for one in settlement.payables}
+    rows = list[Row]()
+    for net, row in zip(report.nets, nets.rows, strict=True):
+        one, is_due = made.get((net.institution, net.currency)), net.currency == into and net.parent is None
+        value = (None,) * 6 if one is None else (*_published(one), into, _money(one.value_millionths, into))
+        rows.append((*row, *value, payables.pop(net.institution, None) if is_due else None))
+    empty: Row = (None,) * (len(nets.columns) - 3 + 6)
+    rows += [(code, into, Word("the_hub"), *empty, payable) for code, payable in payables.items()]
+    columns = (*nets.columns, *_PUBLISHED, "exchanged_into", "value", "payable")
+    return Table(nets.title, columns, rows, len(rows), numbers=nets.numbers, wide=nets.wide)
+
+
+def _published(one: Exchange) -> Row:
+    return Amount(one.rate, f"{one.currency} rate"), Code(one.rate_id), one.source, one.quoted_on.isoformat()
 
 
 def _children(children: Iterable[Child], kind: Kind) -> list[Table]:
