@@ -28,6 +28,10 @@ ABSENT = "7fffffffffffffff"  # the number of nothing
 _APPROVE_PLAN = "mutation($id: ID!) { approveSharePlan(id: $id) { __typename } }"
 
 
+def _fx_rate() -> dict[str, str]:
+    return {"base": "ISK", "quote": "CNY", "rate": "0.052", "source": "CFETS", "quotedOn": "2026-01-05"}
+
+
 class Victim:
     """A network with something of every kind in it, and those who try to get at it."""
 
@@ -48,6 +52,7 @@ class Victim:
         self.proposed_model = operator.do(
             "proposeSettlementModel", code=self.model_code, name="m", members=[self.bank], currencies=["ISK"]
         )["id"]
+        self.fx_rate = operator.do("proposeFxRate", _fx_rate())["id"]
         trader = operator.do(
             "createCredential", institution=self.bank, person="vic", label="t", roles=["INSTITUTION_TRADER"]
         )
@@ -379,6 +384,7 @@ _PREFIXES = {
     "prices": "fs",
     "model": "sm",
     "proposed_model": "sm",
+    "fx_rate": "fx",
 }
 
 
@@ -1307,6 +1313,16 @@ CASES: dict[str, Case] = {
     "Mutation.approveSettlementModel": _ends("approveSettlementModel", "proposed_model", "FORBIDDEN"),
     "Mutation.rejectSettlementModel": _ends("rejectSettlementModel", "proposed_model", "FORBIDDEN", ', reason: "r"'),
     "Mutation.withdrawSettlementModel": _ends("withdrawSettlementModel", "model", "FORBIDDEN", ', reason: "r"'),
+    "Query.fxRates": Case(
+        '{ fxRates(base: "ISK", quote: "CNY", status: PROPOSED) { edges { node { id rate source } } } }',
+        _nothing,
+        {"edges": []},
+        AS_OPERATOR,
+    ),
+    "Mutation.proposeFxRate": _acts("proposeFxRate", "ProposeFxRateInput!", lambda _: _fx_rate()),
+    "Mutation.approveFxRate": _ends("approveFxRate", "fx_rate", "FORBIDDEN"),
+    "Mutation.rejectFxRate": _ends("rejectFxRate", "fx_rate", "FORBIDDEN", ', reason: "r"'),
+    "Mutation.withdrawFxRate": _ends("withdrawFxRate", "fx_rate", "FORBIDDEN", ', reason: "r"'),
     "Mutation.closeSettlementWindow": _acts(
         "closeSettlementWindow",
         "CloseWindowInput!",

@@ -173,6 +173,13 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
             "members": [tree.alliance],
             "currencies": ["CNY"],
         },
+        "proposeFxRate": lambda: {
+            "base": "ISK",
+            "quote": "CNY",
+            "rate": "0.05",
+            "source": "CFETS",
+            "quotedOn": "2026-01-05",
+        },
         "proposeSharePlan": lambda: {"institution": tree.bank, "shares": [{"level": 0, "percent": "100"}]},
         "proposeFeeSchedule": lambda: {"institution": tree.bank, "vatPercent": "6", "membership": monthly},
     }
@@ -188,13 +195,13 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         ["PointCurrency", "NewCredential", "Limit", "Relocation"],
     )
     vouches, no = ["CustomerLink"], "FORBIDDEN"
-    operates = ["Position", "Cover", "SettlementModel", "SharePlan", "FeeSchedule"]
+    operates = ["Position", "Cover", "SettlementModel", "FxRate", "SharePlan", "FeeSchedule"]
     found = {role: [outcome(person, name, make()) for name, make in work.items()] for role, person in persons.items()}
     assert found == {
-        TRADER: [*trades, *vouches, *[no] * 10],
-        ADMIN: [no, no, no, no, *vouches, *configures, *[no] * 6],
-        AUDITOR: [no] * 15,
-        "OPERATOR_AUDITOR": [no] * 15,
+        TRADER: [*trades, *vouches, *[no] * 11],
+        ADMIN: [no, no, no, no, *vouches, *configures, *[no] * 7],
+        AUDITOR: [no] * 16,
+        "OPERATOR_AUDITOR": [no] * 16,
         "OPERATOR_ADMIN": [*trades, *vouches, *configures, "Institution", *operates],
     }
 
