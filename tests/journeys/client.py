@@ -35,6 +35,7 @@ ANSWERS = {
     "proposeSharePlan": ("input", "ProposeSharePlanInput!", "... on SharePlan { id status version }"),
     "proposeFeeSchedule": ("input", "ProposeFeeScheduleInput!", "... on FeeSchedule { id status awaiting }"),
     "proposeSettlementModel": ("input", "ProposeSettlementModelInput!", "... on SettlementModel { id status }"),
+    "proposeFxRate": ("input", "ProposeFxRateInput!", "... on FxRate { id status version }"),
     "setLimit": ("input", "SetLimitInput!", "... on Limit { id code amount versions { version amount } }"),
     "enrollCustomer": ("input", "CustomerInput!", "... on Customer { id reference }"),
     "bindIdentifier": (

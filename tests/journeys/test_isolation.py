@@ -1317,7 +1317,7 @@ CASES: dict[str, Case] = {
         '{ fxRates(base: "ISK", quote: "CNY", status: PROPOSED) { edges { node { id rate source } } } }',
         _nothing,
         {"edges": []},
-        AS_OPERATOR,
+        {"edges": []},  # until it is approved it is the operator's alone; then it is everybody's
     ),
     "Mutation.proposeFxRate": _acts("proposeFxRate", "ProposeFxRateInput!", lambda _: _fx_rate()),
     "Mutation.approveFxRate": _ends("approveFxRate", "fx_rate", "FORBIDDEN"),
