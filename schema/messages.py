@@ -16,15 +16,16 @@ Language = Literal["en", "zh"]
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One language's wording: ``full`` and ``special`` need details, the first that has all of its own is said, the
-    special one before the other; ``plain`` stands alone."""
+    """One language's wording: ``full``, ``special`` and ``cases`` need details, the first that has all of its own is
+    said, the cases in their order, then the special one, then the full one; ``plain`` stands alone."""
 
     plain: str
     full: str | None = None
     special: str | None = None
+    cases: tuple[str, ...] = ()
 
     def say(self, details: Mapping[str, str]) -> str:
-        for template in (self.special, self.full):
+        for template in (*self.cases, self.special, self.full):
             if template is not None:
                 try:
                     return template.format_map(details)
@@ -93,11 +94,19 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
             "This would go beyond a limit.",
             "This would go beyond the limit {limit} of {amount} {currency} ({period}).",
             "This would take {institution} to {exposure}, beyond its debit cap of {cap}.",
+            (
+                "{asked} {currency} would be above the cap of {institution}, which is {cap}.",
+                "This rate credits {outflowLimit} {currency} in a window, {available} of it are left, not {requested}.",
+            ),
         ),
         Sentence(
             "该操作将超出限额。",
             "该操作将超出限额 {limit}（{period}，{amount} {currency}）。",
             "该操作将使机构 {institution} 的敞口达到 {exposure}，超出净借记限额 {cap}。",
+            (
+                "{asked} {currency} 将高于机构 {institution} 的净借记限额 {cap}。",
+                "本清算窗口内该比率的可兑出总量为 {outflowLimit} {currency}，剩余 {available}，本笔为 {requested}。",
+            ),
         ),
     ),
     "BELOW_MINIMUM": (
@@ -118,13 +127,13 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
     ),
     "INVALID_AMOUNT": (
         Sentence(
-            "The amount must be above zero and have no more decimal places than its currency.",
-            "The amount must be above zero and have at most {scale} decimal places.",
+            "The amount must be above zero, not too large, and have no more decimal places than its currency.",
+            "The amount must be above zero, not too large, and have at most {scale} decimal places.",
             "The amount must be {expected} {currency}; {amount} was given.",
         ),
         Sentence(
-            "数额必须大于零，且小数位数不得超过该币种的精度。",
-            "数额必须大于零，且最多保留 {scale} 位小数。",
+            "数额必须大于零且不得过大，小数位数不得超过该币种的精度。",
+            "数额必须大于零且不得过大，最多保留 {scale} 位小数。",
             "金额应为 {expected} {currency}，提交的是 {amount}。",
         ),
     ),
@@ -268,12 +277,29 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence(
             "There is no such thing, or it is not visible to the caller.",
             "Nothing that the caller may see is named {what}.",
+            "Line {line} is none of the report.",
         ),
-        Sentence("未找到所请求的对象，或无权查看。", "未找到 {what}，或无权查看。"),
+        Sentence("未找到所请求的对象，或无权查看。", "未找到 {what}，或无权查看。", "第 {line} 条不是该报告的明细。"),
     ),
     "DUPLICATE": (
-        Sentence("It exists already.", "{what} exists already."),
-        Sentence("记录已存在。", "{what} 已存在。"),
+        Sentence(
+            "It exists already.",
+            "{what} exists already.",
+            cases=(
+                "What {institution} owes or is owed in {currency} is paid, or declared unpaid, already.",
+                "{institution} has accepted its report of window {window} already.",
+                "Line {line} is disputed already.",
+            ),
+        ),
+        Sentence(
+            "记录已存在。",
+            "{what} 已存在。",
+            cases=(
+                "机构 {institution} 的 {currency} 应收应付款已到账或已提请宣布违约。",
+                "机构 {institution} 已确认清算窗口 {window} 的结算报告。",
+                "第 {line} 条明细已提出异议。",
+            ),
+        ),
     ),
     "ALREADY_BOUND": (
         Sentence("The identifier is bound to a customer already.", "{identifier} is bound to a customer already."),
@@ -288,8 +314,26 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence("币种不存在。", "币种 {currency} 不存在。"),
     ),
     "INVALID_INPUT": (
-        Sentence("A value of the request is not valid.", "The value of {field} is not valid."),
-        Sentence("请求中的参数无效。", "参数 {field} 无效。"),
+        Sentence(
+            "A value of the request is not valid.",
+            "The value of {field} is not valid.",
+            cases=(
+                "{institution} does not settle with the hub by itself, but through {paysThrough}.",
+                "It is not due before {dueAt}.",
+                "{institution} owes nothing here: its net is {net}.",
+                "{institution} was declared unpaid in {unpaid}: what it pays now is a repayment.",
+            ),
+        ),
+        Sentence(
+            "请求中的参数无效。",
+            "参数 {field} 无效。",
+            cases=(
+                "机构 {institution} 不直接与枢纽结算，而是通过 {paysThrough} 结算。",
+                "该款项于 {dueAt} 方到期。",
+                "机构 {institution} 在此无应付款，其净额为 {net}。",
+                "机构 {institution} 的 {unpaid} 应付款已宣布违约，现付款应作为偿还登记。",
+            ),
+        ),
     ),
     "IDEMPOTENCY_CONFLICT": (
         Sentence("This idempotency key was used before for another request."),

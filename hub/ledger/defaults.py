@@ -67,8 +67,9 @@ def propose(book: Book, command: commands.ProposeDefault) -> Draft:
         raise InvalidInput(institution=node.code, net=format_millionths(net.payable, net.currency))
     cover = book.configuration.covers.get((node.id, net.currency))
     days = (NO_TERMS if cover is None else cover.terms).due_days
-    if window.closed_at is None or book.at < window.closed_at + timedelta(days=days):
-        raise InvalidInput(dueDays=days)
+    due_at = (window.closed_at or book.at) + timedelta(days=days)
+    if window.closed_at is None or book.at < due_at:
+        raise InvalidInput(dueDays=days, dueAt=due_at.isoformat())
     checks.name("reason", command.reason)
     _check_unpaid(book, net)
     if any(

@@ -24,7 +24,11 @@ REASONS = re.findall(
 
 
 def fields(sentence: Sentence) -> set[str | None]:
-    return {field for _, field, _, _ in string.Formatter().parse(sentence.full or "") if field is not None}
+    return named(sentence.full or "")
+
+
+def named(template: str) -> set[str | None]:
+    return {field for _, field, _, _ in string.Formatter().parse(template) if field is not None}
 
 
 def test_every_reason_is_there_and_no_other() -> None:
@@ -37,6 +41,7 @@ def test_both_languages_are_worded_and_use_the_same_details(reason: str) -> None
     assert re.fullmatch(r"[ -~]+\.", english.plain)
     assert re.fullmatch(r".*[\u4e00-\u9fff].*。", chinese.plain)
     assert fields(english) == fields(chinese)
+    assert [named(case) for case in english.cases] == [named(case) for case in chinese.cases]
     assert message(reason, "en", {}) == english.plain
     assert message(reason, "zh", {}) == chinese.plain
 
@@ -46,6 +51,19 @@ def test_details_are_said_when_they_are_there() -> None:
         "The customer has 80 points available, not enough."
     )
     assert message("INSUFFICIENT_POINTS", "zh", {"available": "80"}) == "客户可用积分为 80，余额不足。"
+
+
+def test_what_is_refused_for_its_state_says_which_and_not_that_a_value_is_wrong() -> None:
+    through = {"institution": "EAST", "paysThrough": "BANK"}
+    assert message("INVALID_INPUT", "en", through) == "EAST does not settle with the hub by itself, but through BANK."
+    assert message("INVALID_INPUT", "zh", through) == "机构 EAST 不直接与枢纽结算，而是通过 BANK 结算。"
+    assert message("INVALID_INPUT", "en", {"institution": "EAST", "zone": "x"}) == (
+        "The value of institution, zone is not valid."
+    )
+    paid = {"institution": "BANK", "currency": "CNY"}
+    assert message("DUPLICATE", "en", paid) == (
+        "What BANK owes or is owed in CNY is paid, or declared unpaid, already."
+    )
 
 
 def test_a_detail_with_braces_is_said_as_it_is() -> None:

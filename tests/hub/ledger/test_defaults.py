@@ -424,7 +424,10 @@ async def test_a_net_is_declared_unpaid_when_it_is_due_in_order_and_by_two_perso
     await hub.do(commands.ApproveCover(actor=hub.second, id=cover.proposal.id))
     with pytest.raises(InvalidInput) as refused:
         await hub.do(proposal(hub, window, "LATE"))
-    assert refused.value.details == {"dueDays": "2"}
+    [closed] = await hub.sql(f"SELECT closed_at FROM settlement_window WHERE id = {window}")
+    assert refused.value.details == {
+        "dueDays": "2", "dueAt": (closed["closed_at"] + timedelta(days=2)).isoformat(),
+    }  # fmt: skip
     pass_(timedelta(days=2))
     made = await hub.do(proposal(hub, window, "LATE"))
     with pytest.raises(Duplicate):
