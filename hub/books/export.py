@@ -102,9 +102,9 @@ def _line(configuration: Configuration, day: date, row: Any) -> Sequence[object]
         day.isoformat(),
         row["at"].isoformat(),
         row["value_date"] or "",
-        row["movement_id"],
+        ids.text(ids.ENTRY, row["movement_id"]),  # as reports and statements name it, and its legs
         MovementKind(row["kind"]).name,
-        row["n"] + 1,
+        row["n"],
         *_side(configuration, books, row, "debit"),
         *_side(configuration, books, row, "credit"),
         currency,

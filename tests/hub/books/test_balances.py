@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import pytest
 
+from hub import ids
 from hub.audit import audit
 from hub.books.balances import Line, trial_balance
 from hub.books.export import check_mapped, lines
@@ -18,7 +19,7 @@ from hub.errors import InvalidInput, NotMapped
 from hub.expiry import day_of
 from hub.ledger import commands
 from hub.ledger.commands import LedgerAccountText, Party
-from hub.ledger.records import AccountKind
+from hub.ledger.records import AccountKind, Purpose
 from tests.conftest import Hub, Pass
 from tests.hub.ledger.test_cover import put
 
@@ -251,6 +252,12 @@ async def test_the_export_sums_to_the_trial_balance_and_names_what_has_no_place(
     named = [dict(zip(header, row, strict=True)) for row in rows]
     assert total[0] == "TOTAL"
     assert (int(total[5]), int(total[3])) == (len(rows), len({row["act"] for row in named}))
+    settled = await hub.sql(
+        f"SELECT movement_id, n FROM leg WHERE window_id = {window} AND purpose = {Purpose.SETTLEMENT}"
+    )
+    reported = {(ids.text(ids.ENTRY, leg["movement_id"]), str(leg["n"])) for leg in settled}  # as lines of reports are
+    assert reported
+    assert reported <= {(row["act"], row["line"]) for row in named}
     found: Counter[tuple[str, str, str]] = Counter()
     for row in named:
         units = int(Decimal(row["amount"]) * (1 if row["currency"] == "BP" else 10**6))
