@@ -79,7 +79,7 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Acting:
     """An act with a fee, as plans see it: ``path``, the acting institution and all above it, up to the operator, as
-    they stand for the window's money; ``zone``, in which it is counted at the act."""
+    they stand for the default's open window; ``zone``, in which it is counted at the act."""
 
     act: Act
     source: int
