@@ -1,5 +1,6 @@
 """Windows that are settled in one currency: what closing posts, who pays what, what is missing, and the audit of it."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from hub import cut_offs, lookups, model_lookups, postgres
 from hub.access import Role
 from hub.audit import audit
 from hub.cap_trials import trial
+from hub.cli.window import _closed_as_json
 from hub.errors import (
     Duplicate,
     Forbidden,
@@ -22,10 +24,15 @@ from hub.errors import (
     UnknownCurrency,
     WindowClosed,
 )
-from hub.ledger import commands
+from hub.host import ClosedWindow
+from hub.ledger import commands, window_rows
 from hub.ledger.commands import CalendarTerms, Party
+from hub.ledger.decide import Outcome
 from hub.ledger.records import AccountKind
+from hub.tables import settlement_window
 from hub.versions import VersionStatus
+from hub.webhooks import events
+from hub.webhooks.endpoints import EventType
 from tests.conftest import Hub, NewHub, Pass
 from tests.hub.audited import check_every
 from tests.hub.ledger.test_cover import put, terms
@@ -218,6 +225,10 @@ async def test_a_rate_is_two_persons_word_and_one_person_can_only_stop_closings(
     again = await hub.do(commands.ProposeFxRate(**usual, starts=later))
     with pytest.raises(RateOverlap):
         await hub.do(commands.ApproveFxRate(actor=hub.second, id=again.id))
+    # What was withdrawn is replaced by one that starts with it.
+    euro = await hub.fx_rate("EUR", "7.9", starts=later)
+    await hub.do(commands.WithdrawFxRate(actor=hub.admin, id=euro.id, reason="another day's"))
+    assert (await hub.fx_rate("EUR", "7.95", starts=later)).status is VersionStatus.APPROVED
     # 7.3 was to follow, and is withdrawn: the day after there is no rate, until 7.2 is approved anew for it.
     await hub.institution("B")
     await hub.currency("BP", "B", unit_value="1", money="USD")
@@ -307,16 +318,39 @@ async def test_four_currencies_of_none_two_and_three_digits_come_to_one(story: H
     await clean(story)
 
 
+async def test_who_is_told_of_a_closing_is_told_what_is_payable(story: Hub) -> None:
+    configuration = story.engine.configuration
+    async with story.database.snapshot() as connection:
+        windows = await window_rows.windows(connection, settlement_window.c.number == 1)
+        nets = await window_rows.payable_nets(connection, windows)
+    [window] = windows.values()
+    event = events._window(
+        events._Words(configuration), window, EventType.WINDOW_CLOSED, 1, window.opened_at, nets[window.id]
+    )
+    told = json.loads(event.payload(configuration.institution_codes["C"]))["data"]
+    assert told["nets"] == [
+        {"currency": "CNY", "net": "0.00", "payable": "213.89"},
+        {"currency": "JPY", "net": "1031", "payable": "0"},
+        {"currency": "KWD", "net": "7.000", "payable": "0.000"},
+    ]
+    codes = {id: node.code for id, node in configuration.institutions.items()}
+    shown = _closed_as_json(ClosedWindow(window, nets[window.id], codes))["nets"]
+    assert [(one["currency"], one["payable"]) for one in shown if one["institution"] == "C"] == [
+        *(("CNY", "213.89"), ("JPY", "0")),
+        ("KWD", "0.000"),
+    ]
+
+
 async def test_who_does_not_pay_defaults_on_the_one_net(hub: Hub) -> None:
     await found(hub)
     await hub.do(terms(hub, of="A", needed=False, due_days=0))
     await put(hub, "100", "col", of="A")
-    await hub.model("default", settle_in="CNY")
+    await hub.model("CARD", ["A", "B", "C"], currencies=("CNY", "USD"), settle_in="CNY")
     await hub.fx_rate("USD", "7.20")
     await owe(hub, "DESK", "B", 1200, "CNY")
     await owe(hub, "B", "DESK", 50, "USD")
     await owe(hub, "B", "C", 10, "USD")  # C is owed 72.00, and has no net in CNY
-    window = await close(hub)
+    window = await close(hub, "CARD")
     with pytest.raises(InvalidInput):
         await hub.do(
             commands.ProposeDefault(
@@ -347,6 +381,31 @@ async def test_nets_that_cancel_out_are_settled_when_the_window_closes(hub: Hub)
     assert [of[1:4] for place, of in (await views(hub, window)).items() if place[0] != "DESK"] == [(0, True, True)] * 4
     assert await exposures(hub, "A", "B", "DESK") == {}
     assert await money_left(hub) == []
+    # DESK owes KIOSK, both below A, which is owed dollars alone: what they owe each other is settled at once, and once.
+    # Closed and paid in one batch.
+    await hub.institution("KIOSK", parent="A")
+    await owe(hub, "DESK", "KIOSK", 100, "CNY")
+    await owe(hub, "B", "DESK", 10, "USD")
+    window = await hub.window()
+    closing = commands.CloseWindow(actor=hub.admin, key="close", window=window)
+    paid = [
+        commands.ConfirmSettlement(
+            actor=hub.admin,
+            key=code,
+            window=window,
+            institution=code,
+            currency="CNY",
+            amount=amount,
+            value_date=None,
+            reference="bank",
+        )
+        for code, amount in (("B", "-72.00"), ("A", "72.00"))
+    ]
+    answers = await hub.batch([closing, *paid])
+    assert [answer.refusal for answer in answers if isinstance(answer, Outcome)] == [None] * 3
+    assert await status(hub, window) == "SETTLED"
+    assert await exposures(hub, "A", "B", "DESK", "KIOSK") == {}
+    await clean(hub)
     # A was owed 720 CNY and owed 200 USD, 1,440 CNY: its exposure in CNY is that of the exchanged net, from then on.
     await owe(hub, "B", "DESK", 720, "CNY")
     await owe(hub, "DESK", "B", 200, "USD")
