@@ -30,8 +30,8 @@ def propose(book: Book, command: commands.ProposeModel) -> Draft:
     Raises:
         NotFound: a member is no institution.
         InvalidInput: a member is no direct child of the operator; nobody or nothing is named, or somebody twice; the
-            default has a kind, members or currencies of its own; the model is of another kind; the calendar is none;
-            or the dates.
+            default has a kind, members or currencies of its own; the model is of another kind, or of one that settles
+            in no one currency; the calendar is none; or the dates.
         UnknownCurrency: a currency is not in ISO 4217.
     """
     asking = resolve.operating(book, command.actor)
@@ -45,6 +45,10 @@ def propose(book: Book, command: commands.ProposeModel) -> Draft:
     for name, named in (("members", members), ("currencies", currencies)):
         if len(set(named)) < len(named) or len(named) > MEMBERS_MAX or not (named or is_default):
             raise InvalidInput(**{name: len(named)})
+    if command.settle_in is not None and command.kind is not ModelKind.DEFERRED_NET_MULTILATERAL:
+        raise InvalidInput(
+            settleIn=command.settle_in, kind=command.kind.value
+        )  # what two owe each other is no net of all
     known = [one for one in book.configuration.model_versions.values() if one.code == command.code]
     if any(one.kind is not command.kind for one in known):
         raise InvalidInput(kind=command.kind.value)

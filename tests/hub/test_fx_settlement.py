@@ -29,6 +29,7 @@ from hub.ledger import commands, window_rows
 from hub.ledger.commands import CalendarTerms, Party
 from hub.ledger.decide import Outcome
 from hub.ledger.records import AccountKind
+from hub.models import ModelKind
 from hub.tables import settlement_window
 from hub.versions import VersionStatus
 from hub.webhooks import events
@@ -202,11 +203,16 @@ async def test_a_rate_is_two_persons_word_and_one_person_can_only_stop_closings(
     ):
         with pytest.raises(refusal):
             await hub.do(commands.ProposeFxRate(**{**usual, **wrong}))
+    with pytest.raises(UnknownCurrency):
+        await hub.do(hub.model_proposal("default", settle_in="XAU"))
     proposed = await hub.do(commands.ProposeFxRate(**usual))
     assert (proposed.version, proposed.status, proposed.starts) == (1, VersionStatus.PROPOSED, None)
     with pytest.raises(SameApprover):
         await hub.do(commands.ApproveFxRate(actor=hub.admin, id=proposed.id))
     await hub.institution("A")
+    for kind in set(ModelKind) - {ModelKind.DEFERRED_NET_MULTILATERAL}:  # what two owe each other is no net of all
+        with pytest.raises(InvalidInput):
+            await hub.do(hub.model_proposal("PAIRS", ["A"], kind=kind, settle_in="CNY"))
     other, _ = await hub.key("A", Role.INSTITUTION_ADMIN)
     for asked in (
         commands.ProposeFxRate(**{**usual, "actor": other}),
