@@ -6,9 +6,9 @@ month once, whoever else counted it too and whatever was cut off before: there i
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Column, ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
@@ -30,24 +30,35 @@ BILLED: Final = (
     MovementKind.CONVERT,
     MovementKind.CAPTURE,
 )
-_movement, _entry = tables.movement, tables.journal_entry
+_movement, _entry, _draw = tables.movement, tables.journal_entry, tables.prepaid_draw
 
 
 async def used(connection: AsyncConnection, starts: datetime, ends: datetime) -> tuple[Usage, ...]:
-    """What was done in [``starts``, ``ends``), by the institution for which it was, and the point currency."""
+    """What was done in [``starts``, ``ends``), by the institution for which it was, and the point currency. What was
+    drawn on prepaid blocks is paid for: it is not counted, and an act of nothing else neither."""
     first, last = await _first(connection, starts), await _first(connection, ends)
     if first is None:
         return ()
-    conditions: list[Any] = [_movement.c.id >= first_of(first)]
-    if last is not None:
-        conditions.append(_movement.c.id < first_of(last))
+    conditions = _of(_movement.c.id, first, last)
+    prepaid = select(_draw.c.movement_id, func.sum(_draw.c.units).label("units")).where(
+        _draw.c.journal_id == JOURNAL_ID, *(_of(_draw.c.movement_id, first, last))
+    )
+    drawn = prepaid.group_by(_draw.c.movement_id).subquery()
+    units = _movement.c.amount - func.coalesce(drawn.c.units, 0)
     found = await connection.execute(
-        select(_movement.c.for_institution_id, _movement.c.currency, func.count(), func.sum(_movement.c.amount))
-        .where(_movement.c.journal_id == JOURNAL_ID, _movement.c.kind.in_(BILLED), *conditions)
+        select(_movement.c.for_institution_id, _movement.c.currency, func.count(), func.sum(units))
+        .select_from(_movement)
+        .outerjoin(drawn, drawn.c.movement_id == _movement.c.id)
+        .where(_movement.c.journal_id == JOURNAL_ID, _movement.c.kind.in_(BILLED), units > 0, *conditions)
         .group_by(_movement.c.for_institution_id, _movement.c.currency)
         .order_by(_movement.c.for_institution_id, _movement.c.currency)
     )
     return tuple(Usage(institution, currency, acts, int(units)) for institution, currency, acts, units in found)
+
+
+def _of(column: Column[int], first: int, last: int | None) -> list[ColumnElement[bool]]:
+    """That an identifier is of a batch from ``first`` on and before ``last``."""
+    return [column >= first_of(first), *([] if last is None else [column < first_of(last)])]
 
 
 async def _first(connection: AsyncConnection, at: datetime) -> int | None:

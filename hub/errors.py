@@ -52,6 +52,13 @@ class InsufficientLiquidity(Refusal):
     retryable = True
 
 
+class InsufficientPrepaid(Refusal):
+    """What is left of the prepaid points does not reach."""
+
+    code = "INSUFFICIENT_PREPAID"
+    retryable = True
+
+
 class LimitExceeded(Refusal):
     """The act would go beyond a limit: on what an institution may owe, or on what is issued, moved, spent or held."""
 

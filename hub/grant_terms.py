@@ -11,7 +11,10 @@ from hub.terms import Step, Terms
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantTerms(Terms):
-    """One version, of a point currency and who grants. The grantor pays the price, to the issuer."""
+    """One version, of a point currency and who grants. The grantor pays the price, to the issuer, for what is not drawn
+    on its prepaid blocks (``hub.prepaid``); with ``prepaid_only`` nothing is granted beyond these."""
+
+    prepaid_only: bool = False
 
     prefix: ClassVar[str] = ids.GRANT_TERMS
 

@@ -64,6 +64,8 @@ COVER = "co"  # a proposal of its terms
 COVER_ENTRY = "ce"
 DEFAULT = "df"
 DEFAULT_STEP = "de"
+PREPAID_BLOCK = "pp"
+PREPAID_STEP = "ps"
 
 _SHAPE = re.compile(r"([a-z]{2})_([0-9a-f]{1,16})")
 

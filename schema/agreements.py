@@ -72,6 +72,9 @@ class ProposeGrantTermsInput:
     price: MoneyInput = strawberry.field(
         description="What it pays the issuer for each point, with at most 12 decimal places."
     )
+    prepaid_only: bool = strawberry.field(
+        default=False, description="Whether nothing is granted beyond the prepaid blocks of whom they are agreed with."
+    )
     effective_from: datetime | None = strawberry.field(
         default=None, description="When it starts, not in the past. Default: on approval."
     )
@@ -187,6 +190,7 @@ class TermsMutation:
             currency=input.currency,
             grantor=input.grantor,
             price=money_text(input.price),
+            prepaid_only=input.prepaid_only,
             starts=input.effective_from,
             ends=input.effective_until,
         )

@@ -46,6 +46,7 @@ from schema.movements import MovementQuery
 from schema.nodes import NodeQuery
 from schema.notices import NoticeQuery
 from schema.pools import PoolMutation, PoolQuery
+from schema.prepaid import PrepaidMutation, PrepaidQuery
 from schema.proposals import RateMutation, RateQuery
 from schema.quotes import QuoteMutation, QuoteQuery
 from schema.reconciliations import ReconciliationMutation, ReconciliationQuery
@@ -113,6 +114,7 @@ class Query(
     ShareQuery,
     FeeScheduleQuery,
     InvoiceQuery,
+    PrepaidQuery,
 ):
     pass
 
@@ -162,6 +164,7 @@ class Mutation(
     ShareMutation,
     FeeScheduleMutation,
     InvoiceMutation,
+    PrepaidMutation,
 ):
     pass
 

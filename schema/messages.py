@@ -395,6 +395,13 @@ MESSAGES: dict[str, tuple[Sentence, Sentence]] = {
         Sentence("The report has been accepted with the institution's signature."),
         Sentence("该机构已签名确认此结算报告。"),
     ),
+    "INSUFFICIENT_PREPAID": (
+        Sentence(
+            "What is left of the prepaid points does not reach.",
+            "Of the prepaid points {left} {currency} are left, and {requested} are needed.",
+        ),
+        Sentence("预付积分余额不足。", "预付积分余额为 {left} {currency}，需要 {requested}。"),
+    ),
     "DISPUTE_TOO_LATE": (
         Sentence(
             "The time in which lines of this window can be disputed is over.",

@@ -29,6 +29,7 @@ from schema.models import model_by_id
 from schema.movements import movement_by_id
 from schema.node import Node
 from schema.pools import contribution_by_id, pool_by_id
+from schema.prepaid import block_by_id
 from schema.proposals import is_visible
 from schema.quotes import quote_by_id
 from schema.rates import to_rate
@@ -146,6 +147,7 @@ FINDERS: Final[dict[str, Callable[[Context, int], Awaitable[Node | None]]]] = {
     ids.RECONCILIATION: reconciliation_by_id,
     ids.BREAK: break_by_id,
     ids.DISPUTE: dispute_by_id,
+    ids.PREPAID_BLOCK: block_by_id,
     ids.WEBHOOK: webhook_by_id,
     ids.EVENT: delivery_by_id,
     ids.SHARE_PLAN: share_plan_by_id,

@@ -69,6 +69,7 @@ class RefusalReason(StrEnum):
     REPORT_ACCEPTED = "REPORT_ACCEPTED"
     DISPUTE_TOO_LATE = "DISPUTE_TOO_LATE"
     FX_RATE_MISSING = "FX_RATE_MISSING"
+    INSUFFICIENT_PREPAID = "INSUFFICIENT_PREPAID"
 
 
 REASONS: dict[type[errors.Refusal], RefusalReason] = {
@@ -125,6 +126,7 @@ REASONS: dict[type[errors.Refusal], RefusalReason] = {
     errors.RetryLater: RefusalReason.RETRY_LATER,
     errors.ReportAccepted: RefusalReason.REPORT_ACCEPTED,
     errors.DisputeTooLate: RefusalReason.DISPUTE_TOO_LATE,
+    errors.InsufficientPrepaid: RefusalReason.INSUFFICIENT_PREPAID,
 }
 
 publish(

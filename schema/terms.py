@@ -86,9 +86,13 @@ class AcceptanceTerms(Terms):
 
 @strawberry.type(
     description="The terms on which an institution other than the issuer issues a currency's points, and all below it; "
-    "it pays the issuer the price for each. The nearest institution's rule."
+    "it pays the issuer the price for each that it has not prepaid. The nearest institution's rule."
 )
 class GrantTerms(Terms):
+    prepaid_only: bool = strawberry.field(
+        description="Whether nothing is granted beyond the prepaid blocks of whom they are agreed with."
+    )
+
     @field("Who may issue the points.")
     def grantor(self, info: Info) -> Institution:
         return institution_of(info.context.configuration, self.record.node)
@@ -138,7 +142,7 @@ def to_acceptance(found: acceptance_terms.AcceptanceTerms) -> AcceptanceTerms:
 
 
 def to_grant(found: grant_terms.GrantTerms) -> GrantTerms:
-    return GrantTerms(**_common(found))
+    return GrantTerms(prepaid_only=found.prepaid_only, **_common(found))
 
 
 def to_unit_value(found: unit_values.UnitValue) -> UnitValue:

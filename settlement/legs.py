@@ -78,6 +78,11 @@ _PRICED = f"""
 SELECT movement_id, terms_id FROM act_terms
 WHERE journal_id = {JOURNAL_ID} AND movement_id BETWEEN $1 AND $2 ORDER BY movement_id
 """
+# What prepaid blocks paid for, or got back.
+_DRAWN = f"""
+SELECT movement_id, abs(sum(units))::bigint AS units FROM prepaid_draw
+WHERE journal_id = {JOURNAL_ID} AND movement_id BETWEEN $1 AND $2 GROUP BY movement_id
+"""
 _DISPUTED = f"SELECT id, movement_id, n FROM dispute WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[])"
 
 # Of the acts of a page whose fees a plan split: what each leg is by, and what falls to who bears the fee.
@@ -226,9 +231,11 @@ class Legs:
         driver = await driver_of(connection)
         found = await driver.fetch(_PAGE, self.window.id, *after, self._end, own)
         priced: dict[int, int] = {}
+        drawn: dict[int, int] = {}
         if found and self.configuration.terms:
             first, last = found[0]["movement_id"], found[-1]["movement_id"]
             priced = {row["movement_id"]: row["terms_id"] for row in await driver.fetch(_PRICED, first, last)}
+            drawn = {row["movement_id"]: row["units"] for row in await driver.fetch(_DRAWN, first, last)}
         fees = [row["movement_id"] for row in found if row["purpose"] == Purpose.FEE]
         shares, invoices = dict[Place, FeeShare](), dict[int, str]()
         if fees and self.configuration.share_plans:
@@ -244,7 +251,8 @@ class Legs:
             for row in found:
                 movement, of = row["movement_id"], disputed.get(row["subject_id"])
                 share = shares.get((movement, row["n"]))
-                made.append(self._line(row, priced.get(movement), share, invoices.get(movement), of))
+                line = self._line(row, priced.get(movement), share, invoices.get(movement), of, drawn.get(movement, 0))
+                made.append(line)
             return made
 
         return await asyncio.to_thread(lines)  # off the event loop, which others wait for
@@ -263,9 +271,17 @@ class Legs:
             )
         return sums
 
-    def _line(self, row: Any, priced: int | None, share: FeeShare | None, invoice: str | None, disputed: Any) -> Line:
+    def _line(
+        self,
+        row: Any,
+        priced: int | None,
+        share: FeeShare | None,
+        invoice: str | None,
+        disputed: Any,
+        drawn: int,
+    ) -> Line:
         """A leg as a line. ``priced``: the terms of its act; ``disputed``: of a correction, the line that it gives
-        back."""
+        back; ``drawn``: what of its points was prepaid, and so is in no line."""
         movement, n, purpose, debit, credit, amount, at, kind, currency, points, subject, rate, source, original = row
         institutions = self.configuration.institutions
         (payer, money), (payee, _) = self.accounts[debit], self.accounts[credit]
@@ -277,7 +293,7 @@ class Legs:
         if kind in _OF_INVOICES:
             reverses = None if kind == MovementKind.BILL else ids.text(ids.INVOICE, subject)
         elif kind != MovementKind.CORRECT:
-            sides = (self._points(currency, points),)
+            sides = (self._points(currency, points - drawn),)
         if kind == MovementKind.CORRECT:
             if disputed is None:
                 raise LookupError(f"There is no dispute {ids.text(ids.DISPUTE, subject)}.")

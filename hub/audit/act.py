@@ -29,7 +29,7 @@ class Act:
     ``conversion``: that of a CONVERT. ``original``: what a REVERSE takes back, ``before`` of it having been reversed
     earlier. ``hold``: the open one that it is about. ``owing``: the numbers of the legs that touch a debt; ``missing``:
     what could not be taken, owed and written off. ``over_partners``: whether it is of an exchange; ``parts``: whom the
-    fee of a redemption goes to.
+    fee of a redemption goes to; ``drawn``: what a grant says that it drew on prepaid blocks.
     """
 
     moved: Any
@@ -45,6 +45,7 @@ class Act:
     missing: tuple[int, int] = (0, 0)
     over_partners: bool = False
     parts: tuple[Part, ...] = ()
+    drawn: int = 0
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from hub import ids
-from hub.audit import defaults, relocations
+from hub.audit import defaults, prepaid, relocations
 from hub.audit.accounts import Accounts, Key, host_of
 from hub.audit.act import Act
 from hub.audit.breaks import Breaks
@@ -26,6 +26,7 @@ from hub.configuration import Configuration
 from hub.currencies import PointCurrency
 from hub.ledger.records import ACCEPTED, AccountKind, MovementKind, Phase, Purpose
 from hub.points import share
+from hub.prepaid import billed
 from hub.shares import Act as FeeAct
 from hub.shares import Part
 
@@ -55,7 +56,7 @@ _NAMED_BY_MOVEMENT = frozenset(
 _TOGETHER = {"cancellation": MovementKind.REVERSE, "basket": MovementKind.REDEEM}
 _GROUPS = ("restriction", "clearing", *_TOGETHER)
 _NOTHING_DONE = frozenset({MovementKind.DECLINE, MovementKind.REFUND})
-_BY_OPERATOR = frozenset({MovementKind.COVER, *defaults.KINDS})
+_UNKEYED = frozenset({MovementKind.COVER, *defaults.KINDS, *prepaid.KINDS})
 _BY_TIME = frozenset({MovementKind.RELEASE, MovementKind.EXPIRE})  # nobody asks the host for these
 
 
@@ -203,8 +204,9 @@ class Acts:
         swapped = (("from_customer_id", "to_customer_id"), ("to_customer_id", "from_customer_id"))
         same = (("currency", "currency"), ("money", "money"), ("merchant_id", "merchant_id"))
         returned = self._shares.check_returned(act)
+        of_money = billed(sum(one.units for one in known.draws), total, before, after)
         parts = [
-            (moved[part], None if original[part] is None else _part(original[part], before, after, total))
+            (moved[part], None if original[part] is None else _part(original[part], *of_money))
             for part in ("value", "fee")
         ]
         if returned is not None:
@@ -222,7 +224,8 @@ class Acts:
             (
                 key(leg["credit_account_id"]),
                 key(leg["debit_account_id"]),
-                _part(leg["amount"], before, after, total) - sum(act.missing),
+                _part(leg["amount"], *((before, after, total) if leg["purpose"] == Purpose.POINTS else of_money))
+                - sum(act.missing),
                 leg["purpose"],
                 int(Phase.POSTED),
             )
@@ -271,7 +274,7 @@ class Acts:
                 continue  # the hub's own, see the invoices
             if moved["kind"] == MovementKind.CLEAR or moved["kind"] in relocations.KINDS:
                 continue  # nobody asked for it but whoever ordered the whole; see the relations, and the relocations
-            if self._breaks.is_of(moved) or self._disputes.is_of(moved) or moved["kind"] in _BY_OPERATOR:
+            if self._breaks.is_of(moved) or self._disputes.is_of(moved) or moved["kind"] in _UNKEYED:
                 continue  # two persons have, without a key
             subject = moved["id"] if moved["kind"] in _NAMED_BY_MOVEMENT else moved["subject_id"]
             subject = together.get(moved["id"], subject)

@@ -10,6 +10,7 @@ from hub.audit.entries import Batch
 from hub.db import driver_of
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import AccountKind, MovementKind, Phase, Piece
+from hub.prepaid import Draw
 
 _BY_ID = frozenset(
     {
@@ -66,6 +67,10 @@ _SHARES = f"""
 SELECT movement_id, place, plan_id, institution_id, amount, n FROM fee_share
 WHERE journal_id = {JOURNAL_ID} AND movement_id = ANY($1::bigint[]) ORDER BY movement_id, place
 """
+_DRAWN = f"""
+SELECT movement_id, place, block_id, units FROM prepaid_draw
+WHERE journal_id = {JOURNAL_ID} AND movement_id = ANY($1::bigint[]) ORDER BY movement_id, place
+"""
 _CONVERSIONS = f"""
 SELECT id, rate_id, from_customer_id, source, target, eligible FROM conversion
 WHERE journal_id = {JOURNAL_ID} AND id = ANY($1::bigint[])
@@ -84,6 +89,7 @@ class Original:
     conversion: Any = None
     reversed: int = 0
     shares: list[Any] = field(default_factory=list)  # what a plan made of its fee
+    draws: list[Draw] = field(default_factory=list)  # out of which prepaid blocks it was drawn
 
 
 async def originals(connection: AsyncConnection, batch: Batch) -> dict[int, Original]:
@@ -104,6 +110,8 @@ async def originals(connection: AsyncConnection, batch: Batch) -> dict[int, Orig
         by_movement[movement].taken.setdefault(n, []).append(Piece(expires_at, earned_at, origin, -amount))
     for row in await driver.fetch(_SHARES, list(by_movement)):
         by_movement[row["movement_id"]].shares.append(row)
+    for row in await driver.fetch(_DRAWN, list(by_movement)):
+        by_movement[row["movement_id"]].draws.append(Draw(*row))
     found = {_name(one.movement): one for one in by_movement.values()}
     for row in await driver.fetch(_CONVERSIONS, subjects):
         if row["id"] in found:

@@ -108,6 +108,7 @@ RELATIONS = (
         AND NOT EXISTS (SELECT FROM reconciliation_break b WHERE b.journal_id = {JOURNAL_ID} AND b.id = o.movement_id)
         AND NOT EXISTS (SELECT FROM dispute_step s WHERE s.journal_id = {JOURNAL_ID} AND s.id = o.movement_id)
         AND NOT EXISTS (SELECT FROM cover_decision d WHERE d.journal_id = {JOURNAL_ID} AND d.id = o.movement_id)
+        AND NOT EXISTS (SELECT FROM prepaid_step b WHERE b.journal_id = {JOURNAL_ID} AND b.id = o.movement_id)
         AND NOT EXISTS (SELECT FROM settlement_default d WHERE d.journal_id = {JOURNAL_ID} AND d.id = o.movement_id)
         AND NOT EXISTS (SELECT FROM default_step d WHERE d.journal_id = {JOURNAL_ID} AND d.id = o.movement_id)
         """,

@@ -5,6 +5,7 @@ force at it.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -32,6 +33,7 @@ from hub.audit.lots import Lots
 from hub.audit.originals import Original, is_reversal, originals
 from hub.audit.people import People
 from hub.audit.positions import Positions
+from hub.audit.prepaid import Prepaid
 from hub.audit.relocations import Relocations
 from hub.audit.restrictions import Restrictions
 from hub.audit.shares import Shares
@@ -79,6 +81,7 @@ class Replay:
         self.invoices = Invoices(findings, self.accounts)
         self.cover = Cover(findings, self.accounts, self.positions)
         self.defaults = Defaults(findings, self.accounts, self.positions)
+        self.prepaid = Prepaid(findings, self.accounts)
         self._changes: list[Noun] = []
         self._conversions: dict[int, Any] = {}
         self._originals: dict[int, Original] = {}
@@ -102,6 +105,7 @@ class Replay:
         self.shares.begin(batch)
         await self.invoices.begin(connection, batch)
         self.disputes.begin(batch)
+        self.prepaid.begin(batch)
         self._entries = {}
         for entry in rows.get("lot_entry", ()):
             self._entries.setdefault(entry[0], {}).setdefault(entry[1], []).append(entry)
@@ -144,6 +148,7 @@ class Replay:
         self.shares.finish()
         self.invoices.finish()
         self.cover.finish()
+        self.prepaid.finish()
         self.defaults.finish()
         self.positions.finish(batch, self.configuration)
         self.disputes.finish()
@@ -209,12 +214,15 @@ class Replay:
         self.disputes.acceptance(row, self.configuration)
 
     def _covering(self, rows: dict[str, list[Any]]) -> list[tuple[int, _Take, Any]]:
-        """What a batch says of cover, and of nets that were not paid."""
+        """What a batch says of cover, of nets that were not paid, and of what is paid ahead."""
         tables: tuple[tuple[str, _Take], ...] = (
             ("cover_entry", self._cover_entry),
             ("cover_decision", self._cover_decision),
             ("settlement_default", self._default),
             ("default_step", self._default_step),
+            ("prepaid_block", self._block),
+            ("prepaid_step", self._block_step),
+            ("prepaid_notice", self._prepaid_notice),
         )
         return [(row["id"], take, row) for table, take in tables for row in rows.get(table, ())]
 
@@ -231,6 +239,17 @@ class Replay:
     def _default_step(self, row: Any, _legs: list[Any], batch: Batch) -> None:
         self._configure()
         self.defaults.step(row, batch, self.configuration)
+
+    def _block(self, row: Any, _legs: list[Any], batch: Batch) -> None:
+        self._configure()
+        self.prepaid.offer(row, batch, self.configuration)
+
+    def _block_step(self, row: Any, _legs: list[Any], batch: Batch) -> None:
+        self._configure()
+        self.prepaid.step(row, batch, self.configuration)
+
+    def _prepaid_notice(self, row: Any, _legs: list[Any], batch: Batch) -> None:
+        self.prepaid.notice(row, batch)
 
     def _change(self, row: Any, _legs: list[Any], batch: Batch) -> None:
         change = Change(*row)
@@ -302,10 +321,15 @@ class Replay:
                 self.positions.act(moved, legs, self.configuration, batch.at, promised=True)
             case MovementKind.COVER:
                 self.cover.check(moved, legs, self.configuration)
+            case MovementKind.PREPAY | MovementKind.PREPAY_REFUND:
+                self.prepaid.posted(moved, legs, batch, self.configuration)
+                self.positions.act(moved, legs, self.configuration, batch.at)
             case kind if kind in OF_DEFAULTS:
                 self.defaults.check(moved, legs, batch, self.configuration)
             case _:
                 act = self._whole(moved, legs, batch)
+                if drawn := self.prepaid.drawn(moved["id"]):
+                    act = replace(act, drawn=drawn)
                 of_exchange = self.exchanges.is_of(moved)
                 self.acts.check(act)
                 if batch.number >= self._lots_since:
@@ -316,6 +340,7 @@ class Replay:
                 self.debts.check(act)
                 self.restrictions.check(act)
                 self.relocations.check(act)
+                self.prepaid.check(act)
                 if of_exchange:
                     way, promised = self.exchanges.way(moved), moved["kind"] not in ACCEPTED
                     if way is not None and not way.window:

@@ -57,6 +57,7 @@ async def compare(connection: AsyncConnection, replay: Replay, findings: Finding
     replay.relocations.compare(await driver.fetch(_RELOCATIONS))
     await replay.breaks.compare(driver)
     await replay.disputes.compare(driver)
+    await replay.prepaid.compare(driver)
     await _positions(driver, replay, findings)
     await _bonus_uses(driver, replay, findings)
     await _limit_uses(driver, replay, findings)

@@ -98,7 +98,7 @@ class Terms:
             due = nearest(by_node, configuration.institutions, grantor, act.at)
             if due is None:
                 self._findings.add("TERMS", f"{act.name} was issued by who may not.")
-        if figures != ((None, None) if due is None else (due.money, cost(due, moved["amount"], of.scale))):
+        if figures != ((None, None) if due is None else (due.money, cost(due, moved["amount"] - act.drawn, of.scale))):
             self._findings.add("TERMS_FIGURES", f"{act.name} does not come to what its terms say.")
         return None if due is None else due.id
 

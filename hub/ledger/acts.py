@@ -67,7 +67,7 @@ def issue(book: Book, command: commands.Issue) -> Draft:
         expires_at=None if ends == NEVER else ends,
     )
     if terms is not None:
-        movement = granting.priced(movement, terms, of)
+        movement = granting.priced(draft, movement, terms, of)
     draft.points(
         movement.id,
         draft.account(AccountKind.ISSUANCE, of.issuer, of.code),
@@ -117,7 +117,7 @@ def _issue_remote(
         target=customer,
     )
     if terms is not None:
-        movement = granting.priced(movement, terms, of)
+        movement = granting.priced(draft, movement, terms, of)
     exchanges.accept_act(draft, movement)
     limiting.count(draft, movement, Act.ISSUE, of, customer, amount)
     _answer(draft, movement, command)

@@ -178,6 +178,16 @@ def _settlement(draft: Draft) -> Iterator[NamedRow]:
         yield "confirmation_file", (file.id, file.credential, file.digest, file.payments, file.last)
 
 
+def _prepaid(draft: Draft) -> Iterator[NamedRow]:
+    for step in draft.block_steps:
+        yield "prepaid_step", (step.id, step.of, step.kind.value, step.credential, step.units, step.movement)
+    for drawn in draft.draws:
+        yield "prepaid_draw", (drawn.movement, drawn.place, drawn.block, drawn.units)
+    for told in draft.prepaid_notices:
+        whose = (told.id, told.credential, told.holder, told.currency)
+        yield "prepaid_notice", (*whose, told.threshold, told.low, told.left, told.movement)
+
+
 _ROWS: Final[tuple[Callable[[Draft], Iterator[NamedRow]], ...]] = (
     _bindings,
     _links,
@@ -195,4 +205,5 @@ _ROWS: Final[tuple[Callable[[Draft], Iterator[NamedRow]], ...]] = (
     _cover,
     _defaults,
     _settlement,
+    _prepaid,
 )

@@ -9,6 +9,7 @@ from hub.ledger.orders import EvidenceKind
 from hub.ledger.payables import payables
 from hub.ledger.records import AccountKind, Leg, Phase, Purpose
 from hub.points import COUNTER_MAX
+from hub.prepaid import StepKind as BlockStepKind
 from hub.reconciliation.breaks import StepKind
 
 
@@ -94,6 +95,11 @@ def _take_rest(book: Book, draft: Draft) -> None:
         _take_disputes(book, draft)
     book.defaults.update((default.id, default) for default in draft.defaults)
     book.cover_entries.update((entry.id, entry) for entry in draft.cover_entries)
+    if draft.blocks or draft.prepaid_notices:
+        book.blocks.update(draft.blocks)
+        proposals = (step for step in draft.block_steps if step.kind is BlockStepKind.REFUND_PROPOSED)
+        book.block_proposals.update((step.of, step) for step in proposals)
+        book.prepaid_notices.update(((one.holder, one.currency), one) for one in draft.prepaid_notices)
     if draft.windows:
         book.take_windows(draft.windows)
     if draft.nets:

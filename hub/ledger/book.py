@@ -51,6 +51,8 @@ from hub.ledger.records import (
 )
 from hub.limits import LimitEntry, UseKey
 from hub.models import DEFAULT_MODEL, takes, taking
+from hub.prepaid import Block, Draw, Notice
+from hub.prepaid import Step as BlockStep
 from hub.reconciliation.breaks import Break, BreakStep, Run
 from hub.shares import Act as FeeAct
 from hub.shares import SharePlan
@@ -64,9 +66,9 @@ UNPOSTED = 0  # in a window's place: money that is in none: pending, or declared
 class Original:
     """An act that may be reversed: its movement, legs, and how much of it was reversed before. ``counted``: the
     movement that counted it under limits, which is another one than its own if it was accepted first; ``shares``: what
-    a plan made of its fee."""
+    a plan made of its fee; ``draws``: out of which prepaid blocks it was drawn."""
 
-    __slots__ = ("conversion", "counted", "legs", "movement", "reversed", "shares")
+    __slots__ = ("conversion", "counted", "draws", "legs", "movement", "reversed", "shares")
 
     def __init__(
         self,
@@ -76,6 +78,7 @@ class Original:
         already: int,
         counted: int = 0,
         shares: tuple[FeeShare, ...] = (),
+        draws: tuple[Draw, ...] = (),
     ) -> None:
         self.movement = movement
         self.legs = legs
@@ -83,6 +86,7 @@ class Original:
         self.reversed = already
         self.counted = counted or movement.id
         self.shares = shares
+        self.draws = draws
 
 
 class Book:
@@ -137,6 +141,9 @@ class Book:
         self.nets: dict[int, list[Net]] = {}
         self.cover_entries: dict[int, CoverEntry] = {}  # those that are decided on, and those of a bank's reference
         self.defaults: dict[int, Default] = {}  # for what is closed and settled
+        self.blocks: dict[int, Block] = {}  # prepaid ones: all that are usable of whoever grants, and those named
+        self.block_proposals: dict[int, BlockStep] = {}  # that stand, by block
+        self.prepaid_notices: dict[tuple[int, str], Notice] = {}  # the last one, by holder and currency
         self.internals: dict[tuple[int, int], InternalAccount] = {}  # by parent and institution, for a closing
         self.confirmed: set[PositionKey] = set()
         self.invoices: dict[int, Invoice] = {}  # that may be credited

@@ -59,6 +59,8 @@ from hub.ledger.records import (
 )
 from hub.limits import Clipping, LimitEntry
 from hub.money import format_millionths
+from hub.prepaid import Block, Draw, Notice
+from hub.prepaid import Step as BlockStep
 from hub.reconciliation.breaks import Break, BreakStep, Run
 
 _T = TypeVar("_T")
@@ -130,6 +132,10 @@ class Draft:
     defaults = _Rarely(list[Default])  # as they are afterwards
     default_steps = _Rarely(list[DefaultStep])
     cover_entries = _Rarely(list[CoverEntry])  # as they are afterwards
+    blocks = _Rarely(dict[int, Block])  # as they are afterwards
+    block_steps = _Rarely(list[BlockStep])
+    draws = _Rarely(list[Draw])
+    prepaid_notices = _Rarely(list[Notice])
 
     def __init__(self, book: Book) -> None:
         self.book = book

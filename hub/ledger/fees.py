@@ -86,10 +86,10 @@ def record(draft: Draft, movement: int, one: Payment) -> None:
     draft.fee_shares.append(FeeShare(movement, of.place, of.plan, of.institution, one.amount, n))
 
 
-def returned(original: Original, before: int, after: int) -> tuple[Payment, ...]:
-    """What comes back of an act's money when ``before`` to ``after`` of its points are reversed: of each leg and of
-    each share what falls to that, cumulative, so that the last reversal is exact. A share goes the way it came."""
-    total = original.movement.amount
+def returned(original: Original, before: int, after: int, total: int) -> tuple[Payment, ...]:
+    """What comes back of an act's money when ``before`` to ``after`` of its ``total`` points, or of those of them that
+    money was paid for, are reversed: of each leg and of each share what falls to that, cumulative, so that the last
+    reversal is exact. A share goes the way it came."""
     by_leg = {row.n: row for row in original.shares}
     found = []
     for n, leg in enumerate(original.legs):

@@ -6,7 +6,7 @@ from hub.access import Right
 from hub.currencies import PointCurrency
 from hub.errors import InvalidAmount, InvalidInput, NotAccepted
 from hub.grant_terms import GrantTerms, cost
-from hub.ledger import commands, resolve
+from hub.ledger import commands, prepaid, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.ledger.records import Movement, Purpose
@@ -37,13 +37,16 @@ def allow(book: Book, command: commands.Issue, of: PointCurrency, code: str) -> 
     return acting, terms
 
 
-def priced(movement: Movement, terms: GrantTerms, of: PointCurrency) -> Movement:
-    """The issue with what its grantor pays.
+def priced(draft: Draft, movement: Movement, terms: GrantTerms, of: PointCurrency) -> Movement:
+    """The issue with what its grantor pays: what is not drawn on prepaid blocks, which are only of points that the hub
+    keeps.
 
     Raises:
+        InsufficientPrepaid: the blocks do not reach, and the terms let nothing be granted beyond them.
         InvalidAmount: it is more money than the ledger carries.
     """
-    value = cost(terms, movement.amount, of.scale)
+    drawn = prepaid.draw_for(draft, movement, terms, of)
+    value = cost(terms, movement.amount - drawn, of.scale)
     if value > AMOUNT_MAX * 1000:
         raise InvalidAmount(amount=render(movement.amount, of.scale))
     return msgspec.structs.replace(movement, money=terms.money, value=value, fee=0, terms=terms.id)

@@ -202,6 +202,14 @@ HASHED: tuple[Hashed, ...] = (
     _hashed(tables.cover_decision, "id entry_id status credential_id movement_id", "id"),
     _hashed(tables.settlement_default, "id credential_id window_id institution_id currency amount", "id"),
     _hashed(tables.default_step, "id default_id kind credential_id amount value_date reference movement_id", "id"),
+    _hashed(tables.prepaid_block, "id credential_id holder_id currency units money value valid_until", "id"),
+    _hashed(tables.prepaid_step, "id block_id kind credential_id units movement_id", "id"),
+    _hashed(tables.prepaid_draw, "movement_id place block_id units", "movement_id place"),
+    _hashed(
+        tables.prepaid_notice,
+        "id credential_id holder_id currency threshold low units_left movement_id",
+        "id",
+    ),
 )
 
 _ENCODER = msgspec.json.Encoder()

@@ -22,6 +22,7 @@ from hub.ledger import (
     original_rows,
     people,
     pool_rows,
+    prepaid_rows,
     profile_rows,
     quote_rows,
     relocation_rows,
@@ -111,6 +112,8 @@ async def load(
         accepted = await exchange_rows.load(connection, book, needs)
     if needs.originals:
         await original_rows.load(connection, driver, book, needs)
+    if needs.blocks or needs.stocks or any(one.draws for one in book.originals.values()):
+        await prepaid_rows.load(connection, book, needs)
     if book.exchanges:
         await exchange_rows.load_deals(connection, book, needs, accepted)
     if needs.accounts:

@@ -6,7 +6,7 @@ lock is held, while another batch commits. It holds for that configuration only.
 
 from hub.configuration import Configuration
 from hub.currencies import HOSTED
-from hub.institutions import OPERATOR_CODE
+from hub.institutions import OPERATOR_CODE, ancestry
 from hub.ledger import commands
 from hub.ledger.memory import Memory
 from hub.ledger.orders import exchange_of
@@ -51,6 +51,11 @@ _TIMELESS = frozenset(
         commands.Reconcile,
         commands.AssignBreak,
         commands.NoteBreak,
+        commands.OfferBlock,
+        commands.DeclineBlock,
+        commands.ProposeRefund,
+        commands.DeclineRefund,
+        commands.SetPrepaidNotice,
     }
     | _LINKING
 )
@@ -116,6 +121,9 @@ class Needs:
         self.closing = False
         self.billing = False  # whether invoices are made
         self.invoices: set[int] = set()  # that are credited
+        self.blocks: set[int] = set()  # prepaid ones, that something is done about
+        self.stocks: set[tuple[int, str]] = set()  # holders and currencies whose prepaid blocks matter
+        self.moving = False  # whether an institution moves
         self.sharing = False  # whether a command makes a plan by which fees are split
 
     def add(self, command: commands.Command) -> None:
@@ -139,6 +147,7 @@ class Needs:
                 self.issuer(command.currency)
                 if command.grantor is not None:
                     self._institution(command.grantor)
+                    self._stock(command.grantor, command.currency)
                     self.windowed = self.money = True
                 if command.record is not None:
                     self.recorded.append((command.to, command.currency, command.amount, command.record))
@@ -304,6 +313,15 @@ class Needs:
                     self._institution(code)
                 self.files.add(command.digest)
                 self.money = True
+            case commands.AcceptBlock() | commands.AcceptRefund():
+                self._id(self.blocks, command.id)
+                self.money = True
+            case commands.DeclineBlock() | commands.ProposeRefund() | commands.DeclineRefund():
+                self._id(self.blocks, command.id)
+            case commands.SetPrepaidNotice():
+                self._stock(command.holder, command.currency)
+            case commands.MoveInstitution():
+                self.moving = True
             case commands.SetDebitCap() | commands.SetCover():
                 self._institution(command.institution)
                 self.money = True
@@ -342,6 +360,13 @@ class Needs:
                 self.policies.add(command.currency)
             case _:
                 pass
+
+    def _stock(self, holder: str, currency: str) -> None:
+        """The prepaid blocks of an institution and of all above it, by whose terms it may grant."""
+        nodes = self.configuration.institutions
+        home = self.configuration.institution_codes.get(holder)
+        if home is not None:
+            self.stocks.update((node.id, currency) for node in ancestry(nodes, home))
 
     def _party(self, party: commands.Party, currency: str) -> None:
         home = self.configuration.institution_codes.get(party.institution)

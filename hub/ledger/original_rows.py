@@ -7,7 +7,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
-from hub.ledger import account_rows, lot_rows, rows
+from hub.ledger import account_rows, lot_rows, prepaid_rows, rows
 from hub.ledger.book import Book, Original
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.needs import Needs
@@ -73,6 +73,8 @@ async def load(connection: AsyncConnection, driver: Any, book: Book, needs: Need
         legs.setdefault(row.movement_id, []).append(one)
         if one.window is not None:
             needs.institutions.update((one.debit.owner, one.credit.owner))
+    granted = [id for id, done in found.items() if done.kind is MovementKind.ISSUE and done.terms is not None]
+    draws = await prepaid_rows.draws(connection, granted) if granted else {}
     over_partners = {exchange_of(reference) for reference in book.done}
     for id, done in found.items():
         asked = _name(done)
@@ -86,7 +88,8 @@ async def load(connection: AsyncConnection, driver: Any, book: Book, needs: Need
                     needs.givers.add(done.source.id)
             counted = asked if asked in over_partners else id
             reversed_before, shared = already.get(asked, 0), tuple(shares.get(id, ()))
-            book.originals[asked] = Original(done, legs.get(id, []), conversion, reversed_before, counted, shared)
+            rest = (conversion, reversed_before, counted, shared, draws.get(id, ()))
+            book.originals[asked] = Original(done, legs.get(id, []), *rest)
             if conversion is not None:
                 needs.people.add(conversion.source.id)
 

@@ -2,7 +2,8 @@
 
 ``amount`` counts credited points. After r of T credited points are reversed in all, each leg of S units is reversed by
 ⌊S·r/T⌋ in all; every reversal posts the difference to what was reversed before, so the last one is exact. Money falls
-into the window open now. A reversal is final: it cannot be reversed.
+into the window open now. A reversal is final: it cannot be reversed. Of a grant that was drawn on prepaid blocks what
+was not drawn comes back first, and then what was drawn last, to the very block.
 
 What an act's points repaid of a debt is owed again, in the same share; so a credit is taken back whole from who got it,
 whether or not a part of it went into a debt. Of an issue its issuer may take back what is there, and have the rest owed
@@ -28,7 +29,7 @@ from hub.errors import (
     NotHosted,
     ReversalPending,
 )
-from hub.ledger import ageing, bonuses, commands, exchanges, fees, halting, lapse, limiting, lots, resolve
+from hub.ledger import ageing, bonuses, commands, exchanges, fees, halting, lapse, limiting, lots, prepaid, resolve
 from hub.ledger.book import Book, Original
 from hub.ledger.commands import ReversalShortfall
 from hub.ledger.draft import Draft
@@ -48,6 +49,7 @@ from hub.ledger.records import (
     Purpose,
 )
 from hub.points import parse_positive, render, share
+from hub.prepaid import billed
 
 _PERSONAL = (AccountKind.CUSTOMER, AccountKind.DEBT)
 
@@ -167,7 +169,9 @@ def post(
             _take_back(draft, command, movement, leg, was, now, owed.get(leg.credit, 0), free, giver)
         elif leg.credit.kind != AccountKind.DEBT:
             _give_back(draft, movement.id, leg, was, now, ())
-    fees.post(draft, movement.id, done.money or "", fees.returned(original, before, after))
+    fees.post(draft, movement.id, done.money or "", fees.returned(original, *_billed(original, before, after)))
+    if original.draws:
+        prepaid.give_back(draft, movement, original, before, after)
     draft.movements.append(movement)
     for leg in posted:
         if leg.taken and leg.credit.kind != AccountKind.DEBT:
@@ -200,7 +204,7 @@ def _opposite(
         target=done.source,
         merchant=done.merchant,
         money=done.money,
-        value=_part(done.value, before, after, done.amount),
+        value=_part(done.value, *_billed(original, before, after)),
         fee=fees.returned_fee(original, before, after),
         subject=subject,
         terms=done.terms,
@@ -339,6 +343,14 @@ def _homes(original: Original) -> set[int]:
     for leg in original.legs:
         owners.update(side.owner for side in (leg.debit, leg.credit) if side.kind not in _PERSONAL)
     return owners
+
+
+def _billed(original: Original, before: int, after: int) -> tuple[int, int, int]:
+    """How much of what was not prepaid is reversed before and after, of how much in all."""
+    total = original.movement.amount
+    if not original.draws:
+        return before, after, total
+    return billed(sum(one.units for one in original.draws), total, before, after)
 
 
 def _part(whole: int | None, before: int, after: int, total: int) -> int | None:

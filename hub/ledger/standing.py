@@ -17,9 +17,10 @@ from hub.ledger.opening import Relocation
 from hub.ledger.orders import Exchange
 from hub.ledger.records import Clearing, Hold, Quote, Window
 from hub.ledger.rows import figures_columns
+from hub.prepaid import Block
 from hub.reconciliation.breaks import Break
 
-Standing: TypeAlias = Hold | Clearing | Relocation | Quote | Exchange | Break | Dispute | Window
+Standing: TypeAlias = Hold | Clearing | Relocation | Quote | Exchange | Break | Dispute | Window | Block
 
 
 def standing(draft: Draft) -> Iterator[Standing]:
@@ -32,6 +33,7 @@ def standing(draft: Draft) -> Iterator[Standing]:
     yield from draft.breaks
     yield from draft.disputes
     yield from draft.windows
+    yield from draft.blocks.values()
 
 
 @singledispatch
@@ -115,3 +117,12 @@ def _(window: Window, batch: int) -> NamedRow:
     opened = (window.id, window.model, window.number, window.opened_at)
     rest = (*times, window.levels, window.together, window.ordinal)
     return "settlement_window", (*opened, window.status.value, batch, *rest)
+
+
+@row_of.register
+def _(block: Block, batch: int) -> NamedRow:
+    now = (block.status.value, block.sold, block.drawn, block.refunded, block.proposal)
+    if batch_of(block.id) != batch:
+        return "block standing", (block.id, *now)
+    what = (block.currency, block.units, block.money, block.value, block.until)
+    return "prepaid_block", (block.id, block.credential, block.holder, *what, *now)

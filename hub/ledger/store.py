@@ -363,7 +363,7 @@ class Batch:
             hashed[part.table.name] = found if len(found[0]) == width else [row[:width] for row in found]
         for name in (
             *("account", "hold", "clearing", "relocation", "quote", "conversion", "reconciliation_break"),
-            *("settlement_window", "dispute"),
+            *("settlement_window", "dispute", "prepaid_block"),
         ):
             if name in hashed:
                 hashed[name].sort(key=lambda row: row[0])

@@ -124,6 +124,7 @@ _RELOCATED = (
     *("digest", "accepted_by", "accepted", "moved", "ended_at"),
 )
 _BREAK = ("type", "figures", "status", "owner_id", "proposal_id")
+_BLOCK = ("status", "sold_id", "drawn", "refunded", "proposal_id")
 _DISPUTE = ("status", "outcome", "proposal_id", "corrected")
 _BY_NAME = {hashed.table.name: hashed for hashed in journal.HASHED}
 WRITES: dict[str, Write] = {
@@ -237,6 +238,11 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["cover_decision"]),
         _inserts(_BY_NAME["settlement_default"]),
         _inserts(_BY_NAME["default_step"]),
+        _inserts(_BY_NAME["prepaid_block"], *_BLOCK),
+        Write("block standing", tables.prepaid_block, ("id", *_BLOCK), _BLOCK),
+        _inserts(_BY_NAME["prepaid_step"]),
+        _inserts(_BY_NAME["prepaid_draw"]),
+        _inserts(_BY_NAME["prepaid_notice"]),
     )
 }
 

@@ -72,6 +72,7 @@ def propose_grant(book: Book, command: commands.ProposeGrantTerms) -> Draft:
         node=node.id,
         money=prices.one_money((command.price,)),
         price=prices.price(command.price.amount),
+        prepaid_only=command.prepaid_only,
     )
     return _propose(draft, asking, terms)
 

@@ -50,6 +50,7 @@ from hub.tables.exchanges import (
 from hub.tables.invoices import billing, invoice, invoice_line
 from hub.tables.journal import configuration_change, journal_entry, journal_head, lots_since
 from hub.tables.limits import clipping, limit_entry, limit_use
+from hub.tables.prepaid import prepaid_block, prepaid_draw, prepaid_notice, prepaid_step
 from hub.tables.reconciliation import break_step, reconciliation, reconciliation_break
 from hub.tables.relocations import opening_balance, relocation, relocation_step
 from hub.tables.settlement import (
@@ -130,6 +131,10 @@ __all__ = [
     "pool_member",
     "pool_use",
     "position",
+    "prepaid_block",
+    "prepaid_draw",
+    "prepaid_notice",
+    "prepaid_step",
     "quote",
     "reconciliation",
     "reconciliation_break",
@@ -193,6 +198,9 @@ APPEND_ONLY = (
     acceptance,
     dispute_step,
     confirmation_file,
+    prepaid_step,
+    prepaid_draw,
+    prepaid_notice,
 )
 UPDATABLE = (
     journal_head,
@@ -211,6 +219,7 @@ UPDATABLE = (
     position,
     webhook_cursor,
     dispute,
+    prepaid_block,
 )
 DERIVED = (lot, partner_call, webhook_event)  # what is made of others' rows: inserted, updated and deleted
 FIXED = (lots_since,)  # written by migrations alone

@@ -56,6 +56,7 @@ class EventType(StrEnum):
     DISPUTE_OPENED = "dispute.opened"
     DISPUTE_ANSWERED = "dispute.answered"
     DISPUTE_RESOLVED = "dispute.resolved"
+    PREPAID_LOW = "prepaid.low"
 
 
 class WebhookStatus(StrEnum):

@@ -38,6 +38,7 @@ from hub.ledger.records import (
 from hub.models import DEFAULT_MODEL
 from hub.money import format_millionths
 from hub.points import render
+from hub.prepaid import Notice
 from hub.rates import Rate
 from hub.versions import VersionStatus
 from hub.webhooks.breaks import Turn
@@ -131,6 +132,7 @@ class Taken:
     breaks: Sequence[Turn]
     acceptances: Sequence[Acceptance] = ()
     disputed: Sequence[tuple[DisputeStep, Dispute]] = ()
+    low: Sequence[Notice] = ()
 
 
 def last_of(batch: int) -> int:
@@ -160,6 +162,7 @@ def events(configuration: Configuration, taken: Taken) -> list[Event]:
     made.extend(_accepted(words, one) for one in taken.acceptances)
     for step, dispute in taken.disputed:
         made.append(_disputed(words, step, dispute, taken.times[ids.batch_of(step.id)]))
+    made.extend(_low(words, one, taken.times[ids.batch_of(one.id)]) for one in taken.low)
     made.sort(key=lambda event: event.place)  # stable: a window is closed before it is settled
     return made
 
@@ -343,6 +346,19 @@ def _accepted(words: _Words, made: Acceptance) -> Event:
         "kid": made.kid,
     }  # fmt: skip
     return Event(EventType.REPORT_ACCEPTED, made.id, made.at, id, (made.institution,), data)
+
+
+def _low(words: _Words, told: Notice, at: datetime) -> Event:
+    """What a holder has prepaid has come to be low. The subject is the holder: its currencies are told of in order."""
+    of, id = words.currency(told.currency), ids.text(ids.INSTITUTION, told.holder)
+    data: Data = {
+        "institution": words.code(told.holder),
+        "left": words.points(told.left, of),
+        "threshold": words.points(told.threshold or 0, of),
+    }
+    if told.movement is not None:
+        data["movement"] = ids.text(ids.ENTRY, told.movement)
+    return Event(EventType.PREPAID_LOW, told.id, at, id, (told.holder,), data)
 
 
 def _disputed(words: _Words, step: DisputeStep, of: Dispute, at: datetime) -> Event:

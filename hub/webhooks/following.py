@@ -25,11 +25,12 @@ from hub.db import Database, driver_of
 from hub.errors import NotSetUp
 from hub.ids import batch_of, first_of
 from hub.institutions import ancestry
-from hub.ledger import dispute_rows, journal, rows, window_rows
+from hub.ledger import dispute_rows, journal, prepaid_rows, rows, window_rows
 from hub.ledger.engine import Engine
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.orders import UNDER_WAY, ExchangeState
 from hub.ledger.records import ACCEPTED, Conversion, ConversionStatus, Movement, MovementKind, Window, WindowStatus
+from hub.prepaid import Notice
 from hub.rates import Rate
 from hub.updates import Updates
 from hub.webhooks import breaks, deliveries
@@ -229,6 +230,7 @@ async def _take(connection: AsyncConnection, after: int, last: int, times: dict[
             connection, and_(tables.acceptance.c.id >= first, tables.acceptance.c.id < end)
         ),
         disputed=await _disputed(connection, first, end),
+        low=await _low(connection, first, end),
     )
 
 
@@ -242,6 +244,12 @@ async def _disputed(connection: AsyncConnection, first: int, end: int) -> list[t
     named = await dispute_rows.disputes(connection, tables.dispute.c.id.in_({one.of for one in found}))
     disputes = {one.id: one for one in named}
     return [(one, disputes[one.of]) for one in found]
+
+
+async def _low(connection: AsyncConnection, first: int, end: int) -> list[Notice]:
+    """Prepaid stocks that these batches have brought below their thresholds."""
+    notice = tables.prepaid_notice.c
+    return await prepaid_rows.notices(connection, and_(notice.id >= first, notice.id < end, notice.low))
 
 
 # No parameter, because it is the index's condition.

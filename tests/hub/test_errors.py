@@ -60,6 +60,7 @@ CODES = [
     "REPORT_ACCEPTED",
     "FX_RATE_MISSING",
     "DISPUTE_TOO_LATE",
+    "INSUFFICIENT_PREPAID",
     "RETRY_LATER",
 ]
 
@@ -93,6 +94,7 @@ def test_what_cannot_change_by_waiting_is_not_retryable() -> None:
     assert {code for code, noun in REFUSALS.items() if noun.retryable} == {
         "INSUFFICIENT_POINTS",
         "INSUFFICIENT_LIQUIDITY",
+        "INSUFFICIENT_PREPAID",
         "LIMIT_EXCEEDED",
         "NO_RATE",
         "NOT_ACCEPTED",

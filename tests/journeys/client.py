@@ -19,6 +19,8 @@ ANSWERS = {
     "setCover": ("input", "SetCoverInput!", "... on Cover { collateral proposal { id } }"),
     "proposeDefault": ("input", "ProposeDefaultInput!", "... on Default { id status }"),
     "recordCoverEntry": ("input", "RecordCoverEntryInput!", "... on CoverEntry { id status }"),
+    "offerPrepaidBlock": ("input", "OfferPrepaidBlockInput!", "... on PrepaidBlock { id status }"),
+    "setPrepaidNotice": ("input", "SetPrepaidNoticeInput!", "... on PrepaidStock { low }"),
     "createCredential": (
         "input",
         "CreateCredentialInput!",

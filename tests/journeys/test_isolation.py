@@ -67,6 +67,10 @@ class Victim:
         query = "query($v: String!) { institution(code: $v) { positions { proposedCap { id } } } }"
         self.cap = operator.ask(query, v=self.bank)["institution"]["positions"][0]["proposedCap"]["id"]
         self._cover()
+        clerk = network.person(self.bank, "INSTITUTION_ADMIN")
+        offer = {"currency": self.a, "holder": "HUB", "points": "10", "price": price}
+        self.block = clerk.do("offerPrepaidBlock", offer)["id"]
+        clerk.do("setPrepaidNotice", {"currency": self.a, "holder": self.bank, "threshold": "5"})
         self.issued = network.issue(self.a, self.bank, "alice", "1000")
         terms = {"act": "TRANSFER", "period": "YEAR", "institution": self.bank}
         self.limit = operator.do("setLimit", currency=self.a, code="give", amount="900", terms=terms)["id"]
@@ -305,6 +309,8 @@ class Victim:
             positions { currency own subtree exposure debitCap }
           }
           covers(institution: $v) { collateral terms { line } }
+          prepaidBlocks(currency: $a) { edges { node { id status left { amount } history { kind } } } }
+          prepaidStocks(holder: $v) { threshold { amount } }
           coverEntries(institution: $v) { edges { node { id status } } }
           alice: customer(institution: $v, reference: "alice") {
             balances { currency { code } total available } identifiers { identifier } }
@@ -425,6 +431,13 @@ def _of_dispute(field: str, extra: str, stranger: str = "NOT_FOUND", auditor: st
     """A mutation of a dispute, which is nobody's business but the line's two institutions' and the operator's."""
     document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
     return Case(document, lambda victim: {"id": victim.dispute}, stranger, auditor, absent={"id": f"dp_{ABSENT}"})
+
+
+def _of_block(field: str, extra: str = "") -> Case:
+    """A mutation of a prepaid block, which is nobody's business but its two sides'."""
+    document = f"mutation($id: ID!) {{ {field}(id: $id{extra}) {{ __typename {REFUSED} }} }}"
+    absent = {"id": f"pp_{ABSENT}"}
+    return Case(document, lambda victim: {"id": victim.block}, "NOT_FOUND", "FORBIDDEN", absent=absent)
 
 
 def _of_webhook(field: str) -> Case:
@@ -1377,6 +1390,48 @@ CASES: dict[str, Case] = {
     "Mutation.rejectCover": _operated("rejectCover", "cover", ', reason: "r"'),
     "Mutation.approveCoverEntry": _operated("approveCoverEntry", "cover_entry"),
     "Mutation.rejectCoverEntry": _operated("rejectCoverEntry", "cover_entry", ', reason: "r"'),
+    # --- prepaid blocks ---
+    "Query.prepaidBlocks": Case(
+        "query($a: String!) { prepaidBlocks(currency: $a) { edges { node { id points { amount } price { amount } left"
+        " { amount } history { kind } draws { edges { node { movement } } } } } } }",
+        lambda victim: {"a": victim.a},
+        {"edges": []},
+        AS_OPERATOR,
+        absent={"a": "NONE"},
+    ),
+    "Query.prepaidStocks": Case(
+        "query($v: String!) { prepaidStocks(holder: $v) { left { amount } threshold { amount } low } }",
+        lambda victim: {"v": victim.bank},
+        [],
+        AS_OPERATOR,
+        absent={"v": "nowhere"},
+    ),
+    "Query.prepaidLiabilities": Case(
+        "{ prepaidLiabilities { currency { code } liability { amount } } }",
+        _nothing,
+        [],
+        [],
+    ),
+    "Mutation.offerPrepaidBlock": _acts(
+        "offerPrepaidBlock",
+        "OfferPrepaidBlockInput!",
+        lambda victim: {
+            "currency": victim.a,
+            "holder": victim.stranger,
+            "points": "5",
+            "price": {"amount": "0.01", "currency": "CNY"},
+        },
+    ),
+    "Mutation.acceptPrepaidBlock": _of_block("acceptPrepaidBlock"),
+    "Mutation.declinePrepaidBlock": _of_block("declinePrepaidBlock", ', reason: "r"'),
+    "Mutation.proposePrepaidRefund": _of_block("proposePrepaidRefund"),
+    "Mutation.acceptPrepaidRefund": _of_block("acceptPrepaidRefund", ', proposalId: "ps_1"'),
+    "Mutation.declinePrepaidRefund": _of_block("declinePrepaidRefund", ', proposalId: "ps_1", reason: "r"'),
+    "Mutation.setPrepaidNotice": _acts(
+        "setPrepaidNotice",
+        "SetPrepaidNoticeInput!",
+        lambda victim: {"currency": victim.a, "holder": victim.bank, "threshold": "5"},
+    ),
     # --- nets that are not paid ---
     "Query.defaults": Case(
         "query($w: ID!) { defaults(windowId: $w) { edges { node { id amount } } } }",

@@ -182,6 +182,8 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
         },
         "proposeSharePlan": lambda: {"institution": tree.bank, "shares": [{"level": 0, "percent": "100"}]},
         "proposeFeeSchedule": lambda: {"institution": tree.bank, "vatPercent": "6", "membership": monthly},
+        "setPrepaidNotice": lambda: {"currency": tree.points, "holder": tree.bank, "threshold": "5"},
+        "offerPrepaidBlock": lambda: {"currency": tree.points, "holder": "HUB", "points": "5", "price": monthly},
     }
     persons = {
         TRADER: tree.network.person(tree.bank, TRADER),
@@ -198,11 +200,12 @@ def test_each_role_does_its_own_work_and_no_other(tree: Tree) -> None:
     operates = ["Position", "Cover", "SettlementModel", "FxRate", "SharePlan", "FeeSchedule"]
     found = {role: [outcome(person, name, make()) for name, make in work.items()] for role, person in persons.items()}
     assert found == {
-        TRADER: [*trades, *vouches, *[no] * 11],
-        ADMIN: [no, no, no, no, *vouches, *configures, *[no] * 7],
-        AUDITOR: [no] * 16,
-        "OPERATOR_AUDITOR": [no] * 16,
-        "OPERATOR_ADMIN": [*trades, *vouches, *configures, "Institution", *operates],
+        TRADER: [*trades, *vouches, *[no] * 13],
+        ADMIN: [no, no, no, no, *vouches, *configures, *[no] * 7, "PrepaidStock", "PrepaidBlock"],
+        AUDITOR: [no] * 18,
+        "OPERATOR_AUDITOR": [no] * 18,
+        # The operator sets a notice for anybody, and speaks for no issuer.
+        "OPERATOR_ADMIN": [*trades, *vouches, *configures, "Institution", *operates, "PrepaidStock", no],
     }
 
 

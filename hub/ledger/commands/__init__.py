@@ -96,6 +96,15 @@ from hub.ledger.commands.institutions import (
 from hub.ledger.commands.limits import LiftLimit, LimitTerms, SetLimit
 from hub.ledger.commands.models import ApproveModel, CalendarTerms, ProposeModel, RejectModel, WithdrawModel
 from hub.ledger.commands.pools import ContributeToPool, CreatePool, JoinPool, LeavePool, SetPoolRights
+from hub.ledger.commands.prepaid import (
+    AcceptBlock,
+    AcceptRefund,
+    DeclineBlock,
+    DeclineRefund,
+    OfferBlock,
+    ProposeRefund,
+    SetPrepaidNotice,
+)
 from hub.ledger.commands.rates import AcceptRate, ApproveRate, BonusTerms, ProposeRate, RejectRate, WithdrawRate
 from hub.ledger.commands.relocations import (
     AcceptDifferences,
@@ -131,10 +140,12 @@ __all__ = [
     "CONNECTION_MAX",
     "KEY_MAX",
     "TEXT_MAX",
+    "AcceptBlock",
     "AcceptDifferences",
     "AcceptFeeSchedule",
     "AcceptLink",
     "AcceptRate",
+    "AcceptRefund",
     "AcceptReport",
     "AcceptTerms",
     "AddEvidence",
@@ -178,6 +189,8 @@ __all__ = [
     "CreateInstitution",
     "CreatePool",
     "CreditInvoice",
+    "DeclineBlock",
+    "DeclineRefund",
     "DisableWebhook",
     "DisputedLine",
     "EndLink",
@@ -201,6 +214,7 @@ __all__ = [
     "MoveInstitution",
     "NoteBreak",
     "NoteDispute",
+    "OfferBlock",
     "OpenDisputes",
     "Party",
     "Payment",
@@ -215,6 +229,7 @@ __all__ = [
     "ProposeLink",
     "ProposeModel",
     "ProposeRate",
+    "ProposeRefund",
     "ProposeRelocation",
     "ProposeSharePlan",
     "ProposeUnitValue",
@@ -260,6 +275,7 @@ __all__ = [
     "SetPartnerState",
     "SetPointsPolicy",
     "SetPoolRights",
+    "SetPrepaidNotice",
     "SetSetOff",
     "SetWebhook",
     "SetZones",

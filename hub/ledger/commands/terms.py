@@ -24,6 +24,7 @@ class ProposeGrantTerms(Command, frozen=True, kw_only=True):
     price: MoneyText
     starts: datetime | None
     ends: datetime | None
+    prepaid_only: bool = False
 
 
 class ProposeUnitValue(Command, frozen=True, kw_only=True):

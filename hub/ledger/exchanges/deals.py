@@ -116,7 +116,7 @@ def of_reversal(book: Book, accepted: Movement, window: int) -> Deal:
         money=accepted.money,
         value=accepted.value,
         fee=accepted.fee,
-        payments=fees.returned(original, before, after),
+        payments=fees.returned(original, before, after, original.movement.amount),
         merchant=accepted.merchant,
         terms=accepted.terms,
         reverses=subject,

@@ -12,9 +12,11 @@ from hub.ledger.commands import Party
 from hub.partners import Reason, Status
 from hub.reconciliation.breaks import Ending, Found, Run
 from hub.webhooks.endpoints import EventType
+from tests.hub.agreed import agree, grant
 from tests.hub.ledger.test_breaks import DAY, approval, proposal, reconcile
 from tests.hub.ledger.test_breaks import found as differing
 from tests.hub.ledger.test_exchanges import REMOTE
+from tests.hub.ledger.test_granting import issue
 from tests.hub.webhooks.conftest import World
 
 NOWHERE = "http://127.0.0.1:9/"
@@ -378,3 +380,34 @@ async def test_a_break_is_told_when_it_opens_comes_back_and_ends_and_to_its_curr
     assert "X-1" not in json.dumps(hotel)
     everybody = await told(world, "HUB", "HOTEL", "BANK")
     assert (types(everybody["HUB"]), everybody["BANK"]) == (types(hotel), [])
+
+
+async def test_a_prepaid_stock_that_comes_to_be_low_is_told_to_its_holder_once_each_time(world: World) -> None:
+    hub = world.hub
+    bank, _ = await hub.key("BANK", Role.INSTITUTION_ADMIN)
+    shop, _ = await hub.key("SHOP", Role.INSTITUTION_ADMIN)
+    await agree(hub, grant(hub, "SHOP", "0.03"), shop)
+    await listen(world, "SHOP", "BANK")
+
+    async def buy(points: str) -> None:
+        price = commands.MoneyText("1", "CNY")
+        offer = commands.OfferBlock(actor=bank, currency="BP", holder="SHOP", points=points, price=price, until=None)
+        await hub.do(commands.AcceptBlock(actor=shop, id=(await hub.do(offer)).id))
+
+    async def give(key: str, amount: str) -> Any:
+        to = Party("BRANCH", "alice")
+        return await hub.do(issue(hub, key, amount, "SHOP", to=to))
+
+    await buy("100")
+    await hub.do(commands.SetPrepaidNotice(actor=shop, currency="BP", holder="SHOP", points="50"))
+    await give("a", "50")
+    crossed = await give("b", "1")
+    await give("c", "10")  # it is low already
+    await buy("20")  # 59 are left
+    again = await give("d", "10")
+    found = await told(world, "SHOP", "BANK")
+    low = [one["data"] for one in found["SHOP"] if one["type"] == "prepaid.low"]
+    assert [one["left"]["amount"] for one in low] == ["49", "49"]
+    assert [one["movement"] for one in low] == [ids.text(ids.ENTRY, crossed.id), ids.text(ids.ENTRY, again.id)]
+    assert (low[0]["institution"], low[0]["threshold"]) == ("SHOP", {"amount": "50", "currency": "BP"})
+    assert "prepaid.low" not in types(found["BANK"])
