@@ -12,6 +12,8 @@
                                  an institution's own list is sent there, and compared with its lines (hub.uploads)
     /settlement/confirmations.json  confirmations.csv
                                  what a bank moved is sent there, by the operator (hub.uploads)
+    /books/bank-statements.json  bank-statements.csv
+                                 what a bank says of segregated accounts is sent there, by the operator (hub.uploads)
     /settlement/{institution}/jwks.json
                                  the public keys with which an institution accepts its reports
     /settlement/{window}/{institution}/report.pdf, and others of settlement.renderings.formats.FILES

@@ -2,7 +2,7 @@
 sides from within: its holder or the issuer of its points."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import ColumnElement, Table, and_, case, func, literal, or_, select, tuple_
@@ -15,7 +15,7 @@ from hub.prepaid import Block, BlockStatus, Draw, Liability, Notice, Step, StepK
 from hub.reading import Reader
 
 _block, _step, _draw, _notice = tables.prepaid_block, tables.prepaid_step, tables.prepaid_draw, tables.prepaid_notice
-_entry = tables.journal_entry
+_entry, _leg, _window = tables.journal_entry, tables.leg, tables.settlement_window
 
 
 class Stock(msgspec.Struct, frozen=True):
@@ -112,13 +112,28 @@ async def liabilities(
 ) -> dict[tuple[str, str], Liability]:
     """What these issuers were paid ahead and still owed points for at an instant, now by default, by point currency and
     money. ``reader`` sees all that was posted by then."""
-    configuration = reader.configuration
-    codes = [of.code for of in configuration.currencies.values() if of.issuer in issuers]
-    then = at or reader.at
+    codes = [of.code for of in reader.configuration.currencies.values() if of.issuer in issuers]
     end = (await statements.span(reader.connection, None, None if at is None else statements.just_after(at))).end
-    found = await prepaid_rows.blocks(
-        reader.connection, and_(_block.c.sold_id < end, _block.c.currency.in_(codes), _block.c.sold_id.is_not(None))
+    return await _liabilities(reader, end, at or reader.at, _block.c.currency.in_(codes))
+
+
+async def paid_ahead(reader: Reader, before: datetime) -> dict[tuple[str, str], Liability]:
+    """The same of all issuers just before an instant, of those blocks whose sale was settled by then."""
+    end = (await statements.span(reader.connection, None, before)).end
+    settled = (
+        select(_leg.c.movement_id)
+        .join(_window, and_(_window.c.journal_id == _leg.c.journal_id, _window.c.id == _leg.c.window_id))
+        .where(_leg.c.journal_id == JOURNAL_ID, _leg.c.movement_id == _block.c.sold_id, _window.c.settled_at < before)
     )
+    return await _liabilities(reader, end, before - timedelta(microseconds=1), settled.exists())
+
+
+async def _liabilities(
+    reader: Reader, end: int, then: datetime, where: ColumnElement[bool]
+) -> dict[tuple[str, str], Liability]:
+    """By point currency and money, what is owed at an instant for the blocks that were sold before an identifier and
+    meet a condition."""
+    found = await prepaid_rows.blocks(reader.connection, and_(_block.c.sold_id < end, where))
     drawn = await _sums(reader, _draw, _draw.c.movement_id < end)
     refunded = await _sums(reader, _step, _step.c.kind == StepKind.REFUNDED.value, _step.c.movement_id < end)
     sums: dict[tuple[str, str], Liability] = {}

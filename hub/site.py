@@ -101,6 +101,12 @@ def site(parts: Parts, board: Board, api: Sequence[BaseRoute]) -> Starlette:
         credential = await _credential(parts, request)
         return await uploads.confirm(request, parts.reading, parts.engine, credential)
 
+    async def bank_statements(request: Request) -> Response:
+        if request.path_params["format"] not in uploads.FORMATS:
+            raise faults.NotFound
+        credential = await _credential(parts, request)
+        return await uploads.bank_statements(request, parts.reading, parts.engine, credential)
+
     async def acceptance_keys(request: Request) -> Response:
         return await _acceptance_keys(parts, request)
 
@@ -115,6 +121,7 @@ def site(parts: Parts, board: Board, api: Sequence[BaseRoute]) -> Starlette:
             Route(LINE, line),
             Route(uploads.CONFIRMATIONS, confirmations, methods=["POST"]),
             Route(uploads.COMPARISON, comparison, methods=["POST"]),
+            Route(uploads.BANK_STATEMENTS, bank_statements, methods=["POST"]),
             Route(ACCEPTANCE_KEYS, acceptance_keys),
             Route(RENDERING, rendering),
             Route(INTERIM, interim),

@@ -5,6 +5,9 @@
     POST /settlement/confirmations.json?apply=true  (or .csv)
         what a bank moved (camt.054, CSV or XLSX), matched to the nets that are due; applied only if it is asked to,
         and only if every row matches
+    POST /books/bank-statements.json?apply=true  (or .csv)
+        what segregated accounts held when days closed (camt.053, CSV or XLSX); kept only if it is asked to, and only if
+        every row is of an account that is registered
 
 A file is the request's body as it is. It is measured while it comes, and read outside of the event loop.
 """
@@ -28,11 +31,12 @@ from hub.reading import Reading
 from hub.spreadsheets import harmless
 from schema.messages import language_of
 from schema.refusals import refused
-from settlement import comparison, confirming, uploads
+from settlement import banking, comparison, confirming, uploads
 from settlement.publish import Reports
 from settlement.storing import StoredReport
 
 CONFIRMATIONS: Final = "/settlement/confirmations.{format}"
+BANK_STATEMENTS: Final = "/books/bank-statements.{format}"
 COMPARISON: Final = "/settlement/{window}/{code}/comparison.{format}"
 FORMATS: Final = ("json", "csv")
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
@@ -105,23 +109,57 @@ async def confirm(request: Request, reading: Reading, engine: Engine, credential
         Refused: see ``body``; the file cannot be read; or what was due has changed meanwhile.
         Fault: the credential is not the operator's.
     """
-    said = request.query_params.get("apply", "false")
-    if said not in ("true", "false"):
-        raise Refused(400, "BAD_REQUEST", "apply is true or false.")
+    applies = _applies(request)
     content = await body(request)
     try:
-        done = await confirming.confirm(reading, engine, credential, content, apply=said == "true")
+        done = await confirming.confirm(reading, engine, credential, content, apply=applies)
     except uploads.FileRefused as error:
         raise _unreadable(error) from None
     except Refusal as error:
-        language = language_of(request.headers.get("accept-language", "").encode("latin-1"))
-        raise Refused(409, error.code, refused(error, language, replayed=False).message) from None
-    status = 422 if said == "true" and not done.taken else 200
+        raise _changed(request, error) from None
+    status = 422 if applies and not done.taken else 200
     told = [asdict(one) for one in done.match.rows]
     if request.path_params["format"] == "csv":
         return sheet(told, status)
     head = {"file": done.digest, "applied": done.taken, "replayed": done.replayed}
     return answer({**head, "counts": done.match.counts, "rows": told}, status)
+
+
+async def bank_statements(request: Request, reading: Reading, engine: Engine, credential: int) -> Response:
+    """Look at what a bank says of segregated accounts, and keep it if that is asked for; 422: it was, and a row cannot
+    be taken, so nothing was done.
+
+    Raises:
+        Refused: see ``body``; the file cannot be read; or what is registered has changed meanwhile.
+        Fault: the credential is not the operator's.
+    """
+    applies = _applies(request)
+    content = await body(request)
+    try:
+        done = await banking.take(reading, engine, credential, content, apply=applies)
+    except uploads.FileRefused as error:
+        raise _unreadable(error) from None
+    except Refusal as error:
+        raise _changed(request, error) from None
+    status = 422 if applies and not done.taken else 200
+    told = [asdict(one) for one in done.rows]
+    if request.path_params["format"] == "csv":
+        return sheet(told, status)
+    head = {"file": done.digest, "applied": done.taken, "replayed": done.replayed}
+    return answer({**head, "rows": told}, status)
+
+
+def _changed(request: Request, error: Refusal) -> Refused:
+    """What is said where it was different when it was looked at."""
+    language = language_of(request.headers.get("accept-language", "").encode("latin-1"))
+    return Refused(409, error.code, refused(error, language, replayed=False).message)
+
+
+def _applies(request: Request) -> bool:
+    said = request.query_params.get("apply", "false")
+    if said not in ("true", "false"):
+        raise Refused(400, "BAD_REQUEST", "apply is true or false.")
+    return said == "true"
 
 
 def _unreadable(error: uploads.FileRefused) -> Refused:

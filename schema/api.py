@@ -57,6 +57,7 @@ from schema.restrictions import RestrictionMutation, RestrictionQuery
 from schema.reversals import ReversalMutation
 from schema.rows import Executor
 from schema.scalars import SCALARS
+from schema.segregated import SegregatedQuery
 from schema.shares import ShareMutation, ShareQuery
 from schema.shortcuts import shorten
 from schema.statements import StatementQuery
@@ -115,6 +116,7 @@ class Query(
     FeeScheduleQuery,
     InvoiceQuery,
     PrepaidQuery,
+    SegregatedQuery,
 ):
     pass
 

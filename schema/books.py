@@ -18,6 +18,7 @@ from hub.ledger.records import OF_POINTS, AccountKind
 from hub.money import format_millionths
 from hub.points import render
 from hub.reading import Reader
+from schema.bank_accounts import BankAccount, BankAccountInput, to_bank_account
 from schema.context import Info
 from schema.enums import publish
 from schema.faults import BadInput, Forbidden
@@ -83,6 +84,7 @@ class Books:
     today: str = strawberry.field(description="The day of the books that it is now.")
     locks: list[PeriodLock] = strawberry.field(description="The periods that were locked, the last one first.")
     accounts: list[LedgerAccount] = strawberry.field(description="The general ledger's accounts.")
+    bank_accounts: list[BankAccount] = strawberry.field(description="The segregated bank accounts.")
 
 
 @strawberry.type(
@@ -125,6 +127,9 @@ class SetBooksInput:
     accounts: list[LedgerAccountInput] | None = strawberry.field(
         default=None, description="All of the general ledger's accounts."
     )
+    bank_accounts: list[BankAccountInput] | None = strawberry.field(
+        default=None, description="All segregated bank accounts, also those that ended."
+    )
 
 
 @strawberry.type
@@ -164,7 +169,8 @@ class BooksQuery:
 @strawberry.type
 class BooksMutation:
     @mutation(
-        "Say whose days are those of the books, and what accounts are called in the general ledger. By the operator."
+        "Say whose days are those of the books, what accounts are called in the general ledger, and which bank "
+        "accounts are segregated. By the operator."
     )
     async def set_books(
         self, info: Info, input: Annotated[SetBooksInput, strawberry.argument(description="The terms.")]
@@ -174,9 +180,9 @@ class BooksMutation:
             named = tuple(
                 commands.LedgerAccountText(one.kind.name, one.currency, one.code, one.name) for one in input.accounts
             )
-        return await _configure(
-            info, commands.SetBooks(actor=info.context.actor, time_zone=input.time_zone, accounts=named)
-        )
+        banks = None if input.bank_accounts is None else tuple(_bank_text(one) for one in input.bank_accounts)
+        command = commands.SetBooks(actor=info.context.actor, time_zone=input.time_zone, accounts=named, banks=banks)
+        return await _configure(info, command)
 
     @mutation(
         "Close the books of every day up to one that is over, for ever: what comes to be known of these days later is "
@@ -218,11 +224,20 @@ async def check_exportable(reader: Reader, text: str) -> date:
     """
     check_operator(reader)
     day = parse_day(text)
+    check_over(reader, day)
+    await check_mapped(reader, day)
+    return day
+
+
+def check_over(reader: Reader, day: date) -> None:
+    """Pass if a day of the books is over.
+
+    Raises:
+        BadInput: it is not.
+    """
     today = day_of(reader.at, reader.configuration.books.time_zone)
     if day >= today:
         raise BadInput(f"The day is not over: today is {today.isoformat()}.")
-    await check_mapped(reader, day)
-    return day
 
 
 def parse_day(text: str) -> date:
@@ -246,7 +261,13 @@ def to_books(terms: Terms, at: datetime) -> Books:
         today=day_of(at, terms.time_zone).isoformat(),
         locks=[to_lock(lock) for lock in reversed(terms.locks)],
         accounts=[to_account(account) for account in terms.accounts],
+        bank_accounts=[to_bank_account(account) for account in terms.banks],
     )
+
+
+def _bank_text(one: BankAccountInput) -> commands.BankAccountText:
+    since, until = (None if day is None else parse_day(day) for day in (one.since, one.until))
+    return commands.BankAccountText(one.number, one.currency, one.purpose, one.name, since, until, one.institution)
 
 
 def to_lock(lock: Lock) -> PeriodLock:

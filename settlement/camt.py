@@ -1,8 +1,9 @@
-"""camt.054: a bank's notification of what was booked, read as payments.
+"""camt.054: a bank's notification of what was booked, read as payments; camt.053: its statements, read as balances.
 
-Of ISO 20022's message only what settling needs is read, whatever its version: each booked entry with its transactions,
-their amounts, on which side of the account they stand, when they have value, and the end-to-end identifier. What
-declares entities is refused, as is everything that points outside of the document.
+Of ISO 20022's messages only what settling needs is read, whatever their version: each booked entry with its
+transactions, their amounts, on which side of the account they stand, when they have value, and the end-to-end
+identifier; of a statement the account and what was booked on it when a day closed. What declares entities is refused,
+as is everything that points outside of the document.
 """
 
 from collections.abc import Iterator
@@ -12,12 +13,14 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from settlement.bank_statements import Balance
 from settlement.confirmations import Payment
 from settlement.uploads import FileRefused, Wrong
 
 _ENTRIES_MAX: Final = 2_000
 _BOOKED: Final = frozenset({"", "BOOK"})
 _TRUE: Final = frozenset({"true", "1"})  # as XML writes it
+_CLOSING: Final = "CLBD"  # the balance that was booked when the day closed
 
 
 def read(content: bytes) -> list[Payment]:
@@ -27,15 +30,7 @@ def read(content: bytes) -> list[Payment]:
     Raises:
         FileRefused: it is no such message, or not harmless.
     """
-    try:
-        root = fromstring(content, forbid_dtd=True)
-    except DefusedXmlException:
-        raise FileRefused(Wrong.HOSTILE, "it declares entities, or points elsewhere") from None
-    except (ParseError, ValueError, LookupError):
-        raise FileRefused(Wrong.NOT_A_TABLE, "it is no XML") from None
-    message = _child(root, "BkToCstmrDbtCdtNtfctn")
-    if _name(root) != "Document" or message is None:
-        raise FileRefused(Wrong.NOT_A_TABLE, "it is no camt.054")
+    message = _message(content, "BkToCstmrDbtCdtNtfctn", "camt.054")
     found: list[Payment] = []
     for notification in _children(message, "Ntfctn"):
         for entry in _children(notification, "Ntry"):
@@ -43,6 +38,56 @@ def read(content: bytes) -> list[Payment]:
             if len(found) > _ENTRIES_MAX:
                 raise FileRefused(Wrong.TOO_LARGE, f"it has more than {_ENTRIES_MAX:,} transactions")
     return found
+
+
+def balances(content: bytes) -> list[Balance]:
+    """What statements say that accounts held when a day closed, numbered from 1; what an account is overdrawn by is
+    below zero.
+
+    Raises:
+        FileRefused: it is no such message, or not harmless.
+    """
+    message = _message(content, "BkToCstmrStmt", "camt.053")
+    found: list[Balance] = []
+    for statement in _children(message, "Stmt"):
+        closing = [one for one in _children(statement, "Bal") if _text(one, "Tp", "CdOrPrtry", "Cd") == _CLOSING]
+        stated: list[Element | None] = [*closing] or [None]
+        for balance in stated:
+            found.append(_of_balance(statement, balance, len(found) + 1))
+            if len(found) > _ENTRIES_MAX:
+                raise FileRefused(Wrong.TOO_LARGE, f"it has more than {_ENTRIES_MAX:,} balances")
+    return found
+
+
+def _of_balance(statement: Element, balance: Element | None, number: int) -> Balance:
+    account = _text(statement, "Acct", "Id", "IBAN") or _text(statement, "Acct", "Id", "Othr", "Id")
+    name = _text(statement, "Id")
+    stated = None if balance is None else _child(balance, "Amt")
+    if balance is None or stated is None:
+        wrong = "it has no closing booked balance"
+        return Balance(number, account, _text(statement, "Acct", "Ccy"), "", "", name, wrong)
+    side, text = _text(balance, "CdtDbtInd"), (stated.text or "").strip()
+    amount, day = f"-{text}" if side == "DBIT" else text, _day(balance, "Dt")
+    lacking = None if side in ("CRDT", "DBIT") else "it is on no side of the account"
+    return Balance(number, account, stated.get("Ccy", ""), day, amount, name, lacking)
+
+
+def _message(content: bytes, name: str, kind: str) -> Element:
+    """The one message of a document.
+
+    Raises:
+        FileRefused: it is none, or not harmless.
+    """
+    try:
+        root = fromstring(content, forbid_dtd=True)
+    except DefusedXmlException:
+        raise FileRefused(Wrong.HOSTILE, "it declares entities, or points elsewhere") from None
+    except (ParseError, ValueError, LookupError):
+        raise FileRefused(Wrong.NOT_A_TABLE, "it is no XML") from None
+    message = _child(root, name)
+    if _name(root) != "Document" or message is None:
+        raise FileRefused(Wrong.NOT_A_TABLE, f"it is no {kind}")
+    return message
 
 
 def _of_entry(entry: Element, before: int) -> Iterator[Payment]:

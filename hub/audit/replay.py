@@ -16,6 +16,7 @@ from hub.audit import baskets, lives, models, versions
 from hub.audit.accounts import Accounts
 from hub.audit.act import Act
 from hub.audit.acts import Acts
+from hub.audit.banking import Banking
 from hub.audit.breaks import Breaks
 from hub.audit.caps import Caps
 from hub.audit.cover import Cover
@@ -82,6 +83,7 @@ class Replay:
         self.cover = Cover(findings, self.accounts, self.positions)
         self.defaults = Defaults(findings, self.accounts, self.positions)
         self.prepaid = Prepaid(findings, self.accounts)
+        self.banking = Banking(findings)
         self._changes: list[Noun] = []
         self._conversions: dict[int, Any] = {}
         self._originals: dict[int, Original] = {}
@@ -106,6 +108,7 @@ class Replay:
         await self.invoices.begin(connection, batch)
         self.disputes.begin(batch)
         self.prepaid.begin(batch)
+        self.banking.begin(batch)
         self._entries = {}
         for entry in rows.get("lot_entry", ()):
             self._entries.setdefault(entry[0], {}).setdefault(entry[1], []).append(entry)
@@ -154,6 +157,7 @@ class Replay:
         self.disputes.finish()
         self.limits.finish()
         self.terms.finish()
+        self.banking.finish()
         baskets.check(batch, self._findings)
 
     def _post(self, batch: Batch) -> dict[int, list[Any]]:
@@ -214,7 +218,7 @@ class Replay:
         self.disputes.acceptance(row, self.configuration)
 
     def _covering(self, rows: dict[str, list[Any]]) -> list[tuple[int, _Take, Any]]:
-        """What a batch says of cover, of nets that were not paid, and of what is paid ahead."""
+        """What a batch says of cover, of nets that were not paid, and of what is paid ahead; and what banks say."""
         tables: tuple[tuple[str, _Take], ...] = (
             ("cover_entry", self._cover_entry),
             ("cover_decision", self._cover_decision),
@@ -223,6 +227,7 @@ class Replay:
             ("prepaid_block", self._block),
             ("prepaid_step", self._block_step),
             ("prepaid_notice", self._prepaid_notice),
+            ("bank_file", self._bank_file),
         )
         return [(row["id"], take, row) for table, take in tables for row in rows.get(table, ())]
 
@@ -247,6 +252,10 @@ class Replay:
     def _block_step(self, row: Any, _legs: list[Any], batch: Batch) -> None:
         self._configure()
         self.prepaid.step(row, batch, self.configuration)
+
+    def _bank_file(self, row: Any, _legs: list[Any], batch: Batch) -> None:
+        self._configure()
+        self.banking.file(row, batch, self.configuration)
 
     def _prepaid_notice(self, row: Any, _legs: list[Any], batch: Batch) -> None:
         self.prepaid.notice(row, batch)

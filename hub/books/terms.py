@@ -10,6 +10,8 @@ date, but never a day after posting, and never one of a period that was locked w
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from hub.books.banking import BankAccount
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerAccount:
@@ -34,17 +36,24 @@ class PeriodLock:
 @dataclass(frozen=True, slots=True)
 class Books:
     """``time_zone`` (IANA): whose days are those of the books. ``locks``: in the order of their days. ``accounts``: the
-    general ledger's, at most one for a kind and currency."""
+    general ledger's, at most one for a kind and currency. ``banks``: segregated accounts, of which no two are for the
+    same on one day."""
 
     id: int
     time_zone: str = "UTC"
     locks: tuple[PeriodLock, ...] = ()
     accounts: tuple[LedgerAccount, ...] = ()
+    banks: tuple[BankAccount, ...] = ()
 
     @property
     def locked(self) -> date | None:
         """The last day of the locked period, if there is one."""
         return self.locks[-1].through if self.locks else None
+
+    def bank(self, number: str, currency: str, day: date) -> BankAccount | None:
+        """The segregated account of a number and currency, if it is compared on a day."""
+        found = (one for one in self.banks if (one.number, one.currency) == (number, currency) and one.holds(day))
+        return next(found, None)
 
     def account(self, kind: str, currency: str) -> LedgerAccount | None:
         """What an account is called: as those of its kind and currency, otherwise as those of its kind."""

@@ -188,6 +188,14 @@ def _prepaid(draft: Draft) -> Iterator[NamedRow]:
         yield "prepaid_notice", (*whose, told.threshold, told.low, told.left, told.movement)
 
 
+def _bank_statements(draft: Draft) -> Iterator[NamedRow]:
+    for file in draft.bank_files:
+        yield "bank_file", (file.id, file.credential, file.digest, file.balances)
+    for balance in draft.bank_balances:
+        what = (balance.number, balance.currency, balance.day.isoformat(), balance.amount, balance.statement)
+        yield "bank_balance", (balance.id, balance.file, *what)
+
+
 _ROWS: Final[tuple[Callable[[Draft], Iterator[NamedRow]], ...]] = (
     _bindings,
     _links,
@@ -206,4 +214,5 @@ _ROWS: Final[tuple[Callable[[Draft], Iterator[NamedRow]], ...]] = (
     _defaults,
     _settlement,
     _prepaid,
+    _bank_statements,
 )

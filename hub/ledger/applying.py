@@ -112,6 +112,7 @@ def _take_rest(book: Book, draft: Draft) -> None:
         book.invoice_number = invoice.number
         if invoice.of is not None:
             book.credited[invoice.of] = book.credited.get(invoice.of, 0) + invoice.totals.gross
+    book.bank_files.update((made.digest, made) for made in draft.bank_files)
     book.confirmation_files.update((made.digest, made) for made in draft.confirmation_files)
     for binding in draft.bindings:
         book.take_binding(binding)

@@ -12,6 +12,7 @@ from hub import ids
 from hub.acceptance.disputes import Dispute, DisputeStep, ReportLine
 from hub.acceptance.reports import Acceptance
 from hub.acceptance_terms import AcceptanceTerms
+from hub.books.banking import BankFile
 from hub.configuration import Configuration, Noun, with_changes
 from hub.cover import CoverEntry
 from hub.currencies import PointCurrency, halts
@@ -153,6 +154,7 @@ class Book:
         self.confirmation_files: dict[str, ConfirmationFile] = {}  # by digest
         self._open_window: Window | None = None
         self._windows_for: dict[tuple[int, int, str], Window] = {}
+        self.bank_files: dict[str, BankFile] = {}  # of statements, by digest
         self.identifiers: dict[tuple[int, str], Identifier] = {}  # all that were ever bound
         self.bindings: dict[int, Binding] = {}  # the active ones, by identifier
         self.links: dict[int, Link] = {}

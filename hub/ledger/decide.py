@@ -12,6 +12,7 @@ from hub.errors import IdempotencyConflict, Refusal, stored
 from hub.ledger import (
     acceptances,
     acts,
+    bank_statements,
     baskets,
     billing,
     bindings,
@@ -170,6 +171,7 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
     commands.AcceptRefund: prepaid.accept_refund,
     commands.DeclineRefund: prepaid.decline_refund,
     commands.SetPrepaidNotice: prepaid.set_notice,
+    commands.TakeBankFile: bank_statements.take,
     commands.SetBooks: books.set_books,
     commands.LockPeriod: books.lock,
     commands.ProposeModel: models.propose,

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from hub.acceptance.disputes import Dispute, DisputeStep
 from hub.acceptance.reports import Acceptance
+from hub.books.banking import BankBalance, BankFile
 from hub.configuration import Configuration, Noun
 from hub.cover import CoverEntry
 from hub.defaults import Default, DefaultStep
@@ -135,6 +136,8 @@ class Draft:
     blocks = _Rarely(dict[int, Block])  # as they are afterwards
     block_steps = _Rarely(list[BlockStep])
     draws = _Rarely(list[Draw])
+    bank_files = _Rarely(list[BankFile])
+    bank_balances = _Rarely(list[BankBalance])
     prepaid_notices = _Rarely(list[Notice])
 
     def __init__(self, book: Book) -> None:

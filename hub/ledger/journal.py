@@ -210,6 +210,8 @@ HASHED: tuple[Hashed, ...] = (
         "id credential_id holder_id currency threshold low units_left movement_id",
         "id",
     ),
+    _hashed(tables.bank_file, "id credential_id digest balances", "id"),
+    _hashed(tables.bank_balance, "id file_id number currency day amount statement", "id"),
 )
 
 _ENCODER = msgspec.json.Encoder()

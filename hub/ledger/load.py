@@ -10,6 +10,7 @@ from hub import tables
 from hub.institutions import settlement_path
 from hub.ledger import (
     account_rows,
+    bank_rows,
     break_rows,
     commands,
     cover_rows,
@@ -95,6 +96,8 @@ async def load(
         await window_rows.load(connection, driver, book, needs)
     if needs.files:
         await window_rows.load_files(connection, book, needs)
+    if needs.bank_files:
+        await bank_rows.load(connection, book, needs)
     pooled = await _parties(driver, book, needs)
     needs.owners.update(book.customers[name].id for name in needs.owners_named if name in book.customers)
     if needs.whole:

@@ -56,6 +56,7 @@ _TIMELESS = frozenset(
         commands.ProposeRefund,
         commands.DeclineRefund,
         commands.SetPrepaidNotice,
+        commands.TakeBankFile,
     }
     | _LINKING
 )
@@ -123,6 +124,7 @@ class Needs:
         self.invoices: set[int] = set()  # that are credited
         self.blocks: set[int] = set()  # prepaid ones, that something is done about
         self.stocks: set[tuple[int, str]] = set()  # holders and currencies whose prepaid blocks matter
+        self.bank_files: set[str] = set()  # of statements, by digest
         self.moving = False  # whether an institution moves
         self.sharing = False  # whether a command makes a plan by which fees are split
 
@@ -313,6 +315,8 @@ class Needs:
                     self._institution(code)
                 self.files.add(command.digest)
                 self.money = True
+            case commands.TakeBankFile():
+                self.bank_files.add(command.digest)
             case commands.AcceptBlock() | commands.AcceptRefund():
                 self._id(self.blocks, command.id)
                 self.money = True

@@ -243,6 +243,8 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["prepaid_step"]),
         _inserts(_BY_NAME["prepaid_draw"]),
         _inserts(_BY_NAME["prepaid_notice"]),
+        _inserts(_BY_NAME["bank_file"]),
+        _inserts(_BY_NAME["bank_balance"]),
     )
 }
 

@@ -23,6 +23,7 @@ from hub.tables.acts import (
     outcome,
     restriction,
 )
+from hub.tables.books import bank_balance, bank_file
 from hub.tables.columns import metadata
 from hub.tables.conversions import bonus_use, clearing, conversion, expiry_notice, quote
 from hub.tables.cover import cover_decision, cover_entry, default_step, settlement_default
@@ -76,6 +77,8 @@ __all__ = [
     "account",
     "act_label",
     "act_terms",
+    "bank_balance",
+    "bank_file",
     "basket",
     "billing",
     "binding",
@@ -201,6 +204,8 @@ APPEND_ONLY = (
     prepaid_step,
     prepaid_draw,
     prepaid_notice,
+    bank_file,
+    bank_balance,
 )
 UPDATABLE = (
     journal_head,

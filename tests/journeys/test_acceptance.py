@@ -183,6 +183,20 @@ def test_a_partner_compares_disputes_and_accepts_and_the_bank_s_file_settles(
     (tmp_path / "bank.xml").write_bytes(whole)
     told_again = running.run("window", "confirm", str(tmp_path / "bank.xml"), "--apply")
     assert (told_again.returncode, told_again.stdout) == (0, "The file was taken before; nothing is changed.\n")
+    # So are its statements of segregated accounts, of which this hub has none.
+    told = b"account,currency,day,amount\n0001,CNY,2026-01-31,5.00\n"
+    books = "/books/bank-statements.json"
+    assert send(admin, books, told).status_code == 403
+    looked = send(network.operator, f"{books}?apply=true", told)
+    assert (looked.status_code, looked.json()["applied"]) == (422, False)
+    assert [row["outcome"] for row in looked.json()["rows"]] == ["UNKNOWN"]
+    as_sheet = send(network.operator, books.replace("json", "csv"), told)
+    assert (as_sheet.status_code, as_sheet.text.splitlines()[0]) == (
+        200,
+        "row,outcome,account,currency,day,amount,told",
+    )
+    assert send(network.operator, books, b"<Document/>").json()["error"]["code"] == "FILE_NOT_A_TABLE"
+    assert send(network.operator, f"{books}?apply=maybe", told).status_code == 400
     standing = "query($w: ID!) { settlementWindow(id: $w) { status } }"
     for one in (window, following):
         assert network.operator.ask(standing, w=one)["settlementWindow"]["status"] == "SETTLED"

@@ -874,6 +874,12 @@ CASES: dict[str, Case] = {
         "FORBIDDEN",
         "FORBIDDEN",
     ),
+    "Query.segregatedAccounts": Case(
+        "query($d: String!) { segregatedAccounts(day: $d) { reconciled balances { booked } } }",
+        lambda _: {"d": "2026-01-31"},
+        "FORBIDDEN",
+        "FORBIDDEN",
+    ),
     "Mutation.setBooks": _acts("setBooks", "SetBooksInput!", lambda _: {"timeZone": "UTC"}),
     "Mutation.lockPeriod": Case(
         f'mutation {{ lockPeriod(through: "2026-01-31") {{ __typename {REFUSED} }} }}',

@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 from hub.expiry import day_of
+from settlement.banking import take
 from tests.conftest import Pass
+from tests.hub.ledger.test_cover import put
 from tests.schema.acting import REFUSED, act, holder, institution
 from tests.schema.conftest import Client
 
@@ -68,3 +70,37 @@ async def test_days_that_are_none_and_strangers_are_turned_away(client: Client) 
     assert await bank.codes(LOCK, day="2026-01-31") == ["FORBIDDEN"]
     refused = await act(root, "setBooks", "SetBooksInput", "... on Books { today }", timeZone="Mars/Olympus")
     assert refused["reason"] == "INVALID_INPUT"
+
+
+async def test_segregated_accounts_are_registered_and_shown_beside_the_books(client: Client, pass_: Pass) -> None:
+    root = client.caller(client.hub.admin)
+    await institution(root, "BANK")
+    bank = await holder(client, root, "BANK", "bo", "INSTITUTION_ADMIN")
+    shown = "number currency purpose name since until institution { code }"
+    selection = f"... on Books {{ today bankAccounts {{ {shown} }} }}"
+    asked = {"number": "0001", "currency": "CNY", "purpose": "COLLATERAL", "name": "Trust", "institution": "BANK"}
+    made = await act(root, "setBooks", "SetBooksInput", selection, bankAccounts=[asked])
+    day = made["today"]
+    account = asked | {"since": day, "until": None, "institution": {"code": "BANK"}}
+    assert made["bankAccounts"] == [account]
+    wrong = asked | {"number": "DE00370400440532013000"}
+    refused = await act(root, "setBooks", "SetBooksInput", "", bankAccounts=[wrong])
+    assert refused["reason"] == "INVALID_INPUT"
+    await put(client.hub, "5.00", "a", value_date=None)
+    query = f"""query S($day: String!) {{ segregatedAccounts(day: $day) {{ day reconciled balances {{
+      purpose currency booked stated difference statement institution {{ code }} account {{ {shown} }} }} }} }}"""
+    assert await root.codes(query, day=day) == ["BAD_INPUT"]  # it is not over
+    pass_(timedelta(days=1))
+    balance = {
+        "purpose": "COLLATERAL", "currency": "CNY", "booked": "5.00", "stated": None, "difference": None,
+        "statement": None, "institution": {"code": "BANK"}, "account": account,
+    }  # fmt: skip
+    assert await root.ask(query, day=day) == {"day": day, "reconciled": False, "balances": [balance]}
+    for said, difference in (("4.99", "-0.01"), ("5.00", "0.00")):
+        file = f"account,currency,day,amount,statement\n0001,CNY,{day},{said},S-{said}\n".encode()
+        done = await take(client.hub.reading, client.hub.engine, client.hub.admin, file, apply=True)
+        assert done.taken
+        told = balance | {"stated": said, "difference": difference, "statement": f"S-{said}"}
+        reconciled = difference == "0.00"
+        assert await root.ask(query, day=day) == {"day": day, "reconciled": reconciled, "balances": [told]}
+    assert await bank.codes(query, day=day) == ["FORBIDDEN"]

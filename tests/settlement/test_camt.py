@@ -2,7 +2,8 @@
 
 import pytest
 
-from settlement.camt import read
+from settlement.bank_statements import Balance
+from settlement.camt import balances, read
 from settlement.confirmations import Payment
 from settlement.uploads import FileRefused, Wrong
 
@@ -73,3 +74,32 @@ def test_what_is_no_harmless_message_is_refused(content: bytes, wrong: Wrong) ->
     with pytest.raises(FileRefused) as refused:
         read(content)
     assert refused.value.wrong is wrong
+
+
+def statement(*stated: str, account: str = "<IBAN>DE89370400440532013000</IBAN>") -> bytes:
+    body = f"<Stmt><Id>S-1</Id><Acct><Id>{account}</Id><Ccy>CNY</Ccy></Acct>{''.join(stated)}</Stmt>"
+    space = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
+    return f'<Document xmlns="{space}"><BkToCstmrStmt>{body}</BkToCstmrStmt></Document>'.encode()
+
+
+def balance(code: str, amount: str, side: str = "CRDT", currency: str = "CNY") -> str:
+    return (
+        f'<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy="{currency}">{amount}</Amt>'
+        f"<CdtDbtInd>{side}</CdtDbtInd><Dt><Dt>2026-02-01</Dt></Dt></Bal>"
+    )
+
+
+def test_of_a_statement_the_closing_booked_balance_counts_and_a_debit_is_below_zero() -> None:
+    iban, day = "DE89370400440532013000", "2026-02-01"
+    content = statement(balance("OPBD", "1.00"), balance("CLBD", "5.00"), balance("CLAV", "4.00"))
+    assert balances(content) == [Balance(1, iban, "CNY", day, "5.00", "S-1")]
+    other = "<Othr><Id>0001</Id></Othr>"
+    owed = statement(balance("CLBD", "5.00", "DBIT"), account=other)
+    assert balances(owed) == [Balance(1, "0001", "CNY", day, "-5.00", "S-1")]
+    [lacking] = balances(statement(balance("OPBD", "1.00")))
+    assert lacking.wrong == "it has no closing booked balance"
+    [sideless] = balances(statement(balance("CLBD", "1.00", "NONE")))
+    assert sideless.wrong == "it is on no side of the account"
+    for hostile in (message(), b"<!DOCTYPE a []><Document/>", b"<Document"):
+        with pytest.raises(FileRefused):
+            balances(hostile)

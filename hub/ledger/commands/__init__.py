@@ -28,7 +28,14 @@ from hub.ledger.commands.billing import (
     RejectFeeSchedule,
     WithdrawFeeSchedule,
 )
-from hub.ledger.commands.books import LedgerAccountText, LockPeriod, SetBooks
+from hub.ledger.commands.books import (
+    BalanceText,
+    BankAccountText,
+    LedgerAccountText,
+    LockPeriod,
+    SetBooks,
+    TakeBankFile,
+)
 from hub.ledger.commands.breaks import ApproveBreakEnd, AssignBreak, NoteBreak, ProposeBreakEnd, Reconcile
 from hub.ledger.commands.clearings import CancelClearing, Clear, ClearPoints, Lapse
 from hub.ledger.commands.command import (
@@ -165,6 +172,8 @@ __all__ = [
     "ApproveSharePlan",
     "ApproveTerms",
     "AssignBreak",
+    "BalanceText",
+    "BankAccountText",
     "Bill",
     "BindIdentifier",
     "BonusTerms",
@@ -280,6 +289,7 @@ __all__ = [
     "SetWebhook",
     "SetZones",
     "ShareTerms",
+    "TakeBankFile",
     "Transfer",
     "UnbindIdentifier",
     "UnfreezeAccount",

@@ -1,4 +1,4 @@
-"""Prepaid blocks of points, what grants draw on them, and how low they are."""
+"""Prepaid blocks of points, what grants draw on them, and how low they are; what banks say of segregated accounts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,7 +6,7 @@ from alembic import op
 revision = "0033"
 down_revision = "0031"
 
-APPEND_ONLY = ("prepaid_step", "prepaid_draw", "prepaid_notice")
+APPEND_ONLY = ("prepaid_step", "prepaid_draw", "prepaid_notice", "bank_file", "bank_balance")
 
 
 def upgrade() -> None:
@@ -68,6 +68,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("journal_id", "id"),
     )
     op.create_index("prepaid_notice_holder", "prepaid_notice", ["holder_id", "currency", "id"], unique=False)
+    op.create_table(
+        "bank_file",
+        sa.Column("journal_id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("credential_id", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("balances", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("journal_id", "id"),
+        sa.UniqueConstraint("journal_id", "digest", name="bank_file_digest"),
+    )
+    op.create_table(
+        "bank_balance",
+        sa.Column("journal_id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("file_id", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("day", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("statement", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("journal_id", "id"),
+    )
+    op.create_index("bank_balance_day", "bank_balance", ["day", "number", "currency", "id"], unique=False)
     for table in APPEND_ONLY:
         op.execute(
             f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
