@@ -104,6 +104,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "bill": ("Invoice", "发票"),
     "credit_note": ("Credit note", "贷项通知"),
     "correct": ("Correction", "更正"),
+    "prepay": ("Points paid ahead", "积分预付"),
+    "prepay_refund": ("Points handed back", "预付积分退回"),
     # purposes
     "settlement": ("Settlement", "结算"),
     "fee": ("Fee", "手续费"),
@@ -120,6 +122,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
 # What of a line is put into words; other acts than these have never moved money.
 ACTS: Final = {
     **{name: name for name in ("issue", "transfer", "redeem", "convert", "reverse", "capture", "bill", "correct")},
+    **{name: name for name in ("prepay", "prepay_refund")},
     "credit": "credit_note",
 }
 PURPOSES: Final = frozenset({"settlement", "fee"})

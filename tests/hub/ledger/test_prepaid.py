@@ -1,6 +1,7 @@
 """Prepaid blocks: bought, drawn on by grants, brought back to, handed back; and what the audit finds."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hub import billing, postgres, prepaids, tables
+from hub import billing, postgres, prepaids
 from hub.access import Role
 from hub.audit import audit
 from hub.bills import Usage
@@ -22,16 +23,20 @@ from hub.errors import (
     LimitExceeded,
     NotAccepted,
     NotFound,
+    NotHosted,
 )
-from hub.ledger import commands, window_rows
+from hub.ledger import commands
 from hub.ledger.commands import MoneyText
 from hub.prepaid import BlockStatus, Liability
-from settlement.legs import Legs
-from tests.conftest import Hub
+from settlement.publish import Reports
+from tests.conftest import Hub, Pass
 from tests.hub.agreed import agree, grant
 from tests.hub.audited import check_every
-from tests.hub.ledger.test_exchanges import owed
+from tests.hub.ledger.test_exchanges import REMOTE, owed
 from tests.hub.ledger.test_granting import issue
+from tests.settlement.test_publish import keys, lines_of, reports, verified
+
+__all__ = ["keys", "reports"]  # fixtures
 
 CNY = 1_000_000
 
@@ -151,27 +156,16 @@ async def test_a_grant_draws_on_the_oldest_blocks_first_and_what_is_taken_back_r
                 f"UPDATE prepaid_block SET credential_id = {world.tel} WHERE id = {first.id}",
                 "PREPAID_BLOCK",
             ),
-            "a block of nobody": (f"UPDATE prepaid_block SET holder_id = 1 WHERE id = {first.id}", "PREPAID_STEP"),
             "more left than is": (f"UPDATE prepaid_block SET drawn = 0 WHERE id = {first.id}", "PREPAID_STANDING"),
-            "handed back twice": (f"UPDATE prepaid_block SET refunded = 20 WHERE id = {second.id}", "PREPAID_STANDING"),
             "taken by another": (
                 f"UPDATE prepaid_step SET credential_id = {world.bank} WHERE kind = 'SOLD'",
                 "PREPAID_STEP",
             ),
-            "sold without a step": ("DELETE FROM prepaid_step WHERE kind = 'SOLD'", "PREPAID_STEP"),
             "handed back by one side": (
                 f"UPDATE prepaid_step SET credential_id = {world.tel} WHERE kind = 'REFUNDED'",
                 "PREPAID_STEP",
             ),
-            "handed back, and nothing proposed": (
-                "DELETE FROM prepaid_step WHERE kind = 'REFUND_PROPOSED'",
-                "PREPAID_STEP",
-            ),
             "nobody told": ("DELETE FROM prepaid_notice WHERE units_left = 35", "PREPAID_NOTICE"),
-            "told another figure": (
-                "UPDATE prepaid_notice SET units_left = 36 WHERE units_left = 35",
-                "PREPAID_NOTICE",
-            ),
             "told nothing at once": ("UPDATE prepaid_notice SET low = false WHERE units_left = 0", "PREPAID_NOTICE"),
             "billed though drawn": (f"UPDATE movement SET value = 1 WHERE id = {one.id}", "TERMS_FIGURES"),
             "paid back though brought back": (f"UPDATE movement SET value = 1 WHERE id = {of_two.id}", "REVERSAL"),
@@ -182,10 +176,10 @@ async def test_a_grant_draws_on_the_oldest_blocks_first_and_what_is_taken_back_r
 
 
 async def test_blocks_are_offered_and_taken_by_their_two_sides_alone_and_nothing_is_granted_beyond_them_if_so_agreed(
-    world: World,
+    world: World, pass_: Pass
 ) -> None:
     hub, soon = world.hub, datetime.now(UTC) + timedelta(hours=1)
-    await hub.currency("HP", "BANK", scale=2)
+    await hub.currency("RP", "BANK", **REMOTE)
     for refused, why in (
         (world.offer("10", "1", actor=world.tel), Forbidden),  # its issuer's word
         (world.offer("10", "1", actor=hub.admin), Forbidden),  # and nobody's for it
@@ -196,6 +190,7 @@ async def test_blocks_are_offered_and_taken_by_their_two_sides_alone_and_nothing
         (world.offer("10", "0"), InvalidAmount),
         (world.offer("0.5", "1"), InvalidAmount),
         (world.offer("10", "1", holder="NOBODY"), NotFound),
+        (world.offer("10", "1", currency="RP"), NotHosted),  # a partner keeps them
     ):
         with pytest.raises(why):
             await hub.do(refused)
@@ -212,7 +207,7 @@ async def test_blocks_are_offered_and_taken_by_their_two_sides_alone_and_nothing
     await hub.do(commands.SetCover(actor=hub.admin, institution="TEL", needed=True, **cover))
     with pytest.raises(InsufficientLiquidity):  # a block is a debt like any other until the window is paid
         await hub.do(commands.AcceptBlock(actor=world.tel, id=offered.id))
-    eased = {**cover, "line": "1"}
+    eased = {**cover, "line": "2"}
     await hub.do(commands.SetCover(actor=hub.admin, institution="TEL", needed=True, **eased))
     proposals = [one.proposal for one in hub.engine.configuration.covers.values() if one.proposal is not None]
     await hub.do(commands.ApproveCover(actor=hub.second, id=proposals[0].id))
@@ -245,6 +240,21 @@ async def test_blocks_are_offered_and_taken_by_their_two_sides_alone_and_nothing
     with pytest.raises(InsufficientPrepaid):
         await hub.do(issue(hub, "none", "1", "TEL", actor=world.tel))
 
+    # Who moves below the holder grants on its blocks in the same batch; a block that is over is drawn on no more, and
+    # handed back.
+    short = await world.buy("10", "0.50", soon)
+    await hub.institution("KIOSK")
+    kiosk = issue(hub, "kiosk", "4", "KIOSK")
+    moved = commands.MoveInstitution(actor=hub.admin, code="KIOSK", parent="TEL")
+    assert [getattr(one, "refusal", one) for one in await hub.batch([moved, kiosk])] == [None, None]
+    assert (await world.standing())[-1] == (4, 0)
+    pass_(timedelta(hours=1))
+    with pytest.raises(InsufficientPrepaid):
+        await hub.do(issue(hub, "over", "1", "TEL", actor=world.tel))
+    late = await hub.do(commands.ProposeRefund(actor=world.tel, id=short.id, points=None))
+    await hub.do(commands.AcceptRefund(actor=world.bank, id=short.id, proposal=late.proposal))
+    assert await owed(hub) == {"TEL": -1_180_000, "BANK": 1_180_000}  # 0.98 + 0.50 - 6/10 of it
+
 
 async def test_two_processes_that_draw_on_the_last_points_of_a_block_draw_each_of_them_once(world: World) -> None:
     hub = world.hub
@@ -264,7 +274,9 @@ async def test_two_processes_that_draw_on_the_last_points_of_a_block_draw_each_o
     assert await hub.balance("BP", "TEL", "al") == 16
 
 
-async def test_what_was_prepaid_is_on_no_bill_and_in_no_line_and_the_books_explain_it(world: World) -> None:
+async def test_what_was_prepaid_is_on_no_bill_and_in_no_line_and_the_books_explain_it(
+    world: World, reports: Reports
+) -> None:
     hub = world.hub
     block = await world.buy("100", "2.50")
     await hub.do(issue(hub, "whole", "60", "TEL", actor=world.tel))
@@ -278,16 +290,14 @@ async def test_what_was_prepaid_is_on_no_bill_and_in_no_line_and_the_books_expla
     assert await owed(hub) == {"TEL": -2_650_000, "BANK": 2_650_000}  # 2.50 + 10 × 0.03 - 5 × 0.03
 
     closed = await hub.do(commands.CloseWindow(actor=hub.admin, key="close", window=await hub.window()))
-    async with hub.database.snapshot() as connection:
-        [window] = (await window_rows.windows(connection, tables.settlement_window.c.id == closed)).values()
-        legs = await Legs.of(connection, hub.engine.configuration, window)
-        lines = await legs.page(connection, legs.start)
-    shown = [(one.kind, one.payer, one.points[0].amount, one.amount_millionths, one.price) for one in lines]
-    assert shown == [
-        ("prepay", "TEL", "100", 2_500_000, None),
-        ("issue", "TEL", "10", 300_000, "0.03"),  # 10 × 0.03: what was drawn is in no line
-        ("reverse", "BANK", "5", 150_000, None),
+    lines = [json.loads(line) for line in await lines_of(hub, reports, closed, "TEL")]
+    assert [(one["kind"], one["from"], one["points"], one["amount"], one.get("price")) for one in lines] == [
+        ("prepay", "TEL", [{"amount": "100", "currency": "BP"}], "2.50", None),
+        ("issue", "TEL", [{"amount": "10", "currency": "BP"}], "0.30", "0.03"),  # what was drawn is in no line
+        ("reverse", "BANK", [{"amount": "5", "currency": "BP"}], "0.15", None),
     ]
+    for code in ("TEL", "BANK", "HUB"):
+        assert (await verified(hub, reports, closed, code)).findings == ()
     async with hub.reading.open(hub.admin) as reader:
         bank = reader.configuration.institution_codes["BANK"]
         found = await prepaids.liabilities(reader, {bank}, None)
