@@ -54,6 +54,8 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "BILL": ("Invoice", "发票"),
     "EXCHANGE_NET": ("Net exchanged", "净额换汇"),
     "REPAY": ("Repayment of a default", "违约后偿付"),
+    "PREPAY": ("Points paid ahead", "积分预付"),
+    "PREPAY_REFUND": ("Points handed back", "预付积分退回"),
     "CUT": ("Pay-out cut", "削减付款"),
     "DRAW_FUND": ("Default fund drawn on", "动用违约基金"),
     "DRAW_COLLATERAL": ("Collateral drawn on", "动用抵押金"),
