@@ -151,7 +151,11 @@ def _match(one: Payment, due: Due, seen: dict[str, int]) -> tuple[Matched, Confi
     expected = format_millionths(net.due, net.net.currency)
     which = {"window": ids.text(ids.WINDOW, window.id), "institution": code, "expected": expected}
     if window.status is WindowStatus.OPEN or net.due == 0:
-        why = "the window is open" if window.status is WindowStatus.OPEN else "it is settled, or paid by another"
+        why = (
+            "the window is open"
+            if window.status is WindowStatus.OPEN
+            else "nothing is due: it is paid, was declared unpaid, or goes to a parent"
+        )
         return no(Outcome.NOT_DUE, why, **which)
     if (one.currency, amount) != (net.net.currency, net.due):
         return no(Outcome.DIFFERS, f"{one.amount} {one.currency} for {expected} {net.net.currency}", **which)
