@@ -29,7 +29,7 @@ def init(
     `credentialId` and `secret`.
     """
     chosen = chosen_settings()
-    person = checks.name("person", person or _user())
+    person = checks.person(person or _user())
     name = checks.name("name", name or chosen.name)
     with progress_bar("Setting up", shown=not as_json), database(chosen, new=True) as where:
         postgres.claim(chosen.data_dir)

@@ -1,11 +1,13 @@
 """What every configured text must be: present, of a sensible length, and for codes of a plain alphabet."""
 
 import re
+import unicodedata
 
 from hub.errors import InvalidInput
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,31}")
 NAME_MAX = 200
+_UNSEEN = frozenset({"Cc", "Cf", "Cs"})  # categories of characters that leave no mark
 
 
 def code(field: str, value: str) -> str:
@@ -27,4 +29,18 @@ def name(field: str, value: str) -> str:
     """
     if not value.strip() or len(value) > NAME_MAX:
         raise InvalidInput(**{field: value[:60]})
+    return value
+
+
+def person(value: str) -> str:
+    """The name of a person, which can be written in one way only: normalised (NFKC), with single spaces inside and
+    nothing that is not seen. For two persons' consent is that of two names, and one typed in twice would be two.
+
+    Raises:
+        InvalidInput: it is none, or is not written so.
+    """
+    name("person", value)
+    plain = " ".join(unicodedata.normalize("NFKC", value).split())
+    if plain != value or any(unicodedata.category(char) in _UNSEEN for char in value):
+        raise InvalidInput(person=value[:60])
     return value

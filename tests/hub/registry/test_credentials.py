@@ -29,6 +29,29 @@ async def test_operator_roles_are_for_the_operators_people_and_given_by_them(hub
     assert made.roles == (Role.INSTITUTION_TRADER,)
 
 
+async def test_one_person_is_written_in_one_way(hub: Hub) -> None:
+    await hub.do(institution(hub))
+    made = await hub.do(credential(hub, Role.INSTITUTION_ADMIN, person="Zoë Lin"))
+    assert (await hub.do(credential(hub, Role.INSTITUTION_TRADER, person="Zoë Lin"))).person == made.person
+    await hub.do(credential(hub, Role.INSTITUTION_TRADER, person="\u674e\u5a1c"))
+    same = (
+        " Zoë Lin",
+        "Zoë Lin ",
+        "Zoë  Lin",
+        "Zoë\u00a0Lin",
+        "Zoe\u0308 Lin",
+        "Zoë Lin\u200b",
+        "\uff3aoë Lin",
+        "zoë LIN",
+    )
+    for other in same:
+        with pytest.raises(InvalidInput) as refused:
+            await hub.do(credential(hub, Role.INSTITUTION_ADMIN, person=other))
+        assert refused.value.details["person"] == other
+    clerk = credential(hub, Role.INSTITUTION_ADMIN, of="HUB", person="zoë LIN")
+    assert (await hub.do(clerk)).person == "zoë LIN"  # a namesake elsewhere
+
+
 async def test_an_administrator_makes_and_ends_keys_of_its_own_and_of_those_below(hub: Hub) -> None:
     for code, parent in (("BANK", None), ("BRANCH", "BANK"), ("AIR", None)):
         await hub.do(institution(hub, code=code, parent=parent))
