@@ -33,14 +33,19 @@ def name(field: str, value: str) -> str:
 
 
 def person(value: str) -> str:
-    """The name of a person, which can be written in one way only: normalised (NFKC), with single spaces inside and
-    nothing that is not seen. For two persons' consent is that of two names, and one typed in twice would be two.
+    """The name of a person, without what is not seen: normalised (NFC), with single spaces inside. For two persons'
+    consent is that of two names, and one name typed in two ways would be two.
 
     Raises:
         InvalidInput: it is none, or is not written so.
     """
     name("person", value)
-    plain = " ".join(unicodedata.normalize("NFKC", value).split())
+    plain = " ".join(unicodedata.normalize("NFC", value).split())
     if plain != value or any(unicodedata.category(char) in _UNSEEN for char in value):
         raise InvalidInput(person=value[:60])
     return value
+
+
+def is_one_person(one: str, other: str) -> bool:
+    """Whether two names differ at most in capitals and in the width of their characters."""
+    return unicodedata.normalize("NFKC", one).casefold() == unicodedata.normalize("NFKC", other).casefold()

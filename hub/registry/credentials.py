@@ -51,16 +51,17 @@ def create(book: Book, command: commands.CreateCredential) -> Draft:
 
     Raises:
         InvalidInput: no role, a role of the operator's for another institution, an expiry in the past, or a person who
-            is there already by a name that differs in capitals alone.
+            is there already by a name that differs in capitals or width alone.
     """
     home = resolve.institution(book, command.institution)
     resolve.allow(book, command.actor, Right.CONFIGURE, home.id)
     asking = resolve.credential(book, command.actor)
     checks.person(command.person)
     checks.name("label", command.label)
-    for other in book.configuration.credentials.values():
-        if other.institution == home.id and other.person != command.person and _is_one(other.person, command.person):
-            raise InvalidInput(person=command.person[:60], writtenBefore=other.person[:60])
+    colleagues = {other.person for other in book.configuration.credentials.values() if other.institution == home.id}
+    for other in colleagues - {command.person}:
+        if checks.is_one_person(other, command.person):
+            raise InvalidInput(person=command.person[:60], writtenBefore=other[:60])
     roles = tuple(dict.fromkeys(command.roles))
     if not roles:
         raise InvalidInput(roles="none")
@@ -86,10 +87,6 @@ def create(book: Book, command: commands.CreateCredential) -> Draft:
     draft.nouns.append(credential)
     draft.result = credential
     return draft
-
-
-def _is_one(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
 
 
 def revoke(book: Book, command: commands.RevokeCredential) -> Draft:

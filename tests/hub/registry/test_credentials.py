@@ -34,6 +34,9 @@ async def test_one_person_is_written_in_one_way(hub: Hub) -> None:
     made = await hub.do(credential(hub, Role.INSTITUTION_ADMIN, person="Zoë Lin"))
     assert (await hub.do(credential(hub, Role.INSTITUTION_TRADER, person="Zoë Lin"))).person == made.person
     await hub.do(credential(hub, Role.INSTITUTION_TRADER, person="\u674e\u5a1c"))
+    await hub.do(
+        credential(hub, Role.INSTITUTION_TRADER, person="\u674e\u5a1c\uff08\u603b\u90e8\uff09")
+    )  # a post beside it
     same = (
         " Zoë Lin",
         "Zoë Lin ",
