@@ -9,7 +9,7 @@ from sqlalchemy import text
 from hub import postgres
 from hub.access import Role
 from hub.audit import audit
-from hub.errors import Forbidden, InvalidInput, LimitExceeded, NotAccepted
+from hub.errors import Forbidden, InsufficientPrepaid, InvalidInput, LimitExceeded, NotAccepted
 from hub.ledger import commands
 from hub.ledger.commands import Party
 from hub.limits import Mode
@@ -118,4 +118,9 @@ async def test_points_that_a_partner_keeps_are_granted_and_paid_for_once_it_has_
     assert (made.terms, await owed(hub)) == (terms.id, {})
     await answer(hub, f"PH-{made.id:X}-C", Status.SUCCEEDED, partner_reference="A-1")
     assert await owed(hub) == {"BANK": -2 * CNY, "AIR": 2 * CNY}  # 50 × 0.04
+    # Nothing is prepaid of what a partner keeps, so that nothing is granted by terms that want it so.
+    await agree(hub, grant(hub, "BANK", "0.04", currency="MILE", prepaid_only=True), bank)
+    with pytest.raises(InsufficientPrepaid) as refusal:
+        await hub.do(issue(hub, "two", "50", "BANK", currency="MILE", to=Party("AIR", "al")))
+    assert refusal.value.details == {"currency": "MILE", "left": "0", "requested": "50"}
     assert await found_by_audit(hub) == []
