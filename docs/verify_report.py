@@ -24,6 +24,8 @@ one format check each other. Read it from top to bottom. What is proved, and by 
   9  the shares of a fee sum to what its plan shares           addition, as far as the report has its lines
  10  one line belongs to the report, the others unseen         inclusion proof (RFC 9162)
  11  its institution has accepted the report                   signature of the institution's own key
+ 12  what each two net with one another is what they owe       addition and rounding, pair by pair; the participant's
+                                                               net is their sum
 
 With --interim it is a statement of a window that is still open: the same up to a batch of the journal, in no chain, and
 nothing in it is final. One is never taken for the other.
@@ -390,6 +392,23 @@ class Settlement(NamedTuple):
         return Settlement(self.currency, mine, [one for one in self.payables if one[0] == code])
 
 
+class Pair(NamedTuple):
+    """What an institution owes its counterparty and is owed, both with all below them; the net is what it is paid.
+    ``own``: of that its own lines, by whom they are with."""
+
+    institution: str
+    counterparty: str
+    currency: str
+    debit: int
+    credit: int
+    net: int
+    own: tuple[tuple[str, int, int], ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.institution} with {self.counterparty} in {self.currency}"
+
+
 class Report:
     """What could be read of a payload, with a finding for each thing that it may not say or says malformed."""
 
@@ -411,6 +430,9 @@ class Report:
         self.journal: tuple[int, str] | None = None  # batch and hash
         self.children: list[Child] | None = None
         self.settlement: Settlement | None = None
+        self.pairs: list[Pair] | None = None  # of a window whose participants net each two with one another
+        self.pairs_whole = False
+        self.is_gross = False  # each act was paid at once
         if payload is not None:
             self.read(payload)
         self.currencies.update(net.currency for net in self.nets)
@@ -477,8 +499,11 @@ class Report:
         is_summary = isinstance(document, dict) and document.get("kind") == "summary"
         names = self.NAMES + ("" if self.interim else " previousDigest")
         names += " levels" if is_summary and has_levels else ""
+        has_pairs = isinstance(document, dict) and "obligations" in document and has_levels
         if isinstance(document, dict) and "settlement" in document and has_levels and not self.interim:
             names += " settlement"  # of a window whose nets became one currency
+        names += " obligations" if has_pairs else ""
+        names += " settled" if has_pairs and "settled" in document else ""
         root = self.members(document, "report", names)
         if root is None:
             return None
@@ -505,6 +530,9 @@ class Report:
             self.wrong("CHILDREN", "An interim summary lists no reports: there are none.")
         if "settlement" in root and has_levels and not self.interim:
             self.read_settlement(root)
+        if has_pairs:
+            self.read_pairs(root)
+            self.is_gross = self.value(root, "report", "settled", self.read_gross) is not None
         if self.kind == "institution":
             if self.children and not has_levels:
                 self.wrong("CHILDREN", "Only the operator's summary lists other reports.")
@@ -518,6 +546,12 @@ class Report:
     def read_kind(value: str) -> str:
         if value not in ("institution", "summary"):
             raise ValueError("is neither institution nor summary")
+        return value
+
+    @staticmethod
+    def read_gross(value: str) -> str:
+        if value != "gross":
+            raise ValueError("is not gross")
         return value
 
     def read_window(self, root: dict[str, Any]) -> None:
@@ -576,6 +610,57 @@ class Report:
         if min(below) < 0:
             self.wrong("SHAPE", f"{place} owes less than its own acts do, or is owed less.")
         return Net(institution, currency, own[0], own[1], net, parent, below[0], below[1])
+
+    def read_pairs(self, root: dict[str, Any]) -> None:
+        """In a summary each pair once, from its lower code; in an institution's report its own."""
+        entries = self.entries(root, "obligations")
+        if entries is None:
+            return
+        read = [self.read_pair(entry, f"obligations[{n}]") for n, entry in enumerate(entries)]
+        self.pairs = [pair for pair in read if pair is not None]
+        self.pairs_whole = len(self.pairs) == len(entries)
+        self.ascending([pair[:3] for pair in self.pairs], "obligations")
+        for pair in self.pairs:
+            one, other = pair.institution, pair.counterparty
+            if self.kind == "summary" and one > other:
+                self.wrong("ORDER", f"The pair of {one} and {other} begins with the higher code.")
+            if self.kind != "summary" and self.institution is not None and one != self.institution[0]:
+                self.wrong("PAIR_FOREIGN", f"A pair of {one} is in the report of {self.institution[0]}.")
+
+    def read_pair(self, entry: Any, place: str) -> Pair | None:
+        names = "institution counterparty currency debit credit net"
+        members = self.members(entry, place, names + ("" if self.kind == "summary" else " own"))
+        if members is None:
+            return None
+        one, other = [self.value(members, place, name, text) for name in ("institution", "counterparty")]
+        currency = self.value(members, place, "currency", currency_code)
+        if None in (one, other, currency):
+            return None
+        net = self.value(members, place, "net", money_in(currency))
+        sides = self.read_sides(members, place, currency)
+        own = () if self.kind == "summary" else self.read_own(members, place, currency)
+        if one == other:
+            self.wrong("SHAPE", f"{place} is with itself.")
+            return None
+        if None in (net, *sides) or own is None:
+            return None
+        return Pair(one, other, currency, sides[0], sides[1], net, own)
+
+    def read_own(self, members: dict[str, Any], place: str, currency: str) -> tuple[tuple[str, int, int], ...] | None:
+        entries = self.entries(members, "own")
+        if entries is None:
+            return None
+        parts: list[tuple[str, int, int]] = []
+        for n, entry in enumerate(entries):
+            where = f"{place}.own[{n}]"
+            part = self.members(entry, where, "institution debit credit")
+            if part is not None:
+                institution = self.value(part, where, "institution", text)
+                sides = self.read_sides(part, where, currency)
+                if None not in (institution, *sides):
+                    parts.append((institution, sides[0], sides[1]))
+        self.ascending([part[0] for part in parts], f"{place}.own")
+        return tuple(parts) if len(parts) == len(entries) else None
 
     def read_sides(self, members: dict[str, Any], place: str, currency: str) -> list[Any]:
         sides = [self.value(members, place, name, money_in(currency)) for name in ("debit", "credit")]
@@ -669,16 +754,21 @@ def check_nets(findings: Findings, report: Report) -> None:
         for net in nets:
             if net.net % unit:
                 findings.add("NET_MINOR_UNIT", f"{net.name}: the net is no whole number of minor units.")
-            if abs(net.rounded - net.exact) >= unit:
+            if abs(net.rounded - net.exact) >= unit and (report.pairs is None or net.parent is not None):
                 findings.add(
                     "NET_ROUNDING",
                     f"{net.name}: less what its children bring, the net is a minor unit or more from credit − debit.",
                 )
         if report.kind == "summary" and report.nets_whole:
-            check_balance(findings, currency, nets, unit)
+            settled = None
+            if report.pairs is not None:
+                settled = {code: of[0] for (code, money), of in sums_of_pairs(report).items() if money == currency}
+            check_balance(findings, currency, nets, unit, settled)
 
 
-def check_balance(findings: Findings, currency: str, nets: list[Net], unit: int) -> None:
+def check_balance(
+    findings: Findings, currency: str, nets: list[Net], unit: int, settled: dict[str, int] | None = None
+) -> None:
     total = sum(net.net for net in nets if net.parent is None)
     if total:
         sentence = f"The nets in {currency} that settle with the hub sum to {total} millionths and not to zero."
@@ -688,7 +778,7 @@ def check_balance(findings: Findings, currency: str, nets: list[Net], unit: int)
         findings.add("NET_BALANCE", f"Credits and debits in {currency} differ by {exact} millionths.")
     if exact or len({net.institution for net in nets}) < len(nets):
         return
-    due = levels(nets, unit)
+    due = levels(nets, unit, settled)
     if due is None:
         findings.add("NET_PARENT", f"In {currency} institutions stand under one another in a circle.")
         return
@@ -706,11 +796,13 @@ def check_balance(findings: Findings, currency: str, nets: list[Net], unit: int)
             findings.add("NET_CHILDREN", f"{net.name}: debit and credit do not hold what its children bring.")
 
 
-def levels(nets: list[Net], unit: int) -> dict[str, tuple[int, int, int]] | None:
+def levels(nets: list[Net], unit: int, settled: dict[str, int] | None = None) -> dict[str, tuple[int, int, int]] | None:
     """Of each institution the net, and what its children owe and are owed, all rounded to the unit; None for a circle.
 
     First the exact amounts that settle with the hub are rounded, to a sum of zero. Then each net, from the top of the
-    tree down, is shared out to the institution's own acts and its children's exact amounts.
+    tree down, is shared out to the institution's own acts and its children's exact amounts. Where each two net with one
+    another, their nets are ``settled`` before; what they are beyond the exact amount rounded down stands with the
+    institution's own acts.
     """
     parents = {net.institution: net.parent for net in nets}
     exact: dict[str, int] = {}  # of each institution with all below it
@@ -726,14 +818,18 @@ def levels(nets: list[Net], unit: int) -> dict[str, tuple[int, int, int]] | None
     children: dict[str | None, list[str]] = {}
     for code in exact:
         children.setdefault(parents.get(code), []).append(code)
-    rounded = largest_remainder({code: exact[code] for code in children.get(None, [])}, unit, 0)
+    tops = {code: exact[code] for code in children.get(None, [])}
+    down = {code: amount - amount % unit for code, amount in tops.items()} if settled is not None else {}
+    given = {code: (settled or {}).get(code, 0) for code in tops}
+    rounded = largest_remainder(tops, unit, 0) if settled is None else given
     due: dict[str, tuple[int, int, int]] = {}
     waiting = sorted(rounded)
     while waiting:
         code = waiting.pop()
         below = children.get(code, [])
         own = exact[code] - sum(exact[child] for child in below)
-        shares = largest_remainder({code: own, **{child: exact[child] for child in below}}, unit, rounded[code])
+        total = down.get(code, rounded[code])
+        shares = largest_remainder({code: own, **{child: exact[child] for child in below}}, unit, total)
         rounded.update({child: shares[child] for child in below})
         owed = [rounded[child] for child in below]
         due[code] = rounded[code], sum(-net for net in owed if net < 0), sum(net for net in owed if net > 0)
@@ -836,6 +932,128 @@ def check_children(findings: Findings, report: Report) -> None:
             if there.get(currency) != brought[currency]:
                 name = f"{report.institution[0]} in {currency}"
                 findings.add("NET_CHILDREN", f"{name}: debit and credit do not hold what its children bring.")
+
+
+# --- the figures of pairs ------------------------------------------------------------------------------------------
+
+
+def check_pairs(findings: Findings, report: Report) -> None:
+    """Each pair is rounded by itself, and a participant's net is what its pairs come to."""
+    if report.pairs is None:
+        return
+    for pair in report.pairs:
+        due = 0 if report.is_gross else rounded_pair(pair)
+        if pair.net != due:
+            sentence = f"{pair.name}: the net is {pair.net} millionths; rounding credit − debit gives {due}."
+            findings.add("PAIR_ROUNDING", sentence)
+        if sum(part[1] for part in pair.own) > pair.debit or sum(part[2] for part in pair.own) > pair.credit:
+            findings.add("PAIR_OWN", f"{pair.name}: its own lines come to more than debit and credit.")
+    if not report.nets_whole or not report.pairs_whole:
+        return
+    summed, below = sums_of_pairs(report), subtrees(report.nets)
+    for net in report.nets:
+        place = (net.institution, net.currency)
+        if net.parent is not None:
+            if report.kind == "institution":
+                sentence = f"{net.institution} has pairs, but its net in {net.currency} goes to a parent."
+                findings.add("PAIR_PARENT", sentence)
+            continue
+        found, exact = summed.pop(place, [0, 0])
+        if found != net.net:
+            sentence = f"{net.name}: the net is {net.net} millionths; its pairs come to {found}."
+            findings.add("PAIR_NET", sentence)
+        there, bound = below.get(place, 0), 1
+        if report.kind != "summary":  # its children's nets are rounded
+            brought = [one for child in report.children or [] for money, one in child.nets if money == net.currency]
+            there, bound = net.exact + sum(brought), max(1, len(brought) * 10 ** (6 - DIGITS[net.currency]))
+        if abs(exact - there) >= bound:
+            sentence = f"its pairs come to {exact} millionths; its own acts and those below it to {there}."
+            findings.add("PAIR_SUM", f"{net.name}: {sentence}")
+    for code, currency in sorted(summed):
+        if report.kind == "summary" or (report.institution is not None and report.institution[0] == code):
+            sentence = f"{code} has a pair in {currency}, but no net that settles with the hub."
+            findings.add("PAIR_NET", sentence)
+
+
+def rounded_pair(pair: Pair) -> int:
+    """Credit less debit to the nearest unit; half a unit is rounded in favour of the lower code."""
+    unit: int = 10 ** (6 - DIGITS[pair.currency])
+    exact = pair.credit - pair.debit
+    low = exact - exact % unit
+    up = 2 * (exact - low) > unit or (2 * (exact - low) == unit and pair.institution < pair.counterparty)
+    return low + unit if up else low
+
+
+def sums_of_pairs(report: Report) -> dict[tuple[str, str], list[int]]:
+    """What each one's pairs come to, rounded and exactly."""
+    summed: dict[tuple[str, str], list[int]] = {}
+    for pair in report.pairs or []:
+        for code, sign in ((pair.institution, 1), (pair.counterparty, -1)):
+            of = summed.setdefault((code, pair.currency), [0, 0])
+            of[0] += sign * pair.net
+            of[1] += sign * (pair.credit - pair.debit)
+    return summed
+
+
+def subtrees(nets: list[Net]) -> dict[tuple[str, str], int]:
+    """What everybody's acts come to exactly, by who settles them with the hub and currency."""
+    parents: dict[str, dict[str, str]] = {}
+    for net in nets:
+        if net.parent is not None:
+            parents.setdefault(net.currency, {})[net.institution] = net.parent
+    found: dict[tuple[str, str], int] = {}
+    for net in nets:
+        place = (participant(parents.get(net.currency, {}), net.institution), net.currency)
+        found[place] = found.get(place, 0) + net.exact
+    return found
+
+
+def participant(parents: dict[str, str], code: str) -> str:
+    """Who settles with the hub what an institution owes; of a circle, whoever is come by twice."""
+    seen = {code}
+    while code in parents and parents[code] not in seen:
+        code = parents[code]
+        seen.add(code)
+    return code
+
+
+def check_pair_lines(findings: Findings, report: Report, owed: dict[tuple[str, str, str], int]) -> None:
+    """Debits and credits of pairs against the lines: a summary's all, a participant's as far as its own lines go."""
+    if report.pairs is None or not report.pairs_whole or not report.nets_whole or report.institution is None:
+        return
+    stated: dict[tuple[str, str, str], list[int]] = {}
+    summed: dict[tuple[str, str, str], list[int]] = {}
+    if report.kind == "summary":
+        parents = {net.institution: net.parent for net in report.nets if net.parent is not None}
+        stated = {pair[:3]: [pair.debit, pair.credit] for pair in report.pairs}
+        for (payer, payee, currency), amount in owed.items():
+            one, other = participant(parents, payer), participant(parents, payee)
+            if one != other:
+                key = (min(one, other), max(one, other), currency)
+                summed.setdefault(key, [0, 0])[key[0] != one] += amount
+    else:
+        code = report.institution[0]
+        for pair in report.pairs:
+            for institution, debit, credit in pair.own:
+                key = (pair.institution, institution, pair.currency)
+                if key in stated:
+                    sentence = f"{pair.name}: the lines with {institution} stand with another pair, too."
+                    findings.add("PAIR_OWN", sentence)
+                stated[key] = [debit, credit]
+        for (payer, payee, currency), amount in owed.items():
+            if code in (payer, payee):
+                key = (code, payee if payer == code else payer, currency)
+                summed.setdefault(key, [0, 0])[payer != code] += amount
+        if report.children:  # with these it may have lines of which its pairs know nothing
+            summed = {key: sums for key, sums in summed.items() if key in stated}
+    for key in sorted(stated.keys() | summed.keys()):
+        said, found = stated.get(key, [0, 0]), summed.get(key, [0, 0])
+        if said != found:
+            findings.add(
+                "PAIR_LINES",
+                f"{key[0]} with {key[1]} in {key[2]}: debit and credit are {said[0]} and {said[1]} millionths; the "
+                f"lines sum to {found[0]} and {found[1]}.",
+            )
 
 
 # --- the lines ------------------------------------------------------------------------------------------------------
@@ -1008,6 +1226,7 @@ def check_lines(findings: Findings, report: Report, lines: Iterable[bytes]) -> i
     """Each line by itself, their order, count and root, and the sums that the report makes of them."""
     whole: list[tuple[int, bytes]] = []  # perfect subtrees, the largest first: how many leaves, and their hash
     sums: dict[tuple[str, str], list[int]] = {}
+    owed: dict[tuple[str, str, str], int] = {}  # of pairs, by payer, payee and currency
     last, total = None, 0
     fee: list[Line] = []  # the lines of one act's fee
     for raw in lines:
@@ -1036,6 +1255,9 @@ def check_lines(findings: Findings, report: Report, lines: Iterable[bytes]) -> i
             last = order
         sums.setdefault((line.payer, line.currency), [0, 0])[0] += line.amount
         sums.setdefault((line.payee, line.currency), [0, 0])[1] += line.amount
+        if report.pairs is not None:
+            between = (line.payer, line.payee, line.currency)
+            owed[between] = owed.get(between, 0) + line.amount
     check_fee(findings, report, fee)
     root = whole.pop()[1] if whole else sha256(b"")
     while whole:
@@ -1046,6 +1268,7 @@ def check_lines(findings: Findings, report: Report, lines: Iterable[bytes]) -> i
         if report.lines[1] != root.hex():
             findings.add("LINE_ROOT", f"The lines' root is {root.hex()}; the report has {report.lines[1]}.")
     check_sums(findings, report, sums)
+    check_pair_lines(findings, report, owed)
     return total
 
 
@@ -1072,7 +1295,8 @@ def check_sums(findings: Findings, report: Report, sums: dict[tuple[str, str], l
     for net in nets:
         found = sums.get((net.institution, net.currency))
         if found is None:
-            if net.debit or net.credit or net.rounded:
+            of_pairs = report.pairs is not None and net.parent is None  # which may be further away than it rounds
+            if net.debit or net.credit or (net.rounded and not of_pairs):
                 findings.add("NET_WITHOUT_LINES", f"{net.name}: there is no line, but the figures are not zero.")
             continue
         for name, stated, summed in (("debit", net.debit, found[0]), ("credit", net.credit, found[1])):
@@ -1259,6 +1483,7 @@ def verify(
     check_nets(findings, report)
     check_settlement(findings, report)
     check_children(findings, report)
+    check_pairs(findings, report)
     total = None if lines is None else check_lines(findings, report, lines)
     number = None if proof is None else check_proof(findings, report, opened.payload, proof)
     if previous is not None:

@@ -19,6 +19,7 @@ from sqlalchemy import literal
 from hub import tables, unpaid_nets
 from hub.db import driver_of
 from hub.defaults import Default, DefaultStep, DefaultStepKind
+from hub.errors import NotTried
 from hub.ids import PLACES_BITS
 from hub.institutions import settlement_path
 from hub.ledger import default_rows, window_rows
@@ -27,6 +28,7 @@ from hub.ledger.draft import Draft
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import AccountKind, MovementKind, Net, Phase, Position, Purpose, Window, WindowStatus
 from hub.ledger.unpaid import still_due
+from hub.obligation_lookups import in_pairs
 from hub.reading import Reader
 from hub.windows import parent_of
 
@@ -96,10 +98,16 @@ class Trial:
 
 async def trial(reader: Reader, node: int, currency: str, cap: int, since: datetime | None) -> Trial:
     """What a cap of so many millionths would have done from ``since`` on; None, or an instant to come: from the
-    opening of the first window that is not settled."""
+    opening of the first window that is not settled.
+
+    Raises:
+        NotTried: a window of the period is of a model that nets in pairs or pays at once; what each two owed one
+            another at every instant is not gone through again.
+    """
     every = list((await window_rows.windows(reader.connection, literal(True))).values())
     if since is None or since > reader.at:
         since = min((one.opened_at for one in every if one.status is not WindowStatus.SETTLED), default=reader.at)
+    _check_models(reader, every, since)
     past = _Past(reader, node, currency, since, every)
     await past.begin()
     made = Trial(since)
@@ -115,6 +123,12 @@ async def trial(reader: Reader, node: int, currency: str, cap: int, since: datet
     made.exposure = past.exposure
     made.see(made.exposure, since)
     return made
+
+
+def _check_models(reader: Reader, every: list[Window], since: datetime) -> None:
+    for one in every:
+        if in_pairs(reader.configuration, one.model) and (one.settled_at is None or one.settled_at >= since):
+            raise NotTried(model=one.model)
 
 
 @dataclass(frozen=True, slots=True)

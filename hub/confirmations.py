@@ -26,6 +26,7 @@ from hub.ledger.records import (
     WindowStatus,
 )
 from hub.money import format_millionths
+from hub.obligation_payments import pay_obligation
 from hub.points import MONEY_SCALE, parse
 from hub.windows import adjust, parent_of, passing, settle_below, settle_what_is_paid
 
@@ -40,8 +41,8 @@ def confirm(book: Book, command: commands.ConfirmSettlement) -> Draft:
     Raises:
         NotFound: there is no such window, or the institution has no net in it.
         WindowOrder: an earlier window of the model is not settled; this is tested before all else.
-        InvalidInput: the window is open, the institution's net goes to its parent or was declared unpaid, or the value
-            date is none.
+        InvalidInput: the window is open, the institution's net goes to its parent or was declared unpaid, a
+            counterparty is named (or is missing, where each two net by themselves), or the value date is none.
         Duplicate: the net is confirmed, or zero or cut to zero, which needs none.
         InvalidAmount: another amount moved, or what is cut as well.
         PayOutWaits: it is to be paid out, and somebody has not paid in.
@@ -93,12 +94,17 @@ def _pay(draft: Draft, payment: commands.ConfirmSettlement | commands.Payment, a
     window = windows.get(payment.window or 0) or book.settled_windows.get(payment.window or 0)
     if window is None:
         raise NotFound
+    if book.in_pairs(window):
+        pay_obligation(draft, window, payment, actor)
+        return
     of_model = [other for other in live_windows(windows.values()) if other.model == window.model]
     earlier = [other.number for other in of_model if other.number < window.number]
     if earlier:
         raise WindowOrder(next=earlier[0], number=window.number)
     if window.status is WindowStatus.OPEN:
         raise InvalidInput(window="still open")
+    if payment.counterparty is not None:
+        raise InvalidInput(counterparty=payment.counterparty)
     node = resolve.institution(book, payment.institution)
     key = (window.id, node.id, payment.currency)
     net = next((row for row in book.nets.get(window.id, ()) if (row.institution, row.currency) == key[1:]), None)

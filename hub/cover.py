@@ -2,7 +2,7 @@
 
 The terms are configuration, like a cap's: what eases them needs two persons. What was put up is money at the settlement
 bank that the hub keeps for somebody: collateral for its own debts, a contribution to the default fund for everybody's,
-and what was recovered for it after a default. Amounts are in millionths.
+liquidity to pay at once with, and what was recovered for it after a default. Amounts are in millionths.
 """
 
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ class Pot(StrEnum):
 
     COLLATERAL = "COLLATERAL"
     FUND = "FUND"
+    LIQUIDITY = "LIQUIDITY"  # to pay at once, where each act is
     RECOVERED = "RECOVERED"  # nobody puts it up: a debtor has paid later, to who had been cut
 
 

@@ -416,5 +416,9 @@ class TooManyParts(Fault):
     """The figures would have too many parts: ask for a shorter period, or divide them by less."""
 
 
+class NotTried(Fault):
+    """In the period there is a window that is not settled by common nets, and on these no cap is tried."""
+
+
 class Unexpected(Fault):
     """The request failed for a reason that is the hub's own; one with a key can be sent again under it."""

@@ -62,6 +62,7 @@ DISPUTE_STEP = "ds"
 DISPUTE_TERMS = "dt"
 COVER = "co"  # a proposal of its terms
 COVER_ENTRY = "ce"
+OBLIGATION = "ob"
 DEFAULT = "df"
 DEFAULT_STEP = "de"
 PREPAID_BLOCK = "pp"

@@ -34,12 +34,20 @@ class LevelNet:
     net: int
 
 
-def roll_up(own: Mapping[str, int], parents: Mapping[str, str], minor_unit_millionths: int) -> dict[str, LevelNet]:
+def roll_up(
+    own: Mapping[str, int],
+    parents: Mapping[str, str],
+    minor_unit_millionths: int,
+    settled: Mapping[str, int] | None = None,
+) -> dict[str, LevelNet]:
     """The net of every node with own acts, and of all above these, by code; children stand before their parents, and
     nodes of one depth in the order of their codes.
 
     ``own``: each node's exact credits less debits in millionths; they sum to zero. ``parents``: to whom a node's net
     goes; a node without one settles with the hub. Ties are the lower code's; a node's own acts stand under its code.
+    ``settled``: the nets of those without a parent, where each two of them have netted by themselves
+    (``hub.obligations``); who is missing has none. Each was rounded with each of its counterparties, so it may be more
+    than a minor unit from its exact value; what is beyond stands with its own acts, and no child bears it.
 
     Raises:
         NotBalanced: the amounts do not sum to zero.
@@ -55,13 +63,16 @@ def roll_up(own: Mapping[str, int], parents: Mapping[str, str], minor_unit_milli
         if parent is not None:
             exact[parent] += exact[code]
             children.setdefault(parent, []).append(code)
-    nets = round_nets({code: exact[code] for code in upward if code not in parents}, minor_unit_millionths)
+    tops = {code: exact[code] for code in upward if code not in parents}
+    nets = round_nets(tops, minor_unit_millionths) if settled is None else {code: settled.get(code, 0) for code in tops}
     owned: dict[str, int] = {}
     for code in reversed(upward):
         below = children.get(code, ())
         parts = {child: exact[child] for child in below} | {code: own.get(code, 0)}
-        shares = round_parts(parts, minor_unit_millionths, nets[code])
-        owned[code] = shares[code]
+        given = settled is not None and code in tops
+        total = exact[code] - exact[code] % minor_unit_millionths if given else nets[code]
+        shares = round_parts(parts, minor_unit_millionths, total)
+        owned[code] = shares[code] + nets[code] - total
         nets.update((child, shares[child]) for child in below)
     return {
         code: LevelNet(

@@ -40,6 +40,7 @@ from hub.ledger.records import (
 from hub.ledger.unpaid import still_due
 from hub.model_lookups import exchanges_with, visible
 from hub.models import DEFAULT_MODEL
+from hub.obligation_lookups import in_pairs, obligations, of_pairs
 from hub.reading import Reader
 from hub.windows import parent_of
 
@@ -259,10 +260,14 @@ async def nets(reader: Reader, of: Collection[int]) -> dict[int, list[NetView]]:
     of_windows = await window_rows.windows(reader.connection, _window.c.id.in_(listed_of))
     of_them = tables.settlement_default.c.window_id.in_(of)
     defaults = (await default_rows.defaults(reader.connection, reader.configuration, of_them)).values()
-    return {
+    obliged = await obligations(
+        reader, [one.id for one in of_windows.values() if in_pairs(reader.configuration, one.model)]
+    )
+    views = {
         id: _views(reader.configuration, of_windows[id], listed, made.get(id, ()), paid, defaults)
         for id, listed in listed_of.items()
     }
+    return {id: of_pairs(listed, obliged[id]) if id in obliged else listed for id, listed in views.items()}
 
 
 def _views(

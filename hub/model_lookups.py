@@ -9,10 +9,11 @@ from hub.configuration import Configuration
 from hub.institutions import ancestry, member_of
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.payables import payables
-from hub.ledger.records import Net, NetExchange, NetView, Window
-from hub.models import DEFAULT_MODEL, SettlementModel
+from hub.ledger.records import Net, NetExchange, NetView, ObligationView, Window
+from hub.models import DEFAULT_MODEL, SettlementModel, kind_of
+from hub.obligation_lookups import in_pairs, pair_balances, to_come, with_obligations
 from hub.reading import Reader
-from hub.windows import exchanges_of, levels_of, parent_of
+from hub.windows import exchanges_of, levels_of, pair_nets, parent_of
 
 _window, _position = tables.settlement_window, tables.position
 
@@ -65,13 +66,17 @@ async def preview(reader: Reader, window: Window) -> list[NetView]:
     by_currency: dict[str, dict[int, tuple[int, int]]] = {}
     for row in found:
         by_currency.setdefault(row.currency, {})[row.institution_id] = (row.debits, row.credits)
-    nets: list[Net] = []
+    balances = await pair_balances(reader, window) if in_pairs(configuration, window.model) else None
+    nets, owed = list[Net](), list[ObligationView]()
     below: dict[tuple[int, str], tuple[int, int]] = {}
     for currency, sides in sorted(by_currency.items()):
-        levels = levels_of(configuration, window, currency, sides)
+        kind = kind_of(configuration.model_versions.values(), window.model)
+        pairs = None if balances is None else pair_nets(configuration, kind, currency, balances.get(currency, {}))
+        levels = levels_of(configuration, window, currency, sides, pairs)
         for node, of in sorted((codes[code], of) for code, of in levels.items()):
             nets.append(Net(window.id, node, currency, *sides.get(node, (0, 0)), of.net))
             below[node, currency] = of.below_debit, of.below_credit
+        owed += [] if pairs is None else to_come(configuration, window, currency, pairs)
     into, found_at = exchanges_of(configuration, window, nets, reader.at)
     made = [
         NetExchange(
@@ -86,7 +91,7 @@ async def preview(reader: Reader, window: Window) -> list[NetView]:
         )
         for (code, currency), one in found_at.items()
     ]
-    return [
+    views = [
         NetView(
             net,
             parent_of(configuration, window, net.institution),
@@ -98,6 +103,7 @@ async def preview(reader: Reader, window: Window) -> list[NetView]:
         )
         for net in payables(nets, made)
     ]
+    return with_obligations(views, owed) if owed else views
 
 
 def exchanges_with(net: Net, made: Sequence[NetExchange]) -> tuple[NetExchange, ...]:

@@ -19,9 +19,17 @@ DEFAULT_MODEL = "default"
 
 
 class ModelKind(StrEnum):
-    """How a window's money is settled. DEFERRED_NET_MULTILATERAL: each participant pays or is paid one net."""
+    """How a window's money is settled. DEFERRED_NET_MULTILATERAL: each participant pays or is paid one net;
+    DEFERRED_NET_BILATERAL: each two participants net with one another, and who owes pays the other; IMMEDIATE_GROSS:
+    each act is paid as it is done, out of what the payer has put up for it."""
 
     DEFERRED_NET_MULTILATERAL = "DEFERRED_NET_MULTILATERAL"
+    DEFERRED_NET_BILATERAL = "DEFERRED_NET_BILATERAL"
+    IMMEDIATE_GROSS = "IMMEDIATE_GROSS"
+
+
+# In windows of these kinds it is counted what each two participants come to with one another.
+IN_PAIRS = frozenset({ModelKind.DEFERRED_NET_BILATERAL, ModelKind.IMMEDIATE_GROSS})
 
 
 class ModelStep(StrEnum):
@@ -58,6 +66,11 @@ def taking(models: Models, currency: str, at: datetime) -> list[SettlementModel]
 def takes(model: SettlementModel, members: Collection[int], operator: int) -> bool:
     """Whether a model takes what is owed between two members, or by and to the operator; within one member, too."""
     return {*members} <= {*model.members, operator} and {*members} != {operator}
+
+
+def kind_of(versions: Iterable[SettlementModel], code: str) -> ModelKind:
+    """The kind of a model, which is that of all its versions; the default is multilateral."""
+    return next((one.kind for one in versions if one.code == code), ModelKind.DEFERRED_NET_MULTILATERAL)
 
 
 def contested(models: Models, at: datetime) -> tuple[SettlementModel, SettlementModel] | None:

@@ -7,7 +7,8 @@ the next window begins at zero and each currency still sums to zero. Only member
 pay settles what stands below them as well (``hub.confirmations``).
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import pairwise
 
@@ -30,16 +31,19 @@ from hub.ledger.records import (
     MovementKind,
     Net,
     NetExchange,
+    Obligation,
     Purpose,
     Window,
     WindowStatus,
 )
 from hub.levels import LevelNet, roll_up
-from hub.models import DEFAULT_MODEL
+from hub.models import DEFAULT_MODEL, ModelKind
 from hub.money import minor_unit_millionths
+from hub.obligations import Pair, net_pairs, nets_of, pair_of
 from hub.versions import in_force
 
 Sides = Mapping[int, tuple[int, int]]  # debits and credits, by institution
+Balances = Mapping[tuple[int, int], int]  # what the second of two participants owes the first
 
 
 def first_window(draft: Draft, model: str = DEFAULT_MODEL) -> Window:
@@ -89,8 +93,25 @@ def due_at(configuration: Configuration, window: Window, at: datetime) -> dateti
     return None if model is None or model.calendar is None else next_cut_off(model.calendar, window.opened_at)
 
 
-def levels_of(configuration: Configuration, window: Window, currency: str, sides: Sides) -> dict[str, LevelNet]:
-    """What a window's acts come to in one currency, on every level, by codes; ``sides``: in millionths."""
+def pair_nets(configuration: Configuration, kind: ModelKind, currency: str, balances: Balances) -> dict[Pair, int]:
+    """What each two participants have still to pay one another in one currency, in whole minor units, by codes; nothing
+    where each act was paid at once."""
+    institutions = configuration.institutions
+    by_code = {}
+    for (first, second), balance in balances.items():
+        one, other = institutions[first].code, institutions[second].code
+        pair = pair_of(one, other)
+        by_code[pair] = balance if pair[0] == one else -balance
+    if kind is ModelKind.IMMEDIATE_GROSS:
+        return dict.fromkeys(by_code, 0)
+    return net_pairs(by_code, minor_unit_millionths(currency))
+
+
+def levels_of(
+    configuration: Configuration, window: Window, currency: str, sides: Sides, pairs: Mapping[Pair, int] | None = None
+) -> dict[str, LevelNet]:
+    """What a window's acts come to in one currency, on every level, by codes; ``sides``: in millionths. ``pairs``: the
+    nets of its pairs, if it is netted in pairs: a participant's net is their sum."""
     institutions = configuration.institutions
     exact = {institutions[node].code: credits - debits for node, (debits, credits) in sides.items()}
     parents: dict[str, str] = {}
@@ -98,7 +119,7 @@ def levels_of(configuration: Configuration, window: Window, currency: str, sides
         for below, above in pairwise(settlement_path(institutions, node, window.ordinal)):
             if parent_of(configuration, window, below) is not None:
                 parents[institutions[below].code] = institutions[above].code
-    return roll_up(exact, parents, minor_unit_millionths(currency))
+    return roll_up(exact, parents, minor_unit_millionths(currency), None if pairs is None else nets_of(pairs))
 
 
 def _net_currency(draft: Draft, window: Window, currency: str, sides: Sides, actor: int) -> None:
@@ -106,20 +127,56 @@ def _net_currency(draft: Draft, window: Window, currency: str, sides: Sides, act
     to be settled with the hub."""
     book = draft.book
     codes = book.configuration.institution_codes
-    levels = levels_of(book.configuration, window, currency, sides)
+    balances: Balances | None = None
+    if book.in_pairs(window):
+        balances = {
+            (first, second): pair.credits - pair.debits
+            for (of, first, second, money), pair in book.pairs.items()
+            if (of, money) == (window.id, currency)
+        }
+    kind = book.kind(window)
+    pairs = None if balances is None else pair_nets(book.configuration, kind, currency, balances)
+    paid = Counter[int]()  # at once, what each has been paid less what it has
+    if kind is ModelKind.IMMEDIATE_GROSS:
+        for (first, second), balance in (balances or {}).items():
+            paid[first] += balance
+            paid[second] -= balance
+    levels = levels_of(book.configuration, window, currency, sides, pairs)
     made = {}
     for code, of in levels.items():
         node, net = codes[code], of.net
         made[node] = Net(window.id, node, currency, *sides.get(node, (0, 0)), net)
         movement = draft.new_id()
         _post_net(draft, movement, made[node], None if of.parent is None else codes[of.parent])
-        _post(draft, movement, made[node], AccountKind.ROUNDING, of.own_exact - of.own)
-        if net or of.own_exact != of.own:
+        left = of.own_exact - of.own - paid[node]
+        _post(draft, movement, made[node], AccountKind.ROUNDING, left)
+        if net or left:
             draft.movements.append(passing(book, movement, MovementKind.CLOSE, actor, node, currency, net, window.id))
-        if of.own != of.own_exact:
-            adjust(draft, window, node, currency, of.own - of.own_exact)
+        if left:
+            adjust(draft, window, node, currency, -left)
     draft.nets.extend(made[node] for node in sorted(made))
-    settle_below(draft, window, {codes[code] for code, of in levels.items() if not of.net}, made.values())
+    if pairs is None or balances is None:
+        settled = {codes[code] for code, of in levels.items() if not of.net}
+    else:
+        owing = _oblige(draft, window, currency, balances, pairs)
+        settled = {codes[code] for code, of in levels.items() if of.parent is None} - owing
+    settle_below(draft, window, settled, made.values())
+
+
+def _oblige(draft: Draft, window: Window, currency: str, balances: Balances, pairs: Mapping[Pair, int]) -> set[int]:
+    """Make what pairs came to their obligations; answers who has one."""
+    institutions, owing = draft.book.configuration.institutions, set[int]()
+    for (first, second), balance in sorted(balances.items()):
+        codes = institutions[first].code, institutions[second].code
+        pair = pair_of(*codes)
+        net = pairs[pair] if pair == codes else -pairs[pair]
+        if draft.book.kind(window) is not ModelKind.IMMEDIATE_GROSS:
+            draft.count_owed(window.id, (window.id, first, second, currency), balance, net)
+        if net:
+            owing |= {first, second}
+            debtor, creditor = (second, first) if net > 0 else (first, second)
+            draft.obligations.append(Obligation(draft.new_id(), window.id, debtor, creditor, currency, abs(net)))
+    return owing
 
 
 def _post_net(draft: Draft, movement: int, net: Net, parent: int | None) -> None:
@@ -294,14 +351,26 @@ def settle_what_is_paid(draft: Draft) -> None:
         nets[net.window].append(net)
     waiting = set[str]()  # models
     for window in live_windows(windows.values()):
-        due = [
-            row
-            for row in nets[window.id]
-            if unpaid.still_due(defaults, row)
-            and (window.id, row.institution, row.currency) not in confirmed
-            and parent_of(book.configuration, window, row.institution) is None
-        ]
+        if book.in_pairs(window):
+            made = (owed for owed in draft.obligations if owed.window == window.id)
+            due = any(still_unpaid(draft, (*book.obligations.get(window.id, ()), *made)))
+        else:
+            due = any(
+                unpaid.still_due(defaults, row)
+                and (window.id, row.institution, row.currency) not in confirmed
+                and parent_of(book.configuration, window, row.institution) is None
+                for row in nets[window.id]
+            )
         if window.status is WindowStatus.OPEN or due or unpaid.wait(defaults, window.id):
             waiting.add(window.model)
         if window.model not in waiting:
             draft.windows.append(msgspec.structs.replace(window, status=WindowStatus.SETTLED, settled_at=book.at))
+
+
+def still_unpaid(draft: Draft, obligations: Iterable[Obligation]) -> Iterator[Obligation]:
+    """Those that the bank has not moved, as the draft leaves them."""
+    book = draft.book
+    paid = {row.obligation for row in draft.obligation_payments}
+    for owed in obligations:
+        if owed.id not in paid and owed.id not in book.paid_obligations:
+            yield owed

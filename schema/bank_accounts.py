@@ -15,6 +15,7 @@ publish(
     "What the money of a segregated bank account is for.",
     COLLATERAL="Put up for one's own debts, or recovered for who had been cut.",
     FUND="The default fund.",
+    LIQUIDITY="Put up to pay with where each act is paid at once.",
     PREPAID="Paid ahead for points, of which the issuers still owe some.",
 )
 

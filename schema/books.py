@@ -50,6 +50,7 @@ publish(
     RECEIVABLE="Nets that were declared unpaid, and not paid since.",
     CLAIM="What an institution bears of such nets.",
     FX="Through which nets of several currencies become one; empty after each closing.",
+    LIQUIDITY="What an institution has put up to pay at once with, where each act is.",
 )
 
 

@@ -27,6 +27,7 @@ publish(
     "What money at the settlement bank is for.",
     COLLATERAL="Put up for its own debts.",
     FUND="A contribution to the default fund, for everybody's.",
+    LIQUIDITY="Put up to pay with where each act is paid at once.",
     RECOVERED="What a debtor has paid later, to who had been cut; it is only paid out.",
 )
 publish(
@@ -64,6 +65,9 @@ class Cover:
     proposal: CoverProposal | None = strawberry.field(description="What would ease them, if that is proposed.")
     collateral: Decimal = strawberry.field(description="What it has put up for its own debts.")
     fund: Decimal = strawberry.field(description="What it has in the default fund.")
+    liquidity: Decimal = strawberry.field(
+        description="What it can pay at once with, to the millionth, where each act is paid at once."
+    )
     recovered: Decimal = strawberry.field(description="What was recovered for it, and is to be paid out.")
     exposure: Decimal = strawberry.field(description="What it and all below it owe.")
     available: Decimal | None = strawberry.field(
@@ -274,6 +278,7 @@ def to_cover(standing: covers.Standing) -> Cover:
         ),
         collateral=shown(standing.pots[Pot.COLLATERAL]),
         fund=shown(standing.pots[Pot.FUND]),
+        liquidity=shown(standing.pots[Pot.LIQUIDITY]),
         recovered=shown(standing.pots[Pot.RECOVERED]),
         exposure=shown(standing.exposure),
         available=None if available is None else shown(available),

@@ -79,6 +79,12 @@ class FxRateMissing(Fault):
     code = "FX_RATE_MISSING"
 
 
+class NotTried(Fault):
+    """In the period there is a window that is not settled by common nets, and on these no cap is tried."""
+
+    code = "NOT_TRIED"
+
+
 class LimitExceeded(Fault):
     """The document passes a limit."""
 
@@ -162,6 +168,7 @@ CORE_FAULTS: dict[type[errors.Fault], type[Fault]] = {
     errors.NotPast: NotPast,
     errors.TooManyParts: TooManyParts,
     errors.NotMapped: NotMapped,
+    errors.NotTried: NotTried,
 }
 
 

@@ -55,7 +55,7 @@ class InterimStatement:
 
     @field("The nets as they stand; the operator's: of all that would settle with the hub.")
     async def nets(self, info: Info, every_level: EveryLevel = False) -> list[Net]:
-        found = views(self.record.asked, self.record.nets)
+        found = views(self.record.asked, self.record.nets, self.record.pairs)
         if self.home.parent is not None:
             return [to_net(one) for one in found]
         return [to_net(one) for one in settling(info.context, found, every_level)]

@@ -61,6 +61,7 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "DRAW_COLLATERAL": ("Collateral drawn on", "动用抵押金"),
     "UNPAID": ("Net not paid", "净额未付"),
     "COVER": ("Cover", "保障金"),
+    "PAY": ("Payment at once", "即时付款"),
     "CORRECT": ("Correction of a line", "更正明细"),
     # directions
     "CREDIT": ("Credit", "收入"),

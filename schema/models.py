@@ -25,6 +25,10 @@ publish(
     "SettlementModelKind",
     "How the money of a window is settled.",
     DEFERRED_NET_MULTILATERAL="When it has closed, by one net of each participant and currency.",
+    DEFERRED_NET_BILATERAL="When it has closed, pair by pair: each two participants net with one another alone, and "
+    "who owes pays the other, in each currency.",
+    IMMEDIATE_GROSS="Act by act, at once: out of the payer's liquidity at the settlement bank into the payee's, and "
+    "without it the act is refused. What is promised, billed or corrected is the default's.",
 )
 
 

@@ -12,7 +12,7 @@ from hub.ledger.decide import Outcome
 from hub.ledger.records import WindowStatus
 from hub.model_lookups import preview
 from hub.money import format_millionths
-from hub.payment_references import reference_of
+from hub.payment_references import of_obligation, reference_of
 from hub.windows import due_at
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
@@ -35,6 +35,32 @@ publish(
     SETTLING="Some of its nets are confirmed.",
     SETTLED="All of its nets are confirmed.",
 )
+
+
+@strawberry.type(
+    description="What two participants of a window owe one another, where each two net by themselves "
+    "(DEFERRED_NET_BILATERAL), with everybody below them; as one of them sees it."
+)
+class Obligation:
+    view: strawberry.Private[records.ObligationView]
+    with_: strawberry.Private[int]
+    id: strawberry.ID | None = strawberry.field(description="Null as long as the window is open.")
+    currency: str = strawberry.field(description="ISO 4217.")
+    amount: Decimal = strawberry.field(
+        description="In whole minor units: what the counterparty pays; negative: what it is paid."
+    )
+    paid: bool = strawberry.field(description="Whether the bank moved it.")
+    confirmed: bool = strawberry.field(
+        description="Whether the bank moved all that the two owe one another of the window, in all currencies, so that "
+        "it is final; what others have paid has no say in it."
+    )
+    payment_reference: str | None = strawberry.field(
+        description="The end-to-end identifier under which the bank is to move it; null as long as the window is open."
+    )
+
+    @field("With whom.")
+    def counterparty(self, info: Info) -> Institution:
+        return institution_of(info.context.configuration, self.with_)
 
 
 @strawberry.type(
@@ -74,6 +100,13 @@ class Net:
     payment_reference: str | None = strawberry.field(
         description="The end-to-end identifier under which the bank is to move it; null if it does not."
     )
+
+    @field(
+        "Of a participant of a window that is netted in pairs, the obligations of which this net is the sum: they are "
+        "paid, and the net itself is not. Empty otherwise."
+    )
+    def obligations(self) -> list[Obligation]:
+        return [to_obligation(one, self.record.net.institution) for one in self.record.obligations]
 
     @field("Whose net it is.")
     def institution(self, info: Info) -> Institution:
@@ -147,6 +180,11 @@ class ConfirmSettlementInput:
     amount: Decimal = strawberry.field(description="What was moved, signed like the net; nothing else is accepted.")
     value_date: str | None = strawberry.field(default=None, description="The bank's value date, such as 2026-01-31.")
     reference: str = strawberry.field(description="The bank's reference.")
+    counterparty: str | None = strawberry.field(
+        default=None,
+        description="Where each two participants net by themselves, the code of the other one; the amount is then that "
+        "of the obligation between the two, negative if the institution paid it. Otherwise null.",
+    )
 
 
 @strawberry.type
@@ -226,6 +264,7 @@ class WindowMutation:
             amount=decimal(input.amount),
             value_date=input.value_date,
             reference=input.reference,
+            counterparty=input.counterparty,
         )
         return await _answer(context, await context.submit(command))
 
@@ -288,6 +327,24 @@ def to_net(view: records.NetView) -> Net:
         due=shown(view.due),
         paid=view.paid,
         payment_reference=(
-            reference_of(net.window, net.institution, net.currency) if view.parent is None and net.payable else None
+            reference_of(net.window, net.institution, net.currency)
+            if view.parent is None and net.payable and not view.obligations
+            else None
         ),
+    )
+
+
+def to_obligation(view: records.ObligationView, of: int) -> Obligation:
+    """An obligation as the participant ``of`` sees it."""
+    owed = view.obligation
+    amount = owed.amount if owed.creditor == of else -owed.amount
+    return Obligation(
+        view=view,
+        with_=owed.debtor if owed.creditor == of else owed.creditor,
+        id=strawberry.ID(ids.text(ids.OBLIGATION, owed.id)) if owed.id else None,
+        currency=owed.currency,
+        amount=Decimal(format_millionths(amount, owed.currency)),
+        paid=view.paid,
+        confirmed=view.confirmed,
+        payment_reference=of_obligation(owed.id) if owed.id else None,
     )

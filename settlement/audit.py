@@ -23,8 +23,9 @@ from hub.ledger.records import Window, WindowStatus
 from settlement import acceptance, report, signing
 from settlement.fx import Settlement
 from settlement.legs import Legs, Sums
-from settlement.making import children_of, net_lines, settlement_for, settlement_of
+from settlement.making import children_of, net_lines, pairs_in, settlement_for, settlement_of
 from settlement.netting import NetLine
+from settlement.pairs import Pairs
 from settlement.signing import MalformedJws, is_signed_by, take_apart, thumbprint
 
 _stored = tables.settlement_report
@@ -89,6 +90,8 @@ class _Expected:
     window: Window
     nets: tuple[NetLine, ...]
     sums: Sums
+    pairs: Pairs | None
+    is_gross: bool
     closing: report.JournalHead
     settlement: Settlement | None
 
@@ -187,7 +190,9 @@ class _Reports:
         except (ValueError, LookupError) as error:
             self._findings.add("REPORT_LINES", f"The lines of window {window.number} cannot be spelled ({error}).")
             return None
-        return _Expected(window, lines, sums, report.JournalHead(window.closed_in, entry.hex()), settlement)
+        pairs = None if sums.pairs is None else sums.pairs.made()
+        head = report.JournalHead(window.closed_in, entry.hex())
+        return _Expected(window, lines, sums, pairs, legs.is_gross, head, settlement)
 
     def _whole(self, found: Sequence[Any], expected: _Expected) -> None:
         due = {net.institution for net in expected.nets} | {self._configuration.operator.code}
@@ -214,16 +219,19 @@ class _Reports:
             children = tuple(report.Child(*child) for child in sorted(digests.items()))
         closed_at = window.closed_at or window.opened_at
         settled = settlement_for(expected.settlement, code, [net for net in expected.nets if net.institution == code])
+        own = tuple(net for net in expected.nets if is_summary or net.institution == code)
         due = {
             "kind": "summary" if is_summary else "institution",
             "model": window.model,
             "window": report.Window(ids.text(ids.WINDOW, window.id), window.number, window.opened_at, closed_at),
             "institution": report.Party(code, said.institution.name if said.institution else ""),
-            "nets": tuple(net for net in expected.nets if is_summary or net.institution == code),
+            "nets": own,
             "lines": report.LineSet(root.count, root.hexdigest()),
             "journal": expected.closing,
             "children": children,
             "settlement": expected.settlement if is_summary else settled,
+            "is_gross": expected.is_gross and said.pairs is not None,
+            "pairs": pairs_in(None if is_summary else code, own, expected.pairs),
         }
         for member, value in due.items():
             if getattr(said, member) != value:

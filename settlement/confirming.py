@@ -21,7 +21,7 @@ from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import WindowStatus
 from hub.reading import Reader, Reading
 from settlement import camt, uploads
-from settlement.confirmations import COLUMNS, Due, Match, Payment, from_rows, match, windows_of
+from settlement.confirmations import COLUMNS, Due, Match, Payment, from_rows, match, obligations_of, windows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,15 @@ def parse(content: bytes) -> list[Payment]:
 
 
 async def _due(reader: Reader, payments: Sequence[Payment]) -> Due:
-    window = tables.settlement_window.c
+    window, owed = tables.settlement_window.c, tables.obligation.c
+    obliged = select(owed.window_id).where(owed.journal_id == JOURNAL_ID, owed.id.in_(obligations_of(payments)))
     found = await window_rows.windows(
         reader.connection,
-        or_(window.id.in_(windows_of(payments)), window.status.in_([WindowStatus.CLOSED, WindowStatus.SETTLING])),
+        or_(
+            window.id.in_(windows_of(payments)),
+            window.id.in_(obliged),
+            window.status.in_([WindowStatus.CLOSED, WindowStatus.SETTLING]),
+        ),
     )
     codes = {node.id: node.code for node in reader.configuration.institutions.values()}
     return Due(found, await lookups.nets(reader, list(found)), codes)

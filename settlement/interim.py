@@ -19,11 +19,13 @@ from hub.db import Database
 from hub.ledger import journal
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import Net, NetView, Window, WindowStatus
+from hub.obligation_lookups import to_come, with_obligations
 from hub.reading import Reader
 from settlement import report, signing, storing
 from settlement.legs import Legs, pages
-from settlement.making import children_of
+from settlement.making import children_of, pairs_in
 from settlement.netting import NetLine
+from settlement.pairs import PairLine, settled_by
 from settlement.publish import Keys
 
 _entry = tables.journal_entry
@@ -49,6 +51,7 @@ class InterimStatement:
     payload: bytes
     nets: tuple[NetLine, ...]
     children: tuple[NetLine, ...]
+    pairs: tuple[PairLine, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -98,14 +101,14 @@ class Interims:
         async with self._turn, self._database.snapshot() as connection:
             legs = await Legs.of(connection, asked.configuration, asked.window, asked.head.batch)
             # Rounding goes over all levels, so everybody's sums are needed for anybody's nets.
-            tally = await legs.tally(connection)
-            every = tally.net_lines(legs.parents)
+            tally, pairs = await legs.tally(connection)
+            every = tally.net_lines(legs.parents, None if pairs is None else settled_by(pairs.every))
             nets = tuple(net for net in every if is_summary or net.institution == home.code)
             if not nets and not is_summary:
                 return None
             sums = await legs.sum(connection, of=None if is_summary else home.id)
         below = () if is_summary else children_of(home.code, every)
-        window = asked.window
+        window, of_pairs = asked.window, pairs_in(None if is_summary else home.code, nets, pairs)
         payload = report.build(
             report.Report(
                 form=report.INTERIM,
@@ -119,10 +122,12 @@ class Interims:
                 previous_digest=None,
                 journal=asked.head,
                 children=below,
+                pairs=of_pairs,
+                is_gross=legs.is_gross,
             )
         )
         brought = () if is_summary else tuple(net for net in every if net.parent == home.code)
-        return InterimStatement(asked, payload, nets, brought)
+        return InterimStatement(asked, payload, nets, brought, of_pairs or ())
 
     async def sign(self, statement: InterimStatement) -> str:
         """The compact JWS over its payload, with the key of this moment, whose public half is published.
@@ -146,10 +151,21 @@ class Interims:
             yield page
 
 
-def views(asked: Asked, nets: tuple[NetLine, ...]) -> list[NetView]:
-    """Nets of a statement as those of a window are shown: nothing of them is due yet, or paid."""
+def views(asked: Asked, nets: tuple[NetLine, ...], pairs: tuple[PairLine, ...] = ()) -> list[NetView]:
+    """Nets of a statement as those of a window are shown, and of ``pairs`` what they will oblige to: nothing of them is
+    due yet, or paid."""
     codes = asked.configuration.institution_codes
-    return [
+    obligations = [
+        one
+        for pair in pairs
+        for one in to_come(
+            asked.configuration,
+            asked.window,
+            pair.currency,
+            {(pair.institution, pair.counterparty): pair.net_millionths},
+        )
+    ]
+    made = [
         NetView(
             Net(
                 asked.window.id,
@@ -168,3 +184,4 @@ def views(asked: Asked, nets: tuple[NetLine, ...]) -> list[NetView]:
         )
         for net in nets
     ]
+    return with_obligations(made, obligations) if obligations else made

@@ -22,10 +22,12 @@ from hub.institutions import pays_through
 from hub.ledger import invoice_rows
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import AccountKind, MovementKind, Purpose, Window
+from hub.models import IN_PAIRS, ModelKind, kind_of
 from hub.points import PRICE_SCALE, normalise, render
 from settlement.lines import Corrects, FeeShare, Line, PointAmount, encode
 from settlement.merkle import Root, leaf
 from settlement.netting import Tally
+from settlement.pairs import Pairs, PairTally
 
 PAGE_LINES: Final = 2_000  # few enough that receiving a page keeps nobody else waiting
 
@@ -109,10 +111,11 @@ Place = tuple[int, int]  # a movement's number and a leg's
 class Sums:
     """What one pass over the lines gives: exact sums, and the root of all lines and of each institution's."""
 
-    __slots__ = ("roots", "tally", "whole")
+    __slots__ = ("pairs", "roots", "tally", "whole")
 
-    def __init__(self) -> None:
+    def __init__(self, pairs: PairTally | None = None) -> None:
         self.tally = Tally()
+        self.pairs = pairs  # of a window that was netted in pairs
         self.whole = Root()
         self.roots: defaultdict[str, Root] = defaultdict(Root)
 
@@ -128,6 +131,8 @@ class Sums:
             of[line.payee].append(node)
         for obligation, amount in owed.items():
             self.tally.add(*obligation, amount)
+            if self.pairs is not None:
+                self.pairs.add(*obligation, amount)
         self.whole.extend(leaves)
         for code, nodes in of.items():
             self.roots[code].extend(nodes)
@@ -194,6 +199,21 @@ class Legs:
         return {code: nodes[parent].code for code, parent in found if parent is not None}
 
     @property
+    def kind(self) -> ModelKind:
+        """How the window is settled."""
+        return kind_of(self.configuration.model_versions.values(), self.window.model)
+
+    @property
+    def in_pairs(self) -> bool:
+        """Whether its reports say what each two of its participants come to with one another."""
+        return self.kind in IN_PAIRS
+
+    @property
+    def is_gross(self) -> bool:
+        """Whether each act was paid at once."""
+        return self.kind is ModelKind.IMMEDIATE_GROSS
+
+    @cached_property
     def _end(self) -> int:
         return ids.first_of(self.until + 1)
 
@@ -216,12 +236,16 @@ class Legs:
             of_pair[1] += row["amount"]
         return [Owed(*pair, *sums[pair]) for pair in sorted(sums)]
 
-    async def tally(self, connection: AsyncConnection) -> Tally:
-        """The exact sums of all lines."""
+    async def tally(self, connection: AsyncConnection) -> tuple[Tally, Pairs | None]:
+        """The exact sums of all lines, and if the window is netted in pairs what these come to."""
         tally, institutions = Tally(), self.configuration.institutions
+        pairs = PairTally(self.parents, is_gross=self.is_gross) if self.in_pairs else None
         for one in await self.owed(connection):
-            tally.add(institutions[one.payer].code, institutions[one.payee].code, one.currency, one.amount_millionths)
-        return tally
+            who = (institutions[one.payer].code, institutions[one.payee].code, one.currency)
+            tally.add(*who, one.amount_millionths)
+            if pairs is not None:
+                pairs.add(*who, one.amount_millionths)
+        return tally, None if pairs is None else pairs.made()
 
     async def page(self, connection: AsyncConnection, after: Place, of: int | None = None) -> list[Line]:
         """The next lines after a place, none when there are no more; with ``of`` only those that this institution pays
@@ -263,7 +287,7 @@ class Legs:
 
         The next page is read while one is hashed, both off the event loop.
         """
-        sums = Sums()
+        sums = Sums(PairTally(self.parents, is_gross=self.is_gross) if self.in_pairs else None)
         page = await self.page(connection, self.start, of)
         while page:
             page, _ = await asyncio.gather(

@@ -3,19 +3,20 @@
 Pure: the rows that come out are stored by whoever had them made.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hub import ids
 from hub.errors import Failure
 from hub.ledger.journal import JOURNAL_ID
-from hub.ledger.records import Net, NetExchange
+from hub.ledger.records import Net, NetExchange, Obligation
 from settlement import report, signing
 from settlement.fx import Exchange, Payable, Settlement
 from settlement.legs import Legs, Sums
 from settlement.merkle import Root
 from settlement.netting import NetLine
+from settlement.pairs import PairLine, Pairs, settled_by
 
 
 class NetsMismatch(Failure):
@@ -34,35 +35,63 @@ class Shape:
     hub: str
     legs: Legs
     nets: tuple[NetLine, ...]
+    obligations: frozenset[tuple[str, str, str, int]]  # who owes whom, in which currency, how many millionths
     previous: dict[int, str]
     closing: report.JournalHead
     settlement: Settlement | None = None
 
 
 def check(shape: Shape, sums: Sums) -> None:
-    """Pass if the lines give the nets."""
-    summed = sums.tally.net_lines(shape.legs.parents)
-    if summed != shape.nets:
+    """Pass if the lines give the nets, and the obligations of which these are the sums."""
+    pairs = None if sums.pairs is None else sums.pairs.made().every
+    summed = sums.tally.net_lines(shape.legs.parents, None if pairs is None else settled_by(pairs))
+    if summed != shape.nets or obligations_of(pairs or ()) != shape.obligations:
         differing = sorted(set(summed) ^ set(shape.nets), key=lambda net: (net.institution, net.currency))
         raise NetsMismatch(shape.legs.window.number, differing)
+
+
+def obligations_of(pairs: Iterable[PairLine]) -> frozenset[tuple[str, str, str, int]]:
+    """What pairs' nets make the one owe the other: debtor, creditor, currency and amount."""
+    made = set()
+    for pair in pairs:
+        if pair.net_millionths:
+            sides = (pair.institution, pair.counterparty)
+            debtor, creditor = sides if pair.net_millionths < 0 else sides[::-1]
+            made.add((debtor, creditor, pair.currency, abs(pair.net_millionths)))
+    return frozenset(made)
+
+
+def stated(legs: Legs, obligations: Iterable[Obligation]) -> frozenset[tuple[str, str, str, int]]:
+    """The obligations with which a window was closed, by codes."""
+    nodes = legs.configuration.institutions
+    return frozenset((nodes[o.debtor].code, nodes[o.creditor].code, o.currency, o.amount) for o in obligations)
+
+
+def pairs_in(code: str | None, nets: Iterable[NetLine], pairs: Pairs | None) -> tuple[PairLine, ...] | None:
+    """What a report says of pairs: the summary, for None, of all; a participant's of its own; others nothing."""
+    if pairs is None or code is None:
+        return None if pairs is None else pairs.every
+    return pairs.of(code) if all(net.parent is None for net in nets) else None
 
 
 def sign(shape: Shape, sums: Sums, key: signing.SigningKey) -> list[dict[str, Any]]:
     """The rows of all reports: the institutions', and the summary over them."""
     configuration = shape.legs.configuration
     operator = configuration.operator
+    pairs = None if sums.pairs is None else sums.pairs.made()
     made: list[dict[str, Any]] = []
     digests: dict[str, str] = {}
     for code in _upward(shape.nets, operator.code):
         own = tuple(net for net in shape.nets if net.institution == code)
         below = children_of(code, shape.nets, digests)
-        settled = settlement_for(shape.settlement, code, own)
+        settled, of_pairs = settlement_for(shape.settlement, code, own), pairs_in(code, own, pairs)
         id = configuration.institution_codes[code]
-        row = _row(shape, key, "institution", id, own, sums.roots[code], below, settled)
+        row = _row(shape, key, "institution", id, own, sums.roots[code], below, settled, of_pairs)
         made.append(row)
         digests[code] = row["digest"]
     every = tuple(report.Child(code, digest) for code, digest in digests.items())
-    made.append(_row(shape, key, "summary", operator.id, shape.nets, sums.whole, every, shape.settlement))
+    of_pairs = pairs_in(None, shape.nets, pairs)
+    made.append(_row(shape, key, "summary", operator.id, shape.nets, sums.whole, every, shape.settlement, of_pairs))
     return made
 
 
@@ -102,6 +131,7 @@ def _row(
     root: Root,
     children: tuple[report.Child, ...],
     settlement: Settlement | None,
+    pairs: tuple[PairLine, ...] | None,
 ) -> dict[str, Any]:
     window, named = shape.legs.window, shape.legs.configuration.institutions[institution]
     previous = shape.previous.get(institution)
@@ -120,6 +150,8 @@ def _row(
             journal=shape.closing,
             children=children,
             settlement=settlement,
+            pairs=pairs,
+            is_gross=shape.legs.is_gross,
         )
     )
     return {

@@ -84,9 +84,12 @@ class Tally:
         """Exact credit − debit of every institution in millionths; they sum to zero."""
         return {institution: credit - debit for institution, (debit, credit) in self._sums.get(currency, {}).items()}
 
-    def net_lines(self, parents: Mapping[str, str] | None = None) -> tuple[NetLine, ...]:
+    def net_lines(
+        self, parents: Mapping[str, str] | None = None, settled: Mapping[str, Mapping[str, int]] | None = None
+    ) -> tuple[NetLine, ...]:
         """One line per institution and currency, sorted by both: of those with obligations, and of all above them.
-        ``parents``: to whom an institution's net goes, None: to nobody. Nets are made as ``hub.levels.roll_up`` says.
+        ``parents``: to whom an institution's net goes, None: to nobody. Nets are made as ``hub.levels.roll_up`` says;
+        ``settled``: by currency, those of the participants, where each two of them net by themselves.
 
         Raises:
             UnknownMoney: a currency has no minor unit.
@@ -94,7 +97,8 @@ class Tally:
         """
         lines = []
         for currency, sums in self._sums.items():
-            levels = roll_up(self.positions(currency), parents or {}, minor_unit_millionths(currency))
+            nets = None if settled is None else settled.get(currency, {})
+            levels = roll_up(self.positions(currency), parents or {}, minor_unit_millionths(currency), nets)
             for code, of in levels.items():
                 debit, credit = sums.get(code, (0, 0))
                 below = (of.below_debit, of.below_credit)

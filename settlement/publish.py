@@ -240,6 +240,7 @@ class Reports:
         if await storing.is_published(connection, window_id, legs.configuration.operator.id):
             return False
         nets = (await window_rows.nets(connection, [window_id])).get(window_id, [])
+        owed = (await window_rows.obligations(connection, [window_id])).get(window_id, []) if legs.in_pairs else ()
         sums = await legs.sum(connection, keep)
         exchanges = (await window_rows.net_exchanges(connection, [window_id])).get(window_id, [])
         listed = making.net_lines(legs, nets)
@@ -247,6 +248,7 @@ class Reports:
             hub=self._name,
             legs=legs,
             nets=listed,
+            obligations=making.stated(legs, owed),
             previous=await storing.previous_digests(connection, legs.window),
             closing=await storing.closing(connection, legs.window),
             settlement=making.settlement_of(legs, listed, exchanges),

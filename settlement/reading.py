@@ -17,6 +17,7 @@ from settlement import fx
 from settlement.lines import parse_count, parse_instant
 from settlement.members import Finding, Reader, shown
 from settlement.netting import NetLine
+from settlement.pairs import OwnPart, PairLine
 from settlement.spelling import currency as _currency
 from settlement.spelling import money as _money
 from settlement.spelling import text as _text
@@ -94,7 +95,8 @@ class JournalHead:
 class Reading:
     """What could be read of a payload; a part that is missing or malformed is None and has findings.
 
-    ``nets`` has every net that could be read; ``nets_whole`` says that none is missing or malformed.
+    ``nets`` has every net that could be read; ``nets_whole`` says that none is missing or malformed; so with ``pairs``,
+    which are None if the report says nothing of them.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -111,6 +113,9 @@ class Reading:
     journal: JournalHead | None = None
     children: tuple[Child, ...] | None = None
     settlement: fx.Settlement | None = None
+    pairs: tuple[PairLine, ...] | None = None
+    pairs_whole: bool = False
+    is_gross: bool = False  # each act was paid at once
 
 
 def read(payload: bytes, form: Form = FINAL) -> Reading:
@@ -126,6 +131,9 @@ def read(payload: bytes, form: Form = FINAL) -> Reading:
     names |= {"levels"} if _is_levelled_summary(document) else set()
     if isinstance(document, dict) and "settlement" in document and _has_levels(document) and not form.is_interim:
         names |= {"settlement"}
+    has_pairs = isinstance(document, dict) and "obligations" in document and _has_levels(document)
+    names |= {"obligations"} if has_pairs else set()
+    names |= {"settled"} if has_pairs and isinstance(document, dict) and "settled" in document else set()
     root = reader.members(document, "report", names) if document is not None else None
     reading = Reading(findings=reader.findings, form=form)
     if root is None:
@@ -158,6 +166,9 @@ def read(payload: bytes, form: Form = FINAL) -> Reading:
         reader.wrong("CHILDREN", "An interim summary lists no reports: there are none.")
     if "settlement" in names:
         reading.settlement = fx.read(reader, root["settlement"])
+    if has_pairs:
+        _take_pairs(reader, root, reading)
+        reading.is_gross = reader.value(root, "report", "settled", _gross) is not None
     if kind == "institution":
         if reading.children and not has_levels:
             reader.wrong("CHILDREN", "Only the operator's summary lists other reports.")
@@ -176,6 +187,8 @@ _WINDOW: Final = frozenset({"id", "number", "openedAt"})
 _FLAT_NET: Final = frozenset({"institution", "currency", "debit", "credit", "net"})
 _NET: Final = _FLAT_NET | {"parent", "own"}
 _OWN: Final = frozenset({"debit", "credit"})
+GROSS: Final = "gross"  # how a window was settled in which each act was paid at once
+_PAIR: Final = frozenset({"institution", "counterparty", "currency", "debit", "credit", "net"})
 _CHILD: Final = frozenset({"institution"})
 
 
@@ -272,6 +285,65 @@ def _net(reader: Reader, entry: object, place: str, has_levels: bool) -> NetLine
     return NetLine(institution, currency, debit, credit, net, parent, below_debit, below_credit)
 
 
+def _take_pairs(reader: Reader, root: Mapping[str, Any], reading: Reading) -> None:
+    """What pairs of participants come to: in the summary each once, in an institution's report its own."""
+    entries = reader.entries(root, "obligations")
+    if entries is None:
+        return
+    is_summary = reading.kind == "summary"
+    read_pairs = [_pair(reader, entry, f"obligations[{n}]", is_summary) for n, entry in enumerate(entries)]
+    pairs = tuple(pair for pair in read_pairs if pair is not None)
+    reader.ascending([(pair.institution, pair.counterparty, pair.currency) for pair in pairs], "obligations")
+    for pair in pairs:
+        if is_summary and pair.institution > pair.counterparty:
+            reader.wrong(
+                "ORDER", f"The pair of {pair.institution} and {pair.counterparty} begins with the higher code."
+            )
+        if not is_summary and reading.institution is not None and pair.institution != reading.institution.code:
+            reader.wrong(
+                "PAIR_FOREIGN", f"A pair of {pair.institution} is in the report of {reading.institution.code}."
+            )
+    reading.pairs, reading.pairs_whole = pairs, len(pairs) == len(entries)
+
+
+def _pair(reader: Reader, entry: object, place: str, is_summary: bool) -> PairLine | None:
+    members = reader.members(entry, place, _PAIR if is_summary else _PAIR | {"own"})
+    if members is None:
+        return None
+    institution = reader.value(members, place, "institution", _text)
+    counterparty = reader.value(members, place, "counterparty", _text)
+    currency = reader.value(members, place, "currency", _currency)
+    if institution is None or counterparty is None or currency is None:
+        return None
+    net = reader.value(members, place, "net", _money(currency))
+    debit, credit = _sides(reader, members, place, currency)
+    own = () if is_summary else _own_parts(reader, members, place, currency)
+    if institution == counterparty:
+        reader.wrong("SHAPE", f"{place} is with itself.")
+        return None
+    if net is None or debit is None or credit is None or own is None:
+        return None
+    return PairLine(institution, counterparty, currency, debit, credit, net, own)
+
+
+def _own_parts(reader: Reader, members: Mapping[str, Any], place: str, currency: str) -> tuple[OwnPart, ...] | None:
+    entries = reader.entries(members, "own")
+    if entries is None:
+        return None
+    parts: list[OwnPart] = []
+    for number, entry in enumerate(entries):
+        where = f"{place}.own[{number}]"
+        part = reader.members(entry, where, _OWN | {"institution"})
+        if part is None:
+            continue
+        institution = reader.value(part, where, "institution", _text)
+        debit, credit = _sides(reader, part, where, currency)
+        if institution is not None and debit is not None and credit is not None:
+            parts.append(OwnPart(institution, debit, credit))
+    reader.ascending([part.institution for part in parts], f"{place}.own")
+    return tuple(parts) if len(parts) == len(entries) else None
+
+
 def _sides(reader: Reader, members: Mapping[str, Any], place: str, currency: str) -> tuple[int | None, int | None]:
     """A debit and a credit, neither of them negative."""
     debit, credit = (reader.value(members, place, name, _money(currency)) for name in ("debit", "credit"))
@@ -322,6 +394,12 @@ def _kind(text: str) -> Kind:
     if text == "summary":
         return "summary"
     raise ValueError("is neither institution nor summary")
+
+
+def _gross(text: str) -> str:
+    if text != GROSS:
+        raise ValueError(f"is not {GROSS}")
+    return text
 
 
 def _digest(text: str) -> str:

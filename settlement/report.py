@@ -3,9 +3,11 @@
 The payload is RFC 8785 canonical JSON; amounts, counts and numbers are texts, so that no reader needs more than strings
 to be exact. One institution's report holds its own nets and lines, and its children's nets with the digests of their
 reports; the operator's is the *summary*: the nets that settle with the hub, apart from them those of all other levels,
-all lines and the digest of every other report. An *interim statement* is the same of an open window up to a batch of
-the journal; it names no other report and none names it. Whatever ``build`` makes, ``read`` reads without a finding.
-Nothing is computed, signed or stored here, and every rendering (tables, pages, bank messages) comes from this data.
+all lines and the digest of every other report. Of a window whose participants net each two with one another, theirs and
+the summary also have what these pairs come to, as ``obligations``. An *interim statement* is the same of an open window
+up to a batch of the journal; it names no other report and none names it. Whatever ``build`` makes, ``read`` reads
+without a finding. Nothing is computed, signed or stored here, and every rendering (tables, pages, bank messages) comes
+from this data.
 """
 
 from collections.abc import Iterable
@@ -20,8 +22,10 @@ from settlement.fx import Settlement
 from settlement.lines import instant_text
 from settlement.members import Finding
 from settlement.netting import NetLine
+from settlement.pairs import PairLine
 from settlement.reading import (
     FINAL,
+    GROSS,
     INTERIM,
     PAYLOAD_BYTES_MAX,
     VERSION,
@@ -74,6 +78,8 @@ class Report:
     children: tuple[Child, ...] = ()
     form: Form = FINAL
     settlement: Settlement | None = None
+    is_gross: bool = False  # with pairs: each act was paid at once
+    pairs: tuple[PairLine, ...] | None = None  # None: it is no participant's, or the window was not netted in pairs
 
 
 class InvalidReport(ValueError):
@@ -89,7 +95,7 @@ class InvalidReport(ValueError):
 def build(report: Report) -> bytes:
     """The payload: the canonical bytes that are stored, digested and signed.
 
-    Nets are sorted by institution and currency, children by institution.
+    Nets are sorted by institution and currency, children by institution, pairs by the two and currency.
 
     Raises:
         InvalidReport: ``read`` would find something, e.g. nets of others in an institution's report, or a net twice.
@@ -126,6 +132,10 @@ def build(report: Report) -> bytes:
         document["levels"] = [_net(net) for net in nets if net.parent is not None]
     if report.settlement is not None:
         document["settlement"] = report.settlement.document()
+    if report.pairs is not None:
+        document["obligations"] = [_pair(pair, report.kind) for pair in sorted(report.pairs)]
+        if report.is_gross:
+            document["settled"] = GROSS
     try:
         payload = rfc8785.dumps(document)
     except ValueError as error:
@@ -148,6 +158,27 @@ def _net(net: NetLine) -> dict[str, object]:
         "credit": format_millionths(net.total_credit_millionths, net.currency),
         "net": format_millionths(net.net_millionths, net.currency),
     }
+
+
+def _pair(pair: PairLine, kind: Kind) -> dict[str, object]:
+    stated: dict[str, object] = {
+        "institution": pair.institution,
+        "counterparty": pair.counterparty,
+        "currency": pair.currency,
+        "debit": format_millionths(pair.debit_millionths, pair.currency),
+        "credit": format_millionths(pair.credit_millionths, pair.currency),
+        "net": format_millionths(pair.net_millionths, pair.currency),
+    }
+    if kind != "summary":
+        stated["own"] = [
+            {
+                "institution": part.institution,
+                "debit": format_millionths(part.debit_millionths, pair.currency),
+                "credit": format_millionths(part.credit_millionths, pair.currency),
+            }
+            for part in sorted(pair.own)
+        ]
+    return stated
 
 
 def _child_nets(child: Child) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ number of lines. It needs no database and no network; whether the public keys ar
 What no line implies (names, instants, the journal's head) is protected by the signature alone.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from settlement.lines import Line, LineError, instant_text, parse
 from settlement.members import FINDINGS_PER_CODE_MAX, Findings
 from settlement.merkle import Root, root_of
 from settlement.netting import NetLine, Tally
+from settlement.pair_checks import check_pair_lines, check_pairs, sums_of
 from settlement.proof import MalformedProof
 from settlement.proof import parse as parse_proof
 from settlement.report import FINAL, INTERIM, Finding, Reading, digest, read
@@ -87,10 +89,12 @@ def verify(
     if reading.settlement is not None and reading.nets_whole:
         fx.check(findings, reading.settlement, reading.nets, is_summary=reading.kind == "summary")
     _check_children(findings, reading)
+    check_pairs(findings, reading)
     count = None
     if lines is not None:
-        count, tally = _check_lines(findings, reading, lines)
+        count, tally, owed = _check_lines(findings, reading, lines)
         _check_sums(findings, reading, tally)
+        check_pair_lines(findings, reading, owed)
     number = None if proof is None else _check_proof(findings, reading, payload, proof)
     if previous is not None:
         _check_previous(findings, reading, previous, keys)
@@ -137,13 +141,16 @@ def _check_nets(findings: Findings, reading: Reading) -> None:
         for net in nets:
             if net.net_millionths % unit:
                 findings.add("NET_MINOR_UNIT", f"{_of(net)}: the net is no whole number of minor units.")
-            if abs(_rounded(net) - _exact(net)) >= unit:
+            if abs(_rounded(net) - _exact(net)) >= unit and (reading.pairs is None or net.parent is not None):
                 findings.add(
                     "NET_ROUNDING",
                     f"{_of(net)}: less what its children bring, the net is a minor unit or more from credit − debit.",
                 )
         if reading.kind == "summary" and reading.nets_whole and _is_balanced(findings, currency, nets):
-            _check_levels(findings, currency, nets, unit)
+            settled = None
+            if reading.pairs is not None:
+                settled = {code: of[0] for (code, money), of in sums_of(reading).items() if money == currency}
+            _check_levels(findings, currency, nets, unit, settled)
 
 
 def _is_balanced(findings: Findings, currency: str, nets: list[NetLine]) -> bool:
@@ -159,11 +166,15 @@ def _is_balanced(findings: Findings, currency: str, nets: list[NetLine]) -> bool
     return exact == 0 and distinct
 
 
-def _check_levels(findings: Findings, currency: str, nets: list[NetLine], unit: int) -> None:
-    """The nets from the leaves upward, recomputed from everybody's own acts and from who stands under whom."""
+def _check_levels(
+    findings: Findings, currency: str, nets: list[NetLine], unit: int, settled: Mapping[str, int] | None
+) -> None:
+    """The nets from the leaves upward, recomputed from everybody's own acts and from who stands under whom;
+    ``settled``: what the participants' pairs come to."""
     own = {net.institution: _exact(net) for net in nets}
     try:
-        levels = roll_up(own, {net.institution: net.parent for net in nets if net.parent is not None}, unit)
+        parents = {net.institution: net.parent for net in nets if net.parent is not None}
+        levels = roll_up(own, parents, unit, settled)
     except NoTree:
         findings.add("NET_PARENT", f"In {currency} institutions stand under one another in a circle.")
         return
@@ -242,10 +253,13 @@ def _check_below(findings: Findings, reading: Reading, token: str, keys: Keyring
         findings.add("CHILD_NET", f"{code}'s own report has other nets than are taken over of it here.")
 
 
-def _check_lines(findings: Findings, reading: Reading, lines: Iterable[bytes]) -> tuple[int, Tally]:
-    """Each line by itself, their order, their count and root; the sums of those that could be read."""
+def _check_lines(
+    findings: Findings, reading: Reading, lines: Iterable[bytes]
+) -> tuple[int, Tally, Counter[tuple[str, str, str]]]:
+    """Each line by itself, their order, their count and root; the sums of those that could be read, and if the report
+    speaks of pairs who owes whom."""
     root = Root()
-    tally = Tally()
+    tally, owed = Tally(), Counter[tuple[str, str, str]]()
     currencies = {net.currency for net in reading.nets} if reading.nets_whole else None
     last: tuple[int, int] | None = None
     own = None if reading.kind == "summary" or reading.institution is None else reading.institution.code
@@ -271,13 +285,15 @@ def _check_lines(findings: Findings, reading: Reading, lines: Iterable[bytes]) -
         else:
             last = order
         tally.add(line.payer, line.payee, line.currency, line.amount_millionths)
+        if reading.pairs is not None:
+            owed[line.payer, line.payee, line.currency] += line.amount_millionths
     shares.finish()
     if reading.lines is not None:
         if root.count != reading.lines.count:
             findings.add("LINE_COUNT", f"There are {root.count} lines; the report counts {reading.lines.count}.")
         if root.hexdigest() != reading.lines.root:
             findings.add("LINE_ROOT", f"The lines' root is {root.hexdigest()}; the report has {reading.lines.root}.")
-    return root.count, tally
+    return root.count, tally, owed
 
 
 def _check_line(findings: Findings, reading: Reading, line: Line, position: int, currencies: set[str] | None) -> None:
@@ -339,7 +355,8 @@ def _check_sums(findings: Findings, reading: Reading, tally: Tally) -> None:
     for net in nets:
         sums = tally.sums(net.institution, net.currency)
         if sums is None:
-            if net.debit_millionths or net.credit_millionths or _rounded(net):
+            of_pairs = reading.pairs is not None and net.parent is None  # which may be further away than it rounds
+            if net.debit_millionths or net.credit_millionths or (_rounded(net) and not of_pairs):
                 findings.add("NET_WITHOUT_LINES", f"{_of(net)}: there is no line, but the figures are not zero.")
             continue
         for code, name, stated, summed in (

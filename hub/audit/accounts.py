@@ -40,10 +40,13 @@ _BETWEEN = {
     Purpose.LEVEL: (frozenset({AccountKind.INTERNAL}), frozenset({AccountKind.POSITION})),
     Purpose.ROUNDING: (frozenset({AccountKind.POSITION}), frozenset({AccountKind.ROUNDING})),
     Purpose.EXCHANGE: (frozenset({AccountKind.SETTLEMENT}), frozenset({AccountKind.FX})),
-    Purpose.PAYMENT: (frozenset({AccountKind.SETTLEMENT}), frozenset({AccountKind.BANK})),
+    Purpose.PAYMENT: (
+        frozenset({AccountKind.SETTLEMENT, AccountKind.LIQUIDITY}),
+        frozenset({AccountKind.BANK, AccountKind.SETTLEMENT, AccountKind.POSITION}),
+    ),
     Purpose.COVER: (
         frozenset({AccountKind.BANK}),
-        frozenset({AccountKind.COLLATERAL, AccountKind.FUND, AccountKind.RECOVERED}),
+        frozenset({AccountKind.COLLATERAL, AccountKind.FUND, AccountKind.RECOVERED, AccountKind.LIQUIDITY}),
     ),
     Purpose.DEFAULT: (
         frozenset({AccountKind.RECEIVABLE, AccountKind.CLAIM}),

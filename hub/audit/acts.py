@@ -272,6 +272,8 @@ class Acts:
                 continue
             if moved["kind"] == MovementKind.BILL:
                 continue  # the hub's own, see the invoices
+            if moved["kind"] == MovementKind.PAY:
+                continue  # with the act that it pays, see the positions
             if moved["kind"] == MovementKind.CLEAR or moved["kind"] in relocations.KINDS:
                 continue  # nobody asked for it but whoever ordered the whole; see the relations, and the relocations
             if self._breaks.is_of(moved) or self._disputes.is_of(moved) or moved["kind"] in _UNKEYED:

@@ -16,6 +16,7 @@ from hub.audit.accounts import Accounts, Key, operator_of
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
 from hub.audit.fx import Fx
+from hub.audit.obligations import Obligations, PairKey
 from hub.calendars import next_cut_off
 from hub.configuration import Configuration
 from hub.cover import reach
@@ -23,9 +24,10 @@ from hub.institutions import member_of, sets_off
 from hub.ledger.book import UNPOSTED
 from hub.ledger.records import AccountKind, MovementKind, Phase, Purpose, WindowStatus
 from hub.levels import LevelNet, roll_up
-from hub.models import DEFAULT_MODEL, takes, taking
+from hub.models import DEFAULT_MODEL, IN_PAIRS, ModelKind, takes, taking
 from hub.money import UnknownMoney, format_millionths, minor_unit_millionths
 from hub.netting import NotBalanced
+from hub.obligations import Pair, nets_of
 from hub.versions import in_force
 
 Place = tuple[int, str]  # institution, currency
@@ -79,6 +81,10 @@ class Positions:
         self._brought: dict[tuple[int, int, str], int] = {}  # by children, to who is not closed yet
         self._closing: dict[tuple[int, int, str], int] = {}
         self._paths: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.obligations = Obligations(findings)
+        # Where each act is paid at once: what is to be paid, by act, and what each has been paid less what it has.
+        self._payable: dict[int, list[tuple[int, int, int, str, int]]] = {}
+        self.gross: Counter[tuple[int, int, str]] = Counter()
 
     def open_window(self) -> int:
         """The window that was opened last."""
@@ -107,6 +113,7 @@ class Positions:
         they were held against it then. ``of``: the newest window when money became pending."""
         moves: list[tuple[int, int, str, int]] = []  # window, institution, currency, change
         unposted: list[Any] = []
+        owed: list[tuple[int, int, int, str, int]] = []  # in windows that are netted in pairs
         for leg in legs:
             amount, window = leg[6], leg[9]
             if leg[3] not in (Purpose.SETTLEMENT, Purpose.FEE):
@@ -118,15 +125,26 @@ class Positions:
             if window not in self.windows or self.windows[window].status != WindowStatus.OPEN:
                 self._findings.add("LEG_WINDOW", f"{_movement(moved)} has a leg in a window that was not open.")
             if not moves and at is not None and configuration.models:
-                self._check_model(moved, leg, configuration, at)
+                self._check_model(moved, leg, configuration, at, promised=promised)
             if moves and moves[0][0] != window:
                 self._findings.add("LEG_WINDOW", f"{_movement(moved)} has legs in two windows.")
             self._sum(window, payer, currency)[0] += amount
             self._sum(window, payee, currency)[1] += amount
             moves += [(window, payer, currency, -amount), (window, payee, currency, amount)]
+            if self._in_pairs(configuration, window):
+                owed.append((window, payer, payee, currency, amount))
         capped = {} if promised else self._capped(legs, of, configuration)
         for window, institution, currency, change in moves:
             self._adjust(configuration, window, institution, currency, change)
+        for window, payer, payee, currency, amount in owed:
+            debtor, creditor = (self._top(configuration, node, window) for node in (payer, payee))
+            if debtor != creditor:
+                of_pair = self.obligations.owe(window, debtor, creditor, currency, amount)
+                if self._is_gross(configuration, window):
+                    due = (window, debtor, creditor, currency, amount)
+                    self._payable.setdefault(moved["id"], []).append(due)
+                else:
+                    self._owed(configuration, *of_pair)
         for leg in unposted:
             self._unposted(leg, of, configuration)
         for (node, currency), before in capped.items():
@@ -155,13 +173,16 @@ class Positions:
                 f"{format_millionths(there, currency)}.",
             )
 
-    def _check_model(self, moved: Any, leg: Any, configuration: Configuration, at: datetime) -> None:
-        """Pass if an act's first leg of money is in the window of the model that takes it."""
+    def _check_model(self, moved: Any, leg: Any, configuration: Configuration, at: datetime, *, promised: bool) -> None:
+        """Pass if an act's first leg of money is in the window of the model that takes it; what was promised is paid
+        nowhere at once."""
         (_, payer, currency), (_, payee, _) = self._accounts.key(leg[4]), self._accounts.key(leg[5])
         opened = {one.model: one for one in self._live if one.status == WindowStatus.OPEN}
         due = opened.get(DEFAULT_MODEL)
         for model in taking(configuration.models, currency, at):
             window = opened.get(model.code)
+            if promised and model.kind is ModelKind.IMMEDIATE_GROSS:
+                continue
             if window is not None:
                 members = {member_of(self._path(configuration, node, window.id)) for node in (payer, payee)}
                 due = window if takes(model, members, operator_of(configuration)) else due
@@ -211,6 +232,7 @@ class Positions:
         debits, credits, *_ = self._sum(window, node, currency)
         brought = self._brought.pop((window, node, currency), 0)
         left, operator = credits - debits + brought - net, operator_of(configuration)
+        left -= self.gross[window, node, currency]
         position = (int(AccountKind.POSITION), node, currency)
         passes: list[tuple[Key, Key, int, int]] = []
         parent = self._parent(configuration, node, window)
@@ -250,6 +272,9 @@ class Positions:
             moved["money"],
             moved["value"],
         )
+        if self._in_pairs(configuration, window):
+            self._settle_pair(moved, legs, batch, configuration)
+            return
         settlement = (int(AccountKind.SETTLEMENT), node, currency)
         bank = (int(AccountKind.BANK), operator_of(configuration), currency)
         sides = (settlement, bank) if amount > 0 else (bank, settlement)
@@ -268,6 +293,85 @@ class Positions:
         if window in self.windows:
             self.windows[window].status, self.windows[window].changed_in = WindowStatus.SETTLING, batch.number
         self._settle_what_is_paid(batch)
+
+    def _settle_pair(self, moved: Any, legs: list[Any], batch: Batch, configuration: Configuration) -> None:
+        """Take a payment between two participants: what one owes the other, whole, their earlier windows first."""
+        window = moved["subject_id"]
+        paid = self.obligations.pay(moved, batch)
+        if paid is not None:
+            debtor, creditor, currency, amount = paid
+            sides = [(int(AccountKind.SETTLEMENT), node, currency) for node in (creditor, debtor)]
+            self._compare(moved, legs, [(sides[0], sides[1], amount, int(Purpose.PAYMENT))])
+            before = (one.id for one in self._live if one.model == self.windows[window].model and one.id < window)
+            if any(self.obligations.between(one, debtor, creditor) for one in before):
+                self._findings.add(
+                    "OBLIGATION_PAYMENT", f"{_movement(moved)} pays a later window before an earlier one."
+                )
+            self._free_pair(configuration, window, debtor, creditor)
+        if window in self.windows:
+            self.windows[window].status, self.windows[window].changed_in = WindowStatus.SETTLING, batch.number
+        self._settle_what_is_paid(batch)
+
+    def _free_pair(self, configuration: Configuration, window: int, one: int, other: int) -> None:
+        """What two participants paid one another frees their positions when nothing between them is due any more."""
+        if self.obligations.between(window, one, other):
+            return
+        made = self.obligations.made[window]
+        for (debtor, creditor, currency), amount in made.items():
+            if {debtor, creditor} == {one, other}:
+                self._adjust(configuration, window, debtor, currency, amount)
+                self._adjust(configuration, window, creditor, currency, -amount)
+                self._owed(configuration, (window, creditor, debtor, currency), amount, 0)
+        for node in (one, other):
+            if not self.obligations.of(window, node):
+                for currency in sorted({currency for *both, currency in made if node in both}):
+                    self._settle_below(configuration, window, {node}, currency)
+
+    def pay(self, moved: Any, legs: list[Any], configuration: Configuration) -> None:
+        """Take what pays an act at once."""
+        due, expected = self._payable.pop(moved["subject_id"], []), []
+        short = set[str]()
+        for window, debtor, creditor, currency, amount in due:
+            for node, sign in ((debtor, -1), (creditor, 1)):
+                pot: Key = (int(AccountKind.LIQUIDITY), node, currency)
+                position: Key = (int(AccountKind.POSITION), node, currency)
+                sides = (pot, position) if sign < 0 else (position, pot)
+                expected.append((*sides, amount, int(Purpose.PAYMENT)))
+                self.pots[pot] += sign * amount
+                self.gross[window, node, currency] += sign * amount
+        for _, debtor, _, currency, _ in due:
+            if self.pots[int(AccountKind.LIQUIDITY), debtor, currency] < 0:
+                short.add(_code(configuration, debtor))
+        key = self._accounts.key
+        actual = [(key(leg[4]), key(leg[5]), leg[6], leg[3]) for leg in legs]
+        total = sum(one[4] for one in due)
+        if not due or actual != expected or (moved["value"], moved["amount"]) != (total, total):
+            self._findings.add("GROSS", f"{_movement(moved)} does not pay what its act makes owe.")
+        if [leg[9] for leg in legs] != [one[0] for one in due for _ in range(2)]:
+            self._findings.add("GROSS", f"{_movement(moved)} pays in another window than its act's.")
+        for code in sorted(short):
+            self._findings.add("GROSS", f"{_movement(moved)} takes more of {code}'s liquidity than there was.")
+
+    def _is_gross(self, configuration: Configuration, window: int) -> bool:
+        of = self.windows.get(window)
+        return of is not None and self.obligations.kind(configuration, of.model) is ModelKind.IMMEDIATE_GROSS
+
+    def _owed(self, configuration: Configuration, pair: PairKey, before: int, after: int) -> None:
+        """Carry a change of what the first of a pair is owed by the second up to all above both."""
+        window, first, second, currency = pair
+        for node, was, now in ((first, before, after), (second, -before, -after)):
+            above = self._path(configuration, node, window)[:-1]
+            self._count_apart(window, above, currency, now - was, max(0, -now) - max(0, -was))
+
+    def _in_pairs(self, configuration: Configuration, window: int) -> bool:
+        of = self.windows.get(window)
+        return of is not None and self.obligations.kind(configuration, of.model) in IN_PAIRS
+
+    def _top(self, configuration: Configuration, node: int, window: int) -> int:
+        """Who settles what a node's money of a window becomes a part of."""
+        while (parent := self._parent(configuration, node, window)) is not None:
+            node = parent
+        return node
 
     def _free(self, configuration: Configuration, window: int, node: int, currency: str) -> None:
         """What a participant paid frees its positions when nothing of it is due in any currency any more."""
@@ -369,6 +473,12 @@ class Positions:
         for row in batch.rows.get("confirmation", ()):
             if row["movement_id"] not in known:
                 self._findings.add("CONFIRMATION", "A confirmation has no movement.")
+        opened = batch.rows.get("settlement_window", ())  # as one closes, its model's next is opened
+        closed = {one.id for one in self.windows.values() if one.closed_in == batch.number} if opened else set[int]()
+        self.obligations.finish(batch, closed, known)
+        for act in self._payable:
+            self._findings.add("GROSS", f"What {ids.text(ids.ENTRY, act)} makes owe is not paid.")
+        self._payable.clear()
         for row in batch.rows.get("confirmation_file", ()):
             if sum(row["id"] < one <= row["last_id"] for one in known) != row["payments"]:
                 self._findings.add("CONFIRMATION_FILE", f"File {row['id']:x} has not confirmed what it says.")
@@ -396,7 +506,16 @@ class Positions:
             for (of, node, currency), (debits, credits, *_) in self.sums.items()
             if of == window.id and (debits or credits)
         }
-        levels = self._levels(window, positions, configuration)
+        pairs: dict[str, dict[Pair, int]] | None = None
+        if self._in_pairs(configuration, window.id):
+            nets_of_pairs = {
+                currency: self.obligations.nets(
+                    configuration, window.id, currency, self.obligations.kind(configuration, window.model)
+                )
+                for currency in sorted({currency for _, currency in positions})
+            }
+            pairs = {currency: found for currency, found in nets_of_pairs.items() if found is not None}
+        levels = self._levels(window, positions, configuration, pairs)
         for place in sorted(nets.keys() | positions.keys() | levels.keys()):
             debits, credits = positions.get(place, (0, 0))
             of = levels.get(place)
@@ -407,7 +526,8 @@ class Positions:
                     f"Window {window.number}: the net of {_place(configuration, place)} is not what its legs give.",
                 )
             moved = self._closing.pop((window.id, *place), None)
-            if moved != (due if due or (of is not None and of.own != of.own_exact) else None):
+            left = 0 if of is None else of.own_exact - of.own - self.gross[window.id, *place]
+            if moved != (due if due or left else None):
                 self._findings.add(
                     "NET", f"Window {window.number}: {_place(configuration, place)} was closed with another net."
                 )
@@ -427,10 +547,24 @@ class Positions:
         with_hub = {
             place: net
             for place, net in self.nets[window.id].items()
-            if self._parent(configuration, place[0], window.id) is None
+            if pairs is None and self._parent(configuration, place[0], window.id) is None
         }
         self._payables[window.id] = self._fx.closed(window.id, window.model, with_hub, batch, configuration)
         self.due[window.id] = dict(self._payables[window.id])
+        if pairs is not None:
+            for change in self.obligations.close(window.id, window.number, batch, configuration, pairs):
+                if not self._is_gross(configuration, window.id):
+                    self._owed(configuration, *change)
+            made = self.obligations.made[window.id]
+            for currency in sorted({currency for _, currency in levels}):
+                owing = {node for *both, of_currency in made if of_currency == currency for node in both}
+                done = {
+                    node
+                    for node, of_currency in levels
+                    if of_currency == currency and self._parent(configuration, node, window.id) is None
+                }
+                self._settle_below(configuration, window.id, done - owing, currency)
+            return
         for currency in {currency for _, currency in levels}:
             zero = {node for (node, of), level in levels.items() if of == currency and not level.net}
             self._settle_below(configuration, window.id, zero, currency)
@@ -440,9 +574,14 @@ class Positions:
                 self._settle_below(configuration, window.id, {node}, currency)
 
     def _levels(
-        self, window: Window, positions: dict[Place, tuple[int, int]], configuration: Configuration
+        self,
+        window: Window,
+        positions: dict[Place, tuple[int, int]],
+        configuration: Configuration,
+        pairs: dict[str, dict[Pair, int]] | None,
     ) -> dict[Place, LevelNet]:
-        """The nets as the positions and the paths give them, on every level."""
+        """The nets as the positions and the paths give them, on every level; ``pairs``: what each two participants come
+        to, by currency, if the window is netted in pairs."""
         found: dict[Place, LevelNet] = {}
         for currency in sorted({currency for _, currency in positions}):
             nodes: dict[str, int] = {}
@@ -461,7 +600,8 @@ class Positions:
                         parents[_code(configuration, below)] = _code(configuration, above)
                     below = above
             try:
-                nets = roll_up(exact, parents, minor_unit_millionths(currency))
+                settled = None if pairs is None else nets_of(pairs.get(currency, {}))
+                nets = roll_up(exact, parents, minor_unit_millionths(currency), settled)
             except (NotBalanced, UnknownMoney) as error:
                 self._findings.add("NET", f"Window {window.number} in {currency}: {error}")
                 continue
@@ -489,7 +629,8 @@ class Positions:
     def _settle_what_is_paid(self, batch: Batch) -> None:
         waiting = set[str]()  # models
         for window in list(self._live):
-            if window.status == WindowStatus.OPEN or self.due.get(window.id) or self._waiting[window.id]:
+            due = self.due.get(window.id) or self.obligations.due.get(window.id)
+            if window.status == WindowStatus.OPEN or due or self._waiting[window.id]:
                 waiting.add(window.model)
             if window.model not in waiting:
                 self._live.remove(window)
@@ -511,9 +652,11 @@ class Positions:
     def _adjust(self, configuration: Configuration, window: int, node: int, currency: str, change: int) -> None:
         """Carry a change of what is owed to a node up to all above it; above who settles apart, its debt by itself."""
         path = self._path(configuration, node, window)
+        if self._is_gross(configuration, window):
+            path = path[: path.index(self._top(configuration, node, window))]
         for above in path:
             self._sum(window, above, currency)[2] += change
-        place = self._apart(configuration, path, window)
+        place = None if self._in_pairs(configuration, window) else self._apart(configuration, path, window)
         if place is not None:
             sums = self._sum(window, path[place], currency)
             after = sums[2] - sums[3]

@@ -190,6 +190,13 @@ RELATIONS = (
         WHERE n.journal_id = {JOURNAL_ID} AND w.closed_in IS NULL""",
     ),
     Relation(
+        "OBLIGATION",
+        "There is an obligation of window {}, which there is not or which is open.",
+        f"""SELECT o.window_id FROM obligation o
+        LEFT JOIN settlement_window w ON w.journal_id = o.journal_id AND w.id = o.window_id
+        WHERE o.journal_id = {JOURNAL_ID} AND w.closed_in IS NULL""",
+    ),
+    Relation(
         "HOLD_STATUS",
         "Hold {} does not stand as its movements say.",
         f"""SELECT h.id FROM hold h

@@ -325,6 +325,8 @@ class Replay:
                 self.positions.exchanged(moved, legs, batch, self.configuration)
             case MovementKind.SETTLE:
                 self.positions.settle(moved, legs, batch, self.configuration)
+            case MovementKind.PAY:
+                self.positions.pay(moved, legs, self.configuration)
             case MovementKind.BILL | MovementKind.CREDIT:
                 self.invoices.posted(moved, legs, self.configuration)
                 self.positions.act(moved, legs, self.configuration, batch.at, promised=True)

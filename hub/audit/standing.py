@@ -24,6 +24,10 @@ _POSITIONS = f"""
 SELECT window_id, institution_id, currency, debits, credits, subtree, apart, gross FROM position
 WHERE journal_id = {JOURNAL_ID}
 """
+_PAIRS = f"""
+SELECT window_id, first_id, second_id, currency, debits, credits FROM pair_position
+WHERE journal_id = {JOURNAL_ID} ORDER BY window_id, first_id, second_id, currency
+"""
 _BONUS_USES = f"SELECT rate_id, bonus, customer_id, used FROM bonus_use WHERE journal_id = {JOURNAL_ID}"
 _LIMIT_USES = f"SELECT limit_id, subject_id, period, used FROM limit_use WHERE journal_id = {JOURNAL_ID}"
 _WINDOWS = f"""
@@ -42,6 +46,7 @@ _POTS = frozenset(
         AccountKind.COLLATERAL,
         AccountKind.FUND,
         AccountKind.RECOVERED,
+        AccountKind.LIQUIDITY,
         AccountKind.RECEIVABLE,
         AccountKind.CLAIM,
     }
@@ -59,6 +64,7 @@ async def compare(connection: AsyncConnection, replay: Replay, findings: Finding
     await replay.disputes.compare(driver)
     await replay.prepaid.compare(driver)
     await _positions(driver, replay, findings)
+    replay.positions.obligations.compare(await driver.fetch(_PAIRS))
     await _bonus_uses(driver, replay, findings)
     await _limit_uses(driver, replay, findings)
     await _windows(driver, replay, findings)
@@ -157,9 +163,16 @@ def _money(replay: Replay, findings: Findings) -> None:
     for window in positions.due.values():
         for (node, currency), net in window.items():
             due[AccountKind.SETTLEMENT, node, currency] += net
+    for obligations in positions.obligations.due.values():
+        for (debtor, creditor, currency), amount in obligations.items():
+            due[AccountKind.SETTLEMENT, debtor, currency] -= amount
+            due[AccountKind.SETTLEMENT, creditor, currency] += amount
     for (window_id, node, currency), (debits, credits, *_) in positions.sums.items():
         if window_id in positions.windows and positions.windows[window_id].status == WindowStatus.OPEN:
             due[AccountKind.POSITION, node, currency] += credits - debits
+    for (window_id, node, currency), paid in positions.gross.items():
+        if window_id in positions.windows and positions.windows[window_id].status == WindowStatus.OPEN:
+            due[AccountKind.POSITION, node, currency] -= paid
     by_currency = {(int(AccountKind.BANK), currency): amount for currency, amount in positions.paid.items()}
     by_currency |= {(int(AccountKind.ROUNDING), currency): amount for currency, amount in positions.rounded.items()}
     pots = Counter(positions.pots)

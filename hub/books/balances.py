@@ -39,6 +39,8 @@ OF_BANK = f"""
 LEFT JOIN (
     SELECT movement_id, value_date, reference FROM confirmation WHERE journal_id = {JOURNAL_ID}
     UNION ALL
+    SELECT movement_id, value_date, reference FROM obligation_payment WHERE journal_id = {JOURNAL_ID}
+    UNION ALL
     SELECT decision.movement_id, entry.value_date, entry.reference
     FROM cover_decision decision
     JOIN cover_entry entry ON entry.journal_id = decision.journal_id AND entry.id = decision.entry_id

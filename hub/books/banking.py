@@ -21,6 +21,7 @@ class BankPurpose(StrEnum):
 
     COLLATERAL = "COLLATERAL"  # put up for one's own debts, and what was recovered for who had been cut
     FUND = "FUND"
+    LIQUIDITY = "LIQUIDITY"  # put up to pay with where each act is paid at once
     PREPAID = "PREPAID"
 
 

@@ -1,9 +1,9 @@
 """Segregated accounts against the books: what the hub keeps for its members, day by day, beside what banks say.
 
-The books' side is that of the trial balance: collateral, what was recovered, and the default fund, as they stood when a
-day of the books ended, a payment counting on its value date. What was paid ahead for points counts as soon as the
-window of the sale is settled, because then the money has moved. Nothing is netted: each account has its figure, and
-what of the books has no account is shown without one.
+The books' side is that of the trial balance: collateral, what was recovered, liquidity, and the default fund, as they
+stood when a day of the books ended, a payment counting on its value date. What was paid ahead for points counts as soon
+as the window of the sale is settled, because then the money has moved. Nothing is netted: each account has its figure,
+and what of the books has no account is shown without one.
 """
 
 from collections import Counter
@@ -28,6 +28,7 @@ _KINDS = {
     AccountKind.COLLATERAL: BankPurpose.COLLATERAL,
     AccountKind.RECOVERED: BankPurpose.COLLATERAL,
     AccountKind.FUND: BankPurpose.FUND,
+    AccountKind.LIQUIDITY: BankPurpose.LIQUIDITY,
 }
 _Held = Counter[tuple[BankPurpose, str, int]]  # by purpose, currency and institution
 _balance = tables.bank_balance

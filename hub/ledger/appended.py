@@ -169,11 +169,15 @@ def _settlement(draft: Draft) -> Iterator[NamedRow]:
     for one in draft.net_exchanges:
         exchanged = (one.currency, one.net, one.rate, one.into, one.value)
         yield "net_exchange", (one.movement, one.window, one.institution, *exchanged)
+    for owed in draft.obligations:
+        yield "obligation", (owed.id, owed.window, owed.debtor, owed.creditor, owed.currency, owed.amount)
     for made in draft.internals.values():
         yield "internal_account", (made.id, made.parent, made.institution)
     for paid in draft.confirmations:
         who = (paid.movement, paid.window, paid.institution, paid.currency)
         yield "confirmation", (*who, paid.amount, paid.value_date, paid.reference)
+    for moved in draft.obligation_payments:
+        yield "obligation_payment", (moved.movement, moved.obligation, moved.value_date, moved.reference)
     for file in draft.confirmation_files:
         yield "confirmation_file", (file.id, file.credential, file.digest, file.payments, file.last)
 

@@ -7,7 +7,7 @@ from hub.ledger.draft import Draft
 from hub.ledger.lots import total
 from hub.ledger.orders import EvidenceKind
 from hub.ledger.payables import payables
-from hub.ledger.records import AccountKind, Leg, Phase, Purpose
+from hub.ledger.records import AccountKind, Leg, PairPosition, Phase, Purpose
 from hub.points import COUNTER_MAX
 from hub.prepaid import StepKind as BlockStepKind
 from hub.reconciliation.breaks import StepKind
@@ -100,6 +100,13 @@ def _take_rest(book: Book, draft: Draft) -> None:
         proposals = (step for step in draft.block_steps if step.kind is BlockStepKind.REFUND_PROPOSED)
         book.block_proposals.update((step.of, step) for step in proposals)
         book.prepaid_notices.update(((one.holder, one.currency), one) for one in draft.prepaid_notices)
+    for between, (debits, credits) in draft.pairs.items():
+        pair = book.pairs.setdefault(between, PairPosition())
+        pair.debits += debits
+        pair.credits += credits
+    if draft.obligations:
+        book.take_obligations(draft.obligations)
+    book.paid_obligations.update(paid.obligation for paid in draft.obligation_payments)
     if draft.windows:
         book.take_windows(draft.windows)
     if draft.nets:

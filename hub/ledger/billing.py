@@ -128,6 +128,7 @@ def credit(book: Book, command: commands.CreditInvoice) -> Draft:
 def _post(draft: Draft, made: Invoice, kind: MovementKind, actor: int, subject: int) -> None:
     operator, amount = draft.book.configuration.operator.id, made.totals.gross
     payer, payee = (made.institution, operator) if kind is MovementKind.BILL else (operator, made.institution)
+    draft.promised = True  # nobody is billed less because somebody cannot pay at once
     draft.money(made.id, payer, payee, made.money, amount, Purpose.FEE)
     draft.movements.append(
         Movement(

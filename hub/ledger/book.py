@@ -6,6 +6,7 @@ alone. Plain data: no clock, no database, no I/O.
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from hub import ids
@@ -18,7 +19,7 @@ from hub.cover import CoverEntry
 from hub.currencies import PointCurrency, halts
 from hub.defaults import Default
 from hub.institutions import Status, member_of, settlement_path, status_of
-from hub.ledger.apart import owed_by
+from hub.ledger.apart import owed_by, settles_apart
 from hub.ledger.lots import Lot, LotKey
 from hub.ledger.opening import OpeningBalance, Relocation
 from hub.ledger.orders import Deal, Evidence, Exchange, Payment
@@ -41,6 +42,8 @@ from hub.ledger.records import (
     Membership,
     Movement,
     Net,
+    Obligation,
+    PairPosition,
     Piece,
     Pool,
     Position,
@@ -51,7 +54,7 @@ from hub.ledger.records import (
     WindowStatus,
 )
 from hub.limits import LimitEntry, UseKey
-from hub.models import DEFAULT_MODEL, takes, taking
+from hub.models import DEFAULT_MODEL, IN_PAIRS, ModelKind, kind_of, takes, taking
 from hub.prepaid import Block, Draw, Notice
 from hub.prepaid import Step as BlockStep
 from hub.reconciliation.breaks import Break, BreakStep, Run
@@ -60,6 +63,7 @@ from hub.shares import SharePlan
 
 AccountKey = tuple[int, int, str]  # kind, owner, currency
 PositionKey = tuple[int, int, str]  # window, institution, currency
+PairKey = tuple[int, int, int, str]  # window, two participants in the order of their identifiers, currency
 PlanKey = tuple[int, int, FeeAct, tuple[int, int | None], str]  # who acts, window, act, pair, money
 UNPOSTED = 0  # in a window's place: money that is in none: pending, or declared unpaid
 
@@ -147,13 +151,16 @@ class Book:
         self.prepaid_notices: dict[tuple[int, str], Notice] = {}  # the last one, by holder and currency
         self.internals: dict[tuple[int, int], InternalAccount] = {}  # by parent and institution, for a closing
         self.confirmed: set[PositionKey] = set()
+        self.pairs: dict[PairKey, PairPosition] = {}  # of windows that are netted in pairs
+        self.obligations: dict[int, list[Obligation]] = {}  # by window
+        self.paid_obligations: set[int] = set()
         self.invoices: dict[int, Invoice] = {}  # that may be credited
         self.credited: dict[int, int] = {}  # of these, gross, in millionths
         self.invoice_number = 0  # the last one
         self.billed_until: datetime | None = None
         self.confirmation_files: dict[str, ConfirmationFile] = {}  # by digest
         self._open_window: Window | None = None
-        self._windows_for: dict[tuple[int, int, str], Window] = {}
+        self._windows_for: dict[tuple[int, int, str, bool], Window] = {}
         self.bank_files: dict[str, BankFile] = {}  # of statements, by digest
         self.identifiers: dict[tuple[int, str], Identifier] = {}  # all that were ever bound
         self.bindings: dict[int, Binding] = {}  # the active ones, by identifier
@@ -164,6 +171,8 @@ class Book:
         self.acceptance: dict[tuple[int, int], AcceptanceTerms | PointCurrency] = {}
         self.plans: dict[PlanKey, SharePlan | None] = {}  # by which fees are split, while the configuration stands
         self._paths: dict[tuple[int, int], list[int]] = {}
+        self._kinds: dict[str, ModelKind] = {}  # by model
+        self._obligations_of: dict[int, list[Obligation]] = {}  # by participant, while none are made
         self._statuses: dict[int, Status] = {}
         self._halted: frozenset[str] | None = None
 
@@ -194,31 +203,34 @@ class Book:
         """The least ordinal of the open windows: from it on stands whoever is new."""
         return min(one.ordinal for one in self.windows.values() if one.status is WindowStatus.OPEN)
 
-    def window_for(self, payer: int, payee: int, currency: str) -> Window:
+    def window_for(self, payer: int, payee: int, currency: str, *, promised: bool = False) -> Window:
         """The window that money between two institutions falls into: of the model that takes it between the members
-        above them, as they stand for that window, or else of the default."""
+        above them, as they stand for that window, or else of the default. What was ``promised`` cannot be refused any
+        more because somebody cannot pay at once."""
         if not self.configuration.models:
             return self.open_window
-        key = (payer, payee, currency)
+        key = (payer, payee, currency, promised)
         found = self._windows_for.get(key)
         if found is None:
             found = self._windows_for[key] = self._window_for(*key)
         return found
 
-    def _window_for(self, payer: int, payee: int, currency: str) -> Window:
+    def _window_for(self, payer: int, payee: int, currency: str, promised: bool) -> Window:
         operator = self.configuration.operator.id
         for model in taking(self.configuration.models, currency, self.at):
             window = self.open_of(model.code)
+            if promised and model.kind is ModelKind.IMMEDIATE_GROSS:
+                continue
             if takes(model, {member_of(self.path(one, window.id)) for one in (payer, payee)}, operator):
                 return window
         return self.open_window
 
-    def window_of(self, currency: str, payments: Iterable[Payment]) -> Window:
+    def window_of(self, currency: str, payments: Iterable[Payment], *, promised: bool = False) -> Window:
         """The window that the payments of one movement fall into; the first that is one decides."""
         if self.configuration.models:
             for one in payments:
                 if one.amount and one.payer != one.payee:
-                    return self.window_for(one.payer, one.payee, currency)
+                    return self.window_for(one.payer, one.payee, currency, promised=promised)
         return self.open_window
 
     def open_windows(self) -> list[Window]:
@@ -237,6 +249,38 @@ class Book:
             nodes = self.configuration.institutions
             found = self._paths[key] = settlement_path(nodes, institution, self.ordinal(window))
         return found
+
+    def kind(self, window: Window) -> ModelKind:
+        """How a window is settled."""
+        found = self._kinds.get(window.model)
+        if found is None:
+            versions = self.configuration.model_versions.values()
+            found = self._kinds[window.model] = kind_of(versions, window.model)
+        return found
+
+    def in_pairs(self, window: Window) -> bool:
+        """Whether it is counted what each two of a window's participants come to with one another."""
+        return self.kind(window) in IN_PAIRS
+
+    def obligations_of(self, participant: int) -> list[Obligation]:
+        """What a participant owes and is owed of windows that are netted in pairs, paid or not."""
+        if not self._obligations_of:
+            for owed in chain(*self.obligations.values()):
+                for node in (owed.debtor, owed.creditor):
+                    self._obligations_of.setdefault(node, []).append(owed)
+        return self._obligations_of.get(participant, [])
+
+    def take_obligations(self, made: Iterable[Obligation]) -> None:
+        """Know what closing a window has made participants owe one another."""
+        for owed in made:
+            self.obligations.setdefault(owed.window, []).append(owed)
+        self._obligations_of.clear()
+
+    def participant(self, institution: int, window: int) -> int:
+        """Who settles with the hub what an institution's money of a window becomes a part of: itself, or one above."""
+        path = self.path(institution, window)
+        place = settles_apart(self.configuration, path, self.ordinal(window)) if self.configuration.apart else None
+        return path[max(0, len(path) - 2)] if place is None else path[place]
 
     def status(self, institution: int) -> Status:
         """The institution's status, or a worse one of those above it."""
@@ -325,6 +369,7 @@ class Book:
         self.plans.clear()
         self._paths.clear()
         self._windows_for.clear()
+        self._kinds.clear()
         self._statuses.clear()
         self._halted = None
 

@@ -32,6 +32,7 @@ from hub.registry.cover import settling
 POTS = {
     Pot.COLLATERAL: AccountKind.COLLATERAL,
     Pot.FUND: AccountKind.FUND,
+    Pot.LIQUIDITY: AccountKind.LIQUIDITY,
     Pot.RECOVERED: AccountKind.RECOVERED,
 }
 
@@ -144,7 +145,7 @@ def _check_left(book: Book, node: Institution, entry: CoverEntry) -> None:
     if entry.amount > 0:
         return
     owes = 0
-    if entry.pot is not Pot.RECOVERED:
+    if entry.pot in (Pot.COLLATERAL, Pot.FUND):
         for default in book.defaults.values():
             if default.is_standing and default.currency == entry.currency:
                 if default.status is DefaultStatus.DECLARED:

@@ -263,6 +263,8 @@ def decide(book: Book, known: Outcomes, command: commands.Command, digest: bytes
         if book.halted:
             halting.let_through(book, command)
         draft = HANDLERS[type(command)](book, command)
+        if draft.is_payable:
+            resolve.paid_at_once(draft, command.actor)
     except Refusal as refusal:
         return Outcome(refusal=refusal, home=home, digest=digest)
     return Outcome(draft.result, draft=draft, home=home, digest=digest)

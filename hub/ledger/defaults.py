@@ -48,12 +48,15 @@ def propose(book: Book, command: commands.ProposeDefault) -> Draft:
         NotFound: there is no such window, or the institution has no net in it.
         WindowOrder: an earlier window of the model is not settled.
         InvalidInput: the window is open, the net goes to a parent, is none that is paid in, is the operator's own, or
-            is not due yet; or the reason is blank.
+            is not due yet; each two participants net by themselves, so that nobody but the creditor bears what is not
+            paid; or the reason is blank.
         Duplicate: it is confirmed, or declared or proposed already.
     """
     operator = book.configuration.operator
     resolve.allow(book, command.actor, Right.OPERATE, operator.id)
     window = _settling(book, command.window)
+    if book.in_pairs(window):
+        raise InvalidInput(model=window.model, kind=book.kind(window).value)
     node = resolve.institution(book, command.institution)
     net = next(
         (n for n in book.nets.get(window.id, ()) if (n.institution, n.currency) == (node.id, command.currency)), None

@@ -230,6 +230,7 @@ def _correct(draft: Draft, found: Dispute, amount: int, actor: int) -> int:
         subject=found.id,
     )
     draft.movements.append(made)
+    draft.promised = True  # by two persons' word
     draft.money(made.id, line.payee, line.payer, line.currency, amount, line.purpose)
     return made.id
 

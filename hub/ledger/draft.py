@@ -7,7 +7,7 @@ command of the batch sees it. Plain data, as the book is.
 
 from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from hub.acceptance.disputes import Dispute, DisputeStep
 from hub.acceptance.reports import Acceptance
@@ -17,7 +17,7 @@ from hub.cover import CoverEntry
 from hub.defaults import Default, DefaultStep
 from hub.errors import CustomerClosed, LimitExceeded
 from hub.ledger.apart import owed_by, settles_apart
-from hub.ledger.book import UNPOSTED, AccountKey, Book, PositionKey
+from hub.ledger.book import UNPOSTED, AccountKey, Book, PairKey, PositionKey
 from hub.ledger.lots import MAIN, Lot, LotKey, part_of, take
 from hub.ledger.opening import OpeningBalance, Relocation, RelocationStep
 from hub.ledger.orders import Deal, Evidence, Exchange, PlacedOrder
@@ -49,6 +49,8 @@ from hub.ledger.records import (
     Movement,
     Net,
     NetExchange,
+    Obligation,
+    ObligationPayment,
     Phase,
     Piece,
     Pool,
@@ -59,12 +61,24 @@ from hub.ledger.records import (
     Window,
 )
 from hub.limits import Clipping, LimitEntry
+from hub.models import ModelKind
 from hub.money import format_millionths
 from hub.prepaid import Block, Draw, Notice
 from hub.prepaid import Step as BlockStep
 from hub.reconciliation.breaks import Break, BreakStep, Run
 
 _T = TypeVar("_T")
+
+
+class Payable(NamedTuple):
+    """What an act makes one participant owe another, in a window in which each act is paid at once."""
+
+    movement: int
+    window: int
+    debtor: int
+    creditor: int
+    currency: str
+    amount: int
 
 
 class _Rarely(Generic[_T]):
@@ -103,6 +117,7 @@ class Draft:
     pools = _Rarely(list[Pool])
     memberships = _Rarely(list[Membership])
     spender: Customer | None = None  # who spends of a pool
+    promised = False  # whether it posts what was promised before, and so is refused for nobody's liquidity
     quotes = _Rarely(list[Quote])
     exchanges = _Rarely(list[Exchange])
     deals = _Rarely(list[Deal])  # of exchanges that begin
@@ -114,6 +129,10 @@ class Draft:
     windows = _Rarely(list[Window])
     nets = _Rarely(list[Net])
     net_exchanges = _Rarely(list[NetExchange])
+    payable = _Rarely(list[Payable])  # at once
+    pairs = _Rarely(dict[PairKey, tuple[int, int]])  # what is added to debits and credits
+    obligations = _Rarely(list[Obligation])
+    obligation_payments = _Rarely(list[ObligationPayment])
     internals = _Rarely(dict[tuple[int, int], InternalAccount])  # that a closing opens
     confirmations = _Rarely(list[Confirmation])
     confirmation_files = _Rarely(list[ConfirmationFile])
@@ -161,6 +180,11 @@ class Draft:
     def is_plain(self) -> bool:
         """Whether nobody asked for anything that few commands have."""
         return len(self.__dict__) == _PLAIN
+
+    @property
+    def is_payable(self) -> bool:
+        """Whether somebody has to pay at once."""
+        return "payable" in self.__dict__
 
     def new_id(self) -> int:
         """The batch's next identifier; a dropped draft's are used again."""
@@ -320,24 +344,59 @@ class Draft:
         self.legs.append((movement, Leg(debit, credit, amount, purpose, window)))
         for institution, change in ((payer, -amount), (payee, amount)):
             self.count_money(window, institution, currency, change)
+        if modelled and book.in_pairs(book.windows[window]):
+            self.count_pair(window, payer, payee, currency, amount, movement)
 
     def _window(self, movement: int, payer: int, payee: int, currency: str) -> int:
         others = (leg.window for of, leg in self.legs if of == movement and leg.window is not None)
-        return next(others, None) or self.book.window_for(payer, payee, currency).id
+        return next(others, None) or self.book.window_for(payer, payee, currency, promised=self.promised).id
 
     def count_money(self, window: int, institution: int, currency: str, change: int) -> None:
-        """Carry a change of what the hub owes an institution of a window up to all above it."""
+        """Carry a change of what the hub owes an institution of a window up to all above it; where each act is paid at
+        once, to those below who pays it."""
         book = self.book
         path = book.path(institution, window)
+        if book.configuration.models and self._is_gross(window):
+            path = path[: path.index(book.participant(institution, window))]
+            self.positions.setdefault((window, institution, currency), 0)  # its debits and credits are written
         for node in path:
             key = (window, node, currency)
             self.positions[key] = self.positions.get(key, 0) + change
         place = settles_apart(book.configuration, path, book.ordinal(window)) if book.configuration.apart else None
-        if place is not None:
+        if place is not None and not (window in book.windows and book.in_pairs(book.windows[window])):
             key = (window, path[place], currency)
             known, drafted = book.positions.get(key), self.aparts.get(key, (0, 0))
             after = self.positions[key] - drafted[0] + (known.subtree - known.apart if known else 0)
             self._count_apart(window, path[place + 1 : -1], currency, change, owed_by(after) - owed_by(after - change))
+
+    def _is_gross(self, window: int) -> bool:
+        of = self.book.windows.get(window)
+        return of is not None and self.book.kind(of) is ModelKind.IMMEDIATE_GROSS
+
+    def count_pair(self, window: int, payer: int, payee: int, currency: str, amount: int, movement: int) -> None:
+        """Count what an act makes somebody owe, in a window that is counted in pairs, between the participants above
+        the two; within one of them it is nothing that is settled. Where each act is paid at once it is nobody's
+        exposure."""
+        debtor, creditor = self.book.participant(payer, window), self.book.participant(payee, window)
+        if debtor == creditor:
+            return
+        first, second = sorted((debtor, creditor))
+        key = (window, first, second, currency)
+        known, (debits, credits) = self.book.pairs.get(key), self.pairs.get(key, (0, 0))
+        before = credits - debits + (known.credits - known.debits if known else 0)
+        self.pairs[key] = (debits + amount, credits) if debtor == first else (debits, credits + amount)
+        if self._is_gross(window):
+            self.payable.append(Payable(movement, window, debtor, creditor, currency, amount))
+        else:
+            self.count_owed(window, key, before, before - amount if debtor == first else before + amount)
+
+    def count_owed(self, window: int, pair: PairKey, before: int, after: int) -> None:
+        """Carry a change of what the second of a pair owes the first up to all above both. Each owes what it owes its
+        counterparties one by one: what others owe it helps none of them."""
+        _, first, second, currency = pair
+        for node, was, now in ((first, before, after), (second, -before, -after)):
+            above = self.book.path(node, window)[:-1]
+            self._count_apart(window, above, currency, now - was, owed_by(now) - owed_by(was))
 
     def _count_apart(self, window: int, above: Iterable[int], currency: str, change: int, owed: int) -> None:
         for node in above:

@@ -157,6 +157,8 @@ HASHED: tuple[Hashed, ...] = (
         "movement_id window_id institution_id currency net rate_id into_currency value",
         "movement_id",
     ),
+    _hashed(tables.obligation, "id window_id debtor_id creditor_id currency amount", "id"),
+    _hashed(tables.obligation_payment, "movement_id obligation_id value_date reference", "movement_id"),
     _hashed(tables.internal_account, "id parent_id institution_id", "id"),
     _hashed(
         tables.confirmation,

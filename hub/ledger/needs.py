@@ -302,6 +302,8 @@ class Needs:
             case commands.ConfirmSettlement():
                 self._id(self.windows, command.window)
                 self._institution(command.institution)
+                if command.counterparty is not None:
+                    self._institution(command.counterparty)
                 self.money = True
             case commands.Bill():
                 self.money = self.billing = True
@@ -311,8 +313,10 @@ class Needs:
                 self._id(self.invoices, command.invoice)
             case commands.ConfirmFile():
                 self.windows.update(payment.window for payment in command.payments)
-                for code in {payment.institution for payment in command.payments}:
-                    self._institution(code)
+                for payment in command.payments:
+                    self._institution(payment.institution)
+                    if payment.counterparty is not None:
+                        self._institution(payment.counterparty)
                 self.files.add(command.digest)
                 self.money = True
             case commands.TakeBankFile():

@@ -25,6 +25,7 @@ from hub.ledger.book import Book
 from hub.ledger.commands import KEY_MAX, Party
 from hub.ledger.covered import check_cover
 from hub.ledger.draft import Draft
+from hub.ledger.gross import pay
 from hub.ledger.records import Account, AccountKind, Customer, Mark, PoolRight
 from hub.money import UnknownMoney, minor_unit
 from hub.points import render
@@ -331,9 +332,28 @@ def within_caps(draft: Draft, actor: int) -> None:
         if book.configuration.covers:
             check_cover(draft)
     except (LimitExceeded, InsufficientLiquidity) as refusal:
-        if sees(book, credential(book, actor), institution(book, refusal.details["institution"]).id):
-            raise
-        raise type(refusal)(currency=refusal.details["currency"]) from None
+        raise _told(book, actor, refusal) from None
+
+
+def paid_at_once(draft: Draft, actor: int) -> None:
+    """Pay what the draft makes somebody owe in windows in which each act is paid at once. What an institution has put
+    up is told to who sees it.
+
+    Raises:
+        InsufficientLiquidity: with the institution and its figures, or with the currency alone.
+    """
+    try:
+        pay(draft, actor)
+    except InsufficientLiquidity as refusal:
+        raise _told(draft.book, actor, refusal) from None
+
+
+def _told(
+    book: Book, actor: int, refusal: LimitExceeded | InsufficientLiquidity
+) -> LimitExceeded | InsufficientLiquidity:
+    if sees(book, credential(book, actor), institution(book, refusal.details["institution"]).id):
+        return refusal
+    return type(refusal)(currency=refusal.details["currency"])
 
 
 def money(code: str) -> str:

@@ -15,7 +15,7 @@ from hub.ledger import journal
 from hub.ledger.appended import appended
 from hub.ledger.applying import apply
 from hub.ledger.beside import beside
-from hub.ledger.book import Book
+from hub.ledger.book import Book, PairKey
 from hub.ledger.commands import Command, Keyed
 from hub.ledger.decide import Outcome
 from hub.ledger.draft import Draft
@@ -28,6 +28,7 @@ from hub.ledger.records import (
     Customer,
     Leg,
     Movement,
+    PairPosition,
     Phase,
     Position,
 )
@@ -65,6 +66,7 @@ class Batch:
         self._bonus_uses: dict[tuple[int, int, int], int] = {}
         self._limit_uses: set[UseKey] = set()
         self._positions: dict[tuple[int, int, str], Position] = {}
+        self._pairs: dict[PairKey, PairPosition] = {}
         self.version: int | None = None  # of the configuration, if the batch changes it
         self._written: dict[str, int] = {}  # how many rows of a table are written, or about to be
 
@@ -123,6 +125,8 @@ class Batch:
         for account in draft.marks:
             self._accounts[account.id] = account
         self._customer_marks.update(draft.customer_marks)
+        for both in draft.pairs:
+            self._pairs[both] = self.book.pairs[both]
         if draft.nouns:
             self._nouns(draft.nouns, actor)
 
@@ -273,6 +277,8 @@ class Batch:
         for key, position in self._positions.items():
             sums = (position.debits, position.credits, position.subtree, position.apart, position.gross)
             self._row("position", (*key, *sums))
+        for both, pair in self._pairs.items():
+            self._row("pair_position", (*both, pair.debits, pair.credits))
 
     def _gather(self) -> None:
         """Gather rows that few later commands will change. Accounts of institutions are not among them: nearly every

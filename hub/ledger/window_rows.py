@@ -1,9 +1,9 @@
 """Windows, nets, confirmations and positions in the database: read as records, and loaded into a batch's book."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
@@ -18,6 +18,9 @@ from hub.ledger.records import (
     InternalAccount,
     Net,
     NetExchange,
+    Obligation,
+    ObligationPayment,
+    PairPosition,
     Position,
     Window,
     WindowStatus,
@@ -29,6 +32,13 @@ _POSITIONS = f"""
 SELECT window_id, institution_id, currency, debits, credits, subtree, apart, gross FROM position
 WHERE journal_id = {JOURNAL_ID} AND window_id = ANY($1::bigint[])
   AND ($2::bigint[] IS NULL OR institution_id = ANY($2::bigint[]))
+"""
+
+# Of windows that are netted in pairs; only those between two of $2.
+_PAIRS = f"""
+SELECT window_id, first_id, second_id, currency, debits, credits FROM pair_position
+WHERE journal_id = {JOURNAL_ID} AND window_id = ANY($1::bigint[])
+  AND ($2::bigint[] IS NULL OR (first_id = ANY($2::bigint[]) AND second_id = ANY($2::bigint[])))
 """
 
 
@@ -124,6 +134,33 @@ async def confirmations(connection: AsyncConnection, of: Collection[int]) -> lis
     ]
 
 
+async def obligations(connection: AsyncConnection, of: Collection[int]) -> dict[int, list[Obligation]]:
+    """The obligations of windows, by window, ordered by currency, debtor and creditor."""
+    table = tables.obligation
+    found = await connection.execute(
+        select(table)
+        .where(table.c.journal_id == JOURNAL_ID, table.c.window_id.in_(of))
+        .order_by(table.c.window_id, table.c.currency, table.c.debtor_id, table.c.creditor_id)
+    )
+    by_window: dict[int, list[Obligation]] = {}
+    for row in found:
+        owed = Obligation(row.id, row.window_id, row.debtor_id, row.creditor_id, row.currency, row.amount)
+        by_window.setdefault(row.window_id, []).append(owed)
+    return by_window
+
+
+async def obligation_payments(connection: AsyncConnection, of: Collection[int]) -> list[ObligationPayment]:
+    """What was paid of windows' obligations."""
+    table, owed = tables.obligation_payment, tables.obligation
+    found = await connection.execute(
+        select(table)
+        .join(owed, and_(owed.c.journal_id == table.c.journal_id, owed.c.id == table.c.obligation_id))
+        .where(table.c.journal_id == JOURNAL_ID, owed.c.window_id.in_(of))
+        .order_by(table.c.movement_id)
+    )
+    return [ObligationPayment(r.obligation_id, r.movement_id, r.value_date, r.reference) for r in found]
+
+
 async def load(connection: AsyncConnection, driver: Any, book: Book, needs: Needs) -> None:
     """Every window that is not settled; with their nets and confirmations if some are asked for, and these too."""
     window = tables.settlement_window
@@ -136,6 +173,10 @@ async def load(connection: AsyncConnection, driver: Any, book: Book, needs: Need
     unsettled = needs.windows | book.windows.keys()
     book.nets = await payable_nets(connection, unsettled)
     book.confirmed = {(row.window, row.institution, row.currency) for row in await confirmations(connection, unsettled)}
+    in_pairs = {one.id for one in (*book.windows.values(), *book.settled_windows.values()) if book.in_pairs(one)}
+    if in_pairs:
+        book.obligations = await obligations(connection, in_pairs)
+        book.paid_obligations = {one.obligation for one in await obligation_payments(connection, in_pairs)}
 
 
 async def load_files(connection: AsyncConnection, book: Book, needs: Needs) -> None:
@@ -174,6 +215,18 @@ async def load_positions(driver: Any, book: Book, needs: Needs) -> None:
     for row in await driver.fetch(_POSITIONS, [*book.windows, UNPOSTED], None if nodes is None else list(nodes)):
         window_id, institution_id, currency, *sums = row
         book.positions[window_id, institution_id, currency] = Position(*sums)
+    if in_pairs := [one.id for one in book.open_windows() if book.in_pairs(one)] if book.configuration.models else ():
+        of = None if nodes is None else _participants(book, in_pairs, needs)
+        needs.owners.update(of or ())  # what they have put up to pay with
+        for row in await driver.fetch(_PAIRS, in_pairs, of):
+            *between, debits, credits = row
+            book.pairs[tuple(between)] = PairPosition(debits, credits)
     if needs.closing:
         needs.institutions.update(institution for window, institution, _ in book.positions if window != UNPOSTED)
         needs.owners.update(made.id for made in book.internals.values())
+
+
+def _participants(book: Book, windows: Sequence[int], needs: Needs) -> list[int]:
+    """Who settles what the touched institutions come to owe one another in these windows."""
+    known = needs.institutions & book.configuration.institutions.keys()
+    return list({book.participant(one, window) for one in known for window in windows})

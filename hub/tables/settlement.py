@@ -58,6 +58,22 @@ position = Table(
     postgresql_with={"fillfactor": 50},
 )
 
+# Of a window that is netted in pairs: what two participants owe one another by its acts, the one of the lower
+# identifier the other (debits), and the other it.
+pair_position = Table(
+    "pair_position",
+    metadata,
+    journal_(),
+    id_("window_id"),
+    id_("first_id"),
+    id_("second_id"),
+    text_("currency"),
+    id_("debits"),
+    id_("credits"),
+    PrimaryKeyConstraint("journal_id", "window_id", "first_id", "second_id", "currency"),
+    postgresql_with={"fillfactor": 50},
+)
+
 window_net = Table(
     "window_net",
     metadata,
@@ -112,6 +128,33 @@ confirmation = Table(
     text_("value_date", nullable=True),
     text_("reference"),
     PrimaryKeyConstraint("journal_id", "window_id", "institution_id", "currency"),
+)
+
+# What two participants of a window that was netted in pairs came to: the one pays it to the other.
+obligation = Table(
+    "obligation",
+    metadata,
+    journal_(),
+    id_("id"),
+    id_("window_id"),
+    id_("debtor_id"),
+    id_("creditor_id"),
+    text_("currency"),
+    id_("amount"),
+    PrimaryKeyConstraint("journal_id", "id"),
+    UniqueConstraint("journal_id", "window_id", "debtor_id", "creditor_id", "currency", name="obligation_of"),
+)
+
+obligation_payment = Table(
+    "obligation_payment",
+    metadata,
+    journal_(),
+    id_("obligation_id"),
+    id_("movement_id"),
+    text_("value_date", nullable=True),
+    text_("reference"),
+    PrimaryKeyConstraint("journal_id", "obligation_id"),
+    UniqueConstraint("journal_id", "movement_id", name="obligation_payment_movement"),
 )
 
 # Files of a bank's that were taken, each once; its payments are movements from its identifier up to the last.

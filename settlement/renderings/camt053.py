@@ -2,9 +2,10 @@
 
 One statement for each account and currency that the window's nets are booked to: of an institution's report its own, of
 the summary those of everybody who settles with the hub. Each begins at zero, has the net as its one entry and closes
-with it, which is what is to be paid or received. Where nets have become one currency, the
-entry is what is to be paid in it. Dates and references are the window's; the digest of the report is in
-the header and with each entry. Amounts are nets, so whole minor units; the exact figures behind them are in the report.
+with it, which is what is to be paid or received; where each two participants net with one another, it has an entry for
+each counterparty that is to be paid or pays. Where nets have become one currency, the entry is what is to be paid in
+it. Dates and references are the window's; the digest of the report is in the header and with each entry. Amounts are
+nets, so whole minor units; the exact figures behind them are in the report.
 """
 
 from collections.abc import Iterator
@@ -64,6 +65,8 @@ def camt053(payload: bytes) -> bytes:
             too long for the message.
     """
     report, sealed = known(payload), digest(payload)
+    if report.is_gross:
+        raise Unrenderable("each act was paid at once, and nothing is left to be booked")
     if report.form.is_interim:
         raise Unrenderable("camt.053 is of what is booked, and an interim statement books nothing")
     statements = list(_statements(report, sealed))
@@ -94,16 +97,23 @@ def _statement(report: Report, net: NetLine, name: str | None, identifier: str, 
     if len(net.institution) > _ACCOUNT_MAX:
         raise Unrenderable(f"a code has more than {_ACCOUNT_MAX} characters")
     booked, owed = _amount(net.net_millionths, net.currency), _side(net.net_millionths)
-    entry = ReportEntry10(
-        ntry_ref=f"{report.window.number}-{net.currency}",
-        amt=booked,
-        cdt_dbt_ind=owed,
-        sts=EntryStatus1Choice(cd="BOOK"),
-        bookg_dt=DateAndDateTime2Choice(dt_tm=_instant(closed)),
-        acct_svcr_ref=sealed[:_REFERENCE],
-        bk_tx_cd=BankTransactionCodeStructure4(prtry=ProprietaryBankTransactionCodeStructure1(cd=ENTRY, issr=ISSUER)),
-        addtl_ntry_inf=f"SHA-256 {sealed}",
-    )
+    reference = f"{report.window.number}-{net.currency}"
+    if report.pairs is None:
+        entries = [_entry(report, net.net_millionths, net.currency, reference, f"SHA-256 {sealed}", sealed)]
+    else:
+        mine = (mine for pair in report.pairs for mine in (pair, pair.mirrored))
+        of = [one for one in mine if (one.institution, one.currency) == (net.institution, net.currency)]
+        entries = [
+            _entry(
+                report,
+                one.net_millionths,
+                one.currency,
+                f"{reference}-{number}",
+                f"{one.counterparty} SHA-256 {sealed}"[:500],
+                sealed,
+            )
+            for number, one in enumerate(sorted(one for one in of if one.net_millionths), start=1)
+        ]
     return AccountStatement9(
         id=identifier,
         elctrnc_seq_nb=Decimal(report.window.number),
@@ -125,7 +135,20 @@ def _statement(report: Report, net: NetLine, name: str | None, identifier: str, 
             _balance("OPBD", _amount(0, net.currency), CreditDebitCode.CRDT, opened),
             _balance("CLBD", booked, owed, closed),
         ],
-        ntry=[entry],
+        ntry=entries,
+    )
+
+
+def _entry(report: Report, millionths: int, currency: str, reference: str, told: str, sealed: str) -> ReportEntry10:
+    return ReportEntry10(
+        ntry_ref=reference,
+        amt=_amount(millionths, currency),
+        cdt_dbt_ind=_side(millionths),
+        sts=EntryStatus1Choice(cd="BOOK"),
+        bookg_dt=DateAndDateTime2Choice(dt_tm=_instant(report.window.closed_at)),
+        acct_svcr_ref=sealed[:_REFERENCE],
+        bk_tx_cd=BankTransactionCodeStructure4(prtry=ProprietaryBankTransactionCodeStructure1(cd=ENTRY, issr=ISSUER)),
+        addtl_ntry_inf=told,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from hub.money import format_millionths
 from settlement.fx import Exchange, Settlement
 from settlement.netting import NetLine
+from settlement.pairs import PairLine
 from settlement.reading import Child, Kind
 from settlement.renderings.line_file import LineFile
 from settlement.renderings.paper import Amount, Cell, Code, Paper, Row, Table, Unrenderable, Word
@@ -45,7 +46,7 @@ def statement(payload: bytes, lines: LineFile | None = None) -> Paper:
         ("hash", Code(report.journal.hash)),
         ("digest", Code(digest(payload))),
     )
-    tables = [nets, *_settled(report.settlement, kind), *_children(report.children, kind)]
+    tables = [nets, *_pairs(report.pairs or ()), *_settled(report.settlement, kind), *_children(report.children, kind)]
     if lines is not None:
         tables += [lines.totals(None if kind == "summary" else institution.code), lines.table()]
     title = "summary" if kind == "summary" else "report"
@@ -103,6 +104,8 @@ def known(payload: bytes) -> Report:
         children=found.children,
         form=found.form,
         settlement=found.settlement,
+        pairs=found.pairs,
+        is_gross=found.is_gross,
     )
 
 
@@ -213,6 +216,26 @@ def _in_one(nets: Table, report: Report) -> Table:
 
 def _published(one: Exchange) -> Row:
     return Amount(one.rate, f"{one.currency} rate"), Code(one.rate_id), one.source, one.quoted_on.isoformat()
+
+
+def _pairs(pairs: Iterable[PairLine]) -> list[Table]:
+    """What is paid, pair by pair, where each two participants net with one another."""
+    rows: list[Row] = [
+        (
+            pair.institution,
+            pair.counterparty,
+            pair.currency,
+            _money(pair.debit_millionths, pair.currency),
+            _money(pair.credit_millionths, pair.currency),
+            _money(pair.net_millionths, pair.currency),
+        )
+        for pair in pairs
+    ]
+    if not rows:
+        return []
+    columns = ("institution", "counterparty", "currency", "debit", "credit", "net")
+    wide = frozenset(columns[:2])
+    return [Table(Word("obligations"), columns, rows, len(rows), numbers=frozenset(columns[3:]), wide=wide)]
 
 
 def _children(children: Iterable[Child], kind: Kind) -> list[Table]:

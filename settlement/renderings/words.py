@@ -21,6 +21,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "interim_sheet": ("INTERIM", "期中"),
     "nets": ("Nets", "净额"),
+    "obligations": ("Obligations, pair by pair", "逐对应付应收"),
     "balances": ("Balances", "往来余额"),
     "children": ("Nets of the institutions below", "下级机构净额"),
     "reports": ("Reports of the institutions", "各机构报告"),

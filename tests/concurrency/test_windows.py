@@ -8,6 +8,7 @@ from typing import Any
 from hub.audit import audit
 from hub.ledger import commands
 from hub.ledger.commands import Party
+from hub.models import ModelKind
 from hub.money import format_millionths
 from tests.concurrency.world import bank, code, convert, found, gathered, passed, redeem, two
 from tests.conftest import Hub
@@ -22,7 +23,8 @@ async def close(hub: Hub, key: str, model: str = "default") -> Any:
 
 async def test_the_windows_of_two_models_closed_under_load_sum_to_zero_in_every_currency(hub: Hub) -> None:
     await found(hub, 6, "1000000")
-    await hub.model("PAIR", ["BANK", "AIR"])  # what is owed at SHOP, or in yen, is the default's
+    # What is owed at SHOP, or in yen, is the default's; what is PAIR's is netted in pairs.
+    await hub.model("PAIR", ["BANK", "AIR"], kind=ModelKind.DEFERRED_NET_BILATERAL)
     await hub.currency("KR", "SHOP", unit_value="0.0333", money="JPY")  # no minor unit: its nets are rounded to 1
     await hub.rate("BP", "KR", "3:7", settlement_price=commands.MoneyText("0.0333", "JPY"))
     dice = random.Random(5)

@@ -43,6 +43,9 @@ from tests.settlement.test_verify import (
 )
 from tests.settlement.test_verify import report as flat_report
 from tests.settlement.test_verify_levels import REPORTS, raw
+from tests.settlement.test_verify_pairs import GROSS
+from tests.settlement.test_verify_pairs import REPORTS as PAIRS
+from tests.settlement.test_verify_pairs import raw as raw_of_pairs
 
 FILE: Final = Path(__file__).parents[2] / "docs" / "verify_report.py"
 HEADER: Final = {"alg": "Ed25519", "kid": KEY.kid, "typ": TYP}
@@ -119,6 +122,11 @@ def _true_cases() -> dict[str, Case]:
         lines = raw(None if code == "HUB" else code)
         children = [KEY.sign(build(REPORTS[child.institution])) for child in made.children]
         cases[f"level {code}"] = Case(build(made), lines, children=children)
+    for name, of in (("pairs", PAIRS), ("gross", GROSS)):
+        for code, made in of.items():
+            lines = raw_of_pairs(None if code == "HUB" else code)
+            children = [KEY.sign(build(of[child.institution])) for child in made.children]
+            cases[f"{name} {code}"] = Case(build(made), lines, children=children)
     for code in ("BANK", "HUB", "AIR"):
         made = flat_report("summary" if code == "HUB" else "institution", code, SHARED)
         raw_lines = [encode_line(line) for line in SHARED if code in ("HUB", line.payer, line.payee)]

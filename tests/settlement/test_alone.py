@@ -54,6 +54,8 @@ def test_both_find_nothing_in_a_true_report(name: str) -> None:
     [
         *("flat BANK", "flat summary", "level BANK", "level HUB", "first version", "shared BANK", "corrected BANK"),
         *("interim BANK", "interim HUB", "settled HUB"),
+        *("interim BANK", "interim HUB"),
+        *("pairs HUB", "gross BANK"),
     ],
 )
 def test_both_find_the_same_wherever_a_report_is_changed(name: str, way: Callable[[Case], Iterator[Case]]) -> None:

@@ -5,10 +5,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from hub.institutions import Kind
 from hub.ledger import commands
 from hub.lookups import windows
 from hub.model_lookups import preview
+from hub.models import ModelKind
 from hub.money import format_millionths
 from settlement.counterparties import figures
 from settlement.interim import Asked, Interims, InterimStatement, ask, views
@@ -18,6 +21,7 @@ from settlement.renderings.paper import Amount
 from settlement.signing import SigningKey
 from settlement.verify import Verdict, verify
 from tests.conftest import Hub
+from tests.hub.putting_up import put_up
 from tests.settlement.test_publish import close, convert, keys, members, report_of, reports
 
 __all__ = ["keys", "members", "reports"]  # fixtures of the reports'
@@ -50,11 +54,14 @@ async def redeem_at(hub: Hub, key: str, merchant: str) -> None:
     )
 
 
+@pytest.mark.parametrize("kind", [ModelKind.DEFERRED_NET_BILATERAL, ModelKind.IMMEDIATE_GROSS])
 async def test_a_statement_is_what_closing_now_would_give_on_every_level_and_verifies(
-    members: Hub, reports: Reports, keys: Keys
+    members: Hub, reports: Reports, keys: Keys, kind: ModelKind
 ) -> None:
     await members.institution("EAST", Kind.BRANCH, parent="AIR")
-    interims, window = Interims(members.database, keys, "Test Hub"), await members.window()
+    await members.model("CARD", ["BANK", "AIR"], kind=kind)
+    await put_up(members, "BANK", "1000.00")
+    interims, window = Interims(members.database, keys, "Test Hub"), await members.window("CARD")
     await convert(members, "c1")
     await redeem_at(members, "r1", "EAST")
     statements = {code: await made(interims, members, window, code) for code in ("HUB", "BANK", "AIR", "EAST")}
@@ -62,7 +69,8 @@ async def test_a_statement_is_what_closing_now_would_give_on_every_level_and_ver
         expected = await preview(reader, statements["HUB"].asked.window)
         for code, statement in statements.items():
             of = [one for one in expected if code == "HUB" or one.net.institution == statement.asked.institution]
-            assert sorted(views(statement.asked, statement.nets), key=str) == sorted(of, key=str)
+            assert sorted(views(statement.asked, statement.nets, statement.pairs), key=str) == sorted(of, key=str)
+            assert ("obligations" in json.loads(statement.payload)) == (code != "EAST")
     counts = {}
     for code, statement in statements.items():
         verdict = await verified(interims, await reports.jwks(), statement)
@@ -73,7 +81,8 @@ async def test_a_statement_is_what_closing_now_would_give_on_every_level_and_ver
     assert counts == {"HUB": 3, "BANK": 3, "AIR": 1, "EAST": 1}
     # AIR's own 100.00 of the conversion, and EAST's 10,050 points at 0.05 below it.
     [net] = json.loads(statements["AIR"].payload)["nets"]
-    assert (net["own"]["credit"], net["credit"], net["net"]) == ("100.00", "602.50", "602.50")
+    left = "0.00" if kind is ModelKind.IMMEDIATE_GROSS else "602.50"
+    assert (net["own"]["credit"], net["credit"], net["net"]) == ("100.00", "602.50", left)
     assert json.loads(statements["AIR"].payload)["children"] == [
         {"institution": "EAST", "nets": [{"currency": "CNY", "net": "502.50"}]}
     ]

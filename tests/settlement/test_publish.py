@@ -18,6 +18,7 @@ from hub.clock import now
 from hub.institutions import Kind
 from hub.ledger import commands
 from hub.ledger.commands import ShareTerms
+from hub.models import ModelKind
 from hub.revocations import RevocationReason
 from hub.settings import Settings
 from settlement import legs, signing
@@ -30,6 +31,7 @@ from settlement.storing import NotClosed, StoredReport
 from settlement.verify import Verdict, verify
 from tests.conftest import Hub, Pass, driver_url
 from tests.hub.ledger.test_fees import levels, plan
+from tests.hub.putting_up import put_up
 from tests.hub.test_billing import found, now_month, pass_to
 
 
@@ -99,10 +101,12 @@ async def superuser_of(hub: Hub, server: postgres.Server) -> "asyncpg.Connection
     return await asyncpg.connect(driver_url(server.url(postgres.SUPERUSER, database)))
 
 
+@pytest.mark.parametrize("kind", ModelKind)
 async def test_reports_of_two_models_verify_and_each_follows_its_models_last_one(
-    members: Hub, reports: Reports
+    members: Hub, reports: Reports, kind: ModelKind
 ) -> None:
-    await members.model("CARD", ["BANK", "AIR"])
+    await members.model("CARD", ["BANK", "AIR"], kind=kind)
+    await put_up(members, "BANK", "1000.00")
     before: StoredReport | None = None
     for wave in range(2):
         await convert(members, f"c{wave}")
@@ -114,6 +118,12 @@ async def test_reports_of_two_models_verify_and_each_follows_its_models_last_one
         verdict = await verified(members, reports, window, "BANK", None if before is None else before.jws)
         assert verdict.reading.model == "CARD"
         assert (verdict.findings, verdict.lines_checked) == ((), 2)
+        assert (await verified(members, reports, window, "HUB")).findings == ()
+        # 50,000 points at 0.002 to AIR, and 1 % of it to the operator
+        pairs = [(one.counterparty, one.balance // 10_000) for one in verdict.reading.pairs or ()]
+        assert pairs == ([] if kind is ModelKind.DEFERRED_NET_MULTILATERAL else [("AIR", -100_00), ("HUB", -1_00)])
+        [net] = verdict.reading.nets
+        assert net.net_millionths // 10_000 == (0 if kind is ModelKind.IMMEDIATE_GROSS else -101_00)
         before = stored
     async with members.database.snapshot() as connection:
         assert (await audit(connection)).findings == ()

@@ -15,12 +15,17 @@ class CloseWindow(Keyed, frozen=True, kw_only=True):
 
 
 class ConfirmSettlement(Keyed, frozen=True, kw_only=True):
+    """``counterparty``: with whom, where each two have netted by themselves."""
+
     window: int | None
     institution: str
     currency: str
     amount: str
     value_date: str | None
     reference: str
+    counterparty: str | None = None
+
+    later = ("counterparty",)
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +37,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     amount: str
     value_date: str | None
     reference: str
+    counterparty: str | None = None
 
 
 class ConfirmFile(Command, frozen=True, kw_only=True):

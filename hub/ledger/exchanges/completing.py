@@ -41,11 +41,12 @@ def complete(draft: Draft, exchange: Exchange) -> Exchange:
     if deal.takes is not None and not exchange.is_held:
         _give(draft, deal, deal.takes, movement, taken)
     deals.unposted(draft, deal, movement.id, Phase.VOIDED)
+    draft.promised = True
     fees.post(draft, movement.id, deal.money or "", deal.payments)
     draft.movements.append(movement)
     if deal.reverses is not None:
         _reversed(draft, deal, deal.reverses, movement)
-    window = draft.book.window_of(deal.money or "", deal.payments).id
+    window = draft.book.window_of(deal.money or "", deal.payments, promised=True).id
     return msgspec.structs.replace(exchange, state=ExchangeState.COMPLETED, order=None, in_doubt=False, window=window)
 
 

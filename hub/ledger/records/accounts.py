@@ -23,6 +23,7 @@ class AccountKind(IntEnum):
     RECOVERED = 22  # what a debtor has paid later, to who had been cut
     RECEIVABLE = 23  # nets that were declared unpaid, and not paid since
     CLAIM = 24  # what an institution bears of such a net
+    LIQUIDITY = 25  # what it has put up to pay at once, where each act is
     FX = 40  # through which nets are exchanged, owned by the operator; empty after each closing
 
 

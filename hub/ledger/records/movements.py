@@ -55,6 +55,7 @@ class MovementKind(IntEnum):
     CUT = 74  # those who are to be paid do
     REPAY = 75  # the debtor has paid after all
     EXCHANGE_NET = 80  # a net becomes one of another currency
+    PAY = 81  # what an act made one participant owe another is paid at once
     PREPAY = 90  # a block of points is sold ahead
     PREPAY_REFUND = 91  # what was left of one is handed back
 

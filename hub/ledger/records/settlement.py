@@ -71,7 +71,8 @@ class NetExchange(msgspec.Struct, frozen=True, kw_only=True):
 class NetView(msgspec.Struct, frozen=True):
     """A net as people see it: to whom it goes (None: it settles with the hub), what the children bring, apart by sign,
     whether it is settled, whether the bank has moved it, which in several currencies is less, and what the bank has
-    still to move for it. ``exchanges``: of it, and into it."""
+    still to move for it. ``exchanges``: of it, and into it; ``obligations``: where each two net by themselves, of what
+    it is the sum."""
 
     net: Net
     parent: int | None
@@ -81,6 +82,37 @@ class NetView(msgspec.Struct, frozen=True):
     paid: bool
     due: int
     exchanges: tuple[NetExchange, ...] = ()
+    obligations: tuple["ObligationView", ...] = ()
+
+
+class Obligation(msgspec.Struct, frozen=True):
+    """What one participant of a window owes another, and pays to it: the net of the two, more than zero, in millionths
+    and whole minor units."""
+
+    id: int
+    window: int
+    debtor: int
+    creditor: int
+    currency: str
+    amount: int
+
+
+class ObligationPayment(msgspec.Struct, frozen=True):
+    """The bank moved an obligation's amount from its debtor to its creditor."""
+
+    obligation: int
+    movement: int
+    value_date: str | None
+    reference: str
+
+
+class ObligationView(msgspec.Struct, frozen=True):
+    """An obligation as people see it: whether the bank has moved it, and whether all that the two owe one another of
+    the window, in all currencies, has been, so that it is final."""
+
+    obligation: Obligation
+    paid: bool
+    confirmed: bool
 
 
 class InternalAccount(msgspec.Struct, frozen=True):
@@ -127,6 +159,17 @@ class Position:
         self.subtree = subtree
         self.apart = apart
         self.gross = gross
+
+
+class PairPosition:
+    """What two participants owe one another by the acts of a window, exactly, in one currency: the one of the lower
+    identifier the other (``debits``), and the other it (``credits``)."""
+
+    __slots__ = ("credits", "debits")
+
+    def __init__(self, debits: int = 0, credits: int = 0) -> None:
+        self.debits = debits
+        self.credits = credits
 
 
 class Exposure(msgspec.Struct, frozen=True):

@@ -192,6 +192,7 @@ def test_what_a_command_has_come_to_say_since_is_part_of_the_request_where_it_is
     said: dict[str, object] = {"record": "o-1", "channel": "app", "by": B, "product": "card", "grantor": "AIR"}
     said["shortfall"] = commands.ReversalShortfall.DEBT
     said["due"] = True
+    said["counterparty"] = "AIR"
     later = set(kind.__struct_fields__) - fields.keys() - {"actor", "key"}
     assert later == set(kind.later)
     plain = kind(actor=1, key="k", **fields)

@@ -109,7 +109,7 @@ async def standing(hub: Hub, of: str = "BANK") -> covers.Standing:
 async def test_what_is_put_up_and_taken_back_is_posted_against_the_bank(story: Hub) -> None:
     of = await standing(story)
     # collateral 500 - 60; fund 40 - 10; what was rejected never counted
-    assert of.pots == {Pot.COLLATERAL: 440 * CNY, Pot.FUND: 30 * CNY, Pot.RECOVERED: 0}
+    assert of.pots == {Pot.COLLATERAL: 440 * CNY, Pot.FUND: 30 * CNY, Pot.LIQUIDITY: 0, Pot.RECOVERED: 0}
     assert of.exposure == 400 * CNY
     assert of.available == 16 * CNY  # 20 + 440 × 0.9 - 400
     rows = await story.sql("SELECT credits_posted - debits_posted AS held FROM account WHERE kind = 6")

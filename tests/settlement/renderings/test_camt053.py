@@ -17,6 +17,8 @@ from settlement.renderings.paper import Unrenderable
 from settlement.report import build
 from tests.settlement.renderings.reports import SUMMARY_CASE, Case, cases
 from tests.settlement.test_verify_levels import REPORTS
+from tests.settlement.test_verify_pairs import GROSS
+from tests.settlement.test_verify_pairs import REPORTS as PAIRS
 
 PARSER = XmlParser(config=ParserConfig(fail_on_unknown_properties=True, fail_on_converter_warnings=True))
 SPACE = {"c": NAMESPACE}
@@ -126,3 +128,25 @@ def test_a_net_that_goes_to_a_parent_is_in_an_account_with_it() -> None:
 def test_a_report_without_nets_has_no_cash_leg() -> None:
     with pytest.raises(Unrenderable):
         camt053(build(replace(SUMMARY_CASE.report, nets=(), children=())))
+
+
+def test_where_each_two_net_with_one_another_there_is_an_entry_for_each_counterparty() -> None:
+    for code in ("BANK", "HUB"):
+        message = camt053(build(PAIRS[code]))
+        assert list(faults(PARSER.from_bytes(message, Document))) == []
+        root = ElementTree.fromstring(message)
+        booked = {
+            (text(one, "Acct/Id/Othr/Id"), text(one, "Acct/Ccy")): [
+                (signed(entry)[0], text(entry, "AddtlNtryInf").partition(" ")[0])
+                for entry in one.findall("c:Ntry", SPACE)
+            ]
+            for one in root.findall("c:BkToCstmrStmt/c:Stmt", SPACE)
+        }
+        assert booked["BANK", "CNY"] == [("-0.24", "AIR"), ("-6.51", "MALL")]
+        assert booked["BANK", "JPY"] == [("7", "MALL")]
+    assert booked["HUB", "CNY"] == [("0.01", "AIR")]
+
+
+def test_where_each_act_was_paid_at_once_there_is_nothing_to_book() -> None:
+    with pytest.raises(Unrenderable):
+        camt053(build(GROSS["BANK"]))
