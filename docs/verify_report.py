@@ -4,6 +4,7 @@
     python verify_report.py report.jws --lines lines.ndjson --jwks jwks.json
         [--previous last.jws] [--child east.jws --child west.jws] [--line proof.json]
         [--acceptance acceptance.jws --acceptance-jwks institution.json]
+        [--supplement first.jws --supplement second.jws]
     python verify_report.py --interim statement.jws --lines lines.ndjson --jwks jwks.json
 
 It lists everything that is wrong with the report and believes no figure that it can recompute. Exit codes: 0 nothing is
@@ -26,6 +27,7 @@ one format check each other. Read it from top to bottom. What is proved, and by 
  11  its institution has accepted the report                   signature of the institution's own key
  12  what each two net with one another is what they owe       addition and rounding, pair by pair; the participant's
                                                                net is their sum
+ 13  what became of nets that were not paid                   signed supplements, in a chain that begins at the report
 
 With --interim it is a statement of a window that is still open: the same up to a batch of the journal, in no chain, and
 nothing in it is final. One is never taken for the other.
@@ -1446,6 +1448,253 @@ def check_below(findings: Findings, report: Report, token: str, keys: dict[str, 
         findings.add("CHILD_NET", f"{code}'s own report has other nets than are taken over of it here.")
 
 
+# --- supplements: what became of nets that were not paid ------------------------------------------------------------
+
+STATUSES, SOURCES = ("DECLARED", "COVERED", "REPAID"), ("COLLATERAL", "OWN_FUND", "FUND", "CUT")
+STEPS = ("DECLARED", "COLLATERAL", "FUND", "CUT", "COVERED", "REPAID")
+OF_SUPPLEMENT = "type version kind hub model window institution report number previousDigest at journal defaults"
+OF_DEFAULT = "default institution currency amount repaid status steps shares"
+
+
+def members_of(value: Any, names: str) -> dict[str, Any]:
+    if not isinstance(value, dict) or value.keys() != set(names.split()):
+        raise ValueError("other members")
+    return value
+
+
+def read_text(value: Any, parse: Callable[[str], Any] = text) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("no text")
+    return parse(value)
+
+
+def one_of(allowed: tuple[str, ...]) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in allowed:
+            raise ValueError("unknown")
+        return value
+
+    return read
+
+
+def of_bank(value: str) -> str:
+    if len(value) > 2_000:
+        raise ValueError("too long")
+    return value
+
+
+def read_list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("no list")
+    return value
+
+
+def read_supplement(payload: bytes) -> dict[str, Any]:
+    """What a supplement says; amounts as whole millionths, instants and counts as what they are."""
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        raise ValueError("too long")
+    document = parsed(payload)
+    if not is_canonical(document, payload):
+        raise ValueError("not canonical")
+    found = members_of(document, OF_SUPPLEMENT)
+    if (found["type"], type(found["version"]), found["version"]) != ("points-hub/settlement-supplement", int, 1):
+        raise ValueError("another type or version")
+    read_text(found["kind"], one_of(("institution", "summary")))
+    window = members_of(found["window"], "id number openedAt closedAt")
+    journal, institution = members_of(found["journal"], "batch hash"), members_of(found["institution"], "code name")
+    for name in ("report", "previousDigest"):
+        if found[name] is not None:
+            read_text(found[name], digest_text)
+    read_text(institution["name"])
+    return {
+        "same": (
+            *(read_text(found["hub"]), read_text(found["model"]), found["kind"], read_text(institution["code"])),
+            read_text(window["id"]), read_text(window["number"], count),
+            read_text(window["openedAt"], instant), read_text(window["closedAt"], instant),
+        ),
+        "kind": found["kind"],
+        "code": institution["code"],
+        "report": found["report"],
+        "number": read_text(found["number"], count),
+        "previous": found["previousDigest"],
+        "at": read_text(found["at"], instant),
+        "batch": (read_text(journal["batch"], count), read_text(journal["hash"], digest_text))[0],
+        "defaults": [read_default(one) for one in read_list(found["defaults"])],
+    }  # fmt: skip
+
+
+def read_default(value: Any) -> dict[str, Any]:
+    one = dict(members_of(value, OF_DEFAULT))
+    read_text(one["default"])
+    read_text(one["institution"])
+    money = money_in(read_text(one["currency"], currency_code))
+    one["amount"], one["repaid"] = read_text(one["amount"], money), read_text(one["repaid"], money)
+    read_text(one["status"], one_of(STATUSES))
+    steps, shares = [], []
+    for raw in read_list(one["steps"]):
+        step = members_of(raw, "step kind amount at valueDate reference")
+        told = [None if step[name] is None else read_text(step[name], of_bank) for name in ("valueDate", "reference")]
+        kind = read_text(step["kind"], one_of(STEPS))
+        at = read_text(step["at"], instant)
+        steps.append((read_text(step["step"]), kind, read_text(step["amount"], money), at, *told))
+    for raw in read_list(one["shares"]):
+        share = members_of(raw, "institution source amount repaid advanced")
+        if not isinstance(share["advanced"], bool):
+            raise ValueError("neither true nor false")
+        whose, source = read_text(share["institution"]), read_text(share["source"], one_of(SOURCES))
+        figures = read_text(share["amount"], money), read_text(share["repaid"], money)
+        shares.append((whose, source, share["advanced"], *figures))
+    return {**one, "steps": steps, "shares": shares}
+
+
+def check_supplements(
+    findings: Findings, keys: dict[str, Key], report: Report | None, sealed: str | None, tokens: Iterable[str]
+) -> int:
+    """Each supplement against the report and the one before it; answers how many there are."""
+    before: tuple[dict[str, Any], str] | None = None
+    place = 0
+    for place, token in enumerate(tokens, start=1):
+        subject = f"Supplement {place}"
+        opened = open_jws(findings, token, keys, "SUPPLEMENT_", subject, "points-hub-supplement+jws")
+        if opened.payload is None:
+            continue
+        try:
+            found = read_supplement(opened.payload)
+        except (ValueError, RecursionError):
+            findings.add("SUPPLEMENT", f"{subject}: The document is no supplement in its one spelling.")
+            continue
+        since = None if opened.key is None else opened.key.revoked_from
+        if opened.key is not None and since is not None and found["at"] >= since:
+            when = since.isoformat(timespec="microseconds") + "Z"
+            sentence = f"{subject} is signed with a key that is revoked from {when} on ({opened.key.reason})."
+            findings.add("SUPPLEMENT_KEY_REVOKED", sentence)
+        if not adds_to(found, report, sealed):
+            findings.add("SUPPLEMENT_REPORT", f"{subject} adds to another report than this one.")
+        check_chain(findings, subject, place, found, before)
+        check_figures(findings, subject, found, report)
+        before = found, sha256(opened.payload).hex()
+    return place
+
+
+def adds_to(found: dict[str, Any], report: Report | None, sealed: str | None) -> bool:
+    if report is None:  # of an institution that has none of the window
+        return found["report"] is None and found["kind"] == "institution"
+    if found["report"] != sealed or report.institution is None or report.window is None or report.journal is None:
+        return False
+    same = (report.hub, report.model, report.kind, report.institution[0], *report.window)
+    is_later = found["at"] > report.window.closed_at and found["batch"] > report.journal[0]
+    return is_later and bool(found["same"] == same)
+
+
+def check_chain(
+    findings: Findings, subject: str, place: int, found: dict[str, Any], before: tuple[dict[str, Any], str] | None
+) -> None:
+    if before is None:
+        if found["number"] != 1 or found["previous"] is not None or place != 1:
+            findings.add("SUPPLEMENT_CHAIN", f"{subject} is not the first, or follows one that is not given.")
+        return
+    last, sealed = before
+    if (found["number"], found["previous"]) != (last["number"] + 1, sealed):
+        findings.add("SUPPLEMENT_CHAIN", f"{subject} does not follow the one before it.")
+    is_same = (found["same"], found["report"]) == (last["same"], last["report"])
+    if not is_same or found["at"] <= last["at"] or found["batch"] <= last["batch"]:
+        sentence = f"{subject} is of another window or institution, or no later than the last."
+        findings.add("SUPPLEMENT_CHAIN", sentence)
+    stated = {one["default"]: one for one in found["defaults"]}
+    for then in last["defaults"]:
+        now = stated.get(then["default"])
+        if now is None or not goes_on(then, now):
+            findings.add("SUPPLEMENT_CHAIN", f"{subject} takes back what was said of {then['default']}.")
+
+
+def goes_on(then: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Steps are only added; shares stay, once they are there, and only more of them comes back."""
+    if any(then[name] != now[name] for name in ("institution", "currency", "amount")):
+        return False
+    if now["steps"][: len(then["steps"])] != then["steps"] or now["repaid"] < then["repaid"]:
+        return False
+    if then["shares"] and [share[:4] for share in then["shares"]] != [share[:4] for share in now["shares"]]:
+        return False
+    return all(now["shares"][place][4] >= share[4] for place, share in enumerate(then["shares"]))
+
+
+def check_figures(findings: Findings, subject: str, found: dict[str, Any], report: Report | None) -> None:
+    places = [(len(one["default"]), one["default"]) for one in found["defaults"]]
+    if not places or places != sorted(set(places)):
+        findings.add("SUPPLEMENT_DEFAULT", f"{subject} states no default, or one twice, or out of order.")
+    own = None if found["kind"] == "summary" else found["code"]
+    for default in found["defaults"]:
+        for wrong in wrong_figures(default, own):
+            findings.add("SUPPLEMENT_DEFAULT", f"{subject}, {default['default']}: {wrong}.")
+    if report is None or not report.nets_whole:
+        return
+    nets = {(net.institution, net.currency): net.net for net in report.nets if net.parent is None}
+    if report.settlement is not None:  # the nets have become one
+        nets = {(code, report.settlement.currency): amount for code, amount in report.settlement.payables}
+    cuts: Counter[tuple[str, str]] = Counter()
+    for one in found["defaults"]:
+        code, currency = one["institution"], one["currency"]
+        if own in (None, code) and nets.get((code, currency)) != -one["amount"]:
+            findings.add("SUPPLEMENT_NET", f"{subject}: {code}'s net in {currency} is not what was not paid.")
+        for whose, source, advanced, amount, _ in one["shares"]:
+            if source == "CUT" and not advanced:
+                cuts[whose, currency] += amount
+    for (code, currency), cut in sorted(cuts.items()):
+        if cut > nets.get((code, currency), 0):
+            sentence = f"{subject}: more is cut of {code}'s net in {currency} than there is."
+            findings.add("SUPPLEMENT_NET", sentence)
+
+
+def wrong_figures(default: dict[str, Any], own: str | None) -> Iterable[str]:
+    """What the figures of a default must fulfil among themselves and do not."""
+    unit, debtor = 10 ** (6 - DIGITS[default["currency"]]), default["institution"]
+    steps, shares = default["steps"], default["shares"]
+    kinds = [step[1] for step in steps]
+    figures = [default["amount"], default["repaid"], *(step[2] for step in steps)]
+    figures += [figure for share in shares for figure in share[3:]]
+    if default["amount"] <= 0 or any(figure < 0 or figure % unit for figure in figures):
+        yield "an amount is below zero, or no whole number of minor units"
+    if default["repaid"] > default["amount"] or any(share[4] > share[3] for share in shares):
+        yield "more came back than there was"
+    is_covered = "COVERED" in kinds or own not in (None, debtor)  # who only bears it is told nothing before
+    if (default["status"] == "REPAID") != (is_covered and default["repaid"] == default["amount"]):
+        yield "its status is not what its figures give"
+    if default["status"] == "DECLARED" and shares:
+        yield "somebody bears it before it is covered"
+    for whose, source, *_ in shares:
+        if (whose == debtor) != (source in ("COLLATERAL", "OWN_FUND")):
+            yield f"{source} is another's than {whose}'s"
+        if own not in (None, whose):
+            yield f"what {whose} bears is told to {own}"
+    if own not in (None, debtor):
+        if steps or not shares:
+            yield f"{own} neither owes nor bears it, or is told what only the debtor is"
+        return
+    once = [kind for kind in kinds if kind != "REPAID"]
+    if kinds[:1] != ["DECLARED"] or once != sorted(set(once), key=STEPS.index):
+        yield "its steps are not in their order"
+    if default["status"] == "DECLARED" and "COVERED" in kinds:
+        yield "it is covered, and its status says otherwise"
+    done = {kind: sum(step[2] for step in steps if step[1] == kind) for kind in STEPS}
+    if (done["DECLARED"], done["REPAID"]) != (default["amount"], default["repaid"]):
+        yield "what its steps come to is not what it says"
+    late = 0  # what was paid after it was covered
+    for place, step in enumerate(steps):
+        if step[1] == "REPAID" and sum(other[2] for other in steps[:place] if other[1] == "COVERED"):
+            late += step[2]
+    borne = done["COLLATERAL"] + done["FUND"] + done["CUT"]
+    if borne != done["COVERED"] or ("COVERED" in kinds and borne != default["amount"] - default["repaid"] + late):
+        yield "what is borne is not what was not paid"
+    given = {source: sum(share[3] for share in shares if share[1] == source) for source in SOURCES}
+    if given["COLLATERAL"] != done["COLLATERAL"]:
+        yield "the shares of its collateral are not what was drawn"
+    if own is None:
+        if (given["OWN_FUND"] + given["FUND"], given["CUT"]) != (done["FUND"], done["CUT"]):
+            yield "the shares are not what was drawn and cut"
+        if sum(share[4] for share in shares) != late:
+            yield "what came back is not what was paid since"
+
+
 # --- all of it ------------------------------------------------------------------------------------------------------
 
 
@@ -1456,6 +1705,7 @@ class Verdict(NamedTuple):
     lines: int | None  # how many were read
     line: int | None  # the number of the one line that came with a proof
     accepted_by: str | None  # the institution's key
+    supplements: int  # how many came after it
 
 
 def verify(
@@ -1469,6 +1719,7 @@ def verify(
     acceptance_jwks: dict[str, Any] | None = None,
     *,
     interim: bool = False,
+    supplements: Iterable[str] = (),
 ) -> Verdict:
     """Everything that is wrong with a report, or an interim statement. What is None is not checked."""
     findings = Findings()
@@ -1493,7 +1744,9 @@ def verify(
     accepted_by = None
     if acceptance is not None:
         accepted_by = check_acceptance(findings, report, opened.payload, acceptance, acceptance_jwks or {})
-    return Verdict(findings.all(), report, opened, total, number, accepted_by)
+    sealed = None if opened.payload is None else sha256(opened.payload).hex()
+    after = check_supplements(findings, keys, report, sealed, supplements)
+    return Verdict(findings.all(), report, opened, total, number, accepted_by, after)
 
 
 def check_acceptance(
@@ -1527,7 +1780,7 @@ def main() -> int:
         description=(__doc__ or "").partition("\n\n")[0] + " Lists everything that is wrong with the report.",
         epilog="Exit codes: 0 nothing is wrong; 1 something is; 2 called wrongly; 3 a file could not be read.",
     )
-    parser.add_argument("report", help="the report: a JWS")
+    parser.add_argument("report", nargs="?", help="the report: a JWS; left out with supplements that have none")
     parser.add_argument("--lines", metavar="FILE", help="its lines, one JSON object each (NDJSON), in their order")
     parser.add_argument("--line", metavar="FILE", help="one of its lines with its proof, instead of all lines")
     parser.add_argument("--jwks", metavar="FILE", required=True, help="the hub's public keys")
@@ -1537,18 +1790,27 @@ def main() -> int:
     )
     parser.add_argument("--acceptance", metavar="FILE", help="what its institution has signed over it")
     parser.add_argument("--acceptance-jwks", metavar="FILE", help="the institution's public keys")
+    parser.add_argument(
+        "--supplement", metavar="FILE", action="append", default=[], help="what came after it, from the first on"
+    )
     parser.add_argument("--interim", action="store_true", help="it is a statement of an open window, and not final")
     given = parser.parse_args()
     signed = [given.acceptance, given.acceptance_jwks]
-    for path in [given.report, given.lines, given.line, given.jwks, given.previous, *given.child, *signed]:
+    after = given.supplement
+    for path in [given.report, given.lines, given.line, given.jwks, given.previous, *given.child, *signed, *after]:
         if path is not None and not os.path.isfile(path):
             parser.error(f"there is no file {path}")
+    if given.report is None:
+        more = [given.lines, given.line, given.previous, *given.child, *signed]
+        if not after or any(more) or given.interim:
+            parser.error("without a report there are supplements only")
+        return told(*verify_supplements(jwks_in(parser, given.jwks), [token_in(path) for path in after]))
     if given.lines is None and given.line is None:
         parser.error("--lines or --line is needed")
     if None in signed and signed != [None, None]:
         parser.error("--acceptance and --acceptance-jwks belong together")
-    if given.interim and (given.previous is not None or given.child or given.acceptance is not None):
-        parser.error("an interim statement stands alone: no --previous, --child or --acceptance")
+    if given.interim and (given.previous is not None or given.child or given.acceptance is not None or after):
+        parser.error("an interim statement stands alone: no --previous, --child, --acceptance or --supplement")
     verdict = verify(
         token_in(given.report),
         jwks_in(parser, given.jwks),
@@ -1559,15 +1821,29 @@ def main() -> int:
         None if given.acceptance is None else token_in(given.acceptance),
         None if given.acceptance is None else jwks_in(parser, given.acceptance_jwks),
         interim=given.interim,
+        supplements=[token_in(path) for path in after],
     )
-    for code, sentence in verdict.findings:
+    said = "" if verdict.findings else genuine(verdict, len(given.child), given.previous is not None)
+    return told(verdict.findings, said)
+
+
+def told(findings: list[tuple[str, str]], said: str) -> int:
+    """Say what was found, or that it is genuine; answers the exit code."""
+    for code, sentence in findings:
         sys.stdout.write(f"{code}: {sentence}\n")
-    if verdict.findings:
-        found = f"{len(verdict.findings):,} finding{'' if len(verdict.findings) == 1 else 's'}"
+    if findings:
+        found = f"{len(findings):,} finding{'' if len(findings) == 1 else 's'}"
         sys.stderr.write(f"{found}: this report is not to be believed.\n")
         return 1
-    sys.stdout.write(genuine(verdict, len(given.child), given.previous is not None) + "\n")
+    sys.stdout.write(said + "\n")
     return 0
+
+
+def verify_supplements(jwks: dict[str, Any], tokens: list[str]) -> tuple[list[tuple[str, str]], str]:
+    """The findings on supplements of an institution that has no report of the window, and what to say of none."""
+    findings = Findings()
+    number = check_supplements(findings, key_set(findings, jwks), None, None, tokens)
+    return findings.all(), f"Genuine: {counted(number, 'supplement')}, of an institution without a report."
 
 
 def genuine(verdict: Verdict, children: int, follows: bool) -> str:
@@ -1582,6 +1858,7 @@ def genuine(verdict: Verdict, children: int, follows: bool) -> str:
     said += "" if verdict.line is None else f"; line {verdict.line:,} is one of its {counted(report.lines[0], 'line')}"
     said += f"; it agrees with {counted(children, 'report')} below it" if children else ""
     said += "; it follows the previous report" if follows else ""
+    said += f"; {counted(verdict.supplements, 'supplement')} after it" if verdict.supplements else ""
     said += "." if verdict.accepted_by is None else f"; its institution has accepted it with {verdict.accepted_by}."
     if report.interim and report.journal is not None:
         when = report.window.closed_at.isoformat(timespec="microseconds") + "Z"

@@ -35,6 +35,7 @@ from settlement.publish import Keys, Reports
 from settlement.renderings.press import Press
 from settlement.signers import Signers
 from settlement.signing import CURRENT, SigningError, SigningKey
+from settlement.supplementing import Supplements
 
 READY_S_MAX: Final = 2
 
@@ -58,6 +59,7 @@ class Parts:
     keys: Keys
     reports: Reports
     interims: Interims
+    supplements: Supplements
     press: Press
     adapters: Registry
     exchange: Exchange
@@ -90,8 +92,9 @@ class Parts:
             deliverer=Deliverer(database, engine, reading, due, sender, sealer, row),
             sealer=sealer,
             keys=keys,
-            reports=Reports(database, keys, settings.name),
+            reports=(reports := Reports(database, keys, settings.name)),
             interims=Interims(database, keys, settings.name),
+            supplements=Supplements(database, keys, settings.name, reports),
             press=Press(),
             adapters=adapters,
             exchange=Exchange(database, engine, reading, updates, adapters, row, _patience(settings)),
@@ -130,6 +133,7 @@ class Parts:
             credential=credential,
             reports=self.reports,
             interims=self.interims,
+            supplements=self.supplements,
             updates=self.updates,
             adapters=self.adapters,
             deliveries=Deliveries(self.database),

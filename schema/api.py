@@ -62,6 +62,7 @@ from schema.shares import ShareMutation, ShareQuery
 from schema.shortcuts import shorten
 from schema.statements import StatementQuery
 from schema.subscriptions import Subscription as Updates
+from schema.supplements import SupplementQuery
 from schema.transfers import TransferMutation
 from schema.webhooks import WebhookMutation, WebhookQuery
 from schema.windows import WindowMutation, WindowQuery
@@ -104,6 +105,7 @@ class Query(
     FxQuery,
     ReportQuery,
     InterimQuery,
+    SupplementQuery,
     BilateralQuery,
     AnalysisQuery,
     BooksQuery,

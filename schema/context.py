@@ -15,10 +15,11 @@ from typing import Any, Protocol, TypeVar
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from hub import cases, freezes, holdings, invoices, issues, lookups, names, pools, sharing
+from hub import cases, freezes, holdings, invoices, issues, lookups, names, pools, sharing, unpaid_nets
 from hub.access import Credential
 from hub.certificates import Examined
 from hub.configuration import Configuration
+from hub.defaults import Default
 from hub.errors import Fault, Unauthenticated
 from hub.holdings import Holding, OpenLot
 from hub.ledger.commands import Command
@@ -47,6 +48,7 @@ from hub.settings import Settings
 from hub.sharing import SharedFee
 from schema.incoming import Incoming
 from settlement.interim import Asked, InterimStatement
+from settlement.supplementing import StoredSupplement
 
 
 class StoredReport(Protocol):
@@ -84,6 +86,16 @@ class Interims(Protocol):
 
     async def sign(self, statement: InterimStatement, /) -> str:
         """Its JWS."""
+
+
+class Supplements(Protocol):
+    """What is signed after the reports of a window of which something was not paid."""
+
+    async def ensure(self, window_id: int, /) -> None:
+        """See to it that all of a window's are stored."""
+
+    async def of(self, window_id: int, institution_id: int, /) -> Sequence[StoredSupplement]:
+        """An institution's of a window, in order."""
 
 
 class Updates(Protocol):
@@ -155,6 +167,7 @@ class Context:
     credential: int | None
     reports: Reports
     interims: Interims
+    supplements: Supplements
     updates: Updates
     adapters: Adapters
     deliveries: Deliveries
@@ -267,6 +280,7 @@ class Loaders:
         self.conversions = DataLoader(self._conversions, cache=False)
         self.windows = DataLoader(self._windows, cache=False)
         self.nets = DataLoader(self._nets, cache=False)
+        self.defaults = DataLoader(self._defaults, cache=False)
         self.missing = DataLoader(self._missing, cache=False)
         self.cleared = DataLoader(self._cleared, cache=False)
         self.records = DataLoader(self._records, cache=False)
@@ -362,6 +376,13 @@ class Loaders:
         async with self._context.read() as reader:
             found = await lookups.nets(reader, set(keys))
             return [[one for one in found.get(key, []) if reader.sees(one.net.institution)] for key in keys]
+
+    async def _defaults(self, keys: list[int]) -> list[list[Default]]:
+        """By window: of debtors whom the caller sees, and what is borne by whom it sees."""
+        async with self._context.read() as reader:
+            seen = {node for node in reader.configuration.institutions if reader.sees(node)}
+            found = await unpaid_nets.of_windows(reader, set(keys), None if reader.viewer.sees_all else seen)
+        return [found.get(key, []) for key in keys]
 
     async def _missing(self, keys: list[int]) -> list[Missing]:
         """By movement that the caller sees."""

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import strawberry
 
+from hub import defaults as core
 from hub import errors, ids, lookups
 from hub.clock import now
 from hub.ledger import commands, records
@@ -25,6 +26,7 @@ from schema.inputs import KEY, After, First, Id, decimal
 from schema.node import Node
 from schema.refusals import Refused, refusal_of
 from schema.scalars import Decimal
+from schema.unpaid_nets import UnpaidNet
 
 publish(
     WindowStatus,
@@ -153,6 +155,18 @@ class SettlementWindow(Node):
     async def nets(self, info: Info, every_level: EveryLevel = False) -> list[Net]:
         found = await info.context.loaders.nets.load(self.record.id)
         return [to_net(one) for one in settling(info.context, found, every_level)]
+
+    @field("The nets of it that were not paid, as `defaults` shows them, in the order in which that was said.")
+    async def defaults(self, info: Info) -> list["Default"]:
+        return [to_default(one) for one in await info.context.loaders.defaults.load(self.record.id)]
+
+
+@strawberry.type(description="A net that was not paid.")
+class Default(UnpaidNet):
+    @field("The window that it is of.")
+    async def window(self, info: Info) -> SettlementWindow | None:
+        found = await info.context.loaders.windows.load(self.record.window)
+        return None if found is None else to_window(found)
 
 
 def settling(context: Context, nets: list[records.NetView], every_level: bool) -> list[records.NetView]:
@@ -305,6 +319,22 @@ def to_window(window: records.Window) -> SettlementWindow:
         closed_at=window.closed_at,
         settled_at=window.settled_at,
         due_at=window.due_at,
+    )
+
+
+def to_default(default: core.Default) -> Default:
+    def shown(millionths: int) -> Decimal:
+        return Decimal(format_millionths(millionths, default.currency))
+
+    return Default(
+        record=default,
+        id=strawberry.ID(ids.text(ids.DEFAULT, default.id)),
+        currency=default.currency,
+        amount=shown(default.amount),
+        repaid=shown(default.repaid),
+        outstanding=shown(default.outstanding),
+        status=default.status,
+        proposed_at=default.at,
     )
 
 

@@ -21,6 +21,7 @@ from hub.ledger import journal, rows, window_rows
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import Window, WindowStatus
 from settlement import acceptance, report, signing
+from settlement.audit_supplements import audit_supplements
 from settlement.fx import Settlement
 from settlement.legs import Legs, Sums
 from settlement.making import children_of, net_lines, pairs_in, settlement_for, settlement_of
@@ -36,12 +37,14 @@ async def audit(connection: AsyncConnection, progress: Progress | None = None) -
     books = await audit_hub(connection, progress)
     findings = Findings()
     head = await journal.look(connection)
-    count = 0
+    count = supplements = 0
     if head is not None:
         configuration = await rows.refresh(connection, Configuration(), head.configuration_version)
-        count = await _Reports(connection, configuration, findings).check(progress)
+        reports = _Reports(connection, configuration, findings)
+        count = await reports.check(progress)
+        supplements = await audit_supplements(connection, configuration, reports.keys, findings)
         await _acceptances(connection, configuration, findings)
-    counts = books.counts | {"settlement_report": count}
+    counts = books.counts | {"settlement_report": count, "settlement_supplement": supplements}
     return replace(books, findings=books.findings + findings.all(), counts=counts)
 
 
@@ -104,10 +107,11 @@ class _Reports:
         self._configuration = configuration
         self._findings = findings
         self._last: dict[tuple[str, int], str] = {}  # by model and institution
+        self.keys: dict[str, Mapping[str, Any]] = {}  # the hub's, by their names
 
     async def check(self, progress: Progress | None) -> int:
         """Check all; answers how many there are."""
-        keys = await self._keys()
+        keys = self.keys = await self._keys()
         windows = await window_rows.windows(self._connection, tables.settlement_window.c.id > 0)
         holders = set(
             await self._connection.scalars(

@@ -127,7 +127,9 @@ class Reports:
                 return None
             async with self._database.write() as connection:  # not a second reader: all of them may be waiting here
                 found = await storing.find(connection, window_id, institution_id)
-        return found if found is None else await self._signed_anew(found, reader.configuration.revocations)
+        if found is None:
+            return None
+        return replace(found, jws=await self.signed_anew(found.jws, found.payload, reader.configuration.revocations))
 
     async def lines(self, window_id: int, institution_id: int | None) -> AsyncIterator[bytes]:
         """The lines behind an institution's report, as ``settlement.legs.pages`` gives them; all lines of the window
@@ -171,26 +173,29 @@ class Reports:
             keys[kid]["revoked"] = revoked(revocations[kid].since, revocations[kid].reason)
         return {"keys": [keys[kid] for kid in sorted(keys)]}
 
-    async def _signed_anew(self, stored: StoredReport, revocations: Mapping[str, Revocation]) -> StoredReport:
-        """The report under the current key if its own is revoked: the same bytes, so its digest and the chain stand.
+    async def signed_anew(
+        self, jws: str, payload: bytes, revocations: Mapping[str, Revocation], typ: str = signing.TYP
+    ) -> str:
+        """A report's JWS, under the current key if its own is revoked: the same bytes, so its digest and the chain
+        stand. ``typ``: what it is, if it is none.
 
         What is stored otherwise than it was signed is not signed again, and nothing is signed with a revoked key; both
         are handed out as they are, and whoever verifies them finds it.
         """
         if not revocations:
-            return stored
-        signed = signing.take_apart(stored.jws)
+            return jws
+        signed = signing.take_apart(jws)
         kid = str(signed.header.get("kid"))
         if kid not in revocations:
-            return stored
+            return jws
         key = await asyncio.to_thread(self._keys.current)
         async with self._database.write() as connection:
             old = await connection.scalar(select(tables.signing_key.c.jwk).where(tables.signing_key.c.kid == kid))
-            is_genuine = old is not None and signing.is_signed_by(stored.jws, json.loads(old))
-            if not is_genuine or signed.payload != stored.payload or key.kid in revocations:
-                return stored
+            is_genuine = old is not None and signing.is_signed_by(jws, json.loads(old))
+            if not is_genuine or signed.payload != payload or key.kid in revocations:
+                return jws
             await storing.keep_key(connection, key)
-        return replace(stored, jws=key.sign(stored.payload))
+        return key.sign(payload, typ)
 
     async def _refreshed(self, connection: AsyncConnection) -> Configuration:
         head = await journal.look(connection)

@@ -27,6 +27,7 @@ from settlement.report import PAYLOAD_BYTES_MAX
 ALGORITHM: Final = "Ed25519"
 TYP: Final = "points-hub-report+jws"
 INTERIM_TYP: Final = "points-hub-interim+jws"
+SUPPLEMENT_TYP: Final = "points-hub-supplement+jws"
 CURRENT: Final = "current.pem"
 _PUBLIC_SUFFIX: Final = ".jwk.json"
 

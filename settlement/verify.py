@@ -28,8 +28,9 @@ from settlement.proof import parse as parse_proof
 from settlement.report import FINAL, INTERIM, Finding, Reading, digest, read
 from settlement.shares import Shares
 from settlement.signing import INTERIM_TYP, TYP
+from settlement.verify_supplements import check_supplements
 
-__all__ = ["FINDINGS_PER_CODE_MAX", "Finding", "Verdict", "verify"]
+__all__ = ["FINDINGS_PER_CODE_MAX", "Finding", "Verdict", "verify", "verify_supplements"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Verdict:
     children_checked: int  # how many children's reports were held against this one
     accepted_by: str | None  # the key that accepted it; None: no acceptance was given, or none that is valid
     line_checked: int | None  # the number of the one line that was given with its proof
+    supplements_checked: int  # what came after it: how many
     revoked_from: datetime | None  # the key that signed is revoked for windows that close from then on
 
     @property
@@ -64,6 +66,7 @@ def verify(
     acceptance_jwks: Mapping[str, Any] | None = None,
     *,
     interim: bool = False,
+    supplements: Iterable[str] = (),
 ) -> Verdict:
     """Everything that is wrong with a report, or with an ``interim`` statement: who asks for one of the two is never
     content with the other.
@@ -72,7 +75,8 @@ def verify(
     with or without its line break, read once; ``jwks`` the hub's JWK set; ``previous`` the JWS of the same
     institution's report of the window before; ``children`` those of institutions whose nets it takes over, of the same
     window, as many as are at hand; ``proof`` one line with its proof (``settlement.proof``); ``acceptance`` what its
-    institution has signed over it, and ``acceptance_jwks`` the institution's JWK set. Parts that are None are
+    institution has signed over it, and ``acceptance_jwks`` the institution's JWK set; ``supplements`` what was
+    signed after it of nets that were not paid, from the first on. Parts that are None are
     not checked, and the verdict says so. What cannot be read is a finding, and what can still be checked is. Never
     raises for what is in the documents.
     """
@@ -104,6 +108,8 @@ def verify(
     accepted_by = None
     if acceptance is not None:
         accepted_by = _check_acceptance(findings, reading, payload, acceptance, acceptance_jwks or {})
+    after = list(supplements)
+    check_supplements(findings, keys, reading, None if payload is None else digest(payload), after)
     return Verdict(
         findings=findings.all(),
         reading=reading,
@@ -114,8 +120,16 @@ def verify(
         children_checked=len(below),
         accepted_by=accepted_by,
         line_checked=number,
+        supplements_checked=len(after),
         revoked_from=opened.revoked_from,
     )
+
+
+def verify_supplements(tokens: Iterable[str], jwks: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Everything that is wrong with supplements of an institution that has no report of their window."""
+    findings = Findings()
+    check_supplements(findings, Keyring(findings, jwks), None, None, tokens)
+    return findings.all()
 
 
 def _check_key(findings: Findings, opened: Opened, reading: Reading, prefix: str, subject: str) -> None:

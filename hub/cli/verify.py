@@ -1,5 +1,6 @@
 """``points-hub verify``: recompute a settlement report without a hub."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from hub.cli.shared import OPTIONS, File, counted, progress_bar
 from hub.ending import FINDINGS
 from settlement.lines import instant_text
 from settlement.proof import NoSuchLine, encode, prove
-from settlement.verify import Verdict
+from settlement.verify import Finding, Verdict, verify_supplements
 from settlement.verify import verify as verify_report
 
 commands = typer.Typer(**OPTIONS)
@@ -18,8 +19,16 @@ commands = typer.Typer(**OPTIONS)
 
 @commands.command()
 def verify(
-    report: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The report: a JWS.")],
     jwks: Annotated[Path, File(help="The hub's public keys, from its /.well-known/jwks.json.")],
+    report: Annotated[
+        Path | None,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="The report: a JWS. Left out with supplements of an institution that has none.",
+        ),
+    ] = None,
     lines: Annotated[
         Path | None, File(help="Its lines, one JSON object each (NDJSON), in their order; all of them.")
     ] = None,
@@ -37,6 +46,10 @@ def verify(
     ] = None,
     acceptance: Annotated[Path | None, File(help="What its institution has signed over it: a JWS.")] = None,
     acceptance_jwks: Annotated[Path | None, File(help="The institution's public keys, to verify that with.")] = None,
+    supplement: Annotated[
+        list[Path] | None,
+        File(help="What was signed after it of nets that were not paid, from the first on; may be given repeatedly."),
+    ] = None,
     interim: Annotated[
         bool, typer.Option("--interim", help="It is a statement of an open window, of which nothing is final.")
     ] = False,
@@ -49,12 +62,20 @@ def verify(
     keys = jwks_in(jwks)
     number = int(line) if line.isascii() and line.isdecimal() else None
     proof = _proof(line) if line and number is None else None
+    after = [token_in(path) for path in supplement or ()]
+    if report is None:
+        if not after or lines or line or previous or child or acceptance or acceptance_jwks or interim:
+            raise typer.BadParameter("without a report there are supplements only.", param_hint="REPORT")
+        _conclude(verify_supplements(after, keys))
+        typer.echo(f"Genuine: {counted(len(after), 'supplement')}, of an institution without a report.")
+        return
     if lines is None and proof is None:
         raise typer.BadParameter("all lines are needed, or one with its proof (--line FILE).", param_hint="--lines")
     if (acceptance is None) != (acceptance_jwks is None):
         raise typer.BadParameter("they belong together.", param_hint="--acceptance, --acceptance-jwks")
-    if interim and (previous is not None or child or acceptance is not None):
-        raise typer.BadParameter("it stands alone: no --previous, --child or --acceptance.", param_hint="--interim")
+    if interim and (previous is not None or child or acceptance is not None or supplement):
+        said = "it stands alone: no --previous, --child, --acceptance or --supplement."
+        raise typer.BadParameter(said, param_hint="--interim")
     signed: tuple[str | None, dict[str, Any] | None] = (None, None)
     if acceptance is not None and acceptance_jwks is not None:
         signed = token_in(acceptance), jwks_in(acceptance_jwks)
@@ -62,15 +83,22 @@ def verify(
     with progress_bar("Verifying", total=None if lines is None else lines.stat().st_size) as progress:
         given = None if lines is None else lines_in(lines, progress)
         below = map(token_in, child or ())
-        verdict = verify_report(token_in(report), given, keys, before, below, proof, *signed, interim=interim)
-    for finding in verdict.findings:
-        typer.echo(f"{finding.code}: {finding.sentence}")
-    if not verdict.ok:
-        typer.echo(f"{counted(len(verdict.findings), 'finding')}: this report is not to be believed.", err=True)
-        raise typer.Exit(FINDINGS)
+        verdict = verify_report(
+            token_in(report), given, keys, before, below, proof, *signed, interim=interim, supplements=after
+        )
+    _conclude(verdict.findings)
     typer.echo(_genuine(verdict), err=number is not None)
     if number is not None and lines is not None:
         typer.echo(_proved(verdict, lines, number))
+
+
+def _conclude(findings: Sequence[Finding]) -> None:
+    """List what is wrong, and end if anything is."""
+    for finding in findings:
+        typer.echo(f"{finding.code}: {finding.sentence}")
+    if findings:
+        typer.echo(f"{counted(len(findings), 'finding')}: this report is not to be believed.", err=True)
+        raise typer.Exit(FINDINGS)
 
 
 def _proved(verdict: Verdict, lines: Path, number: int) -> str:
@@ -104,6 +132,7 @@ def _genuine(verdict: Verdict) -> str:
     if verdict.children_checked:
         said += f"; it agrees with {counted(verdict.children_checked, 'report')} below it"
     said += "; it follows the previous report" if verdict.previous_checked else ""
+    said += f"; {counted(verdict.supplements_checked, 'supplement')} after it" if verdict.supplements_checked else ""
     said += "." if verdict.accepted_by is None else f"; its institution has accepted it with {verdict.accepted_by}."
     if reading.form.is_interim and reading.journal is not None:
         when = instant_text(reading.window.closed_at)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import tables
 from hub.configuration import Configuration
 from hub.cover import Pot
-from hub.defaults import Borne, Default, DefaultStatus, DefaultStepKind, ordered
+from hub.defaults import Borne, Default, DefaultStatus, DefaultStep, DefaultStepKind, ordered
 from hub.ledger.book import Book
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.needs import Needs
@@ -83,8 +83,12 @@ async def defaults(
     where: ColumnElement[bool],
     *,
     most: int | None = None,
+    before: int | None = None,
 ) -> dict[int, Default]:
-    """Defaults that meet a condition on their table, the newest first."""
+    """Defaults that meet a condition on their table, the newest first; as they stood before the identifier ``before``,
+    without those that were made later."""
+    end = (1 << 63) - 1 if before is None else before
+    where = where & (_default.c.id < end)
     statement = with_time(_default).where(where).order_by(_default.c.id.desc()).limit(most)
     found = (await connection.execute(statement)).mappings().all()
     if not found:
@@ -92,12 +96,35 @@ async def defaults(
     ids = [row["id"] for row in found]
     steps: dict[int, list[Any]] = {id: [] for id in ids}
     for row in await connection.execute(
-        select(_step).where(_step.c.journal_id == JOURNAL_ID, _step.c.default_id.in_(ids)).order_by(_step.c.id)
+        select(_step)
+        .where(_step.c.journal_id == JOURNAL_ID, _step.c.default_id.in_(ids), _step.c.id < end)
+        .order_by(_step.c.id)
     ):
         steps[row.default_id].append(row)
-    legs = await _legs(connection, ids)
+    legs = await _legs(connection, ids, end)
     operator = configuration.operator.id
     return {row["id"]: _default_of(row, steps[row["id"]], legs.get(row["id"], []), operator) for row in found}
+
+
+async def steps(connection: AsyncConnection, of: Collection[int]) -> dict[int, list[DefaultStep]]:
+    """What was done about defaults, by default, in order."""
+    statement = with_time(_step).where(_step.c.default_id.in_(of)).order_by(_step.c.id)
+    found: dict[int, list[DefaultStep]] = {}
+    for row in (await connection.execute(statement)).mappings():
+        found.setdefault(row["default_id"], []).append(
+            DefaultStep(
+                id=row["id"],
+                of=row["default_id"],
+                kind=DefaultStepKind(row["kind"]),
+                credential=row["credential_id"],
+                amount=row["amount"],
+                value_date=row["value_date"],
+                reference=row["reference"],
+                movement=row["movement_id"],
+                at=row["at"],
+            )
+        )
+    return found
 
 
 def _default_of(row: Any, steps: list[Any], legs: list[Any], operator: int) -> Default:
@@ -146,8 +173,8 @@ def _borne(debtor: int, legs: list[Any], operator: int, cut: int, repaid: int) -
     return ordered(borne)
 
 
-async def _legs(connection: AsyncConnection, of: Collection[int]) -> dict[int, list[Any]]:
-    """The legs into claims and out of them, by default."""
+async def _legs(connection: AsyncConnection, of: Collection[int], end: int) -> dict[int, list[Any]]:
+    """The legs into claims and out of them before ``end``, by default."""
     movement, leg = tables.movement, tables.leg
     debit, credit = tables.account.alias("d"), tables.account.alias("c")
     claims = (MovementKind.DRAW_COLLATERAL, MovementKind.DRAW_FUND, MovementKind.CUT, MovementKind.REPAY)
@@ -165,6 +192,7 @@ async def _legs(connection: AsyncConnection, of: Collection[int]) -> dict[int, l
         .where(
             movement.c.journal_id == JOURNAL_ID,
             movement.c.subject_id.in_(of),
+            movement.c.id < end,
             movement.c.kind.in_(claims),
             or_(debit.c.kind == AccountKind.CLAIM, credit.c.kind == AccountKind.CLAIM),
         )

@@ -184,6 +184,20 @@ settlement_report = Table(
     PrimaryKeyConstraint("journal_id", "window_id", "institution_id"),
 )
 
+# What became of nets that were not paid, signed after the reports; by the batch of the step that it follows.
+settlement_supplement = Table(
+    "settlement_supplement",
+    metadata,
+    journal_(),
+    id_("window_id"),
+    id_("institution_id"),
+    id_("batch"),
+    Column("payload", LargeBinary, nullable=False),
+    text_("jws"),
+    text_("digest"),
+    PrimaryKeyConstraint("journal_id", "window_id", "institution_id", "batch"),
+)
+
 signing_key = Table(
     "signing_key",
     metadata,

@@ -22,7 +22,7 @@ from tests.simulation.memory import Memory
 from tests.simulation.test_memory import contents, in_order, plain
 
 SEEDS = range(3)
-_NOT_OURS = {"signing_key", "settlement_report"}
+_NOT_OURS = {"signing_key", "settlement_report", "settlement_supplement"}
 
 
 class Both:

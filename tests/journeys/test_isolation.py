@@ -817,11 +817,13 @@ CASES: dict[str, Case] = {
         absent={"w": f"sw_{ABSENT}"},
     ),
     "Query.settlementWindow": Case(
-        "query($w: ID!) { settlementWindow(id: $w) { id nets { institution { code } debit credit net } } }",
+        "query($w: ID!) { settlementWindow(id: $w) { id defaults { id }"
+        " nets { institution { code } debit credit net } } }",
         lambda victim: {"w": victim.window},
-        lambda victim: {"id": victim.window, "nets": []},
+        lambda victim: {"id": victim.window, "defaults": [], "nets": []},
         lambda victim: {
             "id": victim.window,
+            "defaults": [],
             "nets": [
                 # 10 points redeemed at the branch, 10 × 0.05 = 0.50, and 20 elsewhere, 1.00; the rates have no fee and
                 # one issuer; what the branch is owed goes to the bank, which owes it
@@ -831,6 +833,7 @@ CASES: dict[str, Case] = {
         },
         branch=lambda victim: {
             "id": victim.window,
+            "defaults": [],
             "nets": [{"institution": {"code": victim.branch}, "debit": "0.00", "credit": "0.50", "net": "0.50"}],
         },
     ),
@@ -1444,6 +1447,13 @@ CASES: dict[str, Case] = {
         lambda victim: {"w": victim.unpaid},
         {"edges": []},
         AS_OPERATOR,
+        absent={"w": f"sw_{ABSENT}"},
+    ),
+    "Query.settlementSupplements": Case(  # nothing was declared; who is told what of it is tried beside the type
+        "query($w: ID!, $v: String!) { settlementSupplements(windowId: $w, institution: $v) { number } }",
+        lambda victim: {"w": victim.unpaid, "v": victim.bank},
+        [],
+        [],
         absent={"w": f"sw_{ABSENT}"},
     ),
     "Mutation.proposeDefault": _acts(

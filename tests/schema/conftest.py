@@ -22,6 +22,7 @@ from schema.messages import Language
 from schema.operations import Operations, Parameters
 from settlement.interim import Interims
 from settlement.publish import Keys, Reports
+from settlement.supplementing import Supplements
 from tests.conftest import Hub
 
 
@@ -43,6 +44,7 @@ class Caller:
             credential=self.credential,
             reports=client.reports,
             interims=client.interims,
+            supplements=client.supplements,
             updates=client.updates,
             adapters=client.adapters,
             deliveries=Deliveries(client.hub.database),
@@ -76,6 +78,7 @@ class Client:
     settings: Settings
     reports: Reports
     interims: Interims
+    supplements: Supplements
     updates: Updates
     operations: Operations
     adapters: Registry
@@ -97,6 +100,7 @@ async def client(hub: Hub, tmp_path: Path, kinds: Installed) -> AsyncIterator[Cl
     reports = Reports(hub.database, Keys.of(settings), settings.name)
     adapters = Registry(kinds, SecretsKey.of(settings))
     interims = Interims(hub.database, Keys.of(settings), settings.name)
-    yield Client(hub, settings, reports, interims, updates, Operations(api, Limits()), adapters)
+    supplements = Supplements(hub.database, Keys.of(settings), settings.name, reports)
+    yield Client(hub, settings, reports, interims, supplements, updates, Operations(api, Limits()), adapters)
     await adapters.close()
     await updates.close()

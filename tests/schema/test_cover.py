@@ -166,3 +166,18 @@ async def test_a_net_that_is_not_paid_is_shown_with_who_bears_it(client: Client)
     await institution(root, "ELSE")
     other = await holder(client, root, "ELSE", "el", "INSTITUTION_AUDITOR")
     assert (await other.ask(told))["edges"] == []
+    # A window shows the same, and the supplements to its reports are as many as were said of each.
+    shown = "query($w: ID!) { settlementWindow(id: $w) { defaults { outstanding window { id } shares { amount } } } }"
+    seen = [{"outstanding": "3.00", "window": {"id": window}, "shares": [{"amount": "6.00"}]}]
+    assert await shop.ask(shown, w=window) == {"defaults": seen}
+    assert await other.ask(shown, w=window) == {"defaults": []}
+    supplements = """query($w: ID!, $v: String!) { settlementSupplements(windowId: $w, institution: $v) {
+        number digest previousDigest jws payload } }"""
+    counts = {}
+    for code, caller in (("HUB", root), ("BANK", root), ("SHOP", shop), ("AIR", air), ("ELSE", other)):
+        found = await caller.ask(supplements, w=window, v=code)
+        counts[code] = [one["number"] for one in found]
+        assert [one["previousDigest"] for one in found] == [None, *(one["digest"] for one in found)][: len(found)]
+    assert counts == {"HUB": [1, 2, 3], "BANK": [1, 2, 3], "SHOP": [1, 2], "AIR": [1, 2], "ELSE": []}
+    for code in ("HUB", "BANK", "AIR"):
+        assert await shop.ask(supplements, w=window, v=code) == []

@@ -56,6 +56,7 @@ ANONYMOUS_MAY_NOT = [
     '{ settlementReport(windowId: "sw_1", institution: "HUB") { id } }',
     '{ interimStatement(windowId: "sw_1", institution: "HUB") { digest } }',
     '{ bilateralFigures(windowId: "sw_1", institution: "HUB") { count } }',
+    '{ settlementSupplements(windowId: "sw_1", institution: "HUB") { number } }',
     "{ hub { window { id } } }",
     "mutation { transferPointsBatch(input: []) { __typename } }",
     'mutation { moveInstitution(code: "A", parent: "B") { __typename } }',

@@ -14,7 +14,16 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.settlement.bending import TRUE, Case, lines_one_by_one, one_by_one, proofs_one_by_one, tampered, verdicts
+from tests.settlement.bending import (
+    TRUE,
+    Case,
+    lines_one_by_one,
+    one_by_one,
+    proofs_one_by_one,
+    supplements_one_by_one,
+    tampered,
+    verdicts,
+)
 
 CHUNK = 500
 STRIDES = 16
@@ -24,7 +33,7 @@ def compare(stride: int) -> tuple[int, list[str]]:
     """Every sixteenth change of each place; answers how many, and where the verdicts differ."""
     done, wrong = 0, []
     for name, case in TRUE.items():
-        for way in (one_by_one, lines_one_by_one, proofs_one_by_one):
+        for way in (one_by_one, lines_one_by_one, proofs_one_by_one, supplements_one_by_one):
             changes: Iterator[Case] = itertools.islice(way(case), stride, None, STRIDES)
             for place, changed in enumerate(changes):
                 done += 1

@@ -23,8 +23,9 @@ from settlement.lines import encode as encode_line
 from settlement.proof import encode as encode_proof
 from settlement.proof import prove
 from settlement.report import INTERIM, Child, Report, build, digest, read
-from settlement.signing import INTERIM_TYP, TYP, SigningKey, take_apart
+from settlement.signing import INTERIM_TYP, SUPPLEMENT_TYP, TYP, SigningKey, take_apart
 from settlement.verify import verify
+from tests.settlement.supplements import told
 from tests.settlement.test_fx import LEGS as FX_LEGS
 from tests.settlement.test_fx import REPORTS as SETTLED
 from tests.settlement.test_verify import (
@@ -81,6 +82,7 @@ class Case:
     acceptance: str | None = None
     acceptance_jwks: Any = None
     interim: bool = False
+    supplements: Sequence[str] = ()
 
     @property
     def token(self) -> str:
@@ -90,8 +92,8 @@ class Case:
 def verdicts(case: Case) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """What the hub's verifier finds, and the other."""
     more = (case.previous, case.children, case.proof, case.acceptance, case.acceptance_jwks)
-    ours = verify(case.token, case.lines, case.jwks, *more, interim=case.interim)
-    theirs = ALONE.verify(case.token, case.jwks, case.lines, *more, interim=case.interim)
+    ours = verify(case.token, case.lines, case.jwks, *more, interim=case.interim, supplements=case.supplements)
+    theirs = ALONE.verify(case.token, case.jwks, case.lines, *more, interim=case.interim, supplements=case.supplements)
     assert ours.accepted_by == theirs.accepted_by
     return [(finding.code, finding.sentence) for finding in ours.findings], theirs.findings
 
@@ -148,6 +150,11 @@ def _true_cases() -> dict[str, Case]:
     for code in ("BANK", "HUB", "SHOP"):
         payload, lines = build(interim(REPORTS[code])), raw(None if code == "HUB" else code)
         cases[f"interim {code}"] = Case(payload, lines, interim=True, proof=proved(payload, lines, 1))
+    for code in ("BANK", "AIR", "SHOP", "HUB"):
+        payload = build(flat_report("summary" if code == "HUB" else "institution", code))
+        lines = lines_of(None if code == "HUB" else code)
+        after = [KEY.sign(one, SUPPLEMENT_TYP) for one in told(code)]
+        cases[f"unpaid {code}"] = Case(payload, lines, supplements=after)
     document = json.loads(build(flat_report("institution", "BANK")))
     document["version"] = 1
     for net in document["nets"]:
@@ -229,6 +236,36 @@ def lines_one_by_one(case: Case) -> Iterator[Case]:
             spellings += [json.dumps(one, sort_keys=True, separators=(",", ":")).encode() for one in changed]
         for spelling in spellings:
             yield replace(case, lines=[*lines[:at], spelling, *lines[at + 1 :]])
+
+
+def supplements_one_by_one(case: Case) -> Iterator[Case]:
+    """The case with each member of each supplement changed in each way, signed again, the later ones following it; with
+    one gone, twice or before another; and under another header or key."""
+    tokens = list(case.supplements)
+    for at, token in enumerate(tokens):
+        document = json.loads(take_apart(token).payload)
+        for path in places(document):
+            changes = [bent(document, path, "x", how) for how in ("gone", "beside")]
+            others = (*VALUES, "DECLARED", "COVERED", "REPAID", "CUT", "FUND", "20.00", "0.01", "df_a", "ds_10", False)
+            changes += [bent(document, path, value, "other") for value in others]
+            for changed in changes:
+                yield replace(case, supplements=_followed(tokens, at, rfc8785.dumps(changed)))
+        rest = tokens[:at] + tokens[at + 1 :]
+        yield replace(case, supplements=rest)
+        yield replace(case, supplements=[*tokens[: at + 1], token, *tokens[at + 1 :]])
+        yield replace(case, supplements=[*rest[:at][::-1], token, *rest[at:]])
+        payload = take_apart(token).payload
+        for other in (KEY.sign(payload), STRANGER.sign(payload, SUPPLEMENT_TYP), "", "a.b.c", case.token):
+            yield replace(case, supplements=[*tokens[:at], other, *tokens[at + 1 :]])
+
+
+def _followed(tokens: Sequence[str], at: int, payload: bytes) -> list[str]:
+    """The supplements with another payload in one place, each later one naming the digest of what is before it now."""
+    made = [*tokens[:at], KEY.sign(payload, SUPPLEMENT_TYP)]
+    for token in tokens[at + 1 :]:
+        following = json.loads(take_apart(token).payload) | {"previousDigest": digest(take_apart(made[-1]).payload)}
+        made.append(KEY.sign(rfc8785.dumps(following), SUPPLEMENT_TYP))
+    return made
 
 
 def acceptances_one_by_one(case: Case) -> Iterator[Case]:

@@ -24,6 +24,7 @@ from hub.money import format_millionths, is_money, minor_unit
 from settlement.acceptance import payload_over
 from settlement.keyring import revoked
 from settlement.report import INTERIM, digest, read
+from settlement.signing import SUPPLEMENT_TYP
 from tests.hub.cli.conftest import here
 from tests.hub.cli.here import Here
 from tests.settlement.bending import (
@@ -35,10 +36,12 @@ from tests.settlement.bending import (
     lines_one_by_one,
     one_by_one,
     proofs_one_by_one,
+    supplements_one_by_one,
     tampered,
     verdicts,
 )
-from tests.settlement.test_verify import BANK, JWKS, KEY, OTHER_KEY, forged_header
+from tests.settlement.supplements import payloads, states
+from tests.settlement.test_verify import BANK, JWKS, KEY, OTHER_KEY, forged_header, report
 
 __all__ = ["here"]  # the commands' fixture
 
@@ -75,6 +78,14 @@ def test_both_find_whatever_is_changed_of_an_acceptance() -> None:
     assert codes == {
         f"ACCEPTANCE_{code}" for code in ("JWS", "TYP", "KID", "REPORT", "JWKS", "KEY_REVOKED")
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("code", ["BANK", "AIR", "HUB"])
+def test_both_find_the_same_wherever_a_supplement_is_changed(code: str) -> None:
+    cases = supplements_one_by_one(replace(TRUE[f"unpaid {code}"], lines=None))
+    for case in itertools.islice(cases, 0, None, 89):
+        ours, theirs = verdicts(case)
+        assert ours == theirs
 
 
 def test_both_catch_every_tampered_report() -> None:
@@ -231,6 +242,10 @@ def files(tmp_path: Path) -> dict[str, str]:
     case, interim = TRUE["flat BANK"], TRUE["interim BANK"]
     contents = {
         "interim.jws": interim.token.encode() + b"\n",
+        **{f"after{place}.jws": one.encode() for place, one in enumerate(TRUE["unpaid BANK"].supplements)},
+        "bearer.jws": KEY.sign(
+            payloads(report("institution", "AIR"), states(), has_report=False)[0], SUPPLEMENT_TYP
+        ).encode(),
         "own.ndjson": b"".join(line + b"\n" for line in interim.lines or ()),
         "report.jws": case.token.encode() + b"\n",
         "lines.ndjson": b"".join(line + b"\n" for line in case.lines or ()),
@@ -263,6 +278,25 @@ def files(tmp_path: Path) -> dict[str, str]:
         (["{report}", "--jwks", "{jwks}"], 2),
         (["{report}", "--lines", "{lines}"], 2),
         (["none"], 2),
+        (
+            [
+                "{report}",
+                "--line",
+                "{proof}",
+                "--jwks",
+                "{jwks}",
+                "--supplement",
+                "{after0}",
+                "--supplement",
+                "{after1}",
+            ],
+            0,
+        ),
+        (["{report}", "--lines", "{lines}", "--jwks", "{jwks}", "--supplement", "{after1}"], 1),
+        (["--jwks", "{jwks}", "--supplement", "{bearer}"], 0),
+        (["--jwks", "{jwks}", "--supplement", "{after0}"], 1),
+        (["--jwks", "{jwks}", "--supplement", "{bearer}", "--lines", "{lines}"], 2),
+        (["--jwks", "{jwks}"], 2),
         (["--interim", "{interim}", "--lines", "{own}", "--jwks", "{jwks}"], 0),
         (["{interim}", "--lines", "{own}", "--jwks", "{jwks}"], 1),
         (["--interim", "{report}", "--lines", "{lines}", "--jwks", "{jwks}"], 1),

@@ -21,7 +21,7 @@ from tests.simulation.memory import Memory
 
 STEPS = 120
 # What the ledger does not write in batches.
-_NOT_OURS = {"signing_key", "settlement_report"}
+_NOT_OURS = {"signing_key", "settlement_report", "settlement_supplement"}
 
 
 class Twice:
