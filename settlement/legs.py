@@ -29,7 +29,7 @@ from settlement.merkle import Root, leaf
 from settlement.netting import Tally
 from settlement.pairs import Pairs, PairTally
 
-PAGE_LINES: Final = 2_000  # few enough that receiving a page keeps nobody else waiting
+PAGE_LINES: Final = 2_048  # few enough that receiving a page keeps nobody else waiting; and a whole tree of leaves
 
 _PREFIXES: Mapping[int, str] = {
     MovementKind.ISSUE: ids.ISSUE,
@@ -42,6 +42,8 @@ _PREFIXES: Mapping[int, str] = {
     MovementKind.ACCEPT_REDEEM: ids.REDEMPTION,
 }
 
+_CORRECT: Final = int(MovementKind.CORRECT)
+_REVERSE: Final = int(MovementKind.REVERSE)
 _OF_INVOICES: Final = frozenset({MovementKind.BILL, MovementKind.CREDIT})  # they move no points
 _KINDS: Final[Mapping[int, str]] = {kind.value: kind.name.lower() for kind in MovementKind}
 _PURPOSES: Final[Mapping[int, str]] = {purpose.value: purpose.name.lower() for purpose in Purpose}
@@ -190,6 +192,17 @@ class Legs:
         return self.window.id, -1
 
     @cached_property
+    def _scales(self) -> Mapping[str, int]:
+        """The decimals of each point currency."""
+        return {one.code: one.scale for one in self.configuration.currencies.values()}
+
+    @cached_property
+    def _parties(self) -> Mapping[int, tuple[str, str]]:
+        """The institution's code and the money of each position account."""
+        institutions = self.configuration.institutions
+        return {account: (institutions[owner].code, money) for account, (owner, money) in self.accounts.items()}
+
+    @cached_property
     def parents(self) -> Mapping[str, str]:
         """To whom institutions' nets of the window go, by codes; who is missing settles with the hub."""
         nodes = self.configuration.institutions
@@ -254,23 +267,28 @@ class Legs:
         await connection.execute(_BY_KEY)
         driver = await driver_of(connection)
         found = await driver.fetch(_PAGE, self.window.id, *after, self._end, own)
+        kinds = {row["kind"] for row in found}
         priced: dict[int, int] = {}
         drawn: dict[int, int] = {}
         if found and self.configuration.terms:
             first, last = found[0]["movement_id"], found[-1]["movement_id"]
             priced = {row["movement_id"]: row["terms_id"] for row in await driver.fetch(_PRICED, first, last)}
             drawn = {row["movement_id"]: row["units"] for row in await driver.fetch(_DRAWN, first, last)}
-        fees = [row["movement_id"] for row in found if row["purpose"] == Purpose.FEE]
-        shares, invoices = dict[Place, FeeShare](), dict[int, str]()
-        if fees and self.configuration.share_plans:
+        shares, invoices, disputed = dict[Place, FeeShare](), dict[int, str](), dict[int, Any]()
+        if self.configuration.share_plans:
+            fees = [row["movement_id"] for row in found if row["purpose"] == Purpose.FEE]
             shares = _by_leg(await driver.fetch(_SHARES, fees))
-        if billed := [row["movement_id"] for row in found if row["kind"] in _OF_INVOICES]:
+        if kinds & _OF_INVOICES:
+            billed = [row["movement_id"] for row in found if row["kind"] in _OF_INVOICES]
             made = await invoice_rows.invoices(connection, tables.invoice.c.id.in_(billed))
             invoices = {id: one.reference for id, one in made.items()}
-        disputes = [row["subject_id"] for row in found if row["kind"] == MovementKind.CORRECT]
-        disputed = {row["id"]: row for row in await driver.fetch(_DISPUTED, disputes)} if disputes else {}
+        if _CORRECT in kinds:
+            disputes = [row["subject_id"] for row in found if row["kind"] == _CORRECT]
+            disputed = {row["id"]: row for row in await driver.fetch(_DISPUTED, disputes)}
 
         def lines() -> list[Line]:
+            if not (priced or shares or invoices or disputed or drawn):  # as nearly all pages of a large window
+                return [self._line(row) for row in found]
             made = []
             for row in found:
                 movement, of = row["movement_id"], disputed.get(row["subject_id"])
@@ -298,17 +316,16 @@ class Legs:
     def _line(
         self,
         row: Any,
-        priced: int | None,
-        share: FeeShare | None,
-        invoice: str | None,
-        disputed: Any,
-        drawn: int,
+        priced: int | None = None,
+        share: FeeShare | None = None,
+        invoice: str | None = None,
+        disputed: Any = None,
+        drawn: int = 0,
     ) -> Line:
         """A leg as a line. ``priced``: the terms of its act; ``disputed``: of a correction, the line that it gives
         back; ``drawn``: what of its points was prepaid, and so is in no line."""
         movement, n, purpose, debit, credit, amount, at, kind, currency, points, subject, rate, source, original = row
-        institutions = self.configuration.institutions
-        (payer, money), (payee, _) = self.accounts[debit], self.accounts[credit]
+        (payer, money), (payee, _) = self._parties[debit], self._parties[credit]
         reverses: str | None = None
         terms = None if priced is None else self.configuration.terms[priced]
         price: str | None = None
@@ -316,14 +333,14 @@ class Legs:
         sides: tuple[PointAmount, ...] = ()
         if kind in _OF_INVOICES:
             reverses = None if kind == MovementKind.BILL else ids.text(ids.INVOICE, subject)
-        elif kind != MovementKind.CORRECT:
+        elif kind != _CORRECT:
             sides = (self._points(currency, points - drawn),)
-        if kind == MovementKind.CORRECT:
+        if kind == _CORRECT:
             if disputed is None:
                 raise LookupError(f"There is no dispute {ids.text(ids.DISPUTE, subject)}.")
             line = ids.text(ids.ENTRY, disputed["movement_id"])
             corrects = Corrects(ids.text(ids.DISPUTE, subject), line, disputed["n"])
-        elif kind == MovementKind.REVERSE:
+        elif kind == _REVERSE:
             reverses = ids.text(ids.CONVERSION if original is None else _PREFIXES[original], subject)
         elif rate is not None:
             given = self.configuration.currencies[self.configuration.rates[rate].source].code
@@ -338,8 +355,8 @@ class Legs:
             at=at,
             currency=money,
             amount_millionths=amount,
-            payer=institutions[payer].code,
-            payee=institutions[payee].code,
+            payer=payer,
+            payee=payee,
             purpose=_PURPOSES[purpose],
             points=sides,
             reverses=reverses,
@@ -351,10 +368,7 @@ class Legs:
         )
 
     def _points(self, code: str, units: int) -> PointAmount:
-        of = self.configuration.currency(code)
-        if of is None:
-            raise LookupError(f"There is no point currency {code}.")
-        return _point_amount(code, units, of.scale)
+        return _point_amount(code, units, self._scales[code])
 
 
 async def pages(database: Database, legs: Legs, of: int | None) -> AsyncIterator[bytes]:

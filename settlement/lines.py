@@ -37,6 +37,7 @@ _POINTS_AMOUNT = re.compile(r"(?:0|[1-9][0-9]{0,29})(?:\.[0-9]{1,12})?")
 _PRICE = re.compile(r"(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{0,11}[1-9])?")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 # With ASCII names and no floats this is RFC 8785, in C: spelling ten million lines is counted in seconds.
+_amount = lru_cache(maxsize=65_536)(format_millionths)  # acts are of round amounts, and their fees too
 _canonical = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -126,6 +127,31 @@ class Line:
     corrects: Corrects | None = None
 
     def __post_init__(self) -> None:
+        if not self._is_plain():
+            self._check()
+
+    def _is_plain(self) -> bool:
+        """Whether it is right and has nothing but what nearly all lines have, of which there are millions: then their
+        words have been seen before, and nobody need be told what is wrong."""
+        for entry in self.points:
+            if not _is_points(entry.currency, entry.amount):
+                return False
+        return (
+            _are_right(self.kind, self.currency, self.payer, self.payee, self.purpose)
+            and self.reverses is None
+            and self.terms is None
+            and self.price is None
+            and self.share is None
+            and self.invoice is None
+            and self.corrects is None
+            and 0 <= self.window < 2**53
+            and 0 <= self.leg < 2**31
+            and self.amount_millionths > 0
+            and self.at.tzinfo is not None
+            and _is_identifier(self.movement)
+        )
+
+    def _check(self) -> None:
         _require(0 <= self.window < 2**53, "window", "is no window's number")
         _require(0 <= self.leg < 2**31, "leg", "is no leg's number")
         sequence(self.movement)
@@ -202,14 +228,14 @@ def encode(line: Line) -> bytes:
         "kind": line.kind,
         "at": instant_text(line.at),
         "currency": line.currency,
-        "amount": format_millionths(line.amount_millionths, line.currency),
+        "amount": _amount(line.amount_millionths, line.currency),
         "from": line.payer,
         "to": line.payee,
         "purpose": line.purpose,
         "reverses": line.reverses,
     }
     if line.points:
-        members["points"] = [{"currency": entry.currency, "amount": entry.amount} for entry in line.points]
+        members["points"] = line.points
     if line.terms is not None:
         members["terms"] = line.terms
     if line.price is not None:
@@ -304,6 +330,26 @@ def parse_count(text: str) -> int:
 def is_text(value: str) -> bool:
     """Whether ``value`` can stand for a code or a name: printable, not empty, no spaces around it, not endless."""
     return 0 < len(value) <= TEXT_MAX and value.isprintable() and value == value.strip()
+
+
+@lru_cache(maxsize=1_024)
+def _are_right(kind: str, currency: str, payer: str, payee: str, purpose: str) -> bool:
+    """Whether these are what a line may say of them."""
+    try:
+        minor_unit(currency)
+    except UnknownMoney:
+        return False
+    return bool(_KIND.fullmatch(kind)) and is_text(payer) and is_text(payee) and payer != payee and purpose in PURPOSES
+
+
+@lru_cache(maxsize=65_536)  # acts are of round amounts
+def _is_points(currency: str, amount: str) -> bool:
+    return is_text(currency) and _POINTS_AMOUNT.fullmatch(amount) is not None
+
+
+@lru_cache(maxsize=4_096)  # an act has several lines
+def _is_identifier(text: str) -> bool:
+    return _number(text) is not None
 
 
 def _require(holds: bool, member: str, detail: str) -> None:

@@ -23,6 +23,9 @@ _NUMBERS: Final = frozenset(
     {"number", "leg", "amount", "points_given", "points", "price", "fee_of_act", "kept", "corrects_leg"}
 )
 _CHUNK_BYTES: Final = 1 << 20
+_ACTS: Final[dict[str, Cell]] = {kind: Word(key) for kind, key in ACTS.items()}
+_PURPOSES: Final[dict[str, Cell]] = {purpose: Word(purpose) for purpose in PURPOSES}
+_NONE: Final[tuple[Cell, ...]] = (None, None, None)
 
 
 class _Points(msgspec.Struct):
@@ -130,8 +133,8 @@ def _row(number: int, line: Spelled) -> Row:
         line.at,
         Code(line.movement),
         line.leg,
-        Word(ACTS[line.kind]) if line.kind in ACTS else line.kind,
-        Word(line.purpose) if line.purpose in PURPOSES else line.purpose,
+        _ACTS.get(line.kind, line.kind),
+        _PURPOSES.get(line.purpose, line.purpose),
         line.payer,
         line.payee,
         line.currency,
@@ -140,22 +143,18 @@ def _row(number: int, line: Spelled) -> Row:
         None if line.reverses is None else Code(line.reverses),
         None if line.terms is None else Code(line.terms),
         None if line.price is None else Amount(line.price, line.currency),
-        *_shared(line),
+        *(_NONE if line.share is None else _shared(line.share, line.currency)),
         line.invoice,
-        *_corrected(line),
+        *(_NONE if line.corrects is None else _corrected(line.corrects)),
     )
 
 
-def _shared(line: Spelled) -> tuple[Cell, ...]:
-    share = line.share
-    if share is None:
-        return None, None, None
-    return Code(share.plan), Amount(share.fee, line.currency), Amount(share.kept, line.currency)
+def _shared(share: _Share, currency: str) -> tuple[Cell, ...]:
+    return Code(share.plan), Amount(share.fee, currency), Amount(share.kept, currency)
 
 
-def _corrected(line: Spelled) -> tuple[Cell, ...]:
-    of = line.corrects
-    return (None, None, None) if of is None else (Code(of.dispute), Code(of.movement), of.leg)
+def _corrected(of: _Corrects) -> tuple[Cell, ...]:
+    return Code(of.dispute), Code(of.movement), of.leg
 
 
 def _sides(points: Sequence[Any]) -> tuple[Cell, ...]:
