@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from hub import ids
-from hub.audit.findings import Findings
+from hub.audit.findings import Findings, name_of
 from hub.configuration import Configuration
 from hub.institutions import OPERATOR_CODE
 from hub.ledger.records import AccountKind, Phase, Purpose
@@ -103,6 +103,13 @@ class Accounts:
         """Whose account it is."""
         found = self.by_id.get(id)
         return UNKNOWN if found is None else found.key
+
+    def compare(self, moved: Any, legs: list[Any], expected: list[tuple[Key, Key, int, int]]) -> None:
+        """Pass if an act about a window posts these legs (debit, credit, amount, purpose) in it, and no other."""
+        key = self.key
+        actual = [(key(leg[4]), key(leg[5]), leg[6], leg[3]) for leg in legs]
+        if actual != expected or any(leg[9] != moved["subject_id"] for leg in legs):
+            self._findings.add("ACT_LEGS", f"The legs of {name_of(moved)} are not what the act posts.")
 
     def find(self, kind: int, owner: int, currency: str) -> int:
         """The identifier of an account; 0: there is none."""

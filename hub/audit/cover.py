@@ -1,6 +1,6 @@
 """Cover as the rows make it: who agreed to its terms, and what was put up and taken back, by whom.
 
-What it holds against acts is with the positions, beside the caps.
+What it holds against acts is with the money legs, beside the caps.
 """
 
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from hub import ids
 from hub.audit.accounts import Accounts, Key, operator_of
 from hub.audit.findings import Findings
+from hub.audit.payments import Payments
 from hub.audit.positions import Positions
 from hub.configuration import Change, Configuration
 from hub.cover import NO_TERMS, EntryStatus, Pot, eases, reach
@@ -19,10 +20,11 @@ from hub.ledger.records import AccountKind, Purpose
 class Cover:
     """Entries in the order of the journal; ``positions`` knows what is in each pot."""
 
-    def __init__(self, findings: Findings, accounts: Accounts, positions: Positions) -> None:
+    def __init__(self, findings: Findings, accounts: Accounts, positions: Positions, payments: Payments) -> None:
         self._findings = findings
         self._accounts = accounts
         self._positions = positions
+        self._payments = payments
         self._open: dict[int, Any] = {}  # entries that nobody has decided on
         self._due: dict[int, Any] = {}  # by movement, the entry that it posts
 
@@ -83,7 +85,7 @@ class Cover:
         if stated != (node, currency, amount, entry["id"]):
             self._findings.add("COVER_ENTRY", f"{name} and {_name(entry['id'])} say different things.")
         positions = self._positions
-        positions.paid[currency] = positions.paid.get(currency, 0) - amount
+        self._payments.bank(currency, -amount)
         positions.pots[pot] += amount
         cover = configuration.covers.get((node, currency))
         terms, left = NO_TERMS if cover is None else cover.terms, positions.pots[pot]

@@ -11,6 +11,7 @@ from hub import ids
 from hub.audit.accounts import Accounts, Key, operator_of
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
+from hub.audit.payments import Payments
 from hub.audit.positions import Positions
 from hub.configuration import Configuration
 from hub.defaults import DefaultStepKind
@@ -56,10 +57,11 @@ class _Default:
 class Defaults:
     """Nets that were not paid, in the order of the journal."""
 
-    def __init__(self, findings: Findings, accounts: Accounts, positions: Positions) -> None:
+    def __init__(self, findings: Findings, accounts: Accounts, positions: Positions, payments: Payments) -> None:
         self._findings = findings
         self._accounts = accounts
         self._positions = positions
+        self._payments = payments
         self._known: dict[int, _Default] = {}
         self._due: dict[int, Any] = {}  # steps by the movement that each posts
         self._begun: set[int] = set()  # of this batch, what somebody bears and nobody has finished
@@ -93,7 +95,7 @@ class Defaults:
             if of.posted != sum(share.amount for share in shares) or row["amount"] != of.owed:
                 self._findings.add("DEFAULT", f"{_name(of.row['id'])} is not borne as the waterfall says.")
             self._begun.discard(of.row["id"])
-            self._positions.borne(of.row["window_id"], batch)
+            self._payments.borne(of.row["window_id"], batch)
         if kind in ("REJECTED", "DECLARED", "COVERED"):
             of.status = kind
 
@@ -108,7 +110,7 @@ class Defaults:
         stated = tuple(moved[part] for part in ("for_institution_id", "money", "value", "amount", "subject_id"))
         if stated != (row["institution_id"], row["currency"], amount, amount, row["id"]):
             self._findings.add("DEFAULT", f"{name} and {_name(row['id'])} say different things.")
-        before = set(self._positions.due.get(row["window_id"], ()))  # who is not paid
+        before = set(self._payments.due.get(row["window_id"], ()))  # who is not paid
         if kind == MovementKind.UNPAID:
             moves = self._unpaid(of, amount, batch, configuration)
         elif kind == MovementKind.REPAY:
@@ -138,7 +140,7 @@ class Defaults:
         node, currency = of.row["institution_id"], of.row["currency"]
         if amount != of.row["amount"]:
             self._findings.add("DEFAULT", f"{_name(of.row['id'])} was declared with another amount.")
-        self._positions.unpaid(of.row["window_id"], node, currency, amount, batch, configuration)
+        self._payments.unpaid(of.row["window_id"], node, currency, amount, batch, configuration)
         return [((int(AccountKind.RECEIVABLE), node, currency), (int(AccountKind.SETTLEMENT), node, currency), amount)]
 
     def _drawn(self, of: _Default, kind: int, unpaid: set[tuple[int, str]], configuration: Configuration) -> _Moves:
@@ -158,7 +160,7 @@ class Defaults:
             if is_paid:
                 continue
             if share.source is Source.CUT:
-                self._positions.cut(of.row["window_id"], node, currency, share.amount, configuration)
+                self._payments.cut(of.row["window_id"], node, currency, share.amount, configuration)
             giving = (int(_POTS[share.source]), node, currency)
             moves.append((giving, (int(AccountKind.CLAIM), node, currency), share.amount))
         return moves
@@ -169,8 +171,8 @@ class Defaults:
         if of.owed < 0:
             self._findings.add("DEFAULT", f"More was paid of {_name(of.row['id'])} than was owed.")
         bank = (int(AccountKind.BANK), operator_of(configuration), currency)
-        self._positions.paid[currency] = self._positions.paid.get(currency, 0) - amount
-        self._positions.repaid(of.row["window_id"], node, currency, amount, configuration)
+        self._payments.bank(currency, -amount)
+        self._payments.repaid(of.row["window_id"], node, currency, amount, configuration)
         moves: _Moves = [(bank, (int(AccountKind.RECEIVABLE), node, currency), amount)]
         shares, _ = make_good(amount, of.left, minor_unit_millionths(currency))
         for share in shares:
@@ -200,7 +202,7 @@ class Defaults:
             place = (row["window_id"], currency)
             payouts = self._payouts.get(place)
             if payouts is None:
-                found = self._positions.payouts(*place)
+                found = self._payments.payouts(*place)
                 payouts = self._payouts[place] = {codes.get(node, ""): net for node, net in found.items()}
             collateral = pots[int(AccountKind.COLLATERAL), debtor, currency]
             minor = minor_unit_millionths(currency)

@@ -2,7 +2,10 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+from hub import ids
+from hub.configuration import Configuration
 
 FINDINGS_PER_CODE_MAX: Final = 1_000  # of each code in full; the rest is counted in one more finding
 
@@ -36,3 +39,14 @@ class Findings:
             if count > FINDINGS_PER_CODE_MAX
         )
         return (*self._findings, *more)
+
+
+def name_of(moved: Any) -> str:
+    """A movement as sentences name it."""
+    return ids.text(ids.ENTRY, moved["id"])
+
+
+def code_of(configuration: Configuration, node: int) -> str:
+    """An institution as sentences name it, also one that is not there."""
+    found = configuration.institutions.get(node)
+    return f"institution {node:x}" if found is None else found.code

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import billing, ids
 from hub.audit.accounts import Accounts, operator_of
 from hub.audit.entries import Batch
-from hub.audit.findings import Findings
+from hub.audit.findings import Findings, code_of
 from hub.bills import FeeSchedule, Month, Totals, Usage, credited, lines_of, payers, totals_of
 from hub.configuration import Configuration
 from hub.expiry import is_zone
@@ -78,10 +78,10 @@ class Invoices:
             made = found.pop(payer, None)
             if made is None or not self._is(made, *due):
                 self._findings.add(
-                    "INVOICE", f"What {_code(configuration, payer)} owes for {row['period']} is another."
+                    "INVOICE", f"What {code_of(configuration, payer)} owes for {row['period']} is another."
                 )
         for payer in found:
-            self._findings.add("INVOICE", f"{_code(configuration, payer)} owes nothing for {row['period']}.")
+            self._findings.add("INVOICE", f"{code_of(configuration, payer)} owes nothing for {row['period']}.")
 
     def _due(self, of: int, starts: datetime, configuration: Configuration) -> dict[int, Any]:
         """Who owes what for a month: the schedule, the lines and their totals."""
@@ -156,8 +156,3 @@ class Invoices:
                 "INVOICE", f"{ids.text(ids.INVOICE, id)} is posted nowhere, or has lines that are not its."
             )
         self._rows, self._lines = {}, {}
-
-
-def _code(configuration: Configuration, institution: int) -> str:
-    found = configuration.institutions.get(institution)
-    return str(institution) if found is None else found.code

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hub.audit.entries import Batch
-from hub.audit.findings import Findings
+from hub.audit.findings import Findings, code_of
 from hub.configuration import Configuration
 from hub.ids import ENTRY, text
 from hub.models import ModelKind, kind_of
@@ -61,7 +61,7 @@ class Obligations:
         none."""
         owed = {}
         for (first, second), balance in self.balances(window, currency).items():
-            one, other = _code(configuration, first), _code(configuration, second)
+            one, other = code_of(configuration, first), code_of(configuration, second)
             pair = pair_of(one, other)
             owed[pair] = balance if pair[0] == one else -balance
         if kind is ModelKind.IMMEDIATE_GROSS:
@@ -84,7 +84,7 @@ class Obligations:
         due: dict[Both, int] = {}
         for currency, pairs in nets.items():
             for (first, second), balance in self.balances(window, currency).items():
-                codes = _code(configuration, first), _code(configuration, second)
+                codes = code_of(configuration, first), code_of(configuration, second)
                 pair = pair_of(*codes)
                 net = pairs[pair] if pair == codes else -pairs[pair]
                 if net:
@@ -100,7 +100,7 @@ class Obligations:
         for debtor, creditor, currency in wrong:
             self._findings.add(
                 "OBLIGATION",
-                f"Window {number}: what {_code(configuration, debtor)} owes {_code(configuration, creditor)} in "
+                f"Window {number}: what {code_of(configuration, debtor)} owes {code_of(configuration, creditor)} in "
                 f"{currency} is not what its legs give.",
             )
         self.made[window], self.due[window] = dict(stated), dict(stated)
@@ -130,12 +130,14 @@ class Obligations:
         """Whether anything of a window is due by or to a participant."""
         return any(node in both[:2] for both in self.due.get(window, ()))
 
-    def finish(self, batch: Batch, closed: set[int], paying: set[int]) -> None:
-        """Compare the batch's rows that stand for themselves. ``closed``: the windows that it closed; ``paying``: its
-        movements that settle."""
+    def finish(self, batch: Batch, closed: set[int]) -> None:
+        """Compare the batch's obligations with the windows that it closed."""
         for row in batch.rows.get("obligation", ()):
             if row["window_id"] not in closed or row["window_id"] not in self.made:
                 self._findings.add("OBLIGATION", f"An obligation is of no window that closed in batch {batch.number}.")
+
+    def finish_payments(self, batch: Batch, paying: set[int]) -> None:
+        """Compare the batch's payments with its movements that settle."""
         for row in batch.rows.get("obligation_payment", ()):
             if row["movement_id"] not in paying:
                 self._findings.add("OBLIGATION_PAYMENT", "A payment of an obligation has no movement.")
@@ -150,8 +152,3 @@ class Obligations:
                 )
         for _, first, second, currency in left:
             self._findings.add("PAIR_POSITION", f"What {first:x} and {second:x} owe in {currency} is missing.")
-
-
-def _code(configuration: Configuration, node: int) -> str:
-    found = configuration.institutions.get(node)
-    return f"institution {node:x}" if found is None else found.code

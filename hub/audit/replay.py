@@ -19,6 +19,7 @@ from hub.audit.acts import Acts
 from hub.audit.banking import Banking
 from hub.audit.breaks import Breaks
 from hub.audit.caps import Caps
+from hub.audit.closings import Closings
 from hub.audit.cover import Cover
 from hub.audit.debts import Debts
 from hub.audit.defaults import KINDS as OF_DEFAULTS
@@ -31,7 +32,9 @@ from hub.audit.holds import Holds
 from hub.audit.invoices import Invoices
 from hub.audit.limits import Limits
 from hub.audit.lots import Lots
+from hub.audit.money import Money
 from hub.audit.originals import Original, is_reversal, originals
+from hub.audit.payments import Payments
 from hub.audit.people import People
 from hub.audit.positions import Positions
 from hub.audit.prepaid import Prepaid
@@ -64,7 +67,10 @@ class Replay:
         self.accounts = Accounts(findings)
         self.lots = Lots(findings)
         self.holds = Holds(findings)
-        self.positions = Positions(findings, self.accounts, flat, singly)
+        self.positions = Positions(findings)
+        self.money = Money(findings, self.accounts, self.positions)
+        self.payments = Payments(findings, self.accounts, self.positions)
+        self.closings = Closings(findings, self.accounts, self.positions, self.payments, flat, singly)
         self.shares = Shares(findings, self.positions)
         self.exchanges = Exchanges(findings, self.accounts, self.shares)
         self.relocations = Relocations(findings, self.accounts)
@@ -80,8 +86,8 @@ class Replay:
         self.restrictions = Restrictions(findings, self.accounts)
         self.caps = Caps(findings)
         self.invoices = Invoices(findings, self.accounts)
-        self.cover = Cover(findings, self.accounts, self.positions)
-        self.defaults = Defaults(findings, self.accounts, self.positions)
+        self.cover = Cover(findings, self.accounts, self.positions, self.payments)
+        self.defaults = Defaults(findings, self.accounts, self.positions, self.payments)
         self.prepaid = Prepaid(findings, self.accounts)
         self.banking = Banking(findings)
         self._changes: list[Noun] = []
@@ -93,7 +99,7 @@ class Replay:
         """Take the next batch."""
         rows = batch.rows
         self.accounts.open(rows.get("account", ()))
-        self.positions.internal(rows.get("internal_account", ()))
+        self.closings.internal(rows.get("internal_account", ()))
         self._conversions = {row["id"]: row for row in rows.get("conversion", ())}
         self._originals = await originals(connection, batch)
         await self.limits.begin(connection, batch, self.configuration, self._originals)
@@ -153,7 +159,9 @@ class Replay:
         self.cover.finish()
         self.prepaid.finish()
         self.defaults.finish()
-        self.positions.finish(batch, self.configuration)
+        self.payments.finish(batch)
+        self.closings.finish(batch, self.configuration)
+        self.money.finish()
         self.disputes.finish()
         self.limits.finish()
         self.terms.finish()
@@ -313,28 +321,28 @@ class Replay:
 
     def _window(self, row: Any, _legs: list[Any], batch: Batch) -> None:
         self._configure()
-        self.positions.open(row, batch, self.configuration)
+        self.closings.open(row, batch, self.configuration)
 
     def _act(self, moved: Any, legs: list[Any], batch: Batch) -> None:
         if self._changes:
             self._configure()
         match moved["kind"]:
             case MovementKind.CLOSE:
-                self.positions.close(moved, legs, self.configuration)
+                self.closings.close(moved, legs, self.configuration)
             case MovementKind.EXCHANGE_NET:
-                self.positions.exchanged(moved, legs, batch, self.configuration)
+                self.closings.exchanged(moved, legs, batch, self.configuration)
             case MovementKind.SETTLE:
-                self.positions.settle(moved, legs, batch, self.configuration)
+                self.payments.settle(moved, legs, batch, self.configuration)
             case MovementKind.PAY:
-                self.positions.pay(moved, legs, self.configuration)
+                self.money.pay(moved, legs, self.configuration)
             case MovementKind.BILL | MovementKind.CREDIT:
                 self.invoices.posted(moved, legs, self.configuration)
-                self.positions.act(moved, legs, self.configuration, batch.at, promised=True)
+                self.money.act(moved, legs, self.configuration, batch.at, promised=True)
             case MovementKind.COVER:
                 self.cover.check(moved, legs, self.configuration)
             case MovementKind.PREPAY | MovementKind.PREPAY_REFUND:
                 self.prepaid.posted(moved, legs, batch, self.configuration)
-                self.positions.act(moved, legs, self.configuration, batch.at)
+                self.money.act(moved, legs, self.configuration, batch.at)
             case kind if kind in OF_DEFAULTS:
                 self.defaults.check(moved, legs, batch, self.configuration)
             case _:
@@ -357,11 +365,11 @@ class Replay:
                     if way is not None and not way.window:
                         way.window = self.positions.open_window()
                     of = 0 if way is None else way.window
-                    self.positions.act(moved, legs, self.configuration, batch.at, of, promised=promised)
+                    self.money.act(moved, legs, self.configuration, batch.at, of, promised=promised)
                 elif self.disputes.is_of(moved):  # no cap bounds what was counted wrongly
-                    self.positions.act(moved, legs, self.configuration, batch.at, promised=True)
+                    self.money.act(moved, legs, self.configuration, batch.at, promised=True)
                 elif len(legs) > 1:  # money comes with points
-                    self.positions.act(moved, legs, self.configuration, batch.at)
+                    self.money.act(moved, legs, self.configuration, batch.at)
 
     def _whole(self, moved: Any, legs: list[Any], batch: Batch) -> Act:
         """A movement with all rows that belong to it."""

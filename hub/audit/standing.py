@@ -160,7 +160,7 @@ def _money(replay: Replay, findings: Findings) -> None:
     """What the accounts of money hold against what windows, payments and rounding say."""
     positions = replay.positions
     due: Counter[tuple[int, int, str]] = Counter()
-    for window in positions.due.values():
+    for window in replay.payments.due.values():
         for (node, currency), net in window.items():
             due[AccountKind.SETTLEMENT, node, currency] += net
     for obligations in positions.obligations.due.values():
@@ -173,8 +173,10 @@ def _money(replay: Replay, findings: Findings) -> None:
     for (window_id, node, currency), paid in positions.gross.items():
         if window_id in positions.windows and positions.windows[window_id].status == WindowStatus.OPEN:
             due[AccountKind.POSITION, node, currency] -= paid
-    by_currency = {(int(AccountKind.BANK), currency): amount for currency, amount in positions.paid.items()}
-    by_currency |= {(int(AccountKind.ROUNDING), currency): amount for currency, amount in positions.rounded.items()}
+    by_currency = {(int(AccountKind.BANK), currency): amount for currency, amount in replay.payments.paid.items()}
+    by_currency |= {
+        (int(AccountKind.ROUNDING), currency): amount for currency, amount in replay.closings.rounded.items()
+    }
     pots = Counter(positions.pots)
     for account in replay.accounts.by_id.values():
         kind, owner, currency = account.key
