@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 4
+WORKERS ?= 2
 STAMP := $(VENV)/.installed
 
 # Python keeps what it has compiled, whatever the machine's habit: a run of the tests starts hundreds of programs.
@@ -22,7 +22,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup
 	$(BIN)/points-hub demo
 
-# In four processes, because much of a test is waiting, each with a PostgreSQL of its own; who is done first takes over
+# In two processes, each with a PostgreSQL of its own; who is done first takes over
 # from the others. ARGS come last: -n 0 is one process, a path or -k some tests.
 test: setup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

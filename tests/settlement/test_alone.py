@@ -57,12 +57,11 @@ def test_both_find_nothing_in_a_true_report(name: str) -> None:
     [
         *("flat BANK", "flat summary", "level BANK", "level HUB", "first version", "shared BANK", "corrected BANK"),
         *("interim BANK", "interim HUB", "settled HUB"),
-        *("interim BANK", "interim HUB"),
         *("pairs HUB", "gross BANK"),
     ],
 )
 def test_both_find_the_same_wherever_a_report_is_changed(name: str, way: Callable[[Case], Iterator[Case]]) -> None:
-    stride = 211  # no multiple of how many ways there are to change a place, so all come by
+    stride = 307  # no multiple of how many ways there are to change a place, so all come by
     for case in itertools.islice(way(TRUE[name]), 0, None, stride):
         ours, theirs = verdicts(case)
         assert ours == theirs
@@ -83,7 +82,7 @@ def test_both_find_whatever_is_changed_of_an_acceptance() -> None:
 @pytest.mark.parametrize("code", ["BANK", "AIR", "HUB"])
 def test_both_find_the_same_wherever_a_supplement_is_changed(code: str) -> None:
     cases = supplements_one_by_one(replace(TRUE[f"unpaid {code}"], lines=None))
-    for case in itertools.islice(cases, 0, None, 89):
+    for case in itertools.islice(cases, 0, None, 307):
         ours, theirs = verdicts(case)
         assert ours == theirs
 
