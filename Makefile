@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+WORKERS ?= 3
 STAMP := $(VENV)/.installed
 
 # Python keeps what it has compiled, whatever the machine's habit: a run of the tests starts hundreds of programs.
@@ -22,8 +22,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup
 	$(BIN)/points-hub demo
 
-# In two processes, each with a PostgreSQL of its own; who is done first takes over
-# from the others. ARGS come last: -n 0 is one process, a path or -k some tests.
+# In three processes, each with a PostgreSQL of its own: more are slower on two cores, fewer wait more. Who is done first
+# takes over from the others. ARGS come last: -n 0 is one process, a path or -k some tests.
 test: setup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
