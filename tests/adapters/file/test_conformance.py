@@ -13,7 +13,7 @@ from hub.points import parse, render
 from tests.adapters.file.conftest import Exchanged
 from tests.adapters.file.server import Server
 
-BESIDE_S = 0.1  # for another connection that is at the server, and brings results for all
+BESIDE_S = 0.1  # for another connection that is at the server, and carries for all
 NO_LINE = "An order is taken by the folder; test_kills.py, test_results.py and test_carrier.py break what is behind it."
 
 
@@ -27,6 +27,7 @@ class FolderHarness:
         self.exchanged = exchanged
         self.hub = exchanged.connect()
         self.members = 0
+        self.composed = False  # since the last night
 
     async def connect(self, port: int | None) -> Partner:
         return self.exchanged.connect()
@@ -41,11 +42,19 @@ class FolderHarness:
         return parse(self.exchanged.available(member.reference), 2)
 
     async def settle(self) -> None:
+        """A night of the partner's, once all that was composed has come to it."""
         async with self.exchanged.lock:
-            if await self.hub.compose() is not None:
+            self.composed = await self.hub.compose() is not None or self.composed
+            if self.composed and self._has_gone():
+                self.composed = False
                 await self.exchanged.night()
                 return
         await asyncio.sleep(BESIDE_S)
+
+    def _has_gone(self) -> bool:
+        """Whether nothing waits to be carried, because another connection was at the server just then."""
+        ours = self.exchanged.folder
+        return self.exchanged.theirs == ours or not any((ours / "outgoing").iterdir())
 
 
 class TestFile(PartnerConformance):
