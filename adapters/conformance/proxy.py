@@ -100,17 +100,16 @@ class Proxy:
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_partner, to_partner = await asyncio.open_connection(*self._upstream, ssl=self._tls)
         line = _Line(reader, writer, from_partner, to_partner)
+        ways = [asyncio.create_task(self._outward(line)), asyncio.create_task(self._inward(line))]
         try:
-            outward = asyncio.create_task(self._outward(line))
-            inward = asyncio.create_task(self._inward(line))
-            done, pending = await asyncio.wait({outward, inward}, return_when=asyncio.FIRST_COMPLETED)
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+            done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                with suppress(OSError, _Closed):
+                with suppress(_Closed):
                     task.result()
         finally:
+            for task in ways:
+                task.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
             to_partner.close()
 
     async def _outward(self, line: "_Line") -> None:
@@ -163,6 +162,8 @@ class Proxy:
             await line.writer.drain()
             if fault is not None and fault.breach is Breach.REPLACE:
                 raise _Closed
+        if line.is_silent:  # a partner closes what it has not been asked on for a while, and the client must not notice
+            await asyncio.Event().wait()
 
     async def _replay(self, request: bytes) -> None:
         """Send a request once more, and let its answer go."""
@@ -211,3 +212,8 @@ class _Line:
         self.sent = 0  # octets by the client
         self.answered = False
         self.fault: Fault | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the client gets nothing more, not even an end."""
+        return self.fault is not None and self.fault.breach in (Breach.SILENT_BEFORE, Breach.SILENT_AFTER)

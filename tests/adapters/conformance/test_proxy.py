@@ -22,8 +22,10 @@ class Partner:
     port: int = 0
     got: list[bytes] = field(default_factory=list)
     lines: "asyncio.Queue[bytes]" = field(default_factory=asyncio.Queue)
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
         while line := await reader.readline():
             if not line.endswith(b"\n"):
                 break  # half a line is no request
@@ -31,6 +33,11 @@ class Partner:
             await self.lines.put(line)
             writer.write(line.upper())
         writer.close()
+
+    def close(self) -> None:
+        """End every connection."""
+        for writer in self.writers:
+            writer.close()
 
 
 @asynccontextmanager
@@ -109,6 +116,24 @@ async def test_a_line_falls_silent(line: Line, breach: Breach, arrives: bool) ->
     assert line.partner.got == ([b"one\n"] if arrives else []) + [b"two\n"]
     await line.proxy.close()
     assert await line.reader.read() == b""  # and nothing came by then
+    writer.close()
+
+
+@pytest.mark.parametrize("breach", [Breach.SILENT_BEFORE, Breach.SILENT_AFTER])
+async def test_a_line_stays_silent_when_the_partner_closes_it(line: Line, breach: Breach) -> None:
+    """As servers do with connections on which nothing is asked."""
+    assert await line.ask(b"one") == b"ONE\n"
+    line.proxy.arm(Fault(breach=breach), b"two")
+    line.writer.write(b"two\n")
+    reader, writer = await asyncio.open_connection(HOST, line.proxy.port)
+    other = Line(line.partner, line.proxy, reader, writer)
+    assert await other.ask(b"three") == b"THREE\n"  # the proxy has had its turn
+    assert line.proxy.struck == 1
+    line.partner.close()
+    assert await reader.read() == b""
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await line.reader.read()
     writer.close()
 
 
