@@ -226,7 +226,7 @@ class Exchange:
             self._under_way[task] = call
             task.add_done_callback(self._done)
         if len(taken) < most:
-            due = await calls.next_due(self._database, paused) if not taken else None
+            due = await calls.next_due(self._database, paused)  # what was just taken is, when its lease is over
             seconds = IDLE_S if due is None else (due - clock.now()).total_seconds()
             await self._wait(min(IDLE_S, seconds))
 

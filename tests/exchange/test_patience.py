@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,7 +99,8 @@ class Calling(Process):
 
 class Outage(History):
     """Exchanges while the partner that keeps ``of`` is in trouble: ``down``, ``busy``, or ``silent``, so that nobody
-    knows what it did, maybe only ``at first``; ``halted`` is for the operator to set. A process is killed meanwhile."""
+    knows what it did, maybe only ``at first``; ``halted`` is for the operator to set. ``stumbling``: each order is lost
+    once, and what comes again first hangs. A process is killed meanwhile."""
 
     def __init__(self, seed: int, trouble: str, loop: Loop, time: Time) -> None:
         world = seeds.founded()
@@ -119,6 +121,12 @@ class Outage(History):
         if not self.lasts or self.only not in (None, order.operation):
             return None
         self.called.append(Called(self.time.now(), order.reference))
+        if self.trouble == "stumbling":
+            times = Counter(one.reference for one in self.called)
+            if times[order.reference] == 1:
+                return Answer(status=Status.UNKNOWN)
+            if max(times.values()) > 2 or times.total() > len(times) + 1:
+                return None
         first = self.time.now() < self.begun_at + timedelta(seconds=5)
         if self.trouble == "busy" or (self.trouble == "silent at first" and not first):
             return Answer(status=Status.ABSENT)
@@ -254,6 +262,20 @@ def test_a_partner_that_fails_is_left_alone_but_for_one_look_at_a_time(seed: int
     late = [one for one in outage.called if one.at > middle]
     # Two processes, each with one look after each rest; without a breaker it would be twenty orders in 8 s or less.
     assert 0 < len(late) <= 2 * (GIVE_UP_S / 2 / REST_S + 1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_call_that_hangs_does_not_make_those_that_are_due_next_wait(seed: int) -> None:
+    async def course(outage: Outage) -> None:
+        outage.processes[1].is_dead = True
+        books = outage.books["STAY"]
+        books.capabilities = msgspec.structs.replace(books.capabilities, absent_after_s=0)
+        await outage.begun(count=4)
+        await asyncio.sleep(2)
+        states = Counter(row["state"] for row in outage.memory.rows["exchange"].values())
+        assert states == {"CREDITING": 1, "COMPLETED": 3}
+
+    during("stumbling", seed, course)
 
 
 def test_a_partner_that_hangs_holds_up_nobody_else() -> None:
