@@ -61,6 +61,7 @@ def reverse(book: Book, command: commands.Reverse) -> Draft:
     Raises:
         NotFound: there is no such act, or not for the caller.
         AlreadyReversed, ExceedsOriginal: nothing, or less than asked, is left of it.
+        ReversalPending: another part of it is being taken back over partners.
         InsufficientPoints: the points have been spent.
         NotAMember: who contributed has left the pool, and what comes back there is the pool's.
         InvalidInput: only what an issuer issued can be taken back with a shortfall.
@@ -87,8 +88,10 @@ def reverse(book: Book, command: commands.Reverse) -> Draft:
     amount = left if command.amount is None else parse_positive(command.amount, of.scale)
     if amount > left:
         raise ExceedsOriginal(left=render(left, of.scale), requested=render(amount, of.scale))
+    if book.is_being_reversed(command.id or 0):
+        raise ReversalPending
     draft = Draft(book)
-    if exchanges.needs_partners(book, original):
+    if exchanges.needs_partners(book, original, amount):
         draft.result = _accept(draft, command, of, original, acting, amount)
         return draft
     draft.result = post(draft, command, original, command.id or 0, acting, amount, {})
@@ -107,7 +110,6 @@ def _accept(
     first, and nothing comes back before it was.
 
     Raises:
-        ReversalPending: another part of it is being taken back.
         NotHosted: the command says what becomes of points that are missing, which the partner knows alone.
         PartnerUnavailable: the partner is halted.
         PartnerRefused: it does not undo such acts, or the points were kept by somebody else when it was done.
@@ -116,8 +118,6 @@ def _accept(
         LimitExceeded: a cap is in the way of whoever pays back.
     """
     book = draft.book
-    if book.is_being_reversed(command.id or 0):
-        raise ReversalPending
     if command.shortfall is not ReversalShortfall.REFUSE:
         raise NotHosted(currency=of.code, act=command.shortfall.value)
     before, after = original.reversed, original.reversed + amount

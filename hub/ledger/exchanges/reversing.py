@@ -6,16 +6,23 @@ from hub.ledger.book import Book, Original
 from hub.ledger.exchanges import deals, steps
 from hub.ledger.orders import Deal, ExchangeState
 from hub.ledger.records import AccountKind, Phase
+from hub.points import share
 
 _OVER_PARTNERS = frozenset({AccountKind.PARTNER, AccountKind.TRANSIT})
 
 
-def needs_partners(book: Book, original: Original) -> bool:
-    """Whether an act was done over partners, or its points are kept by one by now."""
-    posted = [side for leg in original.legs if leg.phase is Phase.POSTED for side in (leg.debit, leg.credit)]
-    currencies = [book.configuration.currency(side.currency) for side in posted]
-    kept = any(of is not None and of.adapter != HOSTED for of in currencies)
-    return kept or any(side.kind in _OVER_PARTNERS for side in posted)
+def needs_partners(book: Book, original: Original, amount: int) -> bool:
+    """Whether the next ``amount`` of an act that comes back came over partners, or is of points that one keeps by now.
+    So small a part that nothing of what partners keep falls to it needs none."""
+    total, before, after = original.movement.amount, original.reversed, original.reversed + amount
+    for leg in original.legs:
+        if leg.phase is not Phase.POSTED or share(before, total, leg.amount) == share(after, total, leg.amount):
+            continue
+        for side in (leg.debit, leg.credit):
+            of = book.configuration.currency(side.currency)
+            if side.kind in _OVER_PARTNERS or (of is not None and of.adapter != HOSTED):
+                return True
+    return False
 
 
 def check_reversal(book: Book, deal: Deal) -> None:

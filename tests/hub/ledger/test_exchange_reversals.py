@@ -130,6 +130,25 @@ async def test_hosted_points_come_back_once_the_partner_has_taken_its_own(net: H
     assert await owed(net) == {"BANK": -50_500_000, "AIR": 50 * CNY, "HUB": 500_000}
 
 
+async def test_a_part_to_which_nothing_of_what_partners_keep_falls_comes_back_at_once(net: Hub) -> None:
+    bo = Party("BANK", "bo")
+    made = await converted(net, AL, bo, "MILE>BP", "7", "D")  # 140 BP, for 7.00
+    assert (await stands(net, "partner", "MILE"), await owed(net)) == ((-7, 0), {"AIR": -7 * CNY, "BANK": 7 * CNY})
+    small = await net.do(reversal(net, made, "15"))  # ⌊7 × 15/140⌋ = 0
+    assert await orders(net, small) == []
+    assert await stands(net, "customer", "BP") == (100_125, 0)
+    assert await owed(net) == {"AIR": -6_250_000, "BANK": 6_250_000}
+    more = await accepted(net, reversal(net, made, "5"))  # ⌊7 × 20/140⌋ = 1
+    with pytest.raises(ReversalPending):
+        await net.do(reversal(net, made, "1"))
+    await answer(net, f"PH-{more.id:X}-C", Status.SUCCEEDED)
+    rest = await accepted(net, reversal(net, made))
+    await answer(net, f"PH-{rest.id:X}-C", Status.SUCCEEDED)
+    assert [row[2] for row in [*await orders(net, more), *await orders(net, rest)]] == [1, 6]
+    assert (await status(net, made), await owed(net)) == ("REVERSED", {"AIR": 0, "BANK": 0})
+    assert (await stands(net, "customer", "BP"), await stands(net, "partner", "MILE")) == ((100_000, 0), (0, 0))
+
+
 async def test_hosted_points_are_held_until_the_partner_has_given_its_own_back(net: Hub) -> None:
     bo = Party("BANK", "bo")
     made = await converted(net, AL, bo, "MILE>BP", "7", "D")  # 140 BP
