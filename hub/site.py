@@ -5,6 +5,7 @@ Which paths there are stands with the application (``hub.app``). It holds no bus
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from functools import partial
 from typing import BinaryIO, Final
 
 from starlette.applications import Starlette
@@ -65,30 +66,6 @@ def site(parts: Parts, board: Board, api: Sequence[BaseRoute]) -> Starlette:
     async def keys(_: Request) -> Response:
         return JSONResponse(await parts.reports.jwks(), headers={"cache-control": "public, max-age=60"})
 
-    async def lines(request: Request) -> Response:
-        return await _lines(parts, request)
-
-    async def line(request: Request) -> Response:
-        return await _line(parts, request)
-
-    async def rendering(request: Request) -> Response:
-        return await _rendering(parts, request)
-
-    async def interim(request: Request) -> Response:
-        return await _interim(parts, request)
-
-    async def statement(request: Request) -> Response:
-        return await _statement(parts, request)
-
-    async def figures(request: Request) -> Response:
-        return await _figures(parts, request)
-
-    async def entries(request: Request) -> Response:
-        return await _entries(parts, request)
-
-    async def answer(request: Request) -> Response:
-        return await _answer(parts, request)
-
     async def comparison(request: Request) -> Response:
         if request.path_params["format"] not in uploads.FORMATS:
             raise faults.NotFound
@@ -107,27 +84,24 @@ def site(parts: Parts, board: Board, api: Sequence[BaseRoute]) -> Starlette:
         credential = await _credential(parts, request)
         return await uploads.bank_statements(request, parts.reading, parts.engine, credential)
 
-    async def acceptance_keys(request: Request) -> Response:
-        return await _acceptance_keys(parts, request)
-
     return Starlette(
         routes=[
-            Route(ANSWERS, answer, methods=["POST"]),
+            Route(ANSWERS, partial(_answer, parts), methods=["POST"]),
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/metrics", metrics),
             Route("/.well-known/jwks.json", keys),
-            Route(LINES, lines),
-            Route(LINE, line),
+            Route(LINES, partial(_lines, parts)),
+            Route(LINE, partial(_line, parts)),
             Route(uploads.CONFIRMATIONS, confirmations, methods=["POST"]),
             Route(uploads.COMPARISON, comparison, methods=["POST"]),
             Route(uploads.BANK_STATEMENTS, bank_statements, methods=["POST"]),
-            Route(ACCEPTANCE_KEYS, acceptance_keys),
-            Route(RENDERING, rendering),
-            Route(INTERIM, interim),
-            Route(STATEMENT, statement),
-            Route(ANALYSIS, figures),
-            Route(BOOKS, entries),
+            Route(ACCEPTANCE_KEYS, partial(_acceptance_keys, parts)),
+            Route(RENDERING, partial(_rendering, parts)),
+            Route(INTERIM, partial(_interim, parts)),
+            Route(STATEMENT, partial(_statement, parts)),
+            Route(ANALYSIS, partial(_figures, parts)),
+            Route(BOOKS, partial(_entries, parts)),
             *api,
         ],
         exception_handlers={
