@@ -28,7 +28,7 @@ from bench import hub
 from bench.baseline import Server, login
 from bench.cpu import Meter
 from bench.workloads import AIRLINE, BANK, MILES, POINTS
-from hub import sweeping, tables
+from hub import tables
 from hub.host import own_engine
 from hub.ids import PLACES_BITS
 from hub.ledger import window_rows
@@ -169,7 +169,7 @@ async def _publish(url: str, data_dir: Path, folder: Path) -> dict[str, Any]:
     async with own_engine(url) as (database, engine):
         async with database.snapshot() as connection:
             [window] = await window_rows.windows(connection, tables.settlement_window.c.status == WindowStatus.OPEN)
-        await sweeping.ask(engine, CloseWindow(actor=engine.configuration.host.id, key="close", window=window))
+        await engine.ask(CloseWindow(actor=engine.configuration.host.id, key="close", window=window))
         operator = engine.configuration.operator.id
         reports = Reports(database, Keys(data_dir / "signing"), "Bench")
         lines, csv, parquet = (folder / name for name in ("lines.ndjson", "lines.csv", "lines.parquet"))

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import tables
 from hub.bills import Month, Usage, month_of, months_over
 from hub.configuration import Configuration
-from hub.errors import Duplicate, Fault
+from hub.errors import Duplicate
 from hub.ids import first_of
 from hub.ledger import commands
 from hub.ledger.engine import Engine
@@ -84,14 +84,10 @@ async def bill(reading: Reading, engine: Engine, month: Month, zone: str) -> Bil
     if over:
         async with reading.open(host, past=month.ends(zone)) as reader:
             counted = await used(reader.connection, month.starts(zone), month.ends(zone))
-    [answer] = await engine.submit([commands.Bill(actor=host, period=str(month), zone=zone, used=counted)])
-    if isinstance(answer, Fault):
-        raise answer
-    if answer.refusal is not None:
-        raise answer.refusal
-    if not isinstance(answer.result, Billing):
-        raise TypeError(f"{type(answer.result).__name__} is no billing")
-    return answer.result
+    made = await engine.ask(commands.Bill(actor=host, period=str(month), zone=zone, used=counted))
+    if not isinstance(made, Billing):
+        raise TypeError(f"{type(made).__name__} is no billing")
+    return made
 
 
 def due(configuration: Configuration, billed_until: datetime | None, at: datetime, zone: str) -> Iterator[Month]:

@@ -17,7 +17,7 @@ from hub.ledger.engine import Engine
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import AccountKind, Clearing, ClearingStatus, Movement, MovementKind
 from hub.reading import Reader
-from hub.sweeping import LARGE, Rest, Size, ask
+from hub.sweeping import LARGE, Rest, Size
 
 _clearing = tables.clearing
 
@@ -75,7 +75,7 @@ async def work_off(
             accounts=accounts,
             last=len(accounts) < size.accounts,
         )
-        before, run = run, await ask(engine, command)
+        before, run = run, await engine.ask(command)
         told(run.accounts - before.accounts)
         if run == before or (rest is not None and not await rest(loop.time() - began)):
             break

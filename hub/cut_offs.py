@@ -18,7 +18,6 @@ from hub.ledger import window_rows
 from hub.ledger.commands import CloseWindow
 from hub.ledger.engine import Engine
 from hub.ledger.records import Window, WindowStatus
-from hub.sweeping import ask
 from hub.versions import in_force
 from hub.windows import due_at, key_of
 
@@ -61,7 +60,7 @@ async def _close(engine: Engine, window: Window, cut_off: datetime, at: datetime
     key = key_of(engine.configuration, key, window.model, at)
     command = CloseWindow(actor=engine.configuration.host.id, key=key, window=window.id, due=True)
     try:
-        await ask(engine, command)
+        await engine.ask(command)
     except (WindowClosed, InvalidInput) as no:  # somebody closed it meanwhile, or gave its model another calendar
         log.info("window is not due any more", model=window.model, number=window.number, refusal=no.code)
         return

@@ -35,7 +35,6 @@ from hub.calls import Call
 from hub.configuration import Configuration
 from hub.currencies import PartnerState, PointCurrency
 from hub.db import Database
-from hub.errors import Fault
 from hub.ledger import commands
 from hub.ledger import orders as ledger
 from hub.ledger.engine import Engine
@@ -388,23 +387,16 @@ class Exchange:
 
     async def _report(self, call: Call, answer: Answer) -> bool:
         """Tell the ledger; answers whether the order is over with that."""
-        [outcome] = await self._engine.submit(
-            [
-                commands.ReportOrder(
-                    actor=self._engine.configuration.host.id,
-                    reference=call.reference,
-                    status=answer.status,
-                    reason=answer.reason,
-                    code=None if answer.code is None else _plain(answer.code),
-                    partner_reference=None if answer.partner_reference is None else _plain(answer.partner_reference),
-                )
-            ]
+        after = await self._engine.ask(
+            commands.ReportOrder(
+                actor=self._engine.configuration.host.id,
+                reference=call.reference,
+                status=answer.status,
+                reason=answer.reason,
+                code=None if answer.code is None else _plain(answer.code),
+                partner_reference=None if answer.partner_reference is None else _plain(answer.partner_reference),
+            )
         )
-        if isinstance(outcome, Fault):
-            raise outcome
-        if outcome.refusal is not None:
-            raise outcome.refusal
-        after = outcome.result
         return not isinstance(after, ledger.Exchange) or after.order is None or after.order.reference != call.reference
 
     async def _halt(self, of: PointCurrency, answer: Answer) -> None:

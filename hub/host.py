@@ -198,7 +198,7 @@ async def clear(
             for run in await clearings.begun(database)
             if (run.currency, run.scope) == (currency, scope) and earned_before in (None, run.earned_before)
         ]
-        run = unfinished[0] if unfinished else await sweeping.ask(engine, wanted)
+        run = unfinished[0] if unfinished else await engine.ask(wanted)
         begun(await clearings.holders_left(database, run))
         return await clearings.work_off(database, engine, run, told=told), engine.configuration
 
@@ -307,7 +307,7 @@ async def reseal(url: str, key: SecretsKey) -> list[str]:
                 connection=Connection(resealed(of.connection, key), of.scale, of.operations, of.partial),
                 instead_of=hashlib.sha256(of.connection.encode()).hexdigest(),
             )
-            await sweeping.ask(engine, told)
+            await engine.ask(told)
         codes = {home: of.code for home, of in engine.configuration.institutions.items()}
         told_to = {codes[home]: of for home, of in engine.configuration.webhooks.items()}
         for code, webhook in told_to.items():
@@ -318,7 +318,7 @@ async def reseal(url: str, key: SecretsKey) -> list[str]:
                 previous=None if webhook.previous is None else key.seal(key.open(webhook.previous)),
                 instead_of=webhook.secret,
             )
-            await sweeping.ask(engine, renewed)
+            await engine.ask(renewed)
         return [of.code for of in reached] + list(told_to)
 
 
@@ -339,7 +339,7 @@ async def revoke(settings: Settings, url: str, kid: str, since: datetime, reason
         if keys.current().kid == kid:
             raise KeyInUse(kid)
         told = RevokeSigningKey(actor=engine.configuration.host.id, kid=kid, since=since, reason=reason)
-        await sweeping.ask(engine, told)
+        await engine.ask(told)
         return engine.configuration.revocations[kid]
 
 
@@ -395,7 +395,7 @@ async def close_window(
             raise NotFound(model=model)
         key = key_of(engine.configuration, f"host-close-{ids.text(ids.WINDOW, window.id)}", model, now())
         closing = CloseWindow(actor=engine.configuration.host.id, key=key, window=window.id)
-        await sweeping.ask(engine, closing)
+        await engine.ask(closing)
         reports = Reports(database, Keys.of(settings), settings.name)
         await (reports.ensure(window.id) if lines is None else _ensure_with(reports, window.id, lines))
         async with database.snapshot() as connection:

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from hub.configuration import Configuration
 from hub.currencies import HOSTED, PointCurrency
 from hub.db import Database, driver_of
-from hub.errors import Fault, InvalidInput, NotFound, PartnerUnavailable
+from hub.errors import InvalidInput, NotFound, PartnerUnavailable
 from hub.exchange import ANSWER_S_MAX, Connections
 from hub.institutions import is_below
 from hub.ledger.commands import EnrollCustomer, Party
@@ -20,6 +20,7 @@ from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.opening import Holder, OpeningLot, Relocation
 from hub.ledger.records import AccountKind, Mark
 from hub.ledger.relocations import connection_of
+from hub.ledger.waiting import result
 from hub.opening_files import Named, Told
 from hub.partners import Operation, Partner
 from hub.partners import PartnerUnavailable as NotReached
@@ -127,10 +128,7 @@ class ByFile:
         enrolling = [EnrollCustomer(actor=host, customer=Party(*one)) for one in missing]
         for start in range(0, len(enrolling), CHUNK):
             for answer in await engine.submit(enrolling[start : start + CHUNK]):
-                if isinstance(answer, Fault):
-                    raise answer
-                if answer.refusal is not None:
-                    raise answer.refusal
+                result(answer)
         if missing:
             await self._find()
         for one, lots in self._said.customers.items():

@@ -27,7 +27,7 @@ from hub.ledger.opening import Holder, OpeningBalance, OpeningLot, Relocation, R
 from hub.ledger.records import AccountKind, Customer
 from hub.opening_files import Named
 from hub.reading import Reader
-from hub.sweeping import Rest, ask
+from hub.sweeping import Rest
 
 _relocation = tables.relocation
 _S = RelocationStatus
@@ -119,7 +119,7 @@ async def compare(engine: Engine, run: Relocation, keeper: Keeper, *, told: Prog
                 control=keeper.control if not following else None,
                 digest=keeper.digest,
             )
-            before, run = run, await ask(engine, command)
+            before, run = run, await engine.ask(command)
             told(run.customers - (before.customers if before.round == run.round else 0))
             if not following or run == before:
                 return run
@@ -160,7 +160,7 @@ async def work_off(
             through=some[-1] if some else run.reached,
             last=len(found) <= size,
         )
-        before, run = run, await ask(engine, command)
+        before, run = run, await engine.ask(command)
         told(run.moved - before.moved)
         if run == before:
             run = await by_id(database, run.id) or run

@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.db import Database, driver_of
-from hub.errors import Failure, Fault
-from hub.ledger.commands import Command, Lapse
+from hub.errors import Failure
+from hub.ledger.commands import Lapse
 from hub.ledger.engine import Engine
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import HoldKind, Lapsed
@@ -139,25 +139,11 @@ async def sweep(
     tally = Tally()
 
     async def settle(chunk: Chunk) -> None:
-        lapsed = await ask(engine, Lapse(actor=engine.configuration.host.id, accounts=chunk))
+        lapsed = await engine.ask(Lapse(actor=engine.configuration.host.id, accounts=chunk))
         told(tally.add(lapsed))
 
     await work_off(_due(database, as_of, size), settle, rest)
     return tally
-
-
-async def ask(engine: Engine, command: Command) -> Any:
-    """The result of a command of the hub's own.
-
-    Raises:
-        Refusal, Fault: it has none.
-    """
-    [answer] = await engine.submit([command])
-    if isinstance(answer, Fault):
-        raise answer
-    if answer.refusal is not None:
-        raise answer.refusal
-    return answer.result
 
 
 async def work_off(chunks: Chunks, act: Callable[[Chunk], Awaitable[None]], rest: Rest | None) -> bool:

@@ -33,7 +33,7 @@ from hub.ledger.memory import Memory
 from hub.ledger.needs import Needs
 from hub.ledger.records import Lapsed
 from hub.ledger.store import Batch
-from hub.ledger.waiting import Answer, Item, Ticket, Waiting
+from hub.ledger.waiting import Answer, Item, Ticket, Waiting, result
 
 log = structlog.get_logger()
 
@@ -118,6 +118,15 @@ class Engine:
         self._observer.refused(InvalidInput.code, len(wrong))
         rest = iter(answers)
         return [Outcome(refusal=wrong[place]) if place in wrong else next(rest) for place in range(len(commands))]
+
+    async def ask(self, command: Command) -> Any:
+        """The result of one command.
+
+        Raises:
+            Refusal, Fault: it has none.
+        """
+        [answer] = await self.submit([command])
+        return result(answer)
 
     async def _queued(self, commands: Sequence[Command]) -> list[Answer]:
         if self._closed or self._waiting.commands + len(commands) > self._queue_max:

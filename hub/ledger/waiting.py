@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from itertools import chain, islice
+from typing import Any
 
 from hub.configuration import Configuration
 from hub.errors import Fault
@@ -17,6 +18,19 @@ from hub.ledger.memory import Memory
 from hub.ledger.needs import Needs
 
 Answer = Outcome | Fault
+
+
+def result(answer: Answer) -> Any:
+    """The result of a command.
+
+    Raises:
+        Refusal, Fault: it has none.
+    """
+    if isinstance(answer, Fault):
+        raise answer
+    if answer.refusal is not None:
+        raise answer.refusal
+    return answer.result
 
 
 class Ticket:

@@ -32,7 +32,7 @@ from hub.reconciliation import files, sides
 from hub.reconciliation.breaks import BREAKS_MAX, Found, Run, SideSum, Source
 from hub.reconciliation.files import Read
 from hub.reconciliation.matching import Matching, Sum
-from hub.sweeping import ask, instant
+from hub.sweeping import instant
 
 STAGES: Final = ("journal", "orders", "matching", "keeping")
 Told = Callable[[str], None]  # which stage begins
@@ -193,7 +193,7 @@ class _Work:
             matched=agreed,
             found=tuple(self._in_units(one) for one in found),
         )
-        kept: Run = await ask(engine, command)
+        kept: Run = await engine.ask(command)
         return kept
 
     async def _match(self, read: Collection[Read]) -> tuple[dict[Source, Sum], int, list[Found]]:

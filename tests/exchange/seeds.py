@@ -31,7 +31,7 @@ from hub.ledger import commands, rows
 from hub.ledger.commands import Party
 from hub.ledger.orders import OWED, UNREFUSABLE
 from hub.ledger.records import ACCEPTED, AccountKind, MovementKind
-from hub.ledger.waiting import Answer
+from hub.ledger.waiting import Answer, result
 from hub.limits import Act
 from hub.partners import Capabilities, Message, NotProven, Operation, Order, PartnerUnavailable, Status
 from tests.conftest import Hub
@@ -148,6 +148,10 @@ class Process:
         self.history.committed()
         await self.point("after reporting")
         return answers
+
+    async def ask(self, command: commands.Command) -> Any:
+        [answer] = await self.submit([command])
+        return result(answer)
 
     # --- reading, updates, counting, connections ----------------------------------------------------------------------
 
