@@ -4,23 +4,19 @@ A file is known by its SHA-256 and taken once. What is taken is one command in o
 the middle of it has changed nothing, and sends it again.
 """
 
-import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import or_, select
 
 from hub import lookups, tables
-from hub.access import Right, require
-from hub.errors import Fault
 from hub.ledger import window_rows
 from hub.ledger.commands import ConfirmFile
 from hub.ledger.engine import Engine
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import WindowStatus
 from hub.reading import Reader, Reading
-from settlement import camt, uploads
+from settlement import bank_files, camt
 from settlement.confirmations import COLUMNS, Due, Match, Payment, from_rows, match, obligations_of, windows_of
 
 
@@ -42,26 +38,14 @@ async def confirm(reading: Reading, engine: Engine, actor: int, content: bytes, 
         Fault: the actor is not the operator's.
         Refusal: what was due has changed since it was looked at; nothing is done.
     """
+    digest, payments = await bank_files.read(reading, actor, content, parse)
     async with reading.open(actor) as reader:
-        tree = reader.configuration
-        require(reader.viewer, Right.OPERATE, tree.institutions, tree.operator.id, reader.at)
-    payments = await asyncio.to_thread(parse, content)
-    digest = hashlib.sha256(content).hexdigest()
-    async with reading.open(actor) as reader:
-        file = tables.confirmation_file.c
-        known = await reader.connection.scalar(
-            select(file.id).where(file.journal_id == JOURNAL_ID, file.digest == digest)
-        )
-        if known is not None:
+        if await bank_files.is_taken(reader, tables.confirmation_file, digest):
             return Confirming(digest, Match((), ()), taken=True, replayed=True)
         found = match(payments, await _due(reader, payments))
     if not apply or not found.is_whole:
         return Confirming(digest, found)
-    [answer] = await engine.submit([ConfirmFile(actor=actor, digest=digest, payments=found.payments)])
-    if isinstance(answer, Fault):
-        raise answer
-    if answer.refusal is not None:
-        raise answer.refusal
+    await engine.ask(ConfirmFile(actor=actor, digest=digest, payments=found.payments))
     return Confirming(digest, found, taken=True)
 
 
@@ -71,11 +55,7 @@ def parse(content: bytes) -> list[Payment]:
     Raises:
         FileRefused: it is none of them.
     """
-    if len(content) > uploads.BYTES_MAX:
-        raise uploads.FileRefused(uploads.Wrong.TOO_LARGE, f"it is larger than {uploads.BYTES_MAX:,} octets")
-    if content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
-        return camt.read(content)
-    return from_rows(uploads.read(content, COLUMNS))
+    return bank_files.parse(content, camt.read, COLUMNS, from_rows)
 
 
 async def _due(reader: Reader, payments: Sequence[Payment]) -> Due:
