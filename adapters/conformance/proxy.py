@@ -81,6 +81,10 @@ class Proxy:
         """Refuse connections from now on, and cut those that are open."""
         if self._server is not None:
             self._server.close()
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Cut the connections that are open; others can be made."""
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -107,10 +111,10 @@ class Proxy:
                 with suppress(_Closed):
                     task.result()
         finally:
+            to_partner.close()
             for task in ways:
                 task.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            to_partner.close()
+            await asyncio.wait(ways)
 
     async def _outward(self, line: "_Line") -> None:
         """From the client to the partner."""

@@ -46,6 +46,7 @@ async def test_a_backend_that_is_killed_between_commit_and_answer_leaves_it_unkn
         asked = asyncio.create_task(partner.perform(order))
         await until(lambda: written(books, order))  # committed, and its answer is withheld
         await books.owner.fetch(BACKENDS)
+        await proxy.cut()  # the line ends with it
         answer = await asked
         assert (answer.status, proxy.struck) == (Status.UNKNOWN, 1)
         assert (await partner.status(order)).status is Status.SUCCEEDED
