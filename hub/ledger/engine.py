@@ -37,6 +37,8 @@ from hub.ledger.waiting import Answer, Item, Ticket, Waiting, result
 
 log = structlog.get_logger()
 
+FEW_COMMANDS = 256  # after which the database is told to look at its tables for the first time
+YOUNG_BATCHES = 1 << 16  # after which it has looked by itself
 OUTAGE_S_MAX = 20  # how long a batch waits for a database that does not answer
 _OUTAGES = (OSError, TimeoutError, SQLAlchemyTimeout, asyncpg.InterfaceError)
 # SQLSTATE: connection lost; no memory, disk or connection left; shutting down or starting up; failed over to a replica.
@@ -94,6 +96,7 @@ class Engine:
         self._queue_max = queue_max
         self._running: asyncio.Task[None] | None = None
         self._closed = False
+        self._committed = 0  # commands
         self._beside: set[asyncio.Task[None]] = set()
         self.configuration = Configuration()
         self.memory = Memory()
@@ -187,10 +190,12 @@ class Engine:
         self._observer.waiting(self._waiting.commands)
         return foreseen
 
-    def grown_to(self, batch: int) -> None:
-        """Have the statistics refreshed beside the batches while the journal is young, each time that it has doubled.
-        Later the database does so by itself."""
-        if 4 <= batch <= 1 << 16 and batch & (batch - 1) == 0:
+    def grown_to(self, batch: int, commands: int) -> None:
+        """Have the statistics refreshed beside the batches while the journal is young, each time that what has gone
+        through this door has doubled. Of a few rows any plan is good, and later the database looks by itself."""
+        before, self._committed = self._committed, self._committed + commands
+        has_doubled = self._committed.bit_length() > before.bit_length()
+        if batch <= YOUNG_BATCHES and self._committed >= FEW_COMMANDS and has_doubled:
             self._beside.add(task := asyncio.create_task(self._refresh_statistics()))
             task.add_done_callback(self._beside.discard)
 
@@ -355,7 +360,7 @@ class _Attempt:
         if batch.version is not None:
             engine.take(replace(book.configuration, version=batch.version))
         if self._hash is not None:
-            engine.grown_to(self._batch)
+            engine.grown_to(self._batch, len(self._items))
         self.answer()
 
     async def has_committed(self) -> bool:
