@@ -37,8 +37,8 @@ from hub.ledger.waiting import Answer, Item, Ticket, Waiting, result
 
 log = structlog.get_logger()
 
-FEW_COMMANDS = 256  # after which the database is told to look at its tables for the first time
-YOUNG_BATCHES = 1 << 16  # after which it has looked by itself
+FEW_COMMANDS = 256  # of whose rows any plan is good
+YOUNG_BATCHES = 1 << 16  # after which the database has looked at its tables by itself
 OUTAGE_S_MAX = 20  # how long a batch waits for a database that does not answer
 _OUTAGES = (OSError, TimeoutError, SQLAlchemyTimeout, asyncpg.InterfaceError)
 # SQLSTATE: connection lost; no memory, disk or connection left; shutting down or starting up; failed over to a replica.
@@ -191,11 +191,10 @@ class Engine:
         return foreseen
 
     def grown_to(self, batch: int, commands: int) -> None:
-        """Have the statistics refreshed beside the batches while the journal is young, each time that what has gone
-        through this door has doubled. Of a few rows any plan is good, and later the database looks by itself."""
-        before, self._committed = self._committed, self._committed + commands
-        has_doubled = self._committed.bit_length() > before.bit_length()
-        if batch <= YOUNG_BATCHES and self._committed >= FEW_COMMANDS and has_doubled:
+        """Have the statistics refreshed beside the batches while the journal is young: each time that it has doubled,
+        once more than a few commands have gone through this door. Later the database looks by itself."""
+        self._committed += commands
+        if batch <= YOUNG_BATCHES and batch & (batch - 1) == 0 and self._committed >= FEW_COMMANDS:
             self._beside.add(task := asyncio.create_task(self._refresh_statistics()))
             task.add_done_callback(self._beside.discard)
 
