@@ -11,6 +11,7 @@ its batch. Events of one ``subject`` are told in this order.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -32,6 +33,7 @@ from hub.ledger.records import (
     Movement,
     MovementKind,
     Net,
+    Obligation,
     Window,
     homes_of,
 )
@@ -129,6 +131,7 @@ class Taken:
     closed: Sequence[tuple[int, Window]]  # with the batch
     settled: Sequence[tuple[int, Window]]
     nets: Mapping[int, Sequence[Net]]
+    obligations: Mapping[int, Sequence[Obligation]]
     breaks: Sequence[Turn]
     acceptances: Sequence[Acceptance] = ()
     disputed: Sequence[tuple[DisputeStep, Dispute]] = ()
@@ -155,8 +158,8 @@ def events(configuration: Configuration, taken: Taken) -> list[Event]:
         made.append(_rate(words, rate, change.version, taken.times[ids.batch_of(change.version)]))
     for type, windows in ((EventType.WINDOW_CLOSED, taken.closed), (EventType.WINDOW_SETTLED, taken.settled)):
         for batch, window in windows:
-            nets = taken.nets.get(window.id, ())
-            made.append(_window(words, window, type, last_of(batch), taken.times[batch], nets))
+            own = _own_nets(words, taken.nets.get(window.id, ()), taken.obligations.get(window.id, ()))
+            made.append(_window(words, window, type, last_of(batch), taken.times[batch], own))
     for turn in taken.breaks:
         made.append(_break(words, turn, taken.times[ids.batch_of(turn.step)]))
     made.extend(_accepted(words, one) for one in taken.acceptances)
@@ -409,18 +412,33 @@ def _rate(words: _Words, rate: Rate, version: int, at: datetime) -> Event:
     return Event(type, version, at, id, tuple(dict.fromkeys((source.issuer, target.issuer))), data)
 
 
-def _window(words: _Words, window: Window, type: EventType, place: int, at: datetime, nets: Sequence[Net]) -> Event:
+def _window(
+    words: _Words, window: Window, type: EventType, place: int, at: datetime, own: Mapping[int, list[Data]]
+) -> Event:
     id = ids.text(ids.WINDOW, window.id)
     status = "CLOSED" if type is EventType.WINDOW_CLOSED else "SETTLED"
-    data: Data = {"id": id, "status": status, "model": window.model, "number": window.number}
-    own: dict[int, Data] = {}
+    data: Data = {"id": id, "status": status, "model": window.model, "number": window.number, "nets": []}
+    nets: dict[int, Data] = {institution: {"nets": listed} for institution, listed in own.items()}
+    return Event(type, place, at, id, _window_homes(words, window, own), data, nets)
+
+
+def _own_nets(words: _Words, nets: Sequence[Net], obligations: Sequence[Obligation]) -> dict[int, list[Data]]:
+    """What each institution is told of a window's nets; where pairs settle, with the obligations of which one is the
+    sum."""
+    owed: dict[tuple[int, str], list[Data]] = {}
+    for one in obligations:
+        for node, other, amount in ((one.debtor, one.creditor, -one.amount), (one.creditor, one.debtor, one.amount)):
+            shown = {"counterparty": words.code(other), "amount": format_millionths(amount, one.currency)}
+            owed.setdefault((node, one.currency), []).append(shown)
+    own: dict[int, list[Data]] = {}
     for net in nets:
-        listed = own.setdefault(net.institution, {"nets": []})["nets"]
-        shown: Data = {"currency": net.currency, "net": format_millionths(net.net, net.currency)}
+        told: Data = {"currency": net.currency, "net": format_millionths(net.net, net.currency)}
         if net.exchanged:
-            shown["payable"] = format_millionths(net.payable, net.currency)
-        listed.append(shown)
-    return Event(type, place, at, id, _window_homes(words, window, own), data | {"nets": []}, own)
+            told["payable"] = format_millionths(net.payable, net.currency)
+        if mine := owed.get((net.institution, net.currency)):
+            told["obligations"] = sorted(mine, key=itemgetter("counterparty"))
+        own.setdefault(net.institution, []).append(told)
+    return own
 
 
 def _window_homes(words: _Words, window: Window, own: Collection[int]) -> tuple[int, ...] | None:

@@ -213,6 +213,7 @@ async def _take(connection: AsyncConnection, after: int, last: int, times: dict[
     conversions = await rows.conversions(connection, conversion.id.in_(named)) if named else {}
     closed = await _windows(connection, window.closed_in, after, last, literal(True))
     settled = await _windows(connection, window.changed_in, after, last, window.status == WindowStatus.SETTLED.value)
+    windows = {of.id for _, of in (*closed, *settled)}
     return Taken(
         times=times,
         movements=list(moved.values()),
@@ -224,7 +225,8 @@ async def _take(connection: AsyncConnection, after: int, last: int, times: dict[
         changes=await _rates(connection, first, end),
         closed=closed,
         settled=settled,
-        nets=await window_rows.payable_nets(connection, {of.id for _, of in (*closed, *settled)}),
+        nets=await window_rows.payable_nets(connection, windows),
+        obligations=await window_rows.obligations(connection, windows) if windows else {},
         breaks=await breaks.taken(connection, first, end),
         acceptances=await dispute_rows.acceptances(
             connection, and_(tables.acceptance.c.id >= first, tables.acceptance.c.id < end)

@@ -330,9 +330,9 @@ async def test_who_is_told_of_a_closing_is_told_what_is_payable(story: Hub) -> N
         windows = await window_rows.windows(connection, settlement_window.c.number == 1)
         nets = await window_rows.payable_nets(connection, windows)
     [window] = windows.values()
-    event = events._window(
-        events._Words(configuration), window, EventType.WINDOW_CLOSED, 1, window.opened_at, nets[window.id]
-    )
+    words = events._Words(configuration)
+    own = events._own_nets(words, nets[window.id], ())
+    event = events._window(words, window, EventType.WINDOW_CLOSED, 1, window.opened_at, own)
     told = json.loads(event.payload(configuration.institution_codes["C"]))["data"]
     assert told["nets"] == [
         {"currency": "CNY", "net": "0.00", "payable": "213.89"},

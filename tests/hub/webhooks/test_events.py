@@ -9,6 +9,7 @@ from hub.access import Role
 from hub.currencies import RateConsent
 from hub.ledger import commands
 from hub.ledger.commands import Party
+from hub.models import ModelKind
 from hub.partners import Reason, Status
 from hub.reconciliation.breaks import Ending, Found, Run
 from hub.webhooks.endpoints import EventType
@@ -258,6 +259,27 @@ async def test_windows_are_told_to_all_each_with_its_own_nets(world: World) -> N
             "nets": nets,
         }
         assert settled["data"] == closed["data"] | {"status": "SETTLED"}
+
+
+async def test_who_settles_in_pairs_is_told_what_it_owes_each_counterparty(world: World) -> None:
+    """40 and 30 BP: BANK owes SHOP 2.00 and AIR 1.50, and nobody else anything."""
+    hub = world.hub
+    await hub.model("PAIRS", ["AIR", "BANK", "SHOP"], kind=ModelKind.DEFERRED_NET_BILATERAL)
+    await hub.issue("BP", "BANK", "alice", "100")
+    await listen(world, "BANK", "AIR")
+    for merchant, amount in (("SHOP", "40"), ("AIR", "30")):
+        alice = Party("BANK", "alice")
+        redeem = commands.Redeem(
+            actor=hub.admin, key=merchant, currency="BP", customer=alice, merchant=merchant, amount=amount, memo=None
+        )
+        await hub.do(redeem)
+    await hub.do(commands.CloseWindow(actor=hub.admin, key="close", window=await hub.window("PAIRS")))
+    found = await told(world, "BANK", "AIR")
+    [bank, air] = [next(one for one in found[code] if one["type"] == "window.closed") for code in ("BANK", "AIR")]
+    owed = [{"counterparty": "AIR", "amount": "-1.50"}, {"counterparty": "SHOP", "amount": "-2.00"}]
+    assert bank["data"]["nets"] == [{"currency": "CNY", "net": "-3.50", "obligations": owed}]
+    owing = [{"counterparty": "BANK", "amount": "1.50"}]
+    assert air["data"]["nets"] == [{"currency": "CNY", "net": "1.50", "obligations": owing}]
 
 
 async def test_an_empty_window_is_closed_and_settled_in_one_batch_in_this_order(world: World) -> None:
