@@ -11,8 +11,12 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import track
 
 from tests.settlement.bending import (
     TRUE,
@@ -25,6 +29,7 @@ from tests.settlement.bending import (
     verdicts,
 )
 
+R = TypeVar("R")
 CHUNK = 500
 STRIDES = 16
 
@@ -56,6 +61,11 @@ def catch(first: int) -> tuple[Counter[str], list[str]]:
     return done, wrong
 
 
+def shown(what: str, results: Iterable[R], total: int) -> Iterable[R]:
+    """The results as they come, with a progress bar beside them."""
+    return track(results, what, total, console=Console(stderr=True))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reports", type=int, default=100_000, help="how many tampered reports")
@@ -65,10 +75,11 @@ def main() -> int:
     wrong: list[str] = []
     changed, done = 0, Counter[str]()
     with ProcessPoolExecutor(asked.workers) as pool:
-        for count, differing in pool.map(compare, range(STRIDES)):
+        for count, differing in shown("changing each place", pool.map(compare, range(STRIDES)), STRIDES):
             changed += count
             wrong += differing
-        for counts, missed in pool.map(catch, range(0, asked.reports, CHUNK)):
+        chunks = range(0, asked.reports, CHUNK)
+        for counts, missed in shown("tampering by seeds", pool.map(catch, chunks), len(chunks)):
             done += counts
             wrong += missed
     for line in wrong[:20]:
