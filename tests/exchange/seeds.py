@@ -375,12 +375,19 @@ class History:
     async def _until_quiet(self) -> None:
         """Until nothing is under way but what nobody will ever know."""
         async with asyncio.timeout(PEACE_S):
-            while not all(self._waits_for_persons(row) for row in self._open()):  # noqa: ASYNC110 - time is not real
+            while not all(self._waits_for_persons(row) for row in self._open()):
                 await asyncio.sleep(5)
+                await self._go_on()
         await asyncio.sleep(30)  # what is at a call puts it back
         for task in self.beside:
             if task.done():
                 task.result()
+
+    async def _go_on(self) -> None:
+        """The operator lets partners go on that an answer from before the peace has halted."""
+        known = [of for process in self.alive() for of in process.configuration.currencies.values()]
+        for code in sorted({of.code for of in known if of.partner is PartnerState.HALTED}):
+            await self._set(code, PartnerState.ACTIVE)
 
     def _open(self) -> list[Any]:
         return [row for row in self.memory.rows["exchange"].values() if row["order_reference"] is not None]
