@@ -66,8 +66,9 @@ class Process:
     async def deliver(self) -> None:
         """Send all that is due, and what becomes due by that."""
         while True:
+            was_busy = self.deliverer.busy  # and so may have had no room for what is due
             await self.deliverer.turn()
-            if not self.deliverer.busy:
+            if not (was_busy or self.deliverer.busy):
                 return
             await self.deliverer.finish()
 
