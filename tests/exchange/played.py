@@ -105,9 +105,8 @@ class Books:
             return known
         dice, now = self.dice, self.time.now()
         outcome = Status.SUCCEEDED if self._does(order) and self._can(order) else Status.REFUSED
-        if not self.peace and dice.random() < (
-            0.5 if order.operation is Operation.RELEASE else 0.15
-        ):  # a release is rare
+        refuses = 0.5 if order.operation is Operation.RELEASE else 0.15  # hardly any release comes before the peace
+        if not self.peace and dice.random() < refuses:
             outcome = Status.REFUSED
             if order.operation in HOLDING and order.of is not None and dice.random() < 0.7:
                 self.end_hold(order.of)

@@ -57,7 +57,7 @@ async def test_every_balance_and_statement_is_the_audits(hub: Hub) -> None:
     try:
         machine = Machine(doors[0], doors[1], eyes, clock, seed=11)
         await machine.begin()
-        for _ in range(50):
+        for _ in range(80):
             await machine.step()
     finally:
         await eyes.close()
