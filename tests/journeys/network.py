@@ -54,10 +54,10 @@ class Network:
         assert approved["__typename"] == "Rate", approved
         return str(approved["id"])
 
-    def model(self, code: str, members: list[str], currencies: list[str]) -> str:
+    def model(self, code: str, members: list[str], currencies: list[str], **terms: Any) -> str:
         """The id of an approved version of a settlement model."""
         proposed = self.operator.do(
-            "proposeSettlementModel", code=code, name=code, members=members, currencies=currencies
+            "proposeSettlementModel", code=code, name=code, members=members, currencies=currencies, **terms
         )
         assert proposed["__typename"] == "SettlementModel", proposed
         document = (

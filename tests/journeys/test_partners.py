@@ -256,6 +256,38 @@ def test_a_partner_that_leaves_begins_nothing_new(story: Story) -> None:
     assert story.operator.ask(say, s="ACTIVE")["setPartnerState"]["partnerState"] == "ACTIVE"
 
 
+def test_a_part_to_which_nothing_of_the_partner_s_falls_is_reversed_at_once(story: Story) -> None:
+    """1 MILE, 100 of its smallest units, becomes 20,000 points of a bank: 15 of them are not one unit."""
+    network, before = story.network, story.airline.available("M4")
+    bank = network.institution("SMALL")
+    points = network.currency("SMALL", bank)
+    network.rate("MILE", points, 20_000, 1)
+    made = story.operator.do(
+        "convert",
+        idempotencyKey=key(),
+        source={"institution": story.codes["AIR"], "reference": "M4"},
+        target={"institution": bank, "reference": "bo"},
+        sourceCurrency="MILE",
+        targetCurrency=points,
+        sourceAmount="1",
+    )
+    assert story.until(made["id"], "COMPLETED")
+    assert story.airline.available("M4") == before - 1
+
+    def back(amount: str | None) -> Any:
+        return story.operator.ask(
+            "mutation($i: ReverseInput!) { reverse(input: $i) {"
+            " __typename ... on Reversal { status } ... on Refused { reason } } }",
+            i={"idempotencyKey": key(), "id": made["id"], "amount": amount, "reason": "wrong"},
+        )["reverse"]
+
+    assert back("15") == {"__typename": "Reversal", "status": "COMPLETED"}
+    assert story.airline.available("M4") == before - 1
+    assert back(None)["status"] == "PENDING"
+    assert story.until(made["id"], "REVERSED")
+    assert story.airline.available("M4") == before
+
+
 def test_killed_in_the_middle_it_loses_and_doubles_nothing(story: Story) -> None:
     """kill -9 of the whole server under load, twice: after it every conversion that was answered ends, what was asked
     is there once, and airline, hotel and hub agree on every point."""

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from hub import postgres
 from tests.conftest import driver_url
 from tests.hub.programs import Pattern, Served, served, until
 from tests.hub.webhooks.receiver import Received, Receiver, receiving
-from tests.journeys.client import Client
-from tests.journeys.network import Network
+from tests.journeys.client import Client, key
+from tests.journeys.network import Network, network_of
 
 TOLD_S_MAX = 60
 ISSUES = 60
@@ -154,3 +155,35 @@ def test_two_workers_tell_each_event_once_while_all_goes_well(pattern: Pattern, 
     assert sorted(told) == sorted(wanted)
     assert f"points_hub_webhooks_delivered_total {ISSUES}.0" in page
     assert "points_hub_webhooks_failed_total 0.0" in page
+
+
+def test_a_closed_window_tells_two_who_settle_with_one_another_what_each_owes_the_other(
+    pattern: Pattern, tmp_path: Path
+) -> None:
+    """Points of a bank, worth 0.05 CNY each, are redeemed at a shop: the bank owes it 5.00."""
+    with beside() as other, telling(pattern, tmp_path / "data") as server:
+        network = network_of(server)
+        bank, shop = network.institution("BANK"), network.institution("SHOP", "MERCHANT")
+        points = network.currency("PTS", bank)
+        network.model("PAIRS", [bank, shop], ["CNY"], kind="DEFERRED_NET_BILATERAL")
+        for code in (bank, shop):
+            network.operator.do("setWebhook", institution=code, url=other.receiver.url, types=["window.closed"])
+        network.issue(points, bank, "ann", "100")
+        paid = network.operator.do(
+            "redeemPoints",
+            idempotencyKey=key(),
+            customer={"institution": bank, "reference": "ann"},
+            currency=points,
+            amount="100",
+            merchant=shop,
+        )
+        assert paid["__typename"] == "Redemption", paid
+        window = network.operator.ask('{ settlementModel(code: "PAIRS") { window { id } } }')["settlementModel"]
+        closed = network.operator.do("closeSettlementWindow", idempotencyKey=key(), windowId=window["window"]["id"])
+        assert closed["__typename"] == "SettlementWindow", closed
+        assert until(lambda: len(other.told) == 2, TOLD_S_MAX)
+        nets = [net for request in other.told for net in request.payload["data"]["nets"]]
+    assert sorted(nets, key=lambda net: Decimal(net["net"])) == [
+        {"currency": "CNY", "net": "-5.00", "obligations": [{"counterparty": shop, "amount": "-5.00"}]},
+        {"currency": "CNY", "net": "5.00", "obligations": [{"counterparty": bank, "amount": "5.00"}]},
+    ]
