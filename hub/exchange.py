@@ -40,6 +40,7 @@ from hub.ledger import orders as ledger
 from hub.ledger.engine import Engine
 from hub.ledger.orders import OWED
 from hub.partners import (
+    ANSWER_S_MAX,
     Answer,
     Capabilities,
     Listener,
@@ -60,7 +61,6 @@ log = structlog.get_logger()
 
 CALLS_AT_ONCE = 64  # of one process
 CALLS_OF_PARTNER = 16  # of these, before no more are taken of one partner: one that hangs holds up nobody else
-ANSWER_S_MAX = 40  # that is waited for an answer, whatever an adapter says; a lease lasts longer than two
 IDLE_S = 5  # a look at the database without having been woken
 FAILURES_MAX = 8  # of a partner in a row, before it is left alone
 FINAL = frozenset({Status.SUCCEEDED, Status.REFUSED})

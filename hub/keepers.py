@@ -12,7 +12,7 @@ from hub.configuration import Configuration
 from hub.currencies import HOSTED, PointCurrency
 from hub.db import Database, driver_of
 from hub.errors import InvalidInput, NotFound, PartnerUnavailable
-from hub.exchange import ANSWER_S_MAX, Connections
+from hub.exchange import Connections
 from hub.institutions import is_below
 from hub.ledger.commands import EnrollCustomer, Party
 from hub.ledger.engine import Engine
@@ -22,7 +22,7 @@ from hub.ledger.records import AccountKind, Mark
 from hub.ledger.relocations import connection_of
 from hub.ledger.waiting import result
 from hub.opening_files import Named, Told
-from hub.partners import Operation, Partner
+from hub.partners import ANSWER_S_MAX, Operation, Partner
 from hub.partners import PartnerUnavailable as NotReached
 
 CHUNK: Final = 2_000  # customers in one transaction

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 
 from hub.currencies import HOSTED, PointCurrency
 from hub.errors import InvalidInput, PartnerUnavailable
-from hub.exchange import ANSWER_S_MAX, Connections
-from hub.partners import Member
+from hub.exchange import Connections
+from hub.partners import ANSWER_S_MAX, Member
 from hub.partners import PartnerUnavailable as NotReached
 
 FIELD_MAX = 200  # characters of what is sent of a field

@@ -22,6 +22,7 @@ from hub.points import AMOUNT_MAX, render
 REFERENCE_MAX = 40  # characters of a reference of ours: capital letters, digits and hyphens
 ENTRY_POINTS = "points_hub.adapters"
 CLOCK_SKEW = timedelta(minutes=5)  # by which a partner's clock may differ from ours
+ANSWER_S_MAX = 40  # that is waited for an answer, whatever an adapter says; the lease of a call lasts longer than two
 HOLD_LASTS = timedelta(days=7)  # a partner's hold, at least; counted from when its order was written down
 HOLD_SPARE = timedelta(days=3)  # for which it lasts on when the next is asked, which is given up before
 
@@ -144,7 +145,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     reference that is sent again is done once; where it is not, an unknown order is only ever asked for. ``unit``: its
     word for its points, which have ``scale`` decimals. ``minimum`` and ``maximum``: of one order, in smallest units of
     that scale. ``absent_after_s``: how long after an order was sent it may still say wrongly that it does not know it.
-    ``answers_within_s``: how long is waited for an answer; after that it is unknown.
+    ``answers_within_s``: how long is waited for an answer, at most ANSWER_S_MAX; after that it is unknown.
     """
 
     operations: frozenset[Operation]

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from adapters.conformance.check import Checks
 from adapters.conformance.trial import CREATING, Beside, Failed, Trial, first
-from hub.partners import FOLLOWING, HOLDING, Echo, Operation, Order, Reason, Status
+from hub.partners import ANSWER_S_MAX, FOLLOWING, HOLDING, Echo, Operation, Order, Reason, Status
 from hub.points import AMOUNT_MAX, SCALE_MAX, render
 
 checks = Checks()
@@ -47,6 +47,7 @@ async def _declares(trial: Trial) -> None:
         (not 1 <= declared.minimum <= declared.maximum <= AMOUNT_MAX, "minimum and maximum are out of order"),
         (bool(held) and held < HOLDING, "points are held that cannot be captured or released as well"),
         (declared.answers_within_s < 1 or declared.absent_after_s < 0, "a time is not positive"),
+        (declared.answers_within_s > ANSWER_S_MAX, f"no answer is waited for longer than {ANSWER_S_MAX} s"),
     ]
     for operation in sorted(declared.operations & FOLLOWING):
         wrong.append((not _NEEDS[operation] & declared.operations, f"{operation} follows nothing that it does"))

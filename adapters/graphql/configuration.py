@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from adapters.parts import Part, Points, address
 from adapters.tls import Tls
-from hub.partners import HOLD_LASTS
+from hub.partners import ANSWER_S_MAX, HOLD_LASTS
 
 
 class Reserve(Part):
@@ -40,7 +40,9 @@ class Configuration(Points):
     )
     tls: Tls = Tls()
     connect_s: int = Field(default=5, ge=1, le=60, description="How long is waited for a connection.")
-    answers_within_s: int = Field(default=10, ge=1, le=120, description="How long is waited for an answer in all.")
+    answers_within_s: int = Field(
+        default=10, ge=1, le=ANSWER_S_MAX, description="How long is waited for an answer in all."
+    )
     answer_bytes_max: int = Field(default=1_048_576, ge=1_024, le=67_108_864, description="A longer answer is unread.")
     connections_max: int = Field(default=20, ge=1, le=200)
 

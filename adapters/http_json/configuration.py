@@ -15,7 +15,7 @@ from adapters.http_json.credentials import Auth, HeaderName, NoAuth, OAuth2Auth
 from adapters.http_json.proofs import Proof, Verification
 from adapters.parts import LookupField, Part, Points, StatusWord, address
 from adapters.tls import Tls
-from hub.partners import Echo, Operation, Reason, Settling
+from hub.partners import ANSWER_S_MAX, Echo, Operation, Reason, Settling
 
 OF_AN_ORDER = {"reference", "operation", "member", "amount", "unit", "of", "partnerOf", "time", "heldUntil"}
 OF_A_DAY = {"day", "cursor"}
@@ -211,7 +211,9 @@ class Configuration(Points):
     idempotent: bool = Field(default=True, description="Whether a reference that is sent again is done once.")
     settling: Settling = Settling.REAL_TIME
     connect_s: int = Field(default=5, ge=1, le=60, description="How long is waited for a connection.")
-    answers_within_s: int = Field(default=10, ge=1, le=120, description="How long is waited for an answer in all.")
+    answers_within_s: int = Field(
+        default=10, ge=1, le=ANSWER_S_MAX, description="How long is waited for an answer in all."
+    )
     absent_after_s: int = Field(default=60, ge=0, le=86_400, description="How long it may not know what it was sent.")
     answer_bytes_max: int = Field(default=1_048_576, ge=1_024, le=67_108_864, description="A longer answer is unread.")
     connections_max: int = Field(default=20, ge=1, le=200)

@@ -15,7 +15,7 @@ from adapters import parts
 from adapters.parts import LookupField, Part, Points, StatusWord
 from adapters.sql.values import Form, Naming
 from adapters.tls import Tls
-from hub.partners import Echo, Operation, Reason
+from hub.partners import ANSWER_S_MAX, Echo, Operation, Reason
 
 OF_AN_ORDER = {"reference", "operation", "member", "amount", "unit", "of", "partnerOf", "heldUntil"}
 OF_A_DAY = {"day", "start", "until"}
@@ -167,7 +167,9 @@ class Configuration(Points):
     procedure: Procedure | None = None
     zone: str = Field(default="UTC", description="Of the days of its journal, and of times that name no zone.")
     connect_s: int = Field(default=5, ge=1, le=60, description="How long is waited for a connection.")
-    answers_within_s: int = Field(default=10, ge=1, le=120, description="How long is waited for an answer in all.")
+    answers_within_s: int = Field(
+        default=10, ge=1, le=ANSWER_S_MAX, description="How long is waited for an answer in all."
+    )
     absent_after_s: int = Field(default=60, ge=0, le=86_400, description="How long it may not know what it was sent.")
     connections_max: int = Field(default=5, ge=1, le=100)
 

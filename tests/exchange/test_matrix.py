@@ -20,7 +20,7 @@ from hub.ledger.draft import Draft
 from hub.ledger.exchanges import answers, deals
 from hub.ledger.orders import UNDER_WAY, ExchangeState, exchange_of
 from hub.ledger.records import MovementKind
-from hub.partners import Judged, Operation, Status
+from hub.partners import ANSWER_S_MAX, Judged, Operation, Status
 from tests.exchange import doubles, matrix
 from tests.exchange.course import WAYS, Cell, Place, Wrong, accepted, play
 from tests.exchange.doubles import Calls
@@ -155,7 +155,7 @@ HOLDS = "holds, is asked, and does a reference once"
 # Each with the kind of partners, and the fault, where it shows; courses without a fault are gone through as well.
 MUTANTS: dict[str, tuple[str, str, Callable[[pytest.MonkeyPatch], None]]] = {
     "whose lease is over sends": (
-        EACH_TIME, "nothing", lambda m: m.setattr(exchange, "_left", lambda _: exchange.ANSWER_S_MAX),
+        EACH_TIME, "nothing", lambda m: m.setattr(exchange, "_left", lambda _: ANSWER_S_MAX),
     ),
     "leases are ignored": (EACH_TIME, "nothing", lambda m: m.setitem(doubles._DOUBLES, calls._TAKE, take_anything)),
     "what is sent was not written down": (EACH_TIME, "nothing", lambda m: m.setattr(calls, "_call", forgotten)),

@@ -23,13 +23,13 @@ from hub import postgres
 from hub.audit import audit
 from hub.db import Database
 from hub.ledger.records import AccountKind
-from hub.partners import Operation
+from hub.partners import ANSWER_S_MAX, Operation
 from tests.conftest import driver_url
 from tests.hub.programs import Pattern, Served
 from tests.journeys.test_partners import START, Story, configured, told, wait
 from tests.properties import invariants
 
-PATIENCE_S = 120  # more than it takes to get every conversion into its step
+PATIENCE_S = ANSWER_S_MAX  # more than it takes to get every conversion into its step
 BEFORE, AFTER = Breach.SILENT_BEFORE, Breach.SILENT_AFTER
 
 

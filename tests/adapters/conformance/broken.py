@@ -289,6 +289,7 @@ LIES = [
     ),
     Breach(declaring(partial=frozenset({Operation.DEBIT})), "declares-what-makes-sense", "part-of-a-debit"),
     Breach(declaring(minimum=5, maximum=4), "declares-what-makes-sense", "bounds"),
+    Breach(declaring(answers_within_s=41), "declares-what-makes-sense", "patience"),
     Breach(declaring(unit="KM"), "says-what-it-always-says", "unit"),
     Breach(declaring(scale=1), "keeps-amounts-exact", "scale"),
     Breach(declaring(maximum=1_000), "keeps-to-its-bounds", "maximum"),

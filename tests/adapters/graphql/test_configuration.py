@@ -39,6 +39,7 @@ def test_the_reserve_is_the_members_institutions_unless_it_says_otherwise() -> N
         {"url": "https://user:word@hub.example/graphql"},
         {"key": ""},
         {"scale": 7},
+        {"answersWithinS": 41},
         {"minimum": "0.5"},
         {"minimum": "20", "maximum": "10"},
         {"reserve": {}},

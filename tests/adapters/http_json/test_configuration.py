@@ -30,6 +30,7 @@ def test_the_example_is_accepted_and_reads_its_own_json_again() -> None:
         ({"baseUrl": "https://bank.example/?a=1"}, "baseUrl"),
         ({"baseUrl": "file:///etc/passwd"}, "baseUrl"),
         ({"scale": 7}, "scale"),
+        ({"answersWithinS": 41}, "answersWithinS"),
         ({"unit": ""}, "unit"),
         ({"colour": "red"}, "colour"),
         ({"orders": []}, "orders"),

@@ -34,6 +34,7 @@ def test_the_guide_s_configurations_are_accepted_and_keep_their_secret(text: str
         {"table": None},
         {"procedure": CALLED["procedure"]},
         {"scale": 7},
+        {"answersWithinS": 41},
         {"minimum": "2", "maximum": "1"},
         {"minimum": "0.001"},
         *({"table": {**TOLD["table"], "members": name}} for name in ('m" --', "a.b.c", "a;b", "", "a b", "m'")),

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.conformance.proxy import Breach, Fault, Proxy
 from adapters.sql.partner import SqlPartner
-from hub.partners import Order, PartnerUnavailable, Status
+from hub.partners import ANSWER_S_MAX, Order, PartnerUnavailable, Status
 from tests.adapters.sql.conftest import Books
 
 BACKENDS = (
@@ -39,7 +39,7 @@ async def is_waited(books: Books) -> bool:
 async def test_a_backend_that_is_killed_between_commit_and_answer_leaves_it_unknown(books: Books) -> None:
     member = await books.member()
     async with Proxy("127.0.0.1", books.port) as proxy:
-        partner = books.connect(proxy.port, answersWithinS=60)
+        partner = books.connect(proxy.port, answersWithinS=ANSWER_S_MAX)
         await partner.perform(books.order(member))
         proxy.arm(Fault(breach=Breach.SILENT_AFTER), b"COMMIT")
         order = books.order(member)
@@ -71,7 +71,7 @@ async def test_a_commit_that_never_arrives_leaves_it_unknown_and_is_found_to_be_
 
 async def test_a_backend_that_is_killed_before_commit_did_nothing(books: Books) -> None:
     member = await books.member()
-    partner = books.connect(answersWithinS=60)
+    partner = books.connect(answersWithinS=ANSWER_S_MAX)
     order = books.order(member)
     async with books.owner.transaction():
         await books.owner.execute("SELECT FROM member WHERE number = $1 FOR UPDATE", member)
@@ -98,7 +98,7 @@ async def test_a_lock_that_is_held_too_long_leaves_it_unknown(books: Books) -> N
 async def test_a_serialization_failure_was_rolled_back(books: Books) -> None:
     member = await books.member()
     await books.owner.execute(f"ALTER DATABASE {books.database} SET default_transaction_isolation TO 'repeatable read'")
-    partner = books.connect(answersWithinS=60)
+    partner = books.connect(answersWithinS=ANSWER_S_MAX)
     order = books.order(member)
     async with books.owner.transaction():
         await books.owner.execute("UPDATE member SET balance = 95 WHERE number = $1", member)
