@@ -34,9 +34,13 @@ from hub.prepaid import Notice
 from hub.rates import Rate
 from hub.updates import Updates
 from hub.webhooks import breaks, deliveries
+from hub.webhooks.acts import KINDS
 from hub.webhooks.deliveries import NewEvent
 from hub.webhooks.endpoints import Webhook
-from hub.webhooks.events import DISPUTES, KINDS, Event, Taken, events
+from hub.webhooks.event import Event
+from hub.webhooks.events import events
+from hub.webhooks.scheme import DISPUTES
+from hub.webhooks.taken import Taken
 
 log = structlog.get_logger()
 

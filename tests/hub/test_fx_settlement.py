@@ -32,8 +32,9 @@ from hub.ledger.records import AccountKind
 from hub.models import ModelKind
 from hub.tables import settlement_window
 from hub.versions import VersionStatus
-from hub.webhooks import events
+from hub.webhooks import scheme
 from hub.webhooks.endpoints import EventType
+from hub.webhooks.event import Words
 from tests.conftest import Hub, NewHub, Pass
 from tests.hub.audited import check_every
 from tests.hub.ledger.test_cover import put, terms
@@ -330,9 +331,9 @@ async def test_who_is_told_of_a_closing_is_told_what_is_payable(story: Hub) -> N
         windows = await window_rows.windows(connection, settlement_window.c.number == 1)
         nets = await window_rows.payable_nets(connection, windows)
     [window] = windows.values()
-    words = events._Words(configuration)
-    own = events._own_nets(words, nets[window.id], ())
-    event = events._window(words, window, EventType.WINDOW_CLOSED, 1, window.opened_at, own)
+    words = Words(configuration)
+    own = scheme.own_nets(words, nets[window.id], ())
+    event = scheme.of_window(words, window, EventType.WINDOW_CLOSED, 1, window.opened_at, own)
     told = json.loads(event.payload(configuration.institution_codes["C"]))["data"]
     assert told["nets"] == [
         {"currency": "CNY", "net": "0.00", "payable": "213.89"},
