@@ -13,9 +13,10 @@ from hub.clock import now
 from hub.currencies import HOSTED, PointCurrency
 from hub.errors import InvalidInput
 from hub.ledger import commands
-from schema.context import Adapters, Info
+from schema.context import Info
 from schema.enums import publish
 from schema.fields import mutation
+from schema.ports import Adapters
 from schema.refusals import Refused, refusal_of, refused, result_of
 from schema.scalars import JSON
 

@@ -14,11 +14,12 @@ from hub.acceptance import reading
 from hub.institutions import Institution as Home
 from hub.ledger import records
 from schema.acceptances import ReportState, to_state
-from schema.context import Context, Info, StoredReport
+from schema.context import Context, Info
 from schema.directory import Institution, to_institution
 from schema.fields import field
 from schema.inputs import Id
 from schema.node import Node
+from schema.ports import StoredReport
 from schema.windows import EveryLevel, Net, SettlementWindow, settling, to_net, to_window
 from settlement.renderings.formats import BILATERAL, FILES, FORMATS
 
