@@ -29,7 +29,7 @@ from bench.baseline import Server, login
 from bench.cpu import Meter
 from bench.workloads import AIRLINE, BANK, MILES, POINTS
 from hub import tables
-from hub.host import own_engine
+from hub.host.door import own_engine
 from hub.ids import PLACES_BITS
 from hub.ledger import window_rows
 from hub.ledger.commands import CloseWindow

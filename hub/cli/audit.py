@@ -6,8 +6,8 @@ import typer
 
 from hub.cli.shared import OPTIONS, chosen_settings, counted, database, progress_bar
 from hub.ending import FINDINGS
-from hub.host import audit as audit_all
-from hub.host import check
+from hub.host.door import audit as audit_all
+from hub.host.door import check
 
 commands = typer.Typer(**OPTIONS)
 

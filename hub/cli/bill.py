@@ -11,8 +11,9 @@ from rich.table import Table
 from hub import ids
 from hub.bills import Month
 from hub.cli.shared import OPTIONS, Json, chosen_settings, counted, database
-from hub.host import Billed, check
-from hub.host import bill as bill_months
+from hub.host.door import check
+from hub.host.runs import Billed
+from hub.host.runs import bill as bill_months
 from hub.money import format_millionths
 
 commands = typer.Typer(**OPTIONS)

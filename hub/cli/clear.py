@@ -10,8 +10,8 @@ import typer
 from hub import ids
 from hub.cli.shared import OPTIONS, Json, chosen_settings, counted, database, instant_of, progress_bar, set_total
 from hub.configuration import Configuration
-from hub.host import check
-from hub.host import clear as clear_points
+from hub.host.door import check
+from hub.host.runs import clear as clear_points
 from hub.ledger.records import Clearing, ClearingScope
 from hub.points import render
 

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from hub.cli.shared import OPTIONS, Json, chosen_settings, counted, database, instant_of, progress_bar, set_total
-from hub.host import Expired, check
-from hub.host import expire as expire_all
+from hub.host.door import check
+from hub.host.runs import Expired
+from hub.host.runs import expire as expire_all
 from hub.points import render
 
 commands = typer.Typer(**OPTIONS)

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from hub.cli.shared import OPTIONS, chosen_settings, database, instant_of, progress_bar
-from hub.host import check, reseal, revoke
+from hub.host.door import check
+from hub.host.keys import reseal, revoke
 from hub.revocations import RevocationReason
 from hub.sealing import SecretsKey
 from settlement import signing

@@ -16,7 +16,7 @@ from adapters.registry import Registry, installed
 from hub import ids
 from hub.cli.shared import OPTIONS, File, Json, chosen_settings, counted, database, progress_bar, set_total
 from hub.ending import FINDINGS
-from hub.host import check, own_engine
+from hub.host.door import check, own_engine
 from hub.points import render
 from hub.reconciliation.breaks import Run
 from hub.reconciliation.reconciling import STAGES, Shelf, Told

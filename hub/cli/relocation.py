@@ -13,7 +13,8 @@ from hub.cli.shared import OPTIONS, Json, chosen_settings, counted, database, pr
 from hub.configuration import Configuration
 from hub.ending import FINDINGS
 from hub.errors import InvalidAmount
-from hub.host import check, compare_balances, list_balances, move_balances
+from hub.host.balances import compare_balances, list_balances, move_balances
+from hub.host.door import check
 from hub.ledger.opening import Relocation
 from hub.opening_files import Malformed
 from hub.points import render

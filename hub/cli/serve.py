@@ -13,7 +13,7 @@ from uvicorn.importer import import_from_string
 from hub import logs, postgres, serving
 from hub.cli.shared import OPTIONS, chosen_settings, database
 from hub.ending import be_deaf
-from hub.host import check
+from hub.host.door import check
 from hub.migrate import migrate
 from settlement.publish import Keys
 

@@ -13,7 +13,8 @@ from rich.table import Table
 from hub import ids
 from hub.cli.shared import OPTIONS, Json, chosen_settings, database, progress_bar
 from hub.ending import FINDINGS
-from hub.host import ClosedWindow, check, close_window, confirm_payments
+from hub.host.door import check
+from hub.host.windows import ClosedWindow, close_window, confirm_payments
 from hub.models import DEFAULT_MODEL
 from hub.money import format_millionths
 

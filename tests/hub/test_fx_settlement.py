@@ -24,7 +24,7 @@ from hub.errors import (
     UnknownCurrency,
     WindowClosed,
 )
-from hub.host import ClosedWindow
+from hub.host.windows import ClosedWindow
 from hub.ledger import commands, window_rows
 from hub.ledger.commands import CalendarTerms, Party
 from hub.ledger.decide import Outcome

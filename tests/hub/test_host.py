@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from adapters.registry import Registry, installed
 from hub.errors import InvalidInput
-from hub.host import reseal
+from hub.host.keys import reseal
 from hub.ledger import commands
 from hub.partners import PartnerUnavailable
 from hub.sealing import NotOpened, SecretsKey

@@ -8,9 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hub import host, keepers, opening_files, relocations, statements
+from hub import keepers, opening_files, relocations, statements
 from hub.currencies import HOSTED
 from hub.errors import InvalidInput, NotAccepted, PartnerUnavailable, SameApprover
+from hub.host.keys import reseal
 from hub.ledger import commands
 from hub.ledger.opening import Holder, OpeningLot, RelocationStatus
 from hub.ledger.records import MovementKind
@@ -278,9 +279,9 @@ async def test_secrets_are_not_resealed_while_some_are_on_their_way(bank: Moving
     key = SecretsKey.of(Settings(data_dir=tmp_path))
     run = await bank.propose()
     with pytest.raises(InvalidInput):
-        await host.reseal(bank.hub.addresses.server, key)
+        await reseal(bank.hub.addresses.server, key)
     await bank.hub.do(commands.CancelRelocation(actor=bank.hub.admin, id=run.id, reason="r"))
-    assert await host.reseal(bank.hub.addresses.server, key) == []
+    assert await reseal(bank.hub.addresses.server, key) == []
 
 
 async def test_a_partner_has_to_answer_before_anything_is_proposed(bank: Moving) -> None:

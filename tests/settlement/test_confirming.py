@@ -26,7 +26,7 @@ from tests.settlement.test_camt import entry, message, transaction
 
 IMPORT = """
 import asyncio, pathlib, sys
-from hub.host import confirm_payments
+from hub.host.windows import confirm_payments
 asyncio.run(confirm_payments(sys.argv[1], pathlib.Path(sys.argv[2]).read_bytes(), apply=True))
 """
 
