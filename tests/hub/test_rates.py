@@ -236,6 +236,10 @@ def test_figures_that_the_ledger_cannot_carry_are_refused() -> None:
         of(rate("1000000:1"), AMOUNT_MAX)
     with pytest.raises(InvalidAmount):
         of(rate("1:1", price=10**21), AMOUNT_MAX)
+    # 10**12 CNY are the most, as many points at one each
+    assert of(rate("1:1", price=10**12), 10**12).settlement == 10**18
+    with pytest.raises(InvalidAmount):
+        of(rate("1:1", price=10**12), 10**12 + 1)
 
 
 def test_a_point_of_one_scale_becomes_points_of_another() -> None:
@@ -313,13 +317,19 @@ def test_figures_equal_an_independent_computation_in_fractions(
     fee = points * Fraction(terms.fee_per_point or 0, 10**12) * 10**6 + value * Fraction(terms.fee_percent or 0, 10**8)
     half = Fraction(1, 2)
     charged = (terms.fee_fixed or 0) + floor(fee + half)
-    found = figures(terms, source, source_scale, target_scale, headroom, NOW)
-    assert found == Figures(
+    if terms.fee_cap is not None:
+        charged = min(charged, terms.fee_cap)
+    settlement = floor(value + half)
+    if max(target, settlement, charged) > 10**18:
+        with pytest.raises(InvalidAmount):
+            figures(terms, source, source_scale, target_scale, headroom, NOW)
+        return
+    assert figures(terms, source, source_scale, target_scale, headroom, NOW) == Figures(
         source=source,
         target=target,
         bonus=sum(gifts),
-        fee=charged if terms.fee_cap is None else min(charged, terms.fee_cap),
-        settlement=floor(value + half),
+        fee=charged,
+        settlement=settlement,
         eligible=tuple(counted),
         residue=points * exact_ratio * unit - base,
     )
@@ -331,7 +341,7 @@ def test_rounding_never_gains_points(
 ) -> None:
     try:
         found = figures(terms, source, source_scale, target_scale, headrooms(data, terms), NOW)
-    except AmountTooSmall:
+    except (AmountTooSmall, InvalidAmount):
         return
     most = Fraction(source, 10**source_scale) * terms.yield_at(NOW, source_scale, target_scale)
     assert Fraction(found.target, 10**target_scale) <= most
@@ -346,6 +356,8 @@ def test_splitting_never_beats_one_go(
         whole = figures(terms, sum(parts), source_scale, target_scale, headroom, NOW)
     except AmountTooSmall:
         whole = None
+    except InvalidAmount:  # more than can be asked for in one go
+        assume(False)
     credited, bonus_credited, left = 0, 0, list(headroom)
     for part in parts:
         try:
@@ -364,9 +376,10 @@ def test_more_never_brings_less(terms: Rate, source: int, more: int, source_scal
     headroom = [one.cap or 0 for one in terms.bonuses]
     try:
         less = figures(terms, source, source_scale, target_scale, headroom, NOW)
-    except AmountTooSmall:
+        greater = figures(terms, source + more, source_scale, target_scale, headroom, NOW)
+    except (AmountTooSmall, InvalidAmount):
         assume(False)
-    assert figures(terms, source + more, source_scale, target_scale, headroom, NOW).target >= less.target
+    assert greater.target >= less.target
 
 
 # --- which version is in force ----------------------------------------------------------------------------------------
