@@ -32,6 +32,7 @@ from purgatory.service._async.circuitbreaker import AsyncCircuitBreaker
 
 from hub import calls, clock
 from hub.calls import Call
+from hub.channels import Channel
 from hub.configuration import Configuration
 from hub.currencies import PartnerState, PointCurrency
 from hub.db import Database
@@ -183,6 +184,7 @@ class Exchange:
             await self._report(call, believed)
         else:
             await calls.hurry(self._database, reference, clock.now())
+            self._woken.set()
 
     # --- taking calls -------------------------------------------------------------------------------------------------
 
@@ -201,7 +203,8 @@ class Exchange:
                 await listening
 
     async def _listen(self) -> None:
-        async with self._updates.subscribe() as announcements:
+        # What other batches bring changes nothing here; looking at each would cost as much as a small one itself.
+        async with self._updates.subscribe(Channel.CALLS, Channel.CONFIGURATION) as announcements:
             async for _ in announcements:
                 self._woken.set()
 

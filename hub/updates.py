@@ -1,4 +1,4 @@
-"""Updates: word of committed batches, from whichever process committed them, to those of this process who wait.
+"""Updates: word of what any process has committed, to those of this process who wait.
 
 One connection listens for all. An announcement is a wake-up, not a record: several may be told as one, and after the
 connection was lost everybody is woken once, because something may have been missed. So whoever waits looks at the
@@ -6,7 +6,7 @@ database, and never counts announcements.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -14,7 +14,7 @@ import asyncpg
 import structlog
 from sqlalchemy import make_url
 
-from hub.ledger.journal import CHANNEL
+from hub.channels import Channel
 
 log = structlog.get_logger()
 
@@ -24,15 +24,16 @@ RETRY_AFTER_S = 0.5
 
 
 class _Subscriber:
-    """One who waits. Announcements that come while it is busy are told as one, the latest."""
+    """One who waits. Announcements that come while it is busy are told as one, of all their channels."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: frozenset[Channel]) -> None:
+        self.channels = channels
         self._woken = asyncio.Event()
-        self._batch = 0
+        self._heard: set[Channel] = set()
         self._ended = False
 
-    def wake(self, batch: int) -> None:
-        self._batch = batch
+    def wake(self, channels: Collection[Channel]) -> None:
+        self._heard.update(channels)
         self._woken.set()
 
     def end(self) -> None:
@@ -42,30 +43,29 @@ class _Subscriber:
     def __aiter__(self) -> "_Subscriber":
         return self
 
-    async def __anext__(self) -> int:
+    async def __anext__(self) -> frozenset[Channel]:
         await self._woken.wait()
         self._woken.clear()
         if self._ended:
             raise StopAsyncIteration
-        return self._batch
+        heard = frozenset(self._heard)
+        self._heard.clear()
+        return heard
 
 
 class Updates:
-    """The announcements on a channel, by default of batches, to one process; each carries a number. It connects when
-    the first one subscribes, and holds on until it is closed."""
+    """The announcements to one process. It connects when the first one subscribes, and holds on until it is closed."""
 
-    def __init__(self, url: str, channel: str = CHANNEL) -> None:
-        self._channel = channel
+    def __init__(self, url: str) -> None:
         self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._subscribers: set[_Subscriber] = set()
-        self._latest = 0
         self._listening: asyncio.Task[None] | None = None
         self._closed = False
 
     @asynccontextmanager
-    async def subscribe(self) -> AsyncIterator[AsyncIterator[int]]:
-        """The batches that are announced from now on; they end when this is closed."""
-        subscriber = _Subscriber()
+    async def subscribe(self, *channels: Channel) -> AsyncIterator[AsyncIterator[frozenset[Channel]]]:
+        """What is announced on some of these channels from now on: on which of them. It ends when this is closed."""
+        subscriber = _Subscriber(frozenset(channels))
         if self._closed:
             subscriber.end()
         elif self._listening is None:
@@ -100,8 +100,10 @@ class Updates:
         lost = asyncio.Event()
         try:
             connection.add_termination_listener(lambda _connection: lost.set())
-            await connection.add_listener(self._channel, self._heard)
-            self._wake(self._latest)
+            for channel in Channel:
+                await connection.add_listener(channel, self._heard)
+            for subscriber in self._subscribers:  # of something they may not have been told
+                subscriber.wake(subscriber.channels)
             while not lost.is_set():
                 try:
                     async with asyncio.timeout(PROBE_EVERY_S):
@@ -111,10 +113,8 @@ class Updates:
         finally:
             connection.terminate()
 
-    def _heard(self, _connection: Any, _process: int, _channel: str, payload: object) -> None:
-        self._wake(int(str(payload)))
-
-    def _wake(self, batch: int) -> None:
-        self._latest = batch
+    def _heard(self, _connection: Any, _process: int, channel: str, _payload: object) -> None:
+        heard = Channel(channel)
         for subscriber in self._subscribers:
-            subscriber.wake(batch)
+            if heard in subscriber.channels:
+                subscriber.wake((heard,))

@@ -23,7 +23,7 @@ from hub.schedule import Schedule
 from hub.sealing import SecretsKey
 from hub.settings import Settings
 from hub.updates import Updates
-from hub.webhooks.deliveries import CHANNEL, Deliveries
+from hub.webhooks.deliveries import Deliveries
 from hub.webhooks.delivering import Deliverer
 from hub.webhooks.following import Follower
 from hub.webhooks.sender import Sender
@@ -51,7 +51,6 @@ class Parts:
     engine: Engine
     reading: Reading
     updates: Updates
-    due: Updates
     schedule: Schedule
     sender: Sender
     deliverer: Deliverer
@@ -71,7 +70,7 @@ class Parts:
         engine = Engine(database, queue_max=settings.queue_commands, batch_max=settings.batch_commands, observer=row)
         reading = Reading(database, engine)
         keys = Keys.of(settings)
-        updates, due, adapters = Updates(url), Updates(url, CHANNEL), _adapters(settings)
+        updates, adapters = Updates(url), _adapters(settings)
         follower = Follower(database, engine, updates, row)
         minutes, shelf = settings.reconcile_after_minutes, Shelf.of(settings.data_dir)
         daily = None
@@ -84,12 +83,11 @@ class Parts:
             engine=engine,
             reading=reading,
             updates=updates,
-            due=due,
             schedule=Schedule(
                 url, database, engine, reading, row, settings.sweep_seconds, follower, daily, settings.billing_zone
             ),
             sender=sender,
-            deliverer=Deliverer(database, engine, reading, due, sender, sealer, row),
+            deliverer=Deliverer(database, engine, reading, updates, sender, sealer, row),
             sealer=sealer,
             keys=keys,
             reports=(reports := Reports(database, keys, settings.name)),
@@ -114,7 +112,7 @@ class Parts:
             await self.sender.close()
             await self.engine.close()
             await self.adapters.close()
-            await asyncio.gather(self.updates.close(), self.due.close())
+            await self.updates.close()
             await self.database.close()
 
     async def context(self, incoming: Incoming) -> Context:

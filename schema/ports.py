@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from hub.certificates import Examined
+from hub.channels import Channel
 from hub.partners import Partner
 from hub.reading import Reader
 from settlement.interim import Asked, InterimStatement
@@ -62,8 +63,9 @@ class Supplements(Protocol):
 class Updates(Protocol):
     """Word of what other processes, and this one, have committed."""
 
-    def subscribe(self) -> AbstractAsyncContextManager[AsyncIterator[int]]:
-        """Numbers of batches, each after it was committed; several may be announced as one, and one twice."""
+    def subscribe(self, *channels: Channel) -> AbstractAsyncContextManager[AsyncIterator[frozenset[Channel]]]:
+        """What is announced on these channels, after it was committed; several may be announced as one, and one
+        twice."""
 
 
 class CheckedAdapter(Protocol):

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 import strawberry
 
 from hub import ids, lookups
+from hub.channels import Channel
 from schema.acts import Act
 from schema.context import Context, Info
 from schema.conversions import Conversion, to_conversion
@@ -26,7 +27,7 @@ class Subscription:
     @subscription("A conversion as it is, and again each time that it changes.")
     async def conversion_updated(self, info: Info, id: Id) -> AsyncGenerator[Conversion, None]:
         number = ids.number(id, ids.CONVERSION)
-        async with info.context.updates.subscribe() as batches:
+        async with info.context.updates.subscribe(Channel.BATCHES) as batches:
             seen, current = await _changed(info.context, number, None)
             if current is None:
                 raise NotFound
@@ -43,7 +44,7 @@ class Subscription:
     async def act_updated(self, info: Info, id: Id) -> AsyncGenerator[Act, None]:
         parsed = ids.parse(id)
         find = FINDERS.get(parsed[0]) if parsed is not None and parsed[0] in ACTS else None
-        async with info.context.updates.subscribe() as batches:
+        async with info.context.updates.subscribe(Channel.BATCHES) as batches:
             seen, current = None if find is None else await _changed_in(info.context, id), None
             if parsed is not None and find is not None:
                 current = await find(info.context, parsed[1])
@@ -59,7 +60,7 @@ class Subscription:
 
     @subscription("Each settlement window that changes.")
     async def window_updated(self, info: Info) -> AsyncGenerator[SettlementWindow, None]:
-        async with info.context.updates.subscribe() as batches:
+        async with info.context.updates.subscribe(Channel.BATCHES) as batches:
             async with info.context.read() as reader:
                 seen = await lookups.windows_changed_in(reader)
             async for _batch in batches:

@@ -20,7 +20,6 @@ from hub import tables
 from hub.ids import PLACES_BITS
 
 JOURNAL_ID = 1
-CHANNEL = "points_hub_batches"
 GENESIS = bytes(32)
 
 Row = tuple[Any, ...]

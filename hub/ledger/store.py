@@ -2,13 +2,14 @@
 batch ahead with a few more.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from hub.channels import Channel
 from hub.configuration import Noun, change
 from hub.ids import batch_of
 from hub.ledger import journal
@@ -313,6 +314,14 @@ class Batch:
             head.configuration_version if self.version is None else self.version,
         )
 
+    def channels(self) -> Iterator[Channel]:
+        """Where the batch is announced with its commit."""
+        yield Channel.BATCHES
+        if self.version is not None:
+            yield Channel.CONFIGURATION
+        if "partner_call" in self.rows or "partner_call end" in self.rows:
+            yield Channel.CALLS
+
     async def save(self, driver: Any, head: Head) -> bytes | None:
         """Write the batch and its journal entry in the open transaction that holds ``head``'s lock; answers the entry's
         hash; None if there is nothing to write."""
@@ -332,6 +341,7 @@ class Batch:
             entry.rows,
             entry.configuration_version,
             str(self.book.batch),
+            list(self.channels()),
             *arrays,
         )
         return entry.hash

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Boolean, DateTime, Integer, LargeBinary, Smal
 from hub import tables
 from hub.ledger import journal
 from hub.ledger.arrays import array, octets
-from hub.ledger.journal import CHANNEL, JOURNAL_ID, Row
+from hub.ledger.journal import JOURNAL_ID, Row
 
 _TYPES: dict[type[Any], str] = {
     BigInteger: "bigint",
@@ -269,7 +269,7 @@ def statement(written: Tables) -> str:
 
 @lru_cache(maxsize=256)
 def closing_statement(written: Tables) -> str:
-    """The same with the entry and the head, and it wakes who listens."""
+    """The same with the entry and the head, and it wakes who listens on the channels $9."""
     entry = (
         "entry AS (INSERT INTO journal_entry (journal_id, batch, at, previous, content, hash, rows)"
         f" VALUES ({JOURNAL_ID}, $1, $2, $3, $4, $5, $6))"
@@ -278,7 +278,8 @@ def closing_statement(written: Tables) -> str:
         "head AS (UPDATE journal_head SET batch = $1, at = $2, hash = $5, configuration_version = $7"
         f" WHERE journal_id = {JOURNAL_ID})"
     )
-    return f"WITH {', '.join([entry, head, *_parts(written, 9)])} SELECT pg_notify('{CHANNEL}', $8)"
+    announced = "SELECT pg_notify(channel, $8) FROM unnest($9::text[]) channel"
+    return f"WITH {', '.join([entry, head, *_parts(written, 10)])} {announced}"
 
 
 def _parts(written: Tables, parameter: int) -> list[str]:

@@ -18,11 +18,11 @@ from sqlalchemy import literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
+from hub.channels import Channel
 from hub.db import Database, driver_of
 from hub.ledger.journal import JOURNAL_ID
 from hub.reading import Reader
 
-CHANNEL: Final = "points_hub_webhooks"
 LEASE: Final = timedelta(seconds=60)  # longer than any attempt takes, recording included
 KEPT: Final = timedelta(days=30)  # what was delivered; what is dead is kept
 PURGED_AT_ONCE: Final = 5_000
@@ -159,7 +159,7 @@ JOIN webhook_event w ON w.journal_id = {JOURNAL_ID} AND w.webhook_id = told.webh
 
 async def announce(driver: Any, events: int) -> None:
     """Wake whoever sends, after the commit."""
-    await driver.execute("SELECT pg_notify($1, $2)", CHANNEL, str(events))
+    await driver.execute("SELECT pg_notify($1, $2)", Channel.WEBHOOKS, str(events))
 
 
 async def add(driver: Any, made: Sequence[NewEvent]) -> None:

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 import structlog
 
 from hub import clock, ids
+from hub.channels import Channel
 from hub.configuration import Configuration
 from hub.db import Database, driver_of
 from hub.ledger.commands import DisableWebhook
@@ -149,7 +150,7 @@ class Deliverer:
             self._woken.clear()
 
     async def _listen(self) -> None:
-        async with self._updates.subscribe() as announced:
+        async with self._updates.subscribe(Channel.WEBHOOKS) as announced:
             async for _ in announced:
                 self._woken.set()
 

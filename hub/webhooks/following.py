@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
 from hub.acceptance.disputes import Dispute, DisputeStep
+from hub.channels import Channel
 from hub.configuration import Change, Configuration, decode
 from hub.db import Database, driver_of
 from hub.errors import NotSetUp
@@ -92,9 +93,11 @@ class Follower:
             self._observer.webhooks_waiting(0)
 
     async def _listen(self, woken: asyncio.Event) -> None:
-        async with self._updates.subscribe() as batches:
-            async for _ in batches:
-                woken.set()
+        async with self._updates.subscribe(Channel.BATCHES, Channel.CONFIGURATION) as announced:
+            async for channels in announced:
+                # Where nobody is told, a batch is nothing to look at, unless it may be what changes that.
+                if Channel.CONFIGURATION in channels or _told(self._engine.configuration):
+                    woken.set()
 
     async def step(self) -> bool:
         """Make the events of some batches; whether there are more.
@@ -108,7 +111,7 @@ class Follower:
                 raise NotSetUp
             current = await rows.refresh(connection, self._engine.configuration, head.configuration_version)
             self._engine.take(current)
-            told = [one for one in current.webhooks.values() if one.is_told]
+            told = _told(current)
             if not told:
                 return False
             after = max(await _locked(connection), min(one.since for one in told))
@@ -135,6 +138,10 @@ class Follower:
                 now: datetime = await driver.fetchval("SELECT now()")
                 if not await deliveries.purge(driver, now - deliveries.KEPT):
                     self._purged = time.monotonic()
+
+
+def _told(configuration: Configuration) -> list[Webhook]:
+    return [one for one in configuration.webhooks.values() if one.is_told]
 
 
 async def _pause(until: asyncio.Event, seconds: float, *others: asyncio.Event) -> None:

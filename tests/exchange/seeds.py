@@ -23,6 +23,7 @@ from purgatory.domain import model as breaking
 
 from hub import clock, exchange
 from hub.access import Role
+from hub.channels import Channel
 from hub.currencies import PartnerState
 from hub.errors import SameApprover
 from hub.exchange import Exchange, Patience
@@ -113,7 +114,7 @@ class Process:
         self.is_ending = False
         self.door = history.door()
         self.calls = calls
-        self._woken: list[asyncio.Event] = []
+        self._woken: list[tuple[asyncio.Event, tuple[Channel, ...]]] = []
         calls.point = self.point  # type: ignore[method-assign]
         everything: Any = self
         dice = random.Random(history.dice.random())
@@ -160,21 +161,22 @@ class Process:
         self.door.configuration = self.history.configuration(self.door)
 
     @asynccontextmanager
-    async def subscribe(self) -> AsyncIterator[AsyncIterator[int]]:
+    async def subscribe(self, *channels: Channel) -> AsyncIterator[AsyncIterator[None]]:
         woken = asyncio.Event()
-        self._woken.append(woken)
+        self._woken.append((woken, channels))
 
-        async def told() -> AsyncIterator[int]:
+        async def told() -> AsyncIterator[None]:
             while True:
                 await woken.wait()
                 woken.clear()
-                yield 0
+                yield None
 
         yield told()
 
-    def wake(self) -> None:
-        for woken in self._woken:
-            woken.set()
+    def wake(self, announced: frozenset[Channel]) -> None:
+        for woken, channels in self._woken:
+            if not announced.isdisjoint(channels):
+                woken.set()
 
     def called(self, status: Status) -> None:
         self.history.saw(f"called {status}")
@@ -222,8 +224,10 @@ class History:
         return at_once(rows.refresh(database, door.configuration, head["configuration_version"]))
 
     def committed(self) -> None:
+        announced = frozenset(self.memory.announced)
+        self.memory.announced.clear()
         for process in self.processes:
-            process.wake()
+            process.wake(announced)
 
     def begin(self) -> None:
         self.processes.append(Process(self, self.calls()))

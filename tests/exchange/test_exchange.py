@@ -1,5 +1,6 @@
 """The exchange over a real wire: whatever the partners' systems do, points are there once, here or there."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from hub import exchange
 from hub.audit import audit
+from hub.channels import Channel
+from hub.configuration import Configuration
 from hub.currencies import PartnerState
 from hub.errors import PartnerUnavailable
 from hub.ledger import commands
@@ -210,3 +214,34 @@ async def test_a_member_that_the_partner_does_not_know_is_refused(two: World) ->
     made = await two.convert(stranger, HAN, "MILE>STAY", "200")
     assert await two.settled(made) == "REFUSED"
     assert '"because":"NO_SUCH_MEMBER"' in (await two.refusal(made))["details"]
+
+
+async def test_batches_that_ask_nothing_of_partners_are_not_looked_at(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "IDLE_S", 3_600)
+    looked_at, done, refresh = list[int](), 0, hub.reading.refresh
+
+    async def looking() -> Configuration:
+        looked_at.append(done)
+        return await refresh()
+
+    async def news() -> int | None:
+        return hub.engine.configuration.institution_codes.get("NEWS")
+
+    monkeypatch.setattr(hub.reading, "refresh", looking)
+    channels = (Channel.BATCHES, Channel.CALLS, Channel.CONFIGURATION)
+    async with world(hub) as two, asyncio.timeout(60), two.updates.subscribe(*channels) as told:
+        other = hub.beside()
+        await other.issue("BP", "BANK", "alice", "10")
+        while Channel.BATCHES not in await anext(told):
+            pass  # it has connected
+        for number in range(1, 6):
+            done = number
+            await other.issue("BP", "BANK", "alice", "10")
+            assert await anext(told) == {Channel.BATCHES}
+        assert max(looked_at) <= 1  # as it began
+        await other.institution("NEWS")
+        await eventually(news)
+        await other.close()
+        assert await two.settled(await two.convert(ALICE, AL, "BP>MILE", "50000")) == "COMPLETED"

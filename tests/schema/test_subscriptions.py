@@ -5,18 +5,14 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
 import pytest
 from strawberry.types.execution import ExecutionResult
 
 from hub import lookups
 from hub.access import Role
 from hub.ledger import commands
-from hub.ledger.journal import CHANNEL
 from hub.reading import Reader
-from hub.updates import Updates
 from schema.faults import formatted
-from tests.conftest import driver_url
 from tests.schema.conftest import Caller, Client
 
 CONVERSION = "subscription C($id: ID!) { conversionUpdated(id: $id) { id status window { number } } }"
@@ -133,42 +129,3 @@ async def test_windows_are_told_when_they_change_and_a_revoked_key_hears_no_more
         waiting = asyncio.create_task(stream.next())
         await hub.do(commands.RevokeCredential(actor=hub.admin, id=member))
         assert await waiting == "UNAUTHENTICATED"
-
-
-async def test_a_lost_connection_wakes_everybody_and_is_made_anew(
-    client: Client, superuser: "asyncpg.Connection[Any]"
-) -> None:
-    hub = client.hub
-    updates = Updates(hub.addresses.server)
-    async with updates.subscribe() as batches, asyncio.timeout(WAIT_S_MAX):
-        assert await anext(batches) == 0  # the listening began
-        await hub.institution("BANK")
-        batch = await anext(batches)
-        assert batch > 0
-        await superuser.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE query LIKE '%LISTEN%' AND pid <> pg_backend_pid()"
-        )
-        assert await anext(batches) == batch  # nothing new, but something may have been missed
-        await hub.institution("AIR")
-        assert await anext(batches) > batch
-    await updates.close()
-
-
-async def test_announcements_that_come_together_are_told_as_one(client: Client) -> None:
-    updates = Updates(client.hub.addresses.server)
-    listener = await asyncpg.connect(driver_url(client.hub.addresses.server))
-    async with updates.subscribe() as batches, updates.subscribe() as others, asyncio.timeout(WAIT_S_MAX):
-        assert await anext(batches) == 0
-        for number in (7, 8, 9):
-            await listener.execute(f"NOTIFY {CHANNEL}, '{number}'")
-        while await anext(others) != 9:
-            pass
-        assert await anext(batches) == 9
-        waiting = asyncio.create_task(anext(batches, None))
-        await asyncio.sleep(0)
-        await updates.close()
-        assert await waiting is None
-    async with updates.subscribe() as batches:
-        assert [batch async for batch in batches] == []
-    await listener.close()

@@ -17,6 +17,7 @@ from sqlalchemy.sql import elements, functions, operators, selectable
 from sqlalchemy.sql.visitors import iterate
 
 from hub import tables
+from hub.channels import Channel
 from hub.ledger import (
     account_rows,
     journal,
@@ -86,6 +87,7 @@ class Memory:
 
     def __init__(self, rows: dict[str, dict[tuple[Any, ...], Stored]] | None = None) -> None:
         self.rows = rows or {table.name: {} for table in tables.metadata.tables.values()}
+        self.announced: set[Channel] = set()  # with commits, and not taken yet
 
     def copy(self) -> "Memory":
         return Memory({name: dict(found) for name, found in self.rows.items()})
@@ -134,6 +136,7 @@ class Memory:
                 **entry,
                 "configuration_version": closing.configuration_version,
             }
+            self.announced.update(batch.channels())
         except Exception:
             self.rows = before
             raise

@@ -13,7 +13,6 @@ from hub.ledger import commands
 from hub.ledger.commands import Party
 from hub.sealing import SecretsKey
 from hub.updates import Updates
-from hub.webhooks.deliveries import CHANNEL
 from hub.webhooks.delivering import Deliverer
 from hub.webhooks.endpoints import Webhook, new_secret
 from hub.webhooks.following import Follower
@@ -43,14 +42,14 @@ class Process:
     def __init__(self, hub: Hub, sealer: SecretsKey, drawn: int = 0, seconds_max: int = 15) -> None:
         self.hub, self.sealer, self.counts = hub, sealer, Counts()
         self.ahead = timedelta(0)
-        self.updates, self.due = Updates(hub.addresses.server), Updates(hub.addresses.server, CHANNEL)
+        self.updates = Updates(hub.addresses.server)
         self.sender = Sender(LOOPBACK, plain=True, seconds_max=seconds_max)
         self.follower = Follower(hub.database, hub.engine, self.updates, self.counts)
         self.deliverer = Deliverer(
             hub.database,
             hub.engine,
             hub.reading,
-            self.due,
+            self.updates,
             self.sender,
             sealer,
             self.counts,
@@ -77,7 +76,6 @@ class Process:
         await self.deliverer.close()
         await self.sender.close()
         await self.updates.close()
-        await self.due.close()
 
 
 class World:

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from hub.channels import Channel
 from hub.ids import batch_of
 from hub.ledger import commands
 from hub.ledger.commands import Party
 from hub.metrics import Board
 from hub.schedule import Schedule
 from hub.webhooks import deliveries, following
+from hub.webhooks.endpoints import new_secret
 from tests.concurrency.world import issue
 from tests.hub.webhooks.conftest import World
 from tests.hub.webhooks.test_events import NOWHERE
@@ -127,11 +129,45 @@ async def test_the_schedule_follows_also_where_nothing_is_swept(world: World) ->
     schedule.start()
     try:
         await hub.issue("BP", "BANK", "alice", "10")
-        async with asyncio.timeout(30), process.due.subscribe() as announced:
+        async with asyncio.timeout(30), process.updates.subscribe(Channel.WEBHOOKS) as announced:
             while not await world.events():
                 await anext(announced)
     finally:
         await schedule.close()
+    assert len(await world.events()) == 1
+
+
+async def test_where_nobody_is_told_a_batch_is_not_looked_at_and_the_first_endpoint_is_noticed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, process, other = world.hub, world.process, world.hub.beside()
+    monkeypatch.setattr(following, "LOOK_EVERY_S", 3_600)
+    looked_at, done = list[int](), 0
+    step = process.follower.step
+
+    async def looking() -> bool:
+        looked_at.append(done)
+        return await step()
+
+    monkeypatch.setattr(process.follower, "step", looking)
+    ending = asyncio.Event()
+    async with asyncio.timeout(60), process.updates.subscribe(Channel.BATCHES, Channel.WEBHOOKS) as told:
+        run = asyncio.create_task(process.follower.run(ending))
+        await anext(told)
+        for number in range(1, 6):
+            done = number
+            await other.issue("BP", "BANK", "alice", "10")
+            assert await anext(told) == {Channel.BATCHES}
+        assert max(looked_at) <= 1  # as it began
+        told_of: dict[str, Any] = {"url": NOWHERE, "types": ("*",), "plain": True}
+        sealed = world.sealer.seal(new_secret())
+        await other.do(commands.SetWebhook(actor=hub.admin, institution="BANK", secret=sealed, **told_of))
+        await other.issue("BP", "BANK", "alice", "10")
+        while Channel.WEBHOOKS not in await anext(told):
+            pass
+        ending.set()
+        run.cancel()
+    await other.close()
     assert len(await world.events()) == 1
 
 
