@@ -174,7 +174,7 @@ async def flows(
     asked = [configuration.valued(of, until or reader.at) for of in sorted(currencies, key=lambda of: of.code)]
     names = ([of.code for of in asked], [of.issuer for of in asked], [of.time_zone for of in asked])
     arguments = [*names, period.first, period.end, *([changes] if Dimension.ZONE in by else [])]
-    driver = await driver_of(reader.connection)
+    driver = driver_of(reader.connection)
     found = await driver.fetch(_statement(columns), *arguments)
     if len(found) > PARTS_MAX:
         raise TooManyParts

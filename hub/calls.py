@@ -103,7 +103,7 @@ async def take(
     """Take up to ``most`` calls that are due at ``at``, for ``lease``; none of currencies that are ``paused``, but for
     those that are ``halted`` what has been due for ``give_up``."""
     async with database.beside() as connection:
-        driver = await driver_of(connection)
+        driver = driver_of(connection)
         found = await driver.fetch(_TAKE, at, at + lease, most, list(paused), list(halted), at - give_up)
     return [_call(row) for row in found]
 
@@ -111,7 +111,7 @@ async def take(
 async def look(database: Database, reference: str) -> Call | None:
     """The call of an order that has no final answer."""
     async with database.beside() as connection:
-        driver = await driver_of(connection)
+        driver = driver_of(connection)
         row = await driver.fetchrow(_LOOK, reference)
     return None if row is None else _call(row)
 
@@ -149,14 +149,14 @@ async def put_back(
     """Have a call taken again at ``due_at``, by whoever comes first; nothing, if somebody took it meanwhile."""
     words = (None if text is None else text[:TEXT_MAX].replace("\x00", " ") for text in (code, message))
     async with database.beside() as connection:
-        driver = await driver_of(connection)
+        driver = driver_of(connection)
         await driver.execute(_PUT_BACK, call.reference, due_at, sent_at, status.value, *words, call.attempt)
 
 
 async def let_go(database: Database, calls: Sequence[Call], at: datetime) -> None:
     """End leases: nobody is at these calls any more. Each may have been sent until ``at``."""
     async with database.beside() as connection:
-        driver = await driver_of(connection)
+        driver = driver_of(connection)
         for call in calls:
             await driver.execute(_LET_GO, call.reference, call.attempt, at)
 
@@ -164,20 +164,20 @@ async def let_go(database: Database, calls: Sequence[Call], at: datetime) -> Non
 async def hurry(database: Database, reference: str, at: datetime) -> None:
     """Have a call taken at ``at``, if it would be later."""
     async with database.beside() as connection:
-        driver = await driver_of(connection)
+        driver = driver_of(connection)
         await driver.execute(_HURRY, reference, at)
 
 
 async def note_incident(database: Database, call: Call, at: datetime, text: str) -> None:
     """Keep why an answer was not believed."""
     async with database.beside() as connection:
-        driver = await driver_of(connection)
+        driver = driver_of(connection)
         await driver.execute(_INCIDENT, call.reference, call.attempt, at, text[:TEXT_MAX].replace("\x00", " "))
 
 
 async def next_due(database: Database, paused: Collection[str] = ()) -> datetime | None:
     """When the next call is due; None: there is none."""
     async with database.beside() as connection:
-        driver = await driver_of(connection)
+        driver = driver_of(connection)
         found: Any = await driver.fetchval(_NEXT, list(paused))
     return found if isinstance(found, datetime) else None

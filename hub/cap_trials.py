@@ -177,7 +177,7 @@ class _Past:
     async def begin(self) -> None:
         """Find which legs matter, and what was owed outside of all windows before them."""
         await self._load_ends()
-        driver = await driver_of(self._reader.connection)
+        driver = driver_of(self._reader.connection)
         self._accounts = [row["id"] for row in await driver.fetch(_ACCOUNTS, [*self._below], self._currency)]
         stood = await driver.fetchrow(_STANDING, self._node, self._currency) or (0, 0, 0)
         draft = Draft(self._book)
@@ -223,7 +223,7 @@ class _Past:
 
     async def course(self) -> AsyncIterator[_Step]:
         """Every movement that touches the exposure, in order."""
-        driver = await driver_of(self._reader.connection)
+        driver = driver_of(self._reader.connection)
         batches = [end.movement >> PLACES_BITS for end in self._ends]
         times = {row["batch"]: row["at"] for row in await driver.fetch(_TIMES, batches)}
         ends, group = deque(self._ends), list[Any]()

@@ -40,7 +40,7 @@ async def begun(database: Database) -> list[Clearing]:
 async def holders_left(database: Database, run: Clearing) -> int:
     """How many accounts a clearing has still to look at."""
     async with database.snapshot() as connection:
-        return int(await (await driver_of(connection)).fetchval(_HOLDERS_LEFT, run.reached, run.currency))
+        return int(await driver_of(connection).fetchval(_HOLDERS_LEFT, run.reached, run.currency))
 
 
 async def work_off(
@@ -63,7 +63,7 @@ async def work_off(
     while run.status is ClearingStatus.RUNNING:
         began = loop.time()
         async with database.snapshot() as connection:
-            driver = await driver_of(connection)
+            driver = driver_of(connection)
             accounts = tuple(
                 row["id"] for row in await driver.fetch(_HOLDERS, run.reached, run.currency, size.accounts)
             )

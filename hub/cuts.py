@@ -110,5 +110,5 @@ def _below(configuration: Configuration, window: Window, top: int) -> Collection
 async def _split(
     reader: Reader, window: Window, institution: int, changes: list[datetime]
 ) -> list[tuple[int, str, int, int]]:
-    driver = await driver_of(reader.connection)
+    driver = driver_of(reader.connection)
     return [tuple(row) for row in await driver.fetch(_SPLIT, window.id, institution, changes)]

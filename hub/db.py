@@ -64,22 +64,20 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a READ COMMITTED transaction, committed at the end unless an exception leaves the block."""
-        async with self._writers.begin() as connection:
+        async with _transaction(self._writers, isolation="read_committed") as connection:
             yield connection
 
     @asynccontextmanager
     async def beside(self) -> AsyncIterator[AsyncConnection]:
         """The same for short writes that are no batch, so that these never wait for a connection, nor it for them."""
-        async with self._others.begin() as connection:
+        async with _transaction(self._others, isolation="read_committed") as connection:
             yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a read-only transaction that sees one instant."""
-        async with self._readers.connect() as connection:
-            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            async with connection.begin():
-                yield connection
+        async with _transaction(self._readers, isolation="repeatable_read", readonly=True) as connection:
+            yield connection
 
     async def close(self) -> None:
         """Close the pools."""
@@ -88,9 +86,24 @@ class Database:
         await self._others.dispose()
 
 
+@asynccontextmanager
+async def _transaction(pool: AsyncEngine, **terms: Any) -> AsyncIterator[AsyncConnection]:
+    """A connection in a transaction of the driver's on these ``terms``. SQLAlchemy's own, begun, reset and ended
+    through greenlets, took longer than what a short read asks in it; so SQLAlchemy is told that there is none."""
+    async with pool.connect() as connection:
+        driver = driver_of(connection)
+        try:
+            async with driver.transaction(**terms):
+                yield connection
+        finally:
+            if driver.is_closed():  # SQLAlchemy sees only what fails in its own hands
+                await connection.invalidate()
+
+
 def _pool(url: str, connections: int, server_settings: dict[str, str], *, pool_pre_ping: bool = False) -> AsyncEngine:
     return create_async_engine(
         url,
+        isolation_level="AUTOCOMMIT",  # as far as SQLAlchemy knows, see _transaction
         pool_size=connections,
         max_overflow=2,
         pool_timeout=10,
@@ -99,6 +112,9 @@ def _pool(url: str, connections: int, server_settings: dict[str, str], *, pool_p
     )
 
 
-async def driver_of(connection: AsyncConnection) -> Any:
+def driver_of(connection: AsyncConnection) -> Any:
     """The asyncpg connection under ``connection``, in the same transaction: for the statements of the hot path."""
-    return (await connection.get_raw_connection()).driver_connection
+    held = connection.sync_connection
+    if held is None:
+        raise AssertionError("it is not connected")
+    return held.connection.driver_connection

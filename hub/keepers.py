@@ -141,7 +141,7 @@ class ByFile:
             some = named[start : start + CHUNK]
             homes, references = [codes[code] for code, _ in some], [reference for _, reference in some]
             async with self._database.snapshot() as connection:
-                for row in await (await driver_of(connection)).fetch(_NAMED, homes, references):
+                for row in await driver_of(connection).fetch(_NAMED, homes, references):
                     home = self._configuration.institutions[row["home"]].code
                     self._known[home, row["reference"]] = row["id"]
 
@@ -182,7 +182,7 @@ class ByLookup:
         """See ``Keeper.chunk``."""
         while True:
             async with self._database.snapshot() as connection:
-                driver = await driver_of(connection)
+                driver = driver_of(connection)
                 if self._run.comes_home:
                     people = await driver.fetch(_MEMBERS, after, self._run.currency, CHUNK, self._homes())
                 else:
@@ -262,7 +262,7 @@ async def _all_holders(database: Database, run: Relocation) -> AsyncIterator[Any
     after = 0
     while True:
         async with database.snapshot() as connection:
-            found = await (await driver_of(connection)).fetch(HOLDERS, after, run.currency, CHUNK)
+            found = await driver_of(connection).fetch(HOLDERS, after, run.currency, CHUNK)
         if not found:
             return
         for row in found:

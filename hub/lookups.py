@@ -83,7 +83,7 @@ async def customers(reader: Reader, of: Collection[int]) -> dict[int, Customer]:
 
 async def profiles(reader: Reader, of: Collection[int]) -> dict[int, Profile]:
     """What their institutions say of customers, by customer; of most nothing."""
-    driver = await driver_of(reader.connection)
+    driver = driver_of(reader.connection)
     found = await driver.fetch(profile_rows.LATEST, array(of))
     return {row["customer_id"]: profile_rows.profile_of(row) for row in found}
 

@@ -89,7 +89,7 @@ async def notify(database: Database, engine: Engine, at: datetime, rest: Rest | 
     while wanted:
         began = time.monotonic()
         async with database.write() as connection:
-            driver = await driver_of(connection)
+            driver = driver_of(connection)
             row = await driver.fetchrow(_NEXT, max(wanted.values()), after, number, list(wanted), list(wanted.values()))
         made += row["made"]
         if row["looked_at"] == 0 or (rest is not None and not await rest(time.monotonic() - began)):

@@ -39,7 +39,7 @@ async def pool(reader: Reader, id: int) -> Pool | None:
 
 async def members(reader: Reader, pool: int, after: int, rows_max: int) -> list[Member]:
     """A pool's members by their identifier, from after ``after`` on."""
-    driver = await driver_of(reader.connection)
+    driver = driver_of(reader.connection)
     memberships = [pool_rows.membership_of(row) for row in await driver.fetch(_MEMBERS, pool, after, rows_max)]
     people = await rows.customers(reader.connection, {one.member for one in memberships})
     return [Member(people[one.member], one) for one in memberships]

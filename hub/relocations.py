@@ -69,7 +69,7 @@ async def opening_list(database: Database, configuration: Configuration, run: Re
     after = 0
     while True:
         async with database.snapshot() as connection:
-            driver = await driver_of(connection)
+            driver = driver_of(connection)
             people = await driver.fetch(HOLDERS, after, of.code, CHUNK)
             if not people:
                 return opening_files.written(found, of.scale)
@@ -150,7 +150,7 @@ async def work_off(
     while run.status is _S.MOVING:
         began = loop.time()
         async with database.snapshot() as connection:
-            driver = await driver_of(connection)
+            driver = driver_of(connection)
             found = [row["customer_id"] for row in await driver.fetch(_NEXT, run.id, run.round, run.reached, size + 1)]
         some = found[:size]
         command = Relocate(
@@ -201,7 +201,7 @@ async def of_currency(reader: Reader, currency: str, before: int | None, rows_ma
 
 async def waits(reader: Reader, of: PointCurrency) -> dict[str, int]:
     """What is under way with a currency, by what it is; what there is none of is left out."""
-    driver = await driver_of(reader.connection)
+    driver = driver_of(reader.connection)
     is_fixed = of.relocation is not None and of.relocation.fixed
     rates = relocation_rows.rates_of(reader.configuration, of.id)
     row = await driver.fetchrow(relocation_rows.WAITS, of.code, rates, reader.at, is_fixed)
@@ -226,7 +226,7 @@ async def differences(
     """Customers of whose points a partner that is to keep them has more or less than the hub, after a customer."""
     if run.comes_home:
         return []
-    driver = await driver_of(reader.connection)
+    driver = driver_of(reader.connection)
     found = await driver.fetch(_DIFFERING, run.id, run.round, after, rows_max)
     rows = [relocation_rows.opening_of(row) for row in found]
     people = {

@@ -40,7 +40,7 @@ async def set_up(where: Addresses, name: str, person: str) -> tuple[str, int, st
             first_window(draft)
             batch = Batch(book)
             batch.take(draft, first.id)
-            await batch.save(await driver_of(connection), head)
+            await batch.save(driver_of(connection), head)
     except IntegrityError as error:
         raise AlreadySetUp from error
     finally:

@@ -315,5 +315,5 @@ def _entry(row: Any) -> Entry:
 
 async def _driver(connection: AsyncConnection) -> Any:
     """The driver; what the transaction reads from now on, it reads by key where it can."""
-    await connection.execute(_BY_KEY)  # begins the transaction if nothing has
-    return await driver_of(connection)
+    await connection.execute(_BY_KEY)
+    return driver_of(connection)

@@ -107,7 +107,7 @@ async def instant(database: Database, as_of: datetime | None) -> datetime:
         NotYet: it is in the future.
     """
     async with database.snapshot() as connection:
-        now: datetime = await (await driver_of(connection)).fetchval("SELECT now()")
+        now: datetime = await driver_of(connection).fetchval("SELECT now()")
     if as_of is not None and as_of > now:
         raise NotYet
     return as_of or now
@@ -116,7 +116,7 @@ async def instant(database: Database, as_of: datetime | None) -> datetime:
 async def due(database: Database, as_of: datetime) -> int:
     """How many lots and holds were over at ``as_of`` and are not settled."""
     async with database.snapshot() as connection:
-        driver = await driver_of(connection)
+        driver = driver_of(connection)
         return int(await driver.fetchval(_DUE, as_of))
 
 
@@ -190,7 +190,7 @@ async def _due(database: Database, as_of: datetime, size: Size) -> Chunks:
 
 
 async def _page(connection: AsyncConnection, sql: str, *arguments: object) -> list[Any]:
-    driver = await driver_of(connection)
+    driver = driver_of(connection)
     return list(await driver.fetch(sql, *arguments))
 
 

@@ -36,7 +36,7 @@ async def headroom(
     for limit in limits:
         subject = subject_of(limit, customer.id, 0 if holding is None else holding.account.id, home)
         keys[limit.id] = (limit.family, subject, period_of(limit.period, limit.zone, reader.at))
-    found = await uses(await driver_of(reader.connection), set(keys.values()))
+    found = await uses(driver_of(reader.connection), set(keys.values()))
     holds = 0 if holding is None else holding.total
     left = []
     for limit in limits:

@@ -236,7 +236,7 @@ class Legs:
     async def owed(self, connection: AsyncConnection, of: int | None = None) -> list[Owed]:
         """What all lines come to between each two institutions, each way; with ``of`` only what this one owes and is
         owed. Summed by the database."""
-        driver = await driver_of(connection)
+        driver = driver_of(connection)
         found = await driver.fetch(_OWED, self.window.id, self.start[0], self._end, self._own(of))
         sums: dict[tuple[int, int, str], list[int]] = {}
         for row in found:
@@ -265,7 +265,7 @@ class Legs:
         or is paid. What the connection's transaction reads after this, it reads by key where it can."""
         own = self._own(of)
         await connection.execute(_BY_KEY)
-        driver = await driver_of(connection)
+        driver = driver_of(connection)
         found = await driver.fetch(_PAGE, self.window.id, *after, self._end, own)
         kinds = {row["kind"] for row in found}
         priced: dict[int, int] = {}

@@ -18,7 +18,6 @@ from hub.audit.entries import Entries, Progress
 from hub.audit.findings import Finding, Findings
 from hub.audit.replay import Replay
 from hub.db import driver_of
-from hub.ledger import journal
 from hub.ledger.journal import JOURNAL_ID
 
 __all__ = ["Audit", "Finding", "Findings", "Progress", "audit"]
@@ -50,8 +49,7 @@ async def audit(connection: AsyncConnection, progress: Progress | None = None) -
     ``progress`` is told, now and then, the stage, how much of it is done, and how much there is.
     """
     findings = Findings()
-    await journal.look(connection)  # begins the transaction
-    driver = await driver_of(connection)
+    driver = driver_of(connection)
     head = await driver.fetchrow(_HEAD)
     flat = frozenset(row["id"] for row in await driver.fetch(_FLAT))
     singly = frozenset(row["id"] for row in await driver.fetch(_SINGLY))

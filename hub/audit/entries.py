@@ -101,7 +101,7 @@ class Entries:
     async def batches(self, progress: Progress | None) -> AsyncIterator[Batch]:
         """Every batch in order, also those whose entry is missing; each is proved before it is given."""
         await self._connection.execute(BY_KEY)
-        driver = await driver_of(self._connection)
+        driver = driver_of(self._connection)
         total = await driver.fetchval(_LAST) or 0
         done = -_ID_MAX >> ids.PLACES_BITS  # every batch up to this one has been given
         while entries := await driver.fetch(_ENTRIES, 0 if self.last is None else self.last["batch"]):

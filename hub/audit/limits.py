@@ -102,7 +102,7 @@ class Limits:
             return
         movements = batch.rows.get("movement", ())
         people = {row[side] for row in movements for side in ("from_customer_id", "to_customer_id")} - {None}
-        driver = await driver_of(connection)
+        driver = driver_of(connection)
         self._homes = {row["id"]: row["institution_id"] for row in await driver.fetch(_HOMES, list(people))}
         if originals:
             # What partners were asked for was counted when it was accepted, by what the act is named by.

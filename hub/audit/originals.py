@@ -99,7 +99,7 @@ async def originals(connection: AsyncConnection, batch: Batch) -> dict[int, Orig
     named = {row["subject_id"] for row in batch.rows.get("movement", ()) if row["kind"] in kinds} - {None}
     if not named:
         return {}
-    driver = await driver_of(connection)
+    driver = driver_of(connection)
     accepted = {row["id"]: row["subject_id"] for row in await driver.fetch(_ACCEPTED, list(named))}
     subjects = list((named - accepted.keys()) | set(accepted.values()))
     by_movement = {row["id"]: Original(row) for row in await driver.fetch(_MOVEMENTS, subjects)}

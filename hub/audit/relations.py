@@ -359,7 +359,7 @@ async def compare(
     relations: Sequence[Relation],
 ) -> None:
     """Find every row that names another one wrongly, by all these questions."""
-    driver = await driver_of(connection)
+    driver = driver_of(connection)
     institutions = list(configuration.institutions)
     for place, relation in enumerate(relations, start=1):
         arguments = (institutions,) if relation.institutions else ()

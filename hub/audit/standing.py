@@ -55,7 +55,7 @@ _POTS = frozenset(
 
 async def compare(connection: AsyncConnection, replay: Replay, findings: Findings, progress: Progress | None) -> None:
     """Find every standing row that is not what the replayed journal gives."""
-    driver = await driver_of(connection)
+    driver = driver_of(connection)
     await _accounts(driver, replay, findings, progress)
     await _lots(driver, replay, findings)
     await replay.restrictions.compare(driver, replay.debts)

@@ -44,7 +44,7 @@ class Terms:
         self._named = {row["movement_id"]: row["terms_id"] for row in batch.rows.get("act_terms", ())}
         self._of_originals = {}
         if originals:
-            driver = await driver_of(connection)
+            driver = driver_of(connection)
             found = await driver.fetch(_OF, [one.movement["id"] for one in originals.values()])
             self._of_originals = {row["movement_id"]: row["terms_id"] for row in found}
 

@@ -85,7 +85,7 @@ async def trial_balance(reader: Reader, day: date) -> list[Line]:
     """The lines of a day that is not yet to come, by currency and kind. Whoever asks sees all of the hub."""
     books = reader.configuration.books
     first = (await span(reader.connection, start_of(day, books.time_zone), None)).first
-    driver = await driver_of(reader.connection)
+    driver = driver_of(reader.connection)
     moved = {
         (kind, currency): [int(value or 0) for value in sums]
         for kind, currency, *sums in await driver.fetch(_MOVED, books.time_zone, *locks(books), first, day)

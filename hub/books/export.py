@@ -82,7 +82,7 @@ async def lines(database: Database, configuration: Configuration, day: date) -> 
         place = (0, -1)
         while True:
             async with database.snapshot() as connection:
-                driver = await driver_of(connection)
+                driver = driver_of(connection)
                 asked = (books.time_zone, *locks(books), day, first, *place, *more)
                 page = await driver.fetch(statement, *asked)
             for row in page:

@@ -99,7 +99,7 @@ def _booked(held: _Held, subject: tuple[BankPurpose, str, int | None], own: Coll
 
 async def _held(reader: Reader, day: date) -> _Held:
     books = reader.configuration.books
-    driver = await driver_of(reader.connection)
+    driver = driver_of(reader.connection)
     ends = start_of(day + timedelta(days=1), books.time_zone)
     first = (await span(reader.connection, ends, None)).first
     accounts = await driver.fetch(_COUNTERS, [int(kind) for kind in _KINDS])

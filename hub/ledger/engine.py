@@ -156,7 +156,7 @@ class Engine:
             self.take(current)
             needs = Needs(current, self.memory)
             needs.add(command)
-            book, known = await load(connection, await driver_of(connection), head, [command], needs)
+            book, known = await load(connection, driver_of(connection), head, [command], needs)
             for due in lapses(book):
                 apply(book, due)
             try:
@@ -341,7 +341,7 @@ class _Attempt:
             await journal.make_room(connection, head.batch + 1)
             current = await rows.refresh(connection, engine.configuration, head.configuration_version)
             engine.take(current)
-            driver = await driver_of(connection)
+            driver = driver_of(connection)
             commands = [ticket.commands[place] for ticket, place in self._items]
             if needs is None or needs.configuration is not current:
                 needs, foreseen = Needs(current, engine.memory), 0

@@ -17,6 +17,7 @@ from sqlalchemy import Column, ColumnElement, Table, func, literal_column, selec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import tables
+from hub.db import driver_of
 from hub.ids import PLACES_BITS
 
 JOURNAL_ID = 1
@@ -243,25 +244,23 @@ class Head:
     last: datetime
 
 
-_LOCK = (
-    select(tables.journal_head, func.clock_timestamp().label("now"))
-    .where(tables.journal_head.c.journal_id == JOURNAL_ID)
-    .with_for_update()
-)
-_LOOK = select(tables.journal_head, func.clock_timestamp().label("now")).where(
-    tables.journal_head.c.journal_id == JOURNAL_ID
-)
+# Each batch and each look begins with one of them, so they are the driver's.
+_LOOK = f"""
+SELECT batch, hash, at, configuration_version, clock_timestamp() AS now
+FROM journal_head WHERE journal_id = {JOURNAL_ID}
+"""
+_LOCK = f"{_LOOK} FOR UPDATE"
 
 
 async def lock(connection: AsyncConnection, clock: Clock = as_told) -> Head | None:
     """Lock the head until the transaction ends; None: the hub is not set up. What is read after this, in statements of
     their own under READ COMMITTED, is current and stays so."""
-    return _head((await connection.execute(_LOCK)).mappings().first(), clock)
+    return _head(await driver_of(connection).fetchrow(_LOCK), clock)
 
 
 async def look(connection: AsyncConnection, clock: Clock = as_told) -> Head | None:
     """The head without its lock, for reading."""
-    return _head((await connection.execute(_LOOK)).mappings().first(), clock)
+    return _head(await driver_of(connection).fetchrow(_LOOK), clock)
 
 
 async def catch_up(connection: AsyncConnection) -> None:

@@ -90,7 +90,7 @@ async def last_day(connection: AsyncConnection, of: PointCurrency, day: date, to
     """Until which day what was asked on ``day`` has been done, as far as it is looked for."""
     first, last = await _identifiers(connection, of, day, day + DAY)
     late = start_of(day + 2 * DAY, of.time_zone)
-    found = await (await driver_of(connection)).fetchval(_LAST_ANSWER, of.code, first, last, late)
+    found = await driver_of(connection).fetchval(_LAST_ANSWER, of.code, first, last, late)
     if found is None:
         return min(day + DAY, today)
     answered = date.fromordinal(day.toordinal() + (found - start_of(day, of.time_zone)) // DAY + 1)
@@ -153,7 +153,7 @@ def _plain(text: str) -> str:
 async def _identifiers(connection: AsyncConnection, of: PointCurrency, first: date, end: date) -> tuple[int, int]:
     """Between which identifiers lies what was written down from the one day on to before the other."""
     bounds = (start_of(first, of.time_zone), start_of(end, of.time_zone))
-    least, most = await (await driver_of(connection)).fetchrow(_BATCHES, *bounds)
+    least, most = await driver_of(connection).fetchrow(_BATCHES, *bounds)
     return least << PLACES_BITS, most << PLACES_BITS
 
 
@@ -163,7 +163,7 @@ async def _copy(
     first, last, references = which
     start, end = start_of(day, of.time_zone), start_of(day + DAY, of.time_zone)
     digest = hashlib.sha256()
-    driver = await driver_of(connection)
+    driver = driver_of(connection)
     given = (of.code, first, last, references, factor, of.time_zone, start, end, CLOCK_SKEW)
     with path.open("wb") as target:
 

@@ -218,7 +218,7 @@ class Deliveries:
         """Send events of an endpoint again, whatever came of them: one, or all that happened since an instant. Answers
         how many. What is being sent at this moment is not counted."""
         async with self._database.beside() as connection:
-            driver = await driver_of(connection)
+            driver = driver_of(connection)
             found = await driver.fetch(_REPLAY, webhook, id, since)
             if found:
                 await announce(driver, len(found))

@@ -172,7 +172,7 @@ class Deliverer:
             return LOOK_EVERY_S
         try:
             async with self._database.beside() as connection:
-                driver = await driver_of(connection)
+                driver = driver_of(connection)
                 at = self._clock(await driver.fetchval("SELECT clock_timestamp()"))
                 attempts = [self._judge(one, at) for one in ended]
                 if attempts:

@@ -122,7 +122,7 @@ class Follower:
             taken = await _take(connection, after, last, times)
             made = list(addressed(current, told, events(current, taken)))
             if made:
-                await deliveries.add(await driver_of(connection), made)
+                await deliveries.add(driver_of(connection), made)
             await connection.execute(_cursor.update().where(_cursor.c.journal_id == JOURNAL_ID).values(batch=last))
         return last < head.batch
 
@@ -132,7 +132,7 @@ class Follower:
         if not webhooks:
             return
         async with self._database.beside() as connection:
-            driver = await driver_of(connection)
+            driver = driver_of(connection)
             self._observer.webhooks_waiting(await deliveries.waiting(driver, webhooks))
             if time.monotonic() > self._purged + PURGE_EVERY_S:
                 now: datetime = await driver.fetchval("SELECT now()")

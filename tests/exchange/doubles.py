@@ -30,11 +30,16 @@ class Calls:
         yield self
         await self.point("after the database")
 
-    async def get_raw_connection(self) -> Any:
+    @property
+    def sync_connection(self) -> "Calls":  # as the driver is found, in ``hub/db.py``
         return self
 
     @property
-    def driver_connection(self) -> Any:
+    def connection(self) -> "Calls":
+        return self
+
+    @property
+    def driver_connection(self) -> "Calls":
         return self
 
     async def fetch(self, statement: str, *parameters: Any) -> list[Row]:

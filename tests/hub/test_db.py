@@ -1,0 +1,113 @@
+"""The database's transactions: whether SQLAlchemy or the driver is asked, it is in the same one, from its beginning."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.db import Database, driver_of
+from tests.conftest import Hub
+
+MARK = "INSERT INTO webhook_cursor (journal_id, batch) VALUES (1, 7)"
+MARKS = "SELECT count(*) FROM webhook_cursor"
+
+
+class Stop(Exception):
+    """What ends a block."""
+
+
+def writing(database: Database, name: str) -> AbstractAsyncContextManager[AsyncConnection]:
+    return database.write() if name == "write" else database.beside()
+
+
+@pytest.mark.parametrize("name", ["write", "beside"])
+@pytest.mark.parametrize("who", ["driver", "SQLAlchemy"])
+async def test_what_a_block_wrote_is_there_when_it_ends_and_not_if_it_fails(hub: Hub, name: str, who: str) -> None:
+    async def mark(connection: AsyncConnection) -> None:
+        if who == "driver":
+            await driver_of(connection).execute(MARK)
+        else:
+            await connection.execute(text(MARK))
+
+    async def fail() -> None:
+        async with writing(hub.database, name) as connection:
+            await mark(connection)
+            raise Stop
+
+    with pytest.raises(Stop):
+        await fail()
+    assert await hub.sql(MARKS) == [(0,)]
+    async with writing(hub.database, name) as connection:
+        await mark(connection)
+        assert await hub.sql(MARKS) == [(0,)]
+        assert await connection.scalar(text(MARKS)) == await driver_of(connection).fetchval(MARKS) == 1
+    assert await hub.sql(MARKS) == [(1,)]
+
+
+async def test_a_block_that_is_cancelled_leaves_nothing_and_its_connection_is_good(hub: Hub) -> None:
+    begun = asyncio.Event()
+
+    async def write() -> None:
+        async with hub.database.write() as connection:
+            await driver_of(connection).execute(MARK)
+            begun.set()
+            await driver_of(connection).execute("SELECT pg_sleep(60)")
+
+    task = asyncio.create_task(write())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with hub.database.write() as connection:
+        assert await driver_of(connection).fetchval(MARKS) == 0
+
+
+async def test_what_is_written_is_read_committed_whatever_the_database_prefers(hub: Hub, superuser: Any) -> None:
+    name = make_url(hub.addresses.server).database
+    await superuser.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+    database = Database(hub.addresses.server, 1)
+    try:
+        for block in (database.write(), database.beside()):
+            async with block as connection:
+                assert await driver_of(connection).fetchval("SHOW transaction_isolation") == "read committed"
+    finally:
+        await database.close()
+
+
+async def test_a_snapshot_sees_one_instant_and_writes_nothing(hub: Hub) -> None:
+    async with hub.database.snapshot() as connection:
+        assert await driver_of(connection).fetchval(MARKS) == 0
+        async with hub.database.write() as writer:
+            await driver_of(writer).execute(MARK)
+        assert await driver_of(connection).fetchval(MARKS) == await connection.scalar(text(MARKS)) == 0
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await driver_of(connection).execute("DELETE FROM webhook_cursor")
+    async with hub.database.snapshot() as connection:
+        assert await driver_of(connection).fetchval(MARKS) == 1
+
+
+@pytest.mark.parametrize("name", ["write", "beside", "snapshot"])
+async def test_a_connection_that_was_lost_is_not_used_again(hub: Hub, superuser: Any, name: str) -> None:
+    def block() -> AbstractAsyncContextManager[AsyncConnection]:
+        return hub.database.snapshot() if name == "snapshot" else writing(hub.database, name)
+
+    async def lose() -> None:
+        async with block() as connection:
+            await superuser.execute("SELECT pg_terminate_backend($1, 2000)", await pid(connection))
+            await pid(connection)
+
+    async def pid(connection: AsyncConnection) -> Any:
+        seen.append(await driver_of(connection).fetchval("SELECT pg_backend_pid()"))
+        return seen[-1]
+
+    seen: list[int] = []
+    with pytest.raises((OSError, asyncpg.PostgresError, asyncpg.InterfaceError)):
+        await lose()
+    async with block() as connection:
+        await pid(connection)
+    first, then = seen
+    assert first != then
