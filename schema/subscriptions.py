@@ -1,7 +1,8 @@
 """Subscriptions: word of what changes. Each look is a read of its own, so a key that was revoked hears nothing more.
 
-Batches are announced faster than anybody reads; a subscriber looks when it is free, and sees the latest state. The
-announcements are subscribed to before the first look, so nothing falls between the two.
+A subscriber looks after batches that have changed an act, or a window, and not after every one; and when it is free, so
+that it sees the latest state. The announcements are subscribed to before the first look, so nothing falls between the
+two.
 """
 
 from collections.abc import AsyncGenerator
@@ -19,6 +20,9 @@ from schema.inputs import Id
 from schema.nodes import FINDERS
 from schema.windows import SettlementWindow, to_window
 
+# A change of the configuration may be the end of the subscriber's key, or of what it may see.
+OF_ACTS = (Channel.ACTS, Channel.CONFIGURATION)
+OF_WINDOWS = (Channel.WINDOWS, Channel.CONFIGURATION)
 ACTS = (ids.REDEMPTION, ids.TRANSFER, ids.ISSUE, ids.REVERSAL)
 
 
@@ -27,12 +31,12 @@ class Subscription:
     @subscription("A conversion as it is, and again each time that it changes.")
     async def conversion_updated(self, info: Info, id: Id) -> AsyncGenerator[Conversion, None]:
         number = ids.number(id, ids.CONVERSION)
-        async with info.context.updates.subscribe(Channel.BATCHES) as batches:
+        async with info.context.updates.subscribe(*OF_ACTS) as told:
             seen, current = await _changed(info.context, number, None)
             if current is None:
                 raise NotFound
             yield current
-            async for _batch in batches:
+            async for _ in told:
                 seen, current = await _changed(info.context, number, seen)
                 if current is not None:
                     yield current
@@ -44,14 +48,14 @@ class Subscription:
     async def act_updated(self, info: Info, id: Id) -> AsyncGenerator[Act, None]:
         parsed = ids.parse(id)
         find = FINDERS.get(parsed[0]) if parsed is not None and parsed[0] in ACTS else None
-        async with info.context.updates.subscribe(Channel.BATCHES) as batches:
+        async with info.context.updates.subscribe(*OF_ACTS) as told:
             seen, current = None if find is None else await _changed_in(info.context, id), None
             if parsed is not None and find is not None:
                 current = await find(info.context, parsed[1])
             if parsed is None or find is None or not isinstance(current, Act):
                 raise NotFound
             yield current
-            async for _batch in batches:
+            async for _ in told:
                 latest = await _changed_in(info.context, id)
                 if latest != seen:
                     current, seen = await find(info.context, parsed[1]), latest
@@ -60,10 +64,10 @@ class Subscription:
 
     @subscription("Each settlement window that changes.")
     async def window_updated(self, info: Info) -> AsyncGenerator[SettlementWindow, None]:
-        async with info.context.updates.subscribe(Channel.BATCHES) as batches:
+        async with info.context.updates.subscribe(*OF_WINDOWS) as told:
             async with info.context.read() as reader:
                 seen = await lookups.windows_changed_in(reader)
-            async for _batch in batches:
+            async for _ in told:
                 async with info.context.read() as reader:
                     latest = await lookups.windows_changed_in(reader)
                     changed = await lookups.windows_changed_after(reader, seen) if latest > seen else []

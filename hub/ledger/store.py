@@ -35,7 +35,7 @@ from hub.ledger.records import (
 )
 from hub.ledger.rows import figures_columns
 from hub.ledger.standing import Standing, row_of, standing
-from hub.ledger.writes import WRITES, Tables, closing_statement, statement
+from hub.ledger.writes import ANNOUNCED, WRITES, Tables, closing_statement, statement
 from hub.limits import UseKey
 
 LEGS_OF_LONG = 250  # from which on the database writes a batch's last rows while all of them are hashed
@@ -317,10 +317,7 @@ class Batch:
     def channels(self) -> Iterator[Channel]:
         """Where the batch is announced with its commit."""
         yield Channel.BATCHES
-        if self.version is not None:
-            yield Channel.CONFIGURATION
-        if "partner_call" in self.rows or "partner_call end" in self.rows:
-            yield Channel.CALLS
+        yield from (channel for channel, names in ANNOUNCED.items() if not names.isdisjoint(self.rows))
 
     async def save(self, driver: Any, head: Head) -> bytes | None:
         """Write the batch and its journal entry in the open transaction that holds ``head``'s lock; answers the entry's

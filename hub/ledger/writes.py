@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, DateTime, Integer, LargeBinary, SmallInteger, Table, Text
 
 from hub import tables
+from hub.channels import Channel
 from hub.ledger import journal
 from hub.ledger.arrays import array, octets
 from hub.ledger.journal import JOURNAL_ID, Row
@@ -255,6 +256,15 @@ WRITES: dict[str, Write] = {
         _inserts(_BY_NAME["bank_file"]),
         _inserts(_BY_NAME["bank_balance"]),
     )
+}
+
+
+# Where a batch is announced that has rows of these writes.
+ANNOUNCED: dict[Channel, frozenset[str]] = {
+    Channel.CONFIGURATION: frozenset({"configuration_change"}),
+    Channel.ACTS: frozenset({"conversion status", "exchange"}),
+    Channel.WINDOWS: frozenset({"settlement_window", "window status"}),
+    Channel.CALLS: frozenset({"partner_call", "partner_call end"}),
 }
 
 

@@ -8,8 +8,9 @@ import asyncpg
 import pytest
 
 from hub.channels import Channel
+from hub.ledger import commands
 from hub.updates import Updates
-from tests.concurrency.world import issue
+from tests.concurrency.world import convert, found, issue
 from tests.conftest import Hub, driver_url
 from tests.exchange.world import AL, ALICE, world
 
@@ -84,12 +85,24 @@ async def test_a_batch_is_announced_where_it_concerns_somebody(hub: Hub, updates
         assert await anext(told) == {Channel.BATCHES, Channel.CONFIGURATION}
 
 
+async def test_acts_and_windows_are_announced_when_they_change(hub: Hub, updates: Updates) -> None:
+    await found(hub, 1)
+    async with updates.subscribe(*Channel) as told, asyncio.timeout(WAIT_S_MAX):
+        assert await anext(told) == set(Channel)
+        made = await hub.do(convert(hub, "one", 0, 25))
+        assert await anext(told) == {Channel.BATCHES}  # nobody has known it before
+        await hub.do(commands.Reverse(actor=hub.admin, key="two", id=made.id, amount=None, reason="no"))
+        assert await anext(told) == {Channel.BATCHES, Channel.ACTS}
+        await hub.do(commands.CloseWindow(actor=hub.admin, key="three", window=await hub.window()))
+        assert await anext(told) == {Channel.BATCHES, Channel.WINDOWS}
+
+
 async def test_what_partners_are_asked_is_announced(hub: Hub, updates: Updates) -> None:
     async with world(hub) as made:
         await made.exchange.close()  # so that nobody reports an answer
-        async with updates.subscribe(Channel.BATCHES, Channel.CALLS) as told, asyncio.timeout(WAIT_S_MAX):
+        async with updates.subscribe(*Channel) as told, asyncio.timeout(WAIT_S_MAX):
             await anext(told)
             await hub.issue("BP", "BANK", "somebody", "10")
             assert await anext(told) == {Channel.BATCHES}
             await made.convert(ALICE, AL, "BP>MILE", "50000")
-            assert await anext(told) == {Channel.BATCHES, Channel.CALLS}
+            assert await anext(told) == {Channel.BATCHES, Channel.ACTS, Channel.CALLS}

@@ -10,6 +10,7 @@ from strawberry.types.execution import ExecutionResult
 
 from hub import lookups
 from hub.access import Role
+from hub.channels import Channel
 from hub.ledger import commands
 from hub.reading import Reader
 from schema.faults import formatted
@@ -73,17 +74,31 @@ async def conversion(client: Client) -> str:
     return f"cv_{made.id:x}"
 
 
-async def test_a_conversion_is_told_as_it_is_and_when_it_changes(client: Client, conversion: str) -> None:
-    hub = client.hub
+async def test_a_conversion_is_told_as_it_is_and_when_it_changes(
+    client: Client, conversion: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, looked_at, look, done = client.hub, list[int](), lookups.conversion_changed_in, 0
+
+    async def conversion_changed_in(reader: Reader, id: int) -> int | None:
+        looked_at.append(done)
+        return await look(reader, id)
+
+    monkeypatch.setattr(lookups, "conversion_changed_in", conversion_changed_in)
     air, _ = await hub.key("AIR", Role.INSTITUTION_AUDITOR)
     async with subscribed(client.caller(air), CONVERSION, id=conversion) as stream:
         first = await stream.next()
         assert first == {"id": conversion, "status": "COMPLETED", "window": {"number": 1}}
         waiting = asyncio.create_task(stream.next())
-        await hub.issue("BP", "BANK", "bob", "1")  # a batch that changes nothing of it
+        async with client.updates.subscribe(Channel.BATCHES) as told:
+            for number in range(6):  # batches that change no act
+                done = number
+                await hub.issue("BP", "BANK", "bob", "1")
+                await anext(told)  # at the first one it has connected
+            done = 6
         reverse = commands.Reverse(actor=hub.admin, key="r", id=int(conversion[3:], 16), amount=None, reason="no")
         await hub.do(reverse)
         assert (await waiting)["status"] == "REVERSED"
+    assert not {2, 3, 4, 5} & set(looked_at)  # by 1 it was told that it had connected
 
 
 @pytest.mark.parametrize("id", ["cv_1", "nonsense", "sw_1"])
