@@ -80,7 +80,7 @@ class Follower:
         try:
             while not ending.is_set():
                 began = time.monotonic()
-                while await self.step() and not ending.is_set():
+                while await self._goes_on() and not ending.is_set():
                     await _pause(ending, time.monotonic() - began)
                     began = time.monotonic()
                 await self.keep()
@@ -91,6 +91,13 @@ class Follower:
             with suppress(asyncio.CancelledError):
                 await listening
             self._observer.webhooks_waiting(0)
+
+    async def _goes_on(self) -> bool:
+        """Make a step; whether another one is due. It is as well when the step has found the first endpoint, because
+        batches that were announced meanwhile were nothing to look at."""
+        knew = bool(_told(self._engine.configuration))
+        more = await self.step()
+        return more or (not knew and bool(_told(self._engine.configuration)))
 
     async def _listen(self, woken: asyncio.Event) -> None:
         async with self._updates.subscribe(Channel.BATCHES, Channel.CONFIGURATION) as announced:

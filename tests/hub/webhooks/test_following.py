@@ -7,7 +7,7 @@ import pytest
 
 from hub.channels import Channel
 from hub.ids import batch_of
-from hub.ledger import commands
+from hub.ledger import commands, rows
 from hub.ledger.commands import Party
 from hub.metrics import Board
 from hub.schedule import Schedule
@@ -160,8 +160,20 @@ async def test_where_nobody_is_told_a_batch_is_not_looked_at_and_the_first_endpo
         assert looks <= 2  # as it began, and because it had connected
         told_of: dict[str, Any] = {"url": NOWHERE, "types": ("*",), "plain": True}
         sealed = world.sealer.seal(new_secret())
+        refresh, late = rows.refresh, asyncio.Event()
+
+        async def refreshing(connection: Any, configuration: Any, version: int) -> Any:
+            """Before the follower knows of the endpoint, something happens that it has to be told, and is announced."""
+            if configuration is hub.engine.configuration and not late.is_set():
+                late.set()
+                async with process.updates.subscribe(Channel.BATCHES) as heard:
+                    await other.issue("BP", "BANK", "alice", "10")
+                    await anext(heard)
+            return await refresh(connection, configuration, version)
+
+        monkeypatch.setattr(rows, "refresh", refreshing)
         await other.do(commands.SetWebhook(actor=hub.admin, institution="BANK", secret=sealed, **told_of))
-        await other.issue("BP", "BANK", "alice", "10")
+        await late.wait()
         while Channel.WEBHOOKS not in await anext(told):
             pass
         ending.set()
