@@ -83,6 +83,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 terminalreporter.write_line(str(value))
 
 
+def counted(patch: pytest.MonkeyPatch, of: Any, name: str) -> Callable[[], int]:
+    """Answers how often a coroutine function has been called from now on."""
+    calls, function = list[None](), getattr(of, name)
+
+    async def counting(*arguments: Any) -> Any:
+        calls.append(None)
+        return await function(*arguments)
+
+    patch.setattr(of, name, counting)
+    return lambda: len(calls)
+
+
 def driver_url(url: str) -> str:
     """asyncpg's own form of an SQLAlchemy URL."""
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -337,7 +337,6 @@ class Batch:
             entry.hash,
             entry.rows,
             entry.configuration_version,
-            str(self.book.batch),
             list(self.channels()),
             *arrays,
         )

@@ -279,7 +279,7 @@ def statement(written: Tables) -> str:
 
 @lru_cache(maxsize=256)
 def closing_statement(written: Tables) -> str:
-    """The same with the entry and the head, and it wakes who listens on the channels $9."""
+    """The same with the entry and the head, and it wakes who listens on the channels $8."""
     entry = (
         "entry AS (INSERT INTO journal_entry (journal_id, batch, at, previous, content, hash, rows)"
         f" VALUES ({JOURNAL_ID}, $1, $2, $3, $4, $5, $6))"
@@ -288,8 +288,8 @@ def closing_statement(written: Tables) -> str:
         "head AS (UPDATE journal_head SET batch = $1, at = $2, hash = $5, configuration_version = $7"
         f" WHERE journal_id = {JOURNAL_ID})"
     )
-    announced = "SELECT pg_notify(channel, $8) FROM unnest($9::text[]) channel"
-    return f"WITH {', '.join([entry, head, *_parts(written, 10)])} {announced}"
+    announced = "SELECT pg_notify(channel, '') FROM unnest($8::text[]) channel"
+    return f"WITH {', '.join([entry, head, *_parts(written, 9)])} {announced}"
 
 
 def _parts(written: Tables, parameter: int) -> list[str]:

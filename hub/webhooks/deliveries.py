@@ -157,9 +157,9 @@ JOIN webhook_event w ON w.journal_id = {JOURNAL_ID} AND w.webhook_id = told.webh
 """
 
 
-async def announce(driver: Any, events: int) -> None:
+async def announce(driver: Any) -> None:
     """Wake whoever sends, after the commit."""
-    await driver.execute("SELECT pg_notify($1, $2)", Channel.WEBHOOKS, str(events))
+    await driver.execute("SELECT pg_notify($1, '')", Channel.WEBHOOKS)
 
 
 async def add(driver: Any, made: Sequence[NewEvent]) -> None:
@@ -170,7 +170,7 @@ async def add(driver: Any, made: Sequence[NewEvent]) -> None:
     """
     columns = zip(*((e.id, e.webhook, e.type, e.subject, e.payload, e.happened_at) for e in made), strict=True)
     await driver.execute(_ADD, *(list(column) for column in columns))
-    await announce(driver, len(made))
+    await announce(driver)
 
 
 async def claim(driver: Any, at: datetime, room: Mapping[int, int]) -> list[Claim]:
@@ -221,7 +221,7 @@ class Deliveries:
             driver = driver_of(connection)
             found = await driver.fetch(_REPLAY, webhook, id, since)
             if found:
-                await announce(driver, len(found))
+                await announce(driver)
         return len(found)
 
 

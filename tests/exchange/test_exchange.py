@@ -11,12 +11,11 @@ import pytest
 from hub import exchange
 from hub.audit import audit
 from hub.channels import Channel
-from hub.configuration import Configuration
 from hub.currencies import PartnerState
 from hub.errors import PartnerUnavailable
 from hub.ledger import commands
 from hub.partners import Status
-from tests.conftest import Hub
+from tests.conftest import Hub, counted
 from tests.exchange.world import AL, ALICE, AT_ONCE, HAN, World, eventually, exchanging, world
 from tests.hub.ledger.test_exchange_acts import redemption
 from tests.hub.ledger.test_exchange_reversals import reversal
@@ -220,28 +219,22 @@ async def test_batches_that_ask_nothing_of_partners_are_not_looked_at(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exchange, "IDLE_S", 3_600)
-    looks, refresh = 0, hub.reading.refresh
-
-    async def looking() -> Configuration:
-        nonlocal looks
-        looks += 1
-        return await refresh()
+    looks = counted(monkeypatch, hub.reading, "refresh")
 
     async def news() -> int | None:
         return hub.engine.configuration.institution_codes.get("NEWS")
 
-    monkeypatch.setattr(hub.reading, "refresh", looking)
     channels = (Channel.BATCHES, Channel.CALLS, Channel.CONFIGURATION)
     async with world(hub) as two, asyncio.timeout(60), two.updates.subscribe(*channels) as told:
         other = hub.beside()
         await other.issue("BP", "BANK", "alice", "10")
         while Channel.BATCHES not in await anext(told):
             pass  # it has connected
-        before = looks
+        before = looks()
         for _ in range(20):
             await other.issue("BP", "BANK", "alice", "10")
             assert await anext(told) == {Channel.BATCHES}
-        assert looks <= before + 2  # what it still did as it began, and because it had connected
+        assert looks() <= before + 2  # what it still did as it began, and because it had connected
         await other.institution("NEWS")
         await eventually(news)
         await other.close()

@@ -20,12 +20,13 @@ from hub.currencies import PartnerState
 from hub.exchange import Patience
 from hub.ledger.commands import Party
 from hub.ledger.journal import JOURNAL_ID
-from hub.partners import Answer, Operation, Order, PartnerUnavailable, Status
+from hub.partners import Answer, Message, Operation, Order, PartnerUnavailable, Status
 from tests.exchange import seeds
 from tests.exchange.played import ANSWERS_WITHIN_S, MEMBERS, Books, Line
 from tests.exchange.scripted import PARTNERS
 from tests.exchange.seeds import PATIENCE, History, Process
 from tests.exchange.virtual import Loop, Time, run
+from tests.exchange.world import eventually
 from tests.hub.ledger.test_exchanges import conversion
 from tests.properties.world import START
 
@@ -80,6 +81,9 @@ class Failing(Line):
 
     async def status(self, order: Order) -> Answer:
         return await self._outage.answer(order) or await super().status(order)
+
+    def understand(self, message: Message, now: datetime) -> tuple[str, Answer]:
+        return message.body.decode(), Answer(status=Status.UNKNOWN)
 
 
 class Calling(Process):
@@ -200,6 +204,25 @@ def test_a_first_leg_is_given_back_when_the_second_is_given_up(trouble: str, see
     assert all(GIVE_UP_S <= seconds <= GIVE_UP_S + SLACK_S for _, seconds in ended), ended
     assert outage.books["MILE"].net == 0
     assert not outage.books["STAY"].kept, "nothing is asked of who is halted"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_partner_that_tells_something_is_asked_at_once(seed: int) -> None:
+    async def course(outage: Outage) -> None:
+        async def sixth() -> Called | None:
+            return outage.called[5] if len(outage.called) == 6 else None
+
+        await outage.begun(count=1)
+        await eventually(sixth)
+        await asyncio.sleep(0.5)
+        process = outage.processes[0]
+        of = process.configuration.currency("STAY")
+        told = Message("POST", "/", (), outage.called[-1].reference.encode())
+        await process.exchange.heard(of, told)
+        await asyncio.sleep(0.5)
+        assert len(outage.called) == 7, "the pause that is cut short is of 3.2 seconds at least"
+
+    during("busy", seed, course)
 
 
 @pytest.mark.parametrize("trouble", ["down", "busy", "silent"])

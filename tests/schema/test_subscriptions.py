@@ -14,6 +14,7 @@ from hub.channels import Channel
 from hub.ledger import commands
 from hub.reading import Reader
 from schema.faults import formatted
+from tests.conftest import counted
 from tests.schema.conftest import Caller, Client
 
 CONVERSION = "subscription C($id: ID!) { conversionUpdated(id: $id) { id status window { number } } }"
@@ -77,14 +78,7 @@ async def conversion(client: Client) -> str:
 async def test_a_conversion_is_told_as_it_is_and_when_it_changes(
     client: Client, conversion: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hub, looks, look = client.hub, 0, lookups.conversion_changed_in
-
-    async def conversion_changed_in(reader: Reader, id: int) -> int | None:
-        nonlocal looks
-        looks += 1
-        return await look(reader, id)
-
-    monkeypatch.setattr(lookups, "conversion_changed_in", conversion_changed_in)
+    hub, looks = client.hub, counted(monkeypatch, lookups, "conversion_changed_in")
     air, _ = await hub.key("AIR", Role.INSTITUTION_AUDITOR)
     async with subscribed(client.caller(air), CONVERSION, id=conversion) as stream:
         first = await stream.next()
@@ -97,7 +91,7 @@ async def test_a_conversion_is_told_as_it_is_and_when_it_changes(
         reverse = commands.Reverse(actor=hub.admin, key="r", id=int(conversion[3:], 16), amount=None, reason="no")
         await hub.do(reverse)
         assert (await waiting)["status"] == "REVERSED"
-    assert looks <= 3  # at first, when it had connected, and when it was reversed
+    assert looks() <= 3  # at first, when it had connected, and when it was reversed
 
 
 @pytest.mark.parametrize("id", ["cv_1", "nonsense", "sw_1"])

@@ -1,6 +1,8 @@
 """Following: every batch once, whoever follows, whatever fails, and nothing before an endpoint's time."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from hub.schedule import Schedule
 from hub.webhooks import deliveries, following
 from hub.webhooks.endpoints import new_secret
 from tests.concurrency.world import issue
+from tests.conftest import Hub, counted
 from tests.hub.webhooks.conftest import World
 from tests.hub.webhooks.test_events import NOWHERE
 
@@ -137,48 +140,51 @@ async def test_the_schedule_follows_also_where_nothing_is_swept(world: World) ->
     assert len(await world.events()) == 1
 
 
-async def test_where_nobody_is_told_a_batch_is_not_looked_at_and_the_first_endpoint_is_noticed(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hub, process, other = world.hub, world.process, world.hub.beside()
-    monkeypatch.setattr(following, "LOOK_EVERY_S", 3_600)
-    looks, step = 0, process.follower.step
+@asynccontextmanager
+async def followed(world: World, patch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Hub, AsyncIterator[Any]]]:
+    """The journal is followed, and looked at by nothing but announcements; another process, and what is announced."""
+    patch.setattr(following, "LOOK_EVERY_S", 3_600)
+    ending, other, updates = asyncio.Event(), world.hub.beside(), world.process.updates
+    async with asyncio.timeout(60), updates.subscribe(Channel.BATCHES, Channel.WEBHOOKS) as told:
+        running = asyncio.create_task(world.process.follower.run(ending))
+        await anext(told)  # it has connected
+        yield other, told
+        ending.set()
+        await running
+    await other.close()
 
-    async def looking() -> bool:
-        nonlocal looks
-        looks += 1
-        return await step()
 
-    monkeypatch.setattr(process.follower, "step", looking)
-    ending = asyncio.Event()
-    async with asyncio.timeout(60), process.updates.subscribe(Channel.BATCHES, Channel.WEBHOOKS) as told:
-        run = asyncio.create_task(process.follower.run(ending))
-        await anext(told)
+async def test_where_nobody_is_told_a_batch_is_not_looked_at(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = counted(monkeypatch, world.process.follower, "step")
+    async with followed(world, monkeypatch) as (other, told):
         for _ in range(20):
             await other.issue("BP", "BANK", "alice", "10")
             assert await anext(told) == {Channel.BATCHES}
-        assert looks <= 2  # as it began, and because it had connected
-        told_of: dict[str, Any] = {"url": NOWHERE, "types": ("*",), "plain": True}
-        sealed = world.sealer.seal(new_secret())
-        refresh, late = rows.refresh, asyncio.Event()
+        assert looks() <= 2  # as it began, and because it had connected
+
+
+async def test_the_first_endpoint_is_noticed_with_what_happens_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, refresh, late = world.hub, rows.refresh, asyncio.Event()
+    async with followed(world, monkeypatch) as (other, told):
 
         async def refreshing(connection: Any, configuration: Any, version: int) -> Any:
             """Before the follower knows of the endpoint, something happens that it has to be told, and is announced."""
-            if configuration is hub.engine.configuration and not late.is_set():
+            if configuration is hub.engine.configuration and configuration.version < version and not late.is_set():
                 late.set()
-                async with process.updates.subscribe(Channel.BATCHES) as heard:
+                async with world.process.updates.subscribe(Channel.BATCHES) as heard:
                     await other.issue("BP", "BANK", "alice", "10")
                     await anext(heard)
             return await refresh(connection, configuration, version)
 
         monkeypatch.setattr(rows, "refresh", refreshing)
-        await other.do(commands.SetWebhook(actor=hub.admin, institution="BANK", secret=sealed, **told_of))
-        await late.wait()
+        endpoint: Any = {"institution": "BANK", "url": NOWHERE, "types": ("*",), "plain": True}
+        sealed = world.sealer.seal(new_secret())
+        await other.do(commands.SetWebhook(actor=hub.admin, secret=sealed, **endpoint))
         while Channel.WEBHOOKS not in await anext(told):
             pass
-        ending.set()
-        run.cancel()
-    await other.close()
+    assert late.is_set()
     assert len(await world.events()) == 1
 
 
