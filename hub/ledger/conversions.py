@@ -225,8 +225,9 @@ def _convert(
     labels.check(command.channel)
     with_partner, pair = exchanges.is_exchange(source, target), (source.id, target.id)
     fee: tuple[Payment, ...] = ()
-    window = book.newest_window
-    if not with_partner:
+    if with_partner:
+        window = book.newest_window
+    else:
         fee = fees.payments(book, acting, FeeAct.CONVERSION, pair, source.issuer, rate.money, amounts.fee)
         value = Payment(source.issuer, target.issuer, amounts.settlement, Purpose.SETTLEMENT)
         window = book.window_of(rate.money, (value, *fee))

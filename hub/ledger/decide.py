@@ -203,21 +203,11 @@ HANDLERS: dict[type[commands.Command], Callable[[Book, Any], Draft]] = {
 }
 
 
-class Known:
-    """An outcome that stands: the request's digest, and its result or its refusal."""
-
-    __slots__ = ("refusal", "request", "result")
-
-    def __init__(self, request: bytes, result: object, refusal: Refusal | None) -> None:
-        self.request = request
-        self.result = result
-        self.refusal = refusal
-
-
 class Outcome:
     """The answer to a command: a ``result`` or a ``refusal``; ``replayed`` if it was given before.
 
-    ``draft`` is what changes; ``digest`` is set if the outcome is to be kept under the command's key.
+    ``draft`` is what changes; ``digest`` is the request's, set if the outcome is to be kept under the command's key, or
+    is what was kept.
     """
 
     __slots__ = ("digest", "draft", "home", "refusal", "replayed", "result")
@@ -240,7 +230,7 @@ class Outcome:
         self.digest = digest
 
 
-Outcomes = dict[tuple[int, str], Known]  # by the caller's institution and its key
+Outcomes = dict[tuple[int, str], Outcome]  # those that stand, by the caller's institution and its key
 
 
 def decide(book: Book, known: Outcomes, command: commands.Command, digest: bytes | None = None) -> Outcome:
@@ -256,7 +246,7 @@ def decide(book: Book, known: Outcomes, command: commands.Command, digest: bytes
         digest = digest or command.digest()
         before = known.get((home, command.key))
         if before is not None:
-            if before.request != digest:
+            if before.digest != digest:
                 return Outcome(refusal=IdempotencyConflict(key=command.key))
             return Outcome(before.result, before.refusal, replayed=True)
     try:
@@ -273,9 +263,9 @@ def decide(book: Book, known: Outcomes, command: commands.Command, digest: bytes
 def remember(known: Outcomes, command: commands.Command, outcome: Outcome) -> None:
     """Let the next command of the batch know an outcome that will be kept."""
     if outcome.digest is not None and isinstance(command, commands.Keyed):
-        known[outcome.home, command.key] = Known(outcome.digest, outcome.result, outcome.refusal)
+        known[outcome.home, command.key] = outcome
 
 
-def recalled(request: bytes, result: object, code: str | None, details: dict[str, str]) -> Known:
+def recalled(request: bytes, result: object, code: str | None, details: dict[str, str]) -> Outcome:
     """An outcome as the database keeps it."""
-    return Known(request, result, None if code is None else stored(code, details))
+    return Outcome(result, None if code is None else stored(code, details), digest=request)

@@ -33,7 +33,7 @@ from hub.ledger import (
 from hub.ledger.arrays import array
 from hub.ledger.book import Book
 from hub.ledger.cancellations import ISSUES_MAX
-from hub.ledger.decide import Known, Outcomes, recalled
+from hub.ledger.decide import Outcome, Outcomes, recalled
 from hub.ledger.journal import JOURNAL_ID, Head
 from hub.ledger.needs import Needs
 from hub.ledger.records import (
@@ -199,7 +199,7 @@ async def _known(connection: AsyncConnection, driver: Any, needs: Needs) -> Outc
     return {(row["institution_id"], row["key"]): _recall(row, results) for row in found}
 
 
-def _recall(row: Any, results: dict[int, object]) -> Known:
+def _recall(row: Any, results: dict[int, object]) -> Outcome:
     details = {} if row["details"] is None else msgspec.json.decode(row["details"], type=dict[str, str])
     return recalled(bytes(row["request"]), results.get(row["subject_id"]), row["refusal"], details)
 
@@ -231,7 +231,7 @@ async def _parties(driver: Any, book: Book, needs: Needs) -> set[int]:
             book.customer_marks[number] = marks
         if id is not None:
             book.accounts[kind, owner, currency] = Account(id, kind, owner, currency, *counters)
-            needs.memory.remember(customer, reference, currency, id)
+            needs.memory.remember((home, reference, currency), customer, id)
         elif is_pool:
             pooled.add(number)
     if nobodies := [party for party in unknown if party[:2] not in book.customers]:

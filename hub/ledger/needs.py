@@ -8,7 +8,7 @@ from hub.configuration import Configuration
 from hub.currencies import HOSTED
 from hub.institutions import OPERATOR_CODE, ancestry
 from hub.ledger import commands
-from hub.ledger.memory import Memory
+from hub.ledger.memory import Memory, PartyKey
 from hub.ledger.orders import exchange_of
 from hub.ledger.records import Customer
 
@@ -70,7 +70,7 @@ class Needs:
         self.memory = memory
         self.keys: set[tuple[int, str]] = set()
         # Institution, reference and currency; with the customer and its account, if they are remembered.
-        self.parties: dict[tuple[int, str, str], tuple[Customer, int] | None] = {}
+        self.parties: dict[PartyKey, tuple[Customer, int] | None] = {}
         self.spenders: set[tuple[int, str]] = set()  # customers whose quotes and bonus uses count, by reference
         self.people: set[int] = set()  # the same, by identifier
         self.institutions: set[int] = set()  # whose own accounts and positions
@@ -382,7 +382,7 @@ class Needs:
             return
         key = (home, party.reference, currency)
         if key not in self.parties:
-            self.parties[key] = self.memory.recall(*key)
+            self.parties[key] = self.memory.recall(key)
 
     def _spend(self, party: commands.Party, currency: str, amount: str, channel: str | None) -> None:
         self._party(party, currency)

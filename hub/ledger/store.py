@@ -2,6 +2,7 @@
 batch ahead with a few more.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from hub.ledger import journal
 from hub.ledger.appended import appended
 from hub.ledger.applying import apply
 from hub.ledger.beside import beside
-from hub.ledger.book import Book, PairKey
+from hub.ledger.book import Book, PairKey, PositionKey
 from hub.ledger.commands import Command, Keyed
 from hub.ledger.decide import Outcome
 from hub.ledger.draft import Draft
@@ -31,7 +32,6 @@ from hub.ledger.records import (
     Movement,
     PairPosition,
     Phase,
-    Position,
 )
 from hub.ledger.rows import figures_columns
 from hub.ledger.standing import Standing, row_of, standing
@@ -56,7 +56,7 @@ class Batch:
 
     def __init__(self, book: Book) -> None:
         self.book = book
-        self.rows: dict[str, list[Row]] = {}
+        self.rows: defaultdict[str, list[Row]] = defaultdict(list)
         self._accounts: dict[int, Account] = {}
         self._new_accounts: dict[int, Account] = {}
         self._lots: dict[LotKey, Lot] = {}
@@ -66,7 +66,7 @@ class Batch:
         self._standing: dict[tuple[type[Standing], int], Standing] = {}
         self._bonus_uses: dict[tuple[int, int, int], int] = {}
         self._limit_uses: set[UseKey] = set()
-        self._positions: dict[tuple[int, int, str], Position] = {}
+        self._positions: dict[PositionKey, object] = {}  # those that change, in their order
         self._pairs: dict[PairKey, PairPosition] = {}
         self.version: int | None = None  # of the configuration, if the batch changes it
         self._written: dict[str, int] = {}  # how many rows of a table are written, or about to be
@@ -100,13 +100,11 @@ class Batch:
         if draft.lots:
             self._lots.update(draft.lots)
         if draft.memos:
-            self.rows.setdefault("memo", []).extend(draft.memos)
+            self.rows["memo"].extend(draft.memos)
         if draft.records:
-            self.rows.setdefault("issue_record", []).extend(draft.records)
-        for key in draft.positions:
-            self._positions[key] = self.book.positions[key]
-        for key in draft.aparts:
-            self._positions[key] = self.book.positions[key]
+            self.rows["issue_record"].extend(draft.records)
+        self._positions.update(draft.positions)
+        self._positions.update(draft.aparts)
         for made in draft.conversions:
             self._conversion(made)
         if draft.bonus_uses:
@@ -191,7 +189,7 @@ class Batch:
             self._row("configuration_change", (row.version, row.noun, row.key, row.document, row.credential))
 
     def _row(self, name: str, row: Row) -> None:
-        self.rows.setdefault(name, []).append(row)
+        self.rows[name].append(row)
 
     def _customers(self, enrolled: Iterable[Customer]) -> None:
         for customer in enrolled:
@@ -199,7 +197,7 @@ class Batch:
             self._row("customer_reference", (customer.id, customer.institution, customer.reference))
 
     def _legs(self, posted: list[tuple[int, int, Leg, int, int]]) -> None:
-        legs = self.rows.setdefault("leg", [])
+        legs = self.rows["leg"]
         for movement, n, leg, debit_after, credit_after in posted:
             debit, credit = leg.debit, leg.credit
             self._accounts[debit.id] = debit
@@ -223,7 +221,7 @@ class Batch:
 
     def _lot_entries(self, movement: int, n: int, leg: Leg) -> None:
         """What a leg takes out of lots, pins or frees there, and puts into lots."""
-        entries = self.rows.setdefault("lot_entry", [])
+        entries = self.rows["lot_entry"]
         posted = leg.phase is Phase.POSTED
         sign = -1 if leg.phase is not Phase.PENDING else 1
         place = 0
@@ -275,7 +273,8 @@ class Batch:
             self._row("bonus_use", (rate, bonus, customer, used))
         for use in self._limit_uses:
             self._row("limit_use", (*use, book.limit_used[use]))
-        for key, position in self._positions.items():
+        for key in self._positions:
+            position = book.positions[key]
             sums = (position.debits, position.credits, position.subtree, position.apart, position.gross)
             self._row("position", (*key, *sums))
         for both, pair in self._pairs.items():

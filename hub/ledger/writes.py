@@ -50,18 +50,19 @@ class Write:
 
     def sql(self, columns: Iterable[str], first_parameter: int) -> str:
         """The write of these columns, whose arrays are the parameters from the first one on."""
-        arrays = ", ".join(
-            f"${parameter}{self._array(column)}" for parameter, column in enumerate(columns, first_parameter)
-        )
+        arrays = [f"${parameter}{self._array(column)}" for parameter, column in enumerate(columns, first_parameter)]
         listed = ", ".join(f'"{column}"' for column in columns)
         name = self.table.name
-        rows = f"unnest({arrays}) AS u ({listed})"
+        rows = f"unnest({', '.join(arrays)}) AS u ({listed})"
         if self.deletes:
             return f"DELETE FROM {name} t USING {rows} WHERE {self._found(first_parameter)}"
         if self.updates and not self.upsert:
             changes = ", ".join(f'"{column}" = u."{column}"' for column in self.updates)
             return f"UPDATE {name} t SET {changes} FROM {rows} WHERE {self._found(first_parameter)}"
-        insert = f"INSERT INTO {name} (journal_id, {listed}) SELECT {JOURNAL_ID}, * FROM unnest({arrays})"
+        # Array by array among what is selected, so that each row is made and inserted at once; in FROM every array's
+        # elements would be stored first.
+        values = ", ".join(f"unnest({one})" for one in arrays)
+        insert = f"INSERT INTO {name} (journal_id, {listed}) SELECT {JOURNAL_ID}, {values}"
         if self.upsert:
             keys = [f'"{column.name}"' for column in self.table.primary_key.columns]
             changes = ", ".join(
