@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from tests.conftest import noon
+from tests.hub.programs import Served, children
 from tests.journeys.client import ANSWERS, REFUSED, Client, key
 from tests.journeys.network import Network, unique
 
@@ -287,6 +288,23 @@ def test_ten_thousand_transfers_in_one_request(network: Network) -> None:
     assert [answer["replayed"] for answer in again] == [True] * 10_000
     assert [answer.get("id") for answer in again] == [answer.get("id") for answer in answers]
     assert bank.balance("t0") == "1.98"
+
+
+def test_no_worker_is_lost_over_long_batches_of_new_customers(network: Network, running: Served) -> None:
+    bank = Bank(network)
+    at_work = children(running.process.pid)
+    for first in range(0, 5_000, 1_000):
+        rows = [
+            {
+                "idempotencyKey": key(),
+                "currency": bank.points,
+                "to": {"institution": bank.code, "reference": f"new-{n}"},
+                "amount": "1",
+            }
+            for n in range(first, first + 1_000)
+        ]
+        assert {one["__typename"] for one in bank.trader.do("issuePointsBatch", rows)} == {"Issue"}
+    assert children(running.process.pid) == at_work  # see ``running``: what is written beyond its own ends a worker
 
 
 async def test_a_refused_key_stays_refused_when_the_points_have_come(network: Network) -> None:
