@@ -4,6 +4,7 @@ import-linter (pyproject.toml) follows whole chains between our packages; here e
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -94,6 +95,12 @@ def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
                 yield f"{node.module}.{alias.name}", node.lineno
 
 
+@cache
+def all_imports() -> tuple[tuple[str, str, int], ...]:
+    """Every import of ours: who imports, the name and the line."""
+    return tuple((module, name, line) for module, tree in sources().items() for name, line in imports(tree))
+
+
 def is_in(module: str, *rooms: str) -> bool:
     return any(module == room or module.startswith(f"{room}.") for room in rooms)
 
@@ -103,8 +110,7 @@ def strays(may: dict[str, tuple[str, ...]]) -> list[str]:
     return sorted(
         {
             f"{module}:{line} imports {name}"
-            for module, tree in sources().items()
-            for name, line in imports(tree)
+            for module, name, line in all_imports()
             if is_in(name, *OURS) and not is_in(name, *may[room_of(module)])
         }
     )
@@ -132,20 +138,16 @@ def test_arrows_point_to_the_core() -> None:
 def test_nobody_imports_an_entry_room_but_another() -> None:
     assert [
         f"{module}:{line} imports {name}"
-        for module, tree in sources().items()
-        if not is_in(module, *ENTRY_ROOMS)
-        for name, line in imports(tree)
-        if is_in(name, *ENTRY_ROOMS)
+        for module, name, line in all_imports()
+        if is_in(name, *ENTRY_ROOMS) and not is_in(module, *ENTRY_ROOMS)
     ] == []
 
 
 def test_adapters_know_the_port_only() -> None:
     assert [
         f"{module}:{line} imports {name}"
-        for module, tree in sources().items()
-        if is_in(module, "adapters")
-        for name, line in imports(tree)
-        if is_in(name, "hub") and name != "hub" and not is_in(name, *PORT)
+        for module, name, line in all_imports()
+        if is_in(module, "adapters") and is_in(name, "hub") and name != "hub" and not is_in(name, *PORT)
     ] == []
 
 
@@ -155,8 +157,7 @@ def test_third_parties_keep_to_their_rooms(third_party: str) -> None:
         sorted(
             {
                 f"{module}:{line} imports {name}"
-                for module, tree in sources().items()
-                for name, line in imports(tree)
+                for module, name, line in all_imports()
                 if is_in(name, third_party) and not is_in(module, *ROOMS[third_party])
             }
         )
@@ -237,7 +238,36 @@ def test_money_is_never_divided_but_by_name() -> None:
     assert found == []
 
 
+def texts(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Every text as a whole, with a letter for what is put into it."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = (part.value if isinstance(part, ast.Constant) else "x" for part in node.values)
+            yield "".join(map(str, parts)), node.lineno
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value, node.lineno
+        else:
+            yield from texts(node)
+
+
+COLUMNLESS = re.compile(r"\s*SELECT\s+FROM\b|.*\S\s+SELECT\s*$", re.DOTALL)  # of a whole statement
+
+
+def test_no_statement_asks_for_rows_without_columns() -> None:
+    """The driver writes beyond such a row (``hub.ledger.writes.statement``), and whoever does so in a test ends it."""
+    ours = {path: ast.parse(path.read_text()) for path in sorted((ROOT / "tests").rglob("*.py"))}
+    found = [
+        f"{where}:{line}"
+        for where, tree in (*sources().items(), *ours.items())
+        for text, line in texts(tree)
+        if COLUMNLESS.match(text)
+    ]
+    assert found == []
+
+
 def test_the_tests_of_these_rules_would_fail() -> None:
+    statements = ast.parse('a = "SELECT FROM t"; b = f"WITH {x} SELECT"; c = f"WITH {x} SELECT {y}"; d = "SELECT 1"')
+    assert [bool(COLUMNLESS.match(text)) for text, _ in texts(statements)] == [True, True, False, False]
     tree = ast.parse("def f():\n    from schema.api import x\n    import uvicorn.config\n")
     assert [name for name, _ in imports(tree)] == ["schema.api", "schema.api.x", "uvicorn.config"]
     assert is_in("uvicorn.config", "uvicorn")

@@ -202,7 +202,7 @@ async def test_the_database_looks_at_its_tables_when_the_journal_has_doubled_by_
         journal has doubled; -1: it has never looked."""
         door = hub.beside()
         await door.batch([issue(hub, f"{name} {number}", "c", "1") for number in range(count)])
-        while await hub.sql("SELECT FROM journal_head WHERE batch & (batch - 1) <> 0"):
+        while await hub.sql("SELECT 1 FROM journal_head WHERE batch & (batch - 1) <> 0"):
             await door.issue("BP", "BANK", "c", "1")
         await door.close()
         [row] = await hub.sql("SELECT reltuples::int AS rows FROM pg_class WHERE oid = 'movement'::regclass")

@@ -129,7 +129,9 @@ async def test_a_process_that_ends_leaves_its_calls_to_the_next(hub: Hub) -> Non
         one = await made.convert(AL, HAN, "MILE>STAY", "200")
 
         async def crediting() -> list[Any] | None:
-            return await hub.sql("SELECT FROM partner_call WHERE reference LIKE '%-C' AND sent_at IS NOT NULL") or None
+            return (
+                await hub.sql("SELECT 1 FROM partner_call WHERE reference LIKE '%-C' AND sent_at IS NOT NULL") or None
+            )
 
         await eventually(crediting)
         await made.exchange.close()

@@ -74,7 +74,7 @@ async def test_a_backend_that_is_killed_before_commit_did_nothing(books: Books) 
     partner = books.connect(answersWithinS=ANSWER_S_MAX)
     order = books.order(member)
     async with books.owner.transaction():
-        await books.owner.execute("SELECT FROM member WHERE number = $1 FOR UPDATE", member)
+        await books.owner.execute("SELECT 1 FROM member WHERE number = $1 FOR UPDATE", member)
         asked = asyncio.create_task(partner.perform(order))
         await until(lambda: is_waited(books))
         await books.owner.fetch(BACKENDS)
@@ -88,7 +88,7 @@ async def test_a_lock_that_is_held_too_long_leaves_it_unknown(books: Books) -> N
     partner = books.connect(answersWithinS=1)
     order = books.order(member)
     async with books.owner.transaction():
-        await books.owner.execute("SELECT FROM member WHERE number = $1 FOR UPDATE", member)
+        await books.owner.execute("SELECT 1 FROM member WHERE number = $1 FOR UPDATE", member)
         answer = await partner.perform(order)
         assert (answer.status, answer.halts) == (Status.UNKNOWN, False)
     assert (await partner.perform(order)).status is Status.SUCCEEDED

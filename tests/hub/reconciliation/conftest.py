@@ -51,7 +51,7 @@ class Day:
 
         async def done() -> bool | None:
             rows = await self.hub.sql(
-                "SELECT FROM exchange WHERE id = $1 AND state IN ('COMPLETED', 'REFUSED')", made.id
+                "SELECT 1 FROM exchange WHERE id = $1 AND state IN ('COMPLETED', 'REFUSED')", made.id
             )
             return True if rows else None
 

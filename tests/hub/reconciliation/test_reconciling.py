@@ -124,7 +124,7 @@ async def test_what_is_in_doubt_goes_on_by_the_partner_s_word(day: Day) -> None:
     reference = f"PH-{asked.id:X}-C"
 
     async def in_doubt() -> bool | None:
-        return True if await day.hub.sql("SELECT FROM exchange WHERE in_doubt") else None
+        return True if await day.hub.sql("SELECT 1 FROM exchange WHERE in_doubt") else None
 
     await eventually(in_doubt)
     assert counts(await day.run()) == (0, 1, 0, 0, 0)
@@ -153,7 +153,7 @@ async def test_what_was_known_days_later_is_looked_for_until_then(day: Day, pass
     reference, when = f"PH-{asked.id:X}-C", day.day
 
     async def in_doubt() -> bool | None:
-        return True if await day.hub.sql("SELECT FROM exchange WHERE in_doubt") else None
+        return True if await day.hub.sql("SELECT 1 FROM exchange WHERE in_doubt") else None
 
     await eventually(in_doubt)
     pass_(timedelta(days=3))
@@ -181,7 +181,7 @@ async def test_two_at_once_keep_one_run(day: Day) -> None:
     one, two = await asyncio.gather(day.run(), day.run(door=other))
     await other.close()
     assert one.id == two.id
-    assert len(await day.hub.sql("SELECT FROM reconciliation")) == 1
+    assert len(await day.hub.sql("SELECT 1 FROM reconciliation")) == 1
     assert await day.history(next(iter(await day.breaks()))) == ["FOUND"]
 
 
@@ -199,7 +199,7 @@ async def test_whoever_is_killed_has_changed_nothing(day: Day, stage: str) -> No
 
     with pytest.raises(Killed):
         await day.run(told=die)
-    assert await day.hub.sql("SELECT FROM reconciliation UNION ALL SELECT FROM break_step") == []
+    assert await day.hub.sql("SELECT 1 FROM reconciliation UNION ALL SELECT 1 FROM break_step") == []
     assert counts(await day.run()) == (0, 1, 0, 0, 0)
 
 
@@ -211,7 +211,7 @@ async def test_a_file_that_is_not_believed_leaves_nothing_behind(day: Day) -> No
     with pytest.raises(FileRefused) as refused:
         await reconciling.reconcile(*door, {day.day: path}, at=at)
     assert refused.value.wrong is Wrong.OTHER_CURRENCY
-    assert await day.hub.sql("SELECT FROM reconciliation") == []
+    assert await day.hub.sql("SELECT 1 FROM reconciliation") == []
 
 
 async def test_a_day_that_is_not_over_is_not_compared(day: Day) -> None:
@@ -226,7 +226,7 @@ async def test_a_partner_that_cannot_be_asked_is_no_day_without_breaks(day: Day)
     await day.airline.script("BUSY", operation="JOURNAL")
     with pytest.raises(PartnerUnavailable):
         await day.run()
-    assert await day.hub.sql("SELECT FROM reconciliation") == []
+    assert await day.hub.sql("SELECT 1 FROM reconciliation") == []
 
 
 async def test_orders_of_the_days_beside_it_are_no_breaks(day: Day) -> None:
