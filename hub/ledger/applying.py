@@ -50,9 +50,8 @@ def apply(book: Book, draft: Draft) -> list[tuple[int, int, Leg, int, int]]:
             credit.pending_credits += pending
         if debit.kind == AccountKind.CUSTOMER and debit.available < 0:
             raise AssertionError("a customer's account would fall below zero")
-        # Spelled out: to ask an account for its balance takes as long as all the rest of this.
-        after = debit.credits - debit.debits, credit.credits - credit.debits
-        posted.append((movement, n, leg, *after))
+        # The balances spelled out: to ask the accounts for them took a quarter of this function's time.
+        posted.append((movement, n, leg, debit.credits - debit.debits, credit.credits - credit.debits))
         if leg.window is not None and leg.purpose <= Purpose.FEE:
             book.position((leg.window, debit.owner, debit.currency)).debits += leg.amount
             book.position((leg.window, credit.owner, credit.currency)).credits += leg.amount

@@ -35,6 +35,7 @@ from hub.ledger.book import Book
 from hub.ledger.cancellations import ISSUES_MAX
 from hub.ledger.decide import Outcome, Outcomes, recalled
 from hub.ledger.journal import JOURNAL_ID, Head
+from hub.ledger.memory import PartyKey
 from hub.ledger.needs import Needs
 from hub.ledger.records import (
     Account,
@@ -213,7 +214,7 @@ async def _parties(driver: Any, book: Book, needs: Needs) -> set[int]:
     the pools among those without an account."""
     pooled: set[int] = set()
     remembered: list[int] = []
-    unknown: list[tuple[int, str, str]] = []
+    unknown: list[PartyKey] = []
     for party, found in needs.parties.items():
         if found is None:
             unknown.append(party)

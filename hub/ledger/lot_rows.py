@@ -174,8 +174,6 @@ async def _leaving(connection: AsyncConnection, book: Book, needs: Needs) -> Non
 
 async def _lapsing(driver: Any, book: Book, needs: Needs) -> None:
     """Whose points are over, and the issuers that get them."""
-    if not (book.lots or book.holds or book.originals or needs.emptied):
-        return
     accounts = {account.id: account for account in book.accounts.values()}
     over = [
         accounts[number]

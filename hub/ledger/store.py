@@ -66,7 +66,7 @@ class Batch:
         self._standing: dict[tuple[type[Standing], int], Standing] = {}
         self._bonus_uses: dict[tuple[int, int, int], int] = {}
         self._limit_uses: set[UseKey] = set()
-        self._positions: dict[PositionKey, object] = {}  # those that change, in their order
+        self._positions: dict[PositionKey, None] = {}  # those that change, in their order
         self._pairs: dict[PairKey, PairPosition] = {}
         self.version: int | None = None  # of the configuration, if the batch changes it
         self._written: dict[str, int] = {}  # how many rows of a table are written, or about to be
@@ -103,8 +103,7 @@ class Batch:
             self.rows["memo"].extend(draft.memos)
         if draft.records:
             self.rows["issue_record"].extend(draft.records)
-        self._positions.update(draft.positions)
-        self._positions.update(draft.aparts)
+        self._positions.update(dict.fromkeys((*draft.positions, *draft.aparts)))
         for made in draft.conversions:
             self._conversion(made)
         if draft.bonus_uses:
