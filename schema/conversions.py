@@ -1,8 +1,8 @@
 """Conversions: points of one currency that became points of another. Visible at both ends."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -17,12 +17,11 @@ from hub.ledger.records import ConversionStatus
 from hub.points import normalise
 from schema.amounts import Money, Points, to_money, to_points
 from schema.batches import homes, submit_rows
-from schema.builders import built_by
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
 from schema.enums import publish
 from schema.fields import field, mutation
-from schema.inputs import BY, CHANNEL, KEY, After, CustomerInput, First, Id, customer_input, decimal, party
+from schema.inputs import BY, CHANNEL, KEY, After, CustomerInput, First, Id, decimal, party
 from schema.node import Node
 from schema.rates import Rate, to_rate
 from schema.refusals import Refused, refusal_of, refused, result_of
@@ -127,24 +126,6 @@ class ConvertInput:
     )
     channel: str | None = strawberry.field(default=None, description=CHANNEL)
     by: CustomerInput | None = strawberry.field(default=None, description=BY)
-
-
-def convert_input(value: Mapping[str, Any]) -> ConvertInput:
-    """A row of a request; hot."""
-    return ConvertInput(
-        idempotency_key=value["idempotencyKey"],
-        source=customer_input(value["source"]),
-        target=customer_input(value["target"]),
-        source_currency=value["sourceCurrency"],
-        target_currency=value["targetCurrency"],
-        source_amount=value["sourceAmount"],
-        min_target_amount=value.get("minTargetAmount"),
-        channel=value.get("channel"),
-        by=None if value.get("by") is None else customer_input(value["by"]),
-    )
-
-
-built_by(ConvertInput, convert_input)
 
 
 @strawberry.type

@@ -1,13 +1,11 @@
 """Inputs: what many requests are made of, and how a value of the request becomes text of a command."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, overload
+from typing import Annotated, overload
 
 import strawberry
 
 from hub.ledger.commands import MoneyText, Party
 from hub.points import normalise
-from schema.builders import built_by
 from schema.scalars import Decimal
 
 First = Annotated[int | None, strawberry.argument(description="How many rows at most, 1 to 200.")]
@@ -43,16 +41,6 @@ class MoneyInput:
 class RatioInput:
     numerator: str = strawberry.field(description="Target points.")
     denominator: str = strawberry.field(description="Source points.")
-
-
-def customer_input(value: Mapping[str, Any] | CustomerInput) -> CustomerInput:
-    """A customer of a request; hot."""
-    if isinstance(value, CustomerInput):
-        return value
-    return CustomerInput(institution=value["institution"], reference=value["reference"])
-
-
-built_by(CustomerInput, customer_input)
 
 
 def party(customer: CustomerInput) -> Party:

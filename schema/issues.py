@@ -1,8 +1,8 @@
 """Issues: points that their issuer gives to customers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -16,13 +16,12 @@ from schema.act_limits import Limit, is_visible, to_limit
 from schema.acts import Act
 from schema.amounts import Money, Points, to_money, to_points
 from schema.batches import submit_rows
-from schema.builders import built_by
 from schema.connection import Connection, connect, page
 from schema.context import Context, Info
 from schema.customers import Customer, to_customer
 from schema.directory import Institution, institution_of
 from schema.fields import field, mutation
-from schema.inputs import CHANNEL, KEY, PRODUCT, After, CustomerInput, First, customer_input, party
+from schema.inputs import CHANNEL, KEY, PRODUCT, After, CustomerInput, First, party
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
 from schema.terms import GrantTerms, seen, to_grant
@@ -110,26 +109,6 @@ class IssuePointsInput:
         description="The code of the institution that issues them by grant terms and pays the issuer; without a "
         "record. Default: the issuer.",
     )
-
-
-def issue_input(value: Mapping[str, Any]) -> IssuePointsInput:
-    """A row of a request; hot."""
-    return IssuePointsInput(
-        idempotency_key=value["idempotencyKey"],
-        currency=value["currency"],
-        to=customer_input(value["to"]),
-        amount=value["amount"],
-        earned_at=value.get("earnedAt"),
-        expires_at=value.get("expiresAt"),
-        memo=value.get("memo"),
-        record=value.get("record"),
-        channel=value.get("channel"),
-        product=value.get("product"),
-        grantor=value.get("grantor"),
-    )
-
-
-built_by(IssuePointsInput, issue_input)
 
 
 @strawberry.type

@@ -1,7 +1,7 @@
 """Redemptions: points that a customer spends at a merchant."""
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated
 
 import strawberry
 
@@ -13,12 +13,11 @@ from hub.points import normalise
 from schema.acts import Act
 from schema.amounts import Money, Points, to_money, to_points
 from schema.batches import homes, submit_rows
-from schema.builders import built_by
 from schema.context import Context, Info
 from schema.customers import Customer, to_customer
 from schema.directory import Institution, institution_of
 from schema.fields import field, mutation
-from schema.inputs import BY, CHANNEL, KEY, PRODUCT, CustomerInput, customer_input, party
+from schema.inputs import BY, CHANNEL, KEY, PRODUCT, CustomerInput, party
 from schema.issues import known
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
@@ -69,24 +68,6 @@ class RedeemPointsInput:
     channel: str | None = strawberry.field(default=None, description=CHANNEL)
     by: CustomerInput | None = strawberry.field(default=None, description=BY)
     product: str | None = strawberry.field(default=None, description=PRODUCT)
-
-
-def redemption_input(value: Mapping[str, Any]) -> RedeemPointsInput:
-    """A row of a request; hot."""
-    return RedeemPointsInput(
-        idempotency_key=value["idempotencyKey"],
-        currency=value["currency"],
-        customer=customer_input(value["customer"]),
-        merchant=value["merchant"],
-        amount=value["amount"],
-        memo=value.get("memo"),
-        channel=value.get("channel"),
-        by=None if value.get("by") is None else customer_input(value["by"]),
-        product=value.get("product"),
-    )
-
-
-built_by(RedeemPointsInput, redemption_input)
 
 
 @strawberry.type

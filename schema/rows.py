@@ -27,12 +27,12 @@ from graphql import (
     get_operation_ast,
     is_abstract_type,
     is_leaf_type,
+    is_required_input_field,
     type_from_ast,
 )
 from graphql.utilities.coerce_input_value import coerce_default_value
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from schema.builders import builder
 from schema.shortcuts import PLAIN
 
 ROWS_MIN: Final = 8  # below, making the functions costs more than they save
@@ -123,27 +123,22 @@ def _not_null(leaf: Convert) -> Convert:
 def _input_object(kind: GraphQLInputObjectType) -> Convert:
     if kind.is_one_of:
         raise NotPlain
-    fields = [(name, coercer(field.type)) for name, field in kind.fields.items()]
-    required = [name for name, field in kind.fields.items() if isinstance(field.type, GraphQLNonNull)]
-    defaults = {name: coerce_default_value(field) for name, field in kind.fields.items()}
+    fields = {name: (field.out_name or name, coercer(field.type)) for name, field in kind.fields.items()}
+    defaults = {field.out_name or name: coerce_default_value(field) for name, field in kind.fields.items()}
     defaults = {name: default for name, default in defaults.items() if default is not Undefined}
-    build = builder(kind.name)
+    required = {field.out_name or name for name, field in kind.fields.items() if is_required_input_field(field)}
+    build = kind.out_type
 
     def coerce(value: Any) -> Any:
         if type(value) is not dict:
             raise NotPlain
-        made = dict(defaults)
-        known = 0
-        for name, inner in fields:
-            if name in value:
-                known += 1
-                made[name] = inner(value[name])
-        if known != len(value):
+        made = defaults.copy()
+        for name, given in value.items():
+            called, convert = fields[name]
+            made[called] = convert(given)
+        if not required <= made.keys():
             raise NotPlain
-        for name in required:
-            if name not in made:
-                raise NotPlain
-        return made if build is None else build(made)
+        return build(made)
 
     return coerce
 

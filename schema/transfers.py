@@ -1,7 +1,7 @@
 """Transfers: points that pass from a customer to another."""
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated
 
 import strawberry
 
@@ -14,11 +14,10 @@ from hub.points import normalise
 from schema.acts import Act
 from schema.amounts import Points, to_points
 from schema.batches import homes, submit_rows
-from schema.builders import built_by
 from schema.context import Context, Info
 from schema.customers import Customer, to_customer
 from schema.fields import field, mutation
-from schema.inputs import BY, CHANNEL, KEY, CustomerInput, customer_input, party
+from schema.inputs import BY, CHANNEL, KEY, CustomerInput, party
 from schema.issues import known
 from schema.refusals import Refused, refusal_of, result_of
 from schema.scalars import Decimal
@@ -59,23 +58,6 @@ class TransferPointsInput:
     memo: str | None = strawberry.field(default=None, description="A note for the customers' statements.")
     channel: str | None = strawberry.field(default=None, description=CHANNEL)
     by: CustomerInput | None = strawberry.field(default=None, description=BY)
-
-
-def transfer_input(value: Mapping[str, Any]) -> TransferPointsInput:
-    """A row of a request; hot."""
-    return TransferPointsInput(
-        idempotency_key=value["idempotencyKey"],
-        currency=value["currency"],
-        giver=customer_input(value["from"]),
-        taker=customer_input(value["to"]),
-        amount=value["amount"],
-        memo=value.get("memo"),
-        channel=value.get("channel"),
-        by=None if value.get("by") is None else customer_input(value["by"]),
-    )
-
-
-built_by(TransferPointsInput, transfer_input)
 
 
 @strawberry.type

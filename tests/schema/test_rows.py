@@ -2,22 +2,22 @@
 
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import pytest
 import strawberry
-from graphql import parse
+from graphql import GraphQLInputObjectType, parse
 from strawberry.schema.config import StrawberryConfig
 
-from schema.builders import built_by
+from schema.api import api
 from schema.faults import formatted
 from schema.issues import IssuePointsInput, issue_command
 from schema.limits import Limits
 from schema.operations import Operations, Parameters
-from schema.rows import ROWS_MIN, Executor, taken
+from schema.rows import ROWS_MIN, Executor, coercer, taken
 from schema.scalars import SCALARS, Decimal
 from schema.shortcuts import shorten
-from schema.transfers import TransferPointsInput, transfer_command, transfer_input
+from schema.transfers import TransferPointsInput, transfer_command
 
 
 class Colour(Enum):
@@ -42,19 +42,8 @@ class Row:
     at: datetime | None = None
     id: strawberry.ID | None = None
     number: int = 7
-
-
-built_by(
-    Row,
-    lambda value: Row(
-        amount=value["amount"],
-        inner=value["inner"] if isinstance(value["inner"], Inner) else Inner(**value["inner"]),
-        tags=value.get("tags"),
-        at=value.get("at"),
-        id=value.get("id"),
-        number=value["number"],
-    ),
-)
+    named_otherwise: list[Inner] | None = strawberry.field(name="as", default=None)
+    left_out: str | None
 
 
 @strawberry.type
@@ -79,7 +68,8 @@ class Good(Named):
 
     @strawberry.field
     def lazily(self) -> str:
-        return f"{self.row.number} {self.row.tags} {self.row.id}"
+        row = self.row
+        return f"{row.number} {row.tags} {row.id} {row.named_otherwise} {row.left_out}"
 
     @strawberry.field
     def with_argument(self, times: int = 2) -> str:
@@ -116,19 +106,19 @@ def answer(row: Row) -> Good | Bad:
 @strawberry.type
 class Query:
     @strawberry.field
-    def rows(self, input: list[Row]) -> list[Result]:
+    def rows(self, info: strawberry.Info, input: list[Row]) -> list[Result]:
         return [answer(row) for row in input]
 
     @strawberry.field
-    def maybe(self, input: list[Row]) -> list[Result | None]:
+    def maybe(self, info: strawberry.Info, input: list[Row]) -> list[Result | None]:
         return [None if row.amount == "1" else answer(row) for row in input]
 
     @strawberry.field
-    def named(self, input: list[Row]) -> list[Named]:
+    def named(self, info: strawberry.Info, input: list[Row]) -> list[Named]:
         return [answer(row) for row in input]
 
     @strawberry.field
-    def nested(self, input: list[list[Row]]) -> list[list[Result]]:
+    def nested(self, info: strawberry.Info, input: list[list[Row]]) -> list[list[Result]]:
         return [[answer(row) for row in rows] for rows in input]
 
     @strawberry.field
@@ -145,10 +135,12 @@ shorten(short)
 async def both(document: str, **variables: Any) -> tuple[Any, list[str]]:
     """Data and errors, the same with the shortcuts as without."""
     answers = []
-    for api in (plain, short):
-        result = await Operations(api, Limits()).execute(Parameters(document, variables), None, reading=True)
+    for one in (plain, short):
+        result = await Operations(one, Limits()).execute(Parameters(document, variables), None, reading=True)
         shown = formatted(result.errors or [], "BAD_INPUT")
-        answers.append((result.data, [(one["message"], one.get("path"), one["extensions"]["code"]) for one in shown]))
+        answers.append(
+            (result.data, [(error["message"], error.get("path"), error["extensions"]["code"]) for error in shown])
+        )
     hidden = [[(m, p, c) for m, p, c in errors if c != "INTERNAL"] for _, errors in answers]
     assert answers[0][0] == answers[1][0]
     assert hidden[0] == hidden[1]
@@ -178,7 +170,7 @@ async def test_plain_rows_are_answered_alike() -> None:
         "amount": "1",
         "at": None,
         "colour": "BLUE",
-        "lazily": "7 ['a', 't1'] None",
+        "lazily": "7 ['a', 't1'] None None None",
         "leaves": [{"value": "a", "truth": False}, {"value": "t1", "truth": False}],
         "first": {"value": "a"},
     }
@@ -206,6 +198,11 @@ async def test_plain_rows_are_answered_alike() -> None:
         {"number": 2**40},
         {"tags": ["a", None]},
         {"amount": "13"},
+        {"as": [{"name": "x"}, {"name": "y", "colour": "RED"}], "leftOut": "given"},
+        {"as": [], "leftOut": None},
+        {"as": [{"name": 1}]},
+        {"as": [None]},
+        {"named_otherwise": []},
     ],
     ids=repr,
 )
@@ -260,7 +257,7 @@ def test_only_long_lists_that_fit_are_taken() -> None:
 
 def test_a_row_becomes_a_command_with_its_decimals_normalised() -> None:
     customer = {"institution": "BANK", "reference": "alice"}
-    row = transfer_input(
+    row = coercer(cast(GraphQLInputObjectType, api._schema.type_map["TransferPointsInput"]))(
         {"idempotencyKey": "k", "currency": "BP", "from": customer, "to": customer, "amount": "1.50", "memo": "hi"}
     )
     assert isinstance(row, TransferPointsInput)

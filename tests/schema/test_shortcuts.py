@@ -1,12 +1,12 @@
 """A schema with shortcuts answers what the same schema answers without."""
 
+from enum import Enum
 from typing import Any
 
 import pytest
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from schema.builders import built_by
 from schema.limits import Limits
 from schema.operations import Operations, Parameters
 from schema.rows import Executor
@@ -14,18 +14,25 @@ from schema.scalars import SCALARS, Decimal
 from schema.shortcuts import shorten
 
 
+@strawberry.enum
+class Kind(Enum):
+    SMALL = "s"
+    LARGE = "l"
+
+
 @strawberry.input
-class Built:
+class Named:
     first_name: str
     amount: Decimal | None = None
+    nick: str | None
 
 
 @strawberry.input
-class Usual:
-    first_name: str
-
-
-built_by(Built, lambda value: Built(first_name=value["firstName"], amount=value.get("amount")))
+class Family:
+    kind: Kind
+    head: Named
+    of: list[Named] | None = strawberry.field(name="members", default=None)
+    words: list[str] = strawberry.field(default_factory=lambda: ["none"])
 
 
 @strawberry.type
@@ -33,7 +40,7 @@ class Query:
     suffix: strawberry.Private[str] = "!"
 
     @strawberry.field
-    def shown(self, info: strawberry.Info, the_one: Built, more: list[Built] | None = None, times: int = 2) -> str:
+    def shown(self, info: strawberry.Info, the_one: Named, more: list[Named] | None = None, times: int = 2) -> str:
         return f"{the_one} {more} {times} {info.field_name} {info.path.key} {info.python_name} {info.context}"
 
     @strawberry.field
@@ -41,8 +48,8 @@ class Query:
         return f"{words} {source} {info.return_type}"
 
     @strawberry.field
-    def usual(self, info: strawberry.Info, given: Usual, built: list[Built]) -> str:
-        return f"{given} {built} {info.field_name}"
+    async def families(self, info: strawberry.Info, input: list[Family], mark: Kind = Kind.LARGE) -> str:
+        return f"{input} {mark} {info.field_name}"
 
     @strawberry.field
     def rooted(self, info: strawberry.Info, root: str | None) -> str:
@@ -54,20 +61,27 @@ apis = [strawberry.Schema(Query, config=config, execution_context_class=one) for
 for api in apis[1:]:
     shorten(api)
 
-ANN, BOB = {"firstName": "Ann"}, {"firstName": "Bob", "amount": "1.50"}
+ANN, BOB = {"firstName": "Ann"}, {"firstName": "Bob", "amount": "1.50", "nick": "B"}
+SMITHS = {"kind": "LARGE", "head": ANN, "members": [ANN, BOB]}
 
 
 @pytest.mark.parametrize(
     ("document", "variables"),
     [
-        ("query Q($b: Built!) { it: shown(theOne: $b) }", {"b": ANN}),
-        ("query Q($b: Built!, $m: [Built!]) { shown(theOne: $b, more: $m) }", {"b": ANN, "m": [ANN, BOB]}),
-        ("query Q($b: Built!, $m: [Built!]) { shown(theOne: $b, more: $m) }", {"b": BOB, "m": None}),
-        ("query Q($b: Built!, $t: Int!) { shown(theOne: $b, times: $t) }", {"b": BOB, "t": 5}),
+        ("query Q($b: Named!) { it: shown(theOne: $b) }", {"b": ANN}),
+        ("query Q($b: Named!, $m: [Named!]) { shown(theOne: $b, more: $m) }", {"b": ANN, "m": [ANN, BOB]}),
+        ("query Q($b: Named!, $m: [Named!]) { shown(theOne: $b, more: $m) }", {"b": BOB, "m": None}),
+        ("query Q($b: Named!, $t: Int!) { shown(theOne: $b, times: $t) }", {"b": BOB, "t": 5}),
         ('{ shown(theOne: {firstName: "Ann", amount: null}, more: [{firstName: "Bob"}]) }', {}),
         ("{ later }", {}),
         ("query Q($w: [String]) { later(words: $w) }", {"w": ["a", None]}),
-        ("query Q($u: Usual!, $b: [Built!]!) { usual(given: $u, built: $b) }", {"u": ANN, "b": [ANN] * 9}),
+        ("query Q($f: [Family!]!) { families(input: $f) }", {"f": [SMITHS] * 9}),
+        ("query Q($f: [Family!]!, $k: Kind!) { families(input: $f, mark: $k) }", {"f": SMITHS, "k": "SMALL"}),
+        (
+            "query Q($n: Named!, $w: String!)"
+            " { families(input: [{kind: SMALL, head: $n, members: [$n], words: [$w]}]) }",
+            {"n": BOB, "w": "w"},
+        ),
         ("{ rooted }", {}),
     ],
 )
@@ -79,3 +93,14 @@ async def test_a_resolver_is_given_the_same(document: str, variables: dict[str, 
         )
     assert [answer.errors for answer in answers] == [None] * 3
     assert answers[0].data == answers[1].data == answers[2].data
+
+
+def test_inputs_are_taken_by_plain_methods_alone() -> None:
+    @strawberry.type
+    class Alone:
+        @strawberry.field
+        def shown(self, the_one: Named) -> str:
+            return the_one.first_name
+
+    with pytest.raises(TypeError, match="shown takes inputs, so it has to be a plain method of self and info"):
+        shorten(strawberry.Schema(Alone, config=config))
