@@ -89,14 +89,27 @@ class Database:
 @asynccontextmanager
 async def _transaction(pool: AsyncEngine, **terms: Any) -> AsyncIterator[AsyncConnection]:
     """A connection in a transaction of the driver's on these ``terms``. SQLAlchemy's own, begun, reset and ended
-    through greenlets, took longer than what a short read asks in it; so SQLAlchemy is told that there is none."""
+    through greenlets, took longer than what a short read asks in it; so SQLAlchemy is told that there is none, and does
+    not look whether one is left. A connection goes back to the pool only if the driver knows its transaction to be
+    over: whoever is cancelled as it begins or ends leaves one of which nobody knows, and what came next would be a part
+    of it, told as done and never committed."""
     async with pool.connect() as connection:
         driver = driver_of(connection)
+        is_over = False
         try:
-            async with driver.transaction(**terms):
+            transaction = driver.transaction(**terms)  # which raises if the connection was lost while nobody used it
+            await transaction.start()
+            try:
                 yield connection
+            except BaseException:
+                await transaction.rollback()
+                is_over = True
+                raise
+            await transaction.commit()
+            is_over = True
         finally:
-            if driver.is_closed():  # SQLAlchemy sees only what fails in its own hands
+            if not is_over or driver.is_in_transaction():
+                driver.terminate()
                 await connection.invalidate()
 
 

@@ -91,7 +91,7 @@ class Reading:
             if instant > head.at:
                 raise NotPast(now=head.at.isoformat())
             if instant > head.last:
-                async with self._database.write() as connection:
+                async with self._database.beside() as connection:
                     await journal.catch_up(connection)
                 self._past = head.at
             else:

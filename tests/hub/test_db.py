@@ -1,6 +1,7 @@
 """The database's transactions: whether SQLAlchemy or the driver is asked, it is in the same one, from its beginning."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -64,6 +65,63 @@ async def test_a_block_that_is_cancelled_leaves_nothing_and_its_connection_is_go
         await task
     async with hub.database.write() as connection:
         assert await driver_of(connection).fetchval(MARKS) == 0
+
+
+class Cancelling:
+    """Cancels whoever is the first to execute a statement that begins so, before or after it was sent."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, statement: str, *, sent: bool) -> None:
+        self.statement, self.sent, self.met = statement, sent, 0
+        self._execute: Callable[..., Awaitable[str]] = asyncpg.Connection.execute
+        monkeypatch.setattr(asyncpg.Connection, "execute", lambda *given, **named: self.execute(*given, **named))
+
+    async def execute(self, connection: asyncpg.Connection, query: str, *given: Any, **named: Any) -> str:
+        if query.startswith(self.statement) and not self.met:
+            self.met += 1
+            task = asyncio.current_task()
+            assert task is not None
+            if not self.sent:
+                task.cancel()
+                await asyncio.sleep(0)
+            asyncio.get_running_loop().call_soon(task.cancel)
+        return await self._execute(connection, query, *given, **named)
+
+
+@pytest.mark.parametrize("sent", [False, True], ids=["not sent", "sent"])
+@pytest.mark.parametrize("statement", ["BEGIN", "COMMIT", "ROLLBACK"])
+@pytest.mark.parametrize("name", ["write", "beside", "snapshot"])
+async def test_a_block_that_is_cancelled_as_it_begins_or_ends_leaves_no_transaction_behind(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, name: str, statement: str, sent: bool
+) -> None:
+    """Whoever gets the connection next is in a transaction of his own: what he writes is there for others, and what
+    others have written is there for him."""
+    database = Database(hub.addresses.server, 1)
+    blocks = {"write": database.write, "beside": database.beside, "snapshot": database.snapshot}
+
+    async def use() -> None:
+        async with blocks[name]():
+            if statement == "ROLLBACK":
+                raise Stop
+
+    try:
+        async with blocks[name]() as connection:  # so that it is in the pool
+            assert await driver_of(connection).fetchval(MARKS) == 0
+        cancelling = Cancelling(monkeypatch, statement, sent=sent)
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.create_task(use())
+        assert cancelling.met == 1
+        async with blocks[name]() as connection:
+            if name != "snapshot":
+                await driver_of(connection).execute(MARK)
+        if name == "snapshot":
+            async with hub.database.write() as connection:
+                await driver_of(connection).execute(MARK)
+        assert await hub.sql(MARKS) == [(1,)]
+        for _ in range(3):
+            async with blocks[name]() as connection:
+                assert await driver_of(connection).fetchval(MARKS) == 1
+    finally:
+        await database.close()
 
 
 async def test_what_is_written_is_read_committed_whatever_the_database_prefers(hub: Hub, superuser: Any) -> None:

@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import httpx2
@@ -86,6 +88,42 @@ async def test_one_key_sent_twenty_times_at_once_has_one_effect_and_one_answer(n
     assert len({answer["id"] for answer in answers}) == 1
     assert Counter(answer["replayed"] for answer in answers) == {False: 1, True: 19}
     assert (bank.balance("a"), bank.balance("b")) == ("97.00", "3.00")
+
+
+async def test_requests_that_fail_halfway_leave_no_transaction_open_for_those_after_them(network: Network) -> None:
+    """A field that fails cancels those beside it, also while their transaction begins. What is answered afterwards is
+    committed, and what is read is of now, whichever connection of the database it comes over."""
+    bank = Bank(network)
+    network.issue(bank.points, bank.code, "a", "100")
+    auditor = network.person(bank.code, "INSTITUTION_AUDITOR")
+    customer = f'institution: "{bank.code}", reference: "a"'
+    at_once = f"{{ customer({customer}) {{ id }} bad: institutions(first: 0) {{ edges {{ cursor }} }} }}"
+    later = (
+        f'query($at: DateTime!) {{ balanceAt(customer: {{ {customer} }}, currency: "{bank.points}", at: $at)'
+        f' {{ total }} bad: trialBalance(day: "2026-11-20") {{ day }} }}'
+    )
+    async with crowd(auditor) as many, crowd(bank.trader) as traders:
+
+        async def ask(connection: httpx2.AsyncClient, query: str, **variables: Any) -> Any:
+            answer = await connection.post(many.url, json={"query": query, "variables": variables})
+            return answer.json()
+
+        async def spoil(connection: httpx2.AsyncClient) -> None:
+            for _ in range(20):
+                assert "errors" in await ask(connection, at_once)
+                now = datetime.now(UTC) - timedelta(milliseconds=2)
+                assert "errors" in await ask(connection, later, at=now.isoformat())
+
+        async def read(connection: httpx2.AsyncClient) -> list[str]:
+            query = f"{{ customer({customer}) {{ balances {{ total }} }} }}"
+            return [(await ask(connection, query))["data"]["customer"]["balances"][0]["total"] for _ in range(3)]
+
+        for left in (99, 98, 97):
+            await asyncio.gather(*map(spoil, many.connections))
+            answer = await traders.do(left, "transferPoints", bank.transfer("a", "b", "1"))
+            assert answer["__typename"] == "Transfer", answer
+            found = await asyncio.gather(*map(read, many.connections))
+            assert Counter(chain(*found)) == {f"{left}.00": 3 * CONNECTIONS}
 
 
 async def test_one_key_with_two_requests_at_once_has_the_effect_of_one_and_conflicts_for_the_other(
