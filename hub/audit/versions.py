@@ -9,6 +9,7 @@ from dataclasses import replace
 from hub.access import Credential
 from hub.audit.findings import Findings
 from hub.configuration import Change
+from hub.registry.checks import is_one_person
 from hub.versions import Version, VersionStatus
 
 
@@ -38,7 +39,7 @@ def _follows(before: Version, after: Version, by: Credential) -> bool:
             rest = (after.accepted_by, after.starts, after.decided_by) == (agreed, before.starts, None)
             return rest and set(after.awaiting) < set(before.awaiting)
         case VersionStatus.PROPOSED, VersionStatus.APPROVED:
-            other = (by.institution, by.person) != (before.proposed_by_institution, before.proposed_by)
+            other = not is_one_person(by.person, before.proposed_by)
             starts = after.starts is not None and before.starts in (None, after.starts)
             return other and by.operates and starts and len(before.awaiting) == 1 and _is_decided(before, after, by)
         case (VersionStatus.PROPOSED, VersionStatus.REJECTED) | (VersionStatus.APPROVED, VersionStatus.WITHDRAWN):

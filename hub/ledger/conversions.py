@@ -32,7 +32,7 @@ from hub.ledger.records import (
     Quote,
 )
 from hub.limits import Act
-from hub.points import parse, parse_positive, render
+from hub.points import parse_positive, render
 from hub.rates import Figures, Rate, figures
 from hub.shares import Act as FeeAct
 from hub.versions import in_force
@@ -198,7 +198,7 @@ def convert(book: Book, command: commands.Convert) -> Draft:
     """
     deal = _Deal(book, command)
     if command.minimum_target is not None:
-        least = parse(command.minimum_target, deal.target.scale)
+        least = parse_positive(command.minimum_target, deal.target.scale)
         if deal.figures.target < least:
             raise Slippage(
                 target=render(deal.figures.target, deal.target.scale), minimum=render(least, deal.target.scale)

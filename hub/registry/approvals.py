@@ -22,8 +22,11 @@ V = TypeVar("V", bound=Version)
 
 
 def speaks_for(book: Book, asking: Credential, institution: int) -> bool:
-    """Whether the caller speaks for an institution as one of its administrators, not as the operator."""
-    return not asking.operates and is_below(book.configuration.institutions, institution, asking.institution)
+    """Whether the caller speaks for an institution as one of its administrators, or of those above it. The operator is
+    above everybody and speaks for nobody else, whatever its people's roles are."""
+    if asking.institution == book.configuration.operator.id:
+        return not asking.operates and institution == asking.institution
+    return is_below(book.configuration.institutions, institution, asking.institution)
 
 
 def consents(book: Book, asking: Credential, institution: int) -> bool:
@@ -79,7 +82,7 @@ def approve(version: V, asking: Credential, at: datetime, approved: Collection[V
 
     Raises:
         NotAccepted: a party's consent is missing.
-        SameApprover: the caller proposed it.
+        SameApprover: the caller proposed it, or somebody of the caller's name at another institution.
         InvalidInput: it is not proposed any more, or its start or end is past.
         RateOverlap: another approved version of the subject starts at the same instant.
     """
@@ -88,7 +91,7 @@ def approve(version: V, asking: Credential, at: datetime, approved: Collection[V
     waiting = [step for step in version.awaiting if step is not operator]
     if waiting:
         raise NotAccepted(awaiting=",".join(waiting))
-    if (version.proposed_by_institution, version.proposed_by) == (asking.institution, asking.person):
+    if checks.is_one_person(version.proposed_by, asking.person):
         raise SameApprover(person=asking.person)
     starts = version.starts
     if starts is None:

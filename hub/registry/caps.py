@@ -57,12 +57,12 @@ def approve(book: Book, command: commands.ApproveDebitCap) -> Draft:
 
     Raises:
         NotFound: there is no such proposal.
-        SameApprover: the caller proposed it.
+        SameApprover: the caller proposed it, or somebody of the caller's name at another institution.
         LimitExceeded: it is above the cap that a level above has now.
     """
     cap, proposal, node = _proposed(book, command.actor, command.id)
     asking = _level_above(book, command.actor, node)
-    if (proposal.institution, proposal.person) == (asking.institution, asking.person):
+    if checks.is_one_person(proposal.person, asking.person):
         raise SameApprover(person=asking.person)
     _check_above(book, node, cap.currency, proposal.amount)
     return _take(Draft(book), replace(cap, amount=proposal.amount, set_by=asking.person, proposal=None))

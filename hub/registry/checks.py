@@ -47,5 +47,6 @@ def person(value: str) -> str:
 
 
 def is_one_person(one: str, other: str) -> bool:
-    """Whether two names differ at most in capitals and in the width of their characters."""
+    """Whether two names differ at most in capitals and in the width of their characters. Where two persons are wanted
+    these are one, also at two institutions: nobody can tell from the record that they are not."""
     return unicodedata.normalize("NFKC", one).casefold() == unicodedata.normalize("NFKC", other).casefold()

@@ -90,11 +90,12 @@ def create(book: Book, command: commands.CreateCredential) -> Draft:
 
 
 def revoke(book: Book, command: commands.RevokeCredential) -> Draft:
-    """End a key at once, everywhere. By an administrator of its institution or of one above it, or by the operator;
-    everybody may revoke their own. Revoking again changes nothing.
+    """End a key at once, everywhere. By whoever may make one like it (``create``); everybody may revoke their own.
+    Revoking again changes nothing.
 
     Raises:
         NotFound: there is no such key, or not for the caller.
+        Forbidden: it is an operator's, and the caller is none.
     """
     asking = resolve.credential(book, command.actor)
     found = book.configuration.credentials.get(command.id or 0)
@@ -102,6 +103,8 @@ def revoke(book: Book, command: commands.RevokeCredential) -> Draft:
         raise NotFound
     if found.id != asking.id:
         resolve.allow(book, command.actor, Right.CONFIGURE, found.institution)
+        if not (asking.operates or OPERATOR_ROLES.isdisjoint(found.roles)):
+            raise Forbidden(right=Right.OPERATE.value)
     draft = Draft(book)
     draft.result = found
     if found.revoked_at is None:

@@ -70,7 +70,7 @@ def accept(book: Book, command: commands.AcceptFeeSchedule) -> Draft:
         InvalidInput: it is not proposed any more, or accepted already.
     """
     schedule, asking, node = _visible(book, command.actor, command.id)
-    if asking.operates:
+    if not approvals.speaks_for(book, asking, node.id):
         raise Forbidden(right=Right.CONFIGURE.value)
     resolve.allow(book, command.actor, Right.CONFIGURE, node.id)
     return _take(Draft(book), approvals.accept(schedule, asking, (Step.INSTITUTION,)))

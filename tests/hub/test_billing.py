@@ -241,6 +241,9 @@ async def test_prices_are_agreed_by_three_persons(hub: Hub) -> None:
         await hub.do(commands.ApproveFeeSchedule(actor=hub.second, id=made.id))
     with pytest.raises(Forbidden):
         await hub.do(commands.AcceptFeeSchedule(actor=hub.admin, id=made.id))  # who charges does not accept
+    clerk, _ = await hub.key("HUB", Role.INSTITUTION_ADMIN)
+    with pytest.raises(Forbidden):
+        await hub.do(commands.AcceptFeeSchedule(actor=clerk, id=made.id))
     with pytest.raises(NotFound):
         await hub.do(commands.AcceptFeeSchedule(actor=air, id=made.id))
     await hub.do(commands.AcceptFeeSchedule(actor=bank, id=made.id))

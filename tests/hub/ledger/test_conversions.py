@@ -8,6 +8,7 @@ import pytest
 from hub.access import Role
 from hub.errors import (
     Forbidden,
+    InvalidAmount,
     NoRate,
     NotFound,
     QuoteCancelled,
@@ -188,6 +189,9 @@ async def test_the_callers_minimum_is_of_the_whole_credit(hub: Hub) -> None:
         await hub.do(convert(hub, "1", "100", "151"))
     assert refused.value.details == {"target": "150", "minimum": "151"}
     assert (await hub.do(convert(hub, "2", "100", "150"))).figures.target == 150
+    for least in ("0", "-1"):  # no amount: a slip would take the guard away
+        with pytest.raises(InvalidAmount):
+            await hub.do(convert(hub, least, "100", least))
 
 
 async def test_converting_is_no_way_around_a_ban_on_transfers(hub: Hub) -> None:

@@ -87,6 +87,17 @@ async def test_a_cap_is_tightened_at_once_and_eased_by_another_person(hub: Hub) 
         assert (await audit(connection)).findings == ()
 
 
+async def test_a_cap_is_not_eased_by_somebody_of_the_same_name(hub: Hub) -> None:
+    await found(hub)
+    await hub.do(asked(hub.admin, "DESK", "100"))
+    bank, _ = await hub.key("BANK", Role.INSTITUTION_ADMIN, person="Root")
+    await hub.do(asked(bank, "DESK", "300"))
+    with pytest.raises(SameApprover):
+        await hub.do(commands.ApproveDebitCap(actor=hub.admin, id=proposed(hub, "DESK").id))
+    await hub.do(commands.ApproveDebitCap(actor=hub.second, id=proposed(hub, "DESK").id))
+    assert standing(hub, "DESK") == (300, None)
+
+
 async def test_each_level_sets_the_caps_of_those_below_it(hub: Hub) -> None:
     await found(hub)
     group, _ = await hub.key("GROUP", Role.INSTITUTION_ADMIN, person="gao")

@@ -25,6 +25,11 @@ async def test_operator_roles_are_for_the_operators_people_and_given_by_them(hub
         await hub.do(credential(hub))
     with pytest.raises(InvalidInput):
         await hub.do(credential(hub, Role.INSTITUTION_TRADER, expires_at=now() - timedelta(seconds=1)))
+    for role in (Role.OPERATOR_ADMIN, Role.OPERATOR_AUDITOR):  # nor ends such a key who may not make one
+        other, _ = await hub.key("HUB", role, person="other")
+        with pytest.raises(Forbidden):
+            await hub.do(commands.RevokeCredential(actor=clerk, id=other))
+        assert (await hub.do(commands.RevokeCredential(actor=hub.admin, id=other))).revoked_at is not None
     made = await hub.do(credential(hub, Role.INSTITUTION_TRADER, Role.INSTITUTION_TRADER))
     assert made.roles == (Role.INSTITUTION_TRADER,)
 

@@ -84,6 +84,27 @@ async def test_the_operators_proposal_needs_both_issuers_and_another_person(hub:
     assert (await hub.do(approve(hub.second, proposed))).status is VersionStatus.APPROVED
 
 
+async def test_nobody_of_the_operators_gives_an_issuers_consent(hub: Hub) -> None:
+    """The operator is above everybody, so its own institution's administrators would speak for all."""
+    await found(hub)
+    clerk, _ = await hub.key("HUB", Role.INSTITUTION_ADMIN, person="clerk")
+    proposed = await hub.do(hub.proposal("A", "B", actor=clerk))
+    assert proposed.awaiting == (Step.SOURCE_ISSUER, Step.TARGET_ISSUER, Step.OPERATOR)
+    with pytest.raises(Forbidden):
+        await hub.do(accept(clerk, proposed))
+    with pytest.raises(NotAccepted):
+        await hub.do(approve(hub.admin, proposed))
+
+
+async def test_the_operators_own_points_have_its_own_peoples_consent(hub: Hub) -> None:
+    await found(hub)
+    await hub.currency("H", "HUB", rate_consent=CONSENT)
+    clerk, _ = await hub.key("HUB", Role.INSTITUTION_ADMIN, person="clerk")
+    for actor in (clerk, hub.admin):
+        proposed = await hub.do(hub.proposal("H", "A", actor=actor))
+        assert proposed.awaiting == (Step.TARGET_ISSUER, Step.OPERATOR)
+
+
 async def test_an_institution_above_an_issuer_speaks_for_it(hub: Hub) -> None:
     await hub.institution("GROUP")
     await hub.institution("BANK", parent="GROUP")
