@@ -9,11 +9,12 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
-from hub.demo.network import OPERATOR, issuer
+from hub.demo.network import OPERATOR, issuer, member
 
 
 class Book:
-    """Points in circulation per currency, money per institution, and each payment that netting saves."""
+    """Points in circulation per currency, money per institution, and each payment between two members that netting
+    saves."""
 
     def __init__(self) -> None:
         self.points: defaultdict[str, Decimal] = defaultdict(Decimal)
@@ -53,5 +54,6 @@ class Book:
             return
         self.money[payer, currency] -= amount
         self.money[payee, currency] += amount
-        self.gross[currency] += amount
-        self.payments[currency] += 1
+        if member(payer) != member(payee):  # what is owed within one member the hub pays nobody either
+            self.gross[currency] += amount
+            self.payments[currency] += 1

@@ -96,20 +96,20 @@ def _compare_nets(stage: Stage, nets: list[dict[str, Any]]) -> None:
 
 
 def _show_saving(stage: Stage, nets: list[dict[str, Any]]) -> None:
-    table = columns("currency", "single payments", "in all", "net payments", "in all", "saved", "", right=6)
+    table = columns("currency", "single payments", "in all", "nets paid", "paid in", "saved", "", right=6)
     for currency in sorted(stage.book.gross):
-        paying = [
-            -Decimal(net["net"])
+        open_nets = [
+            Decimal(net["net"])
             for net in nets
-            if net["currency"] == currency and Decimal(net["net"]) < 0 and stage.name(net["institution"]["code"])
+            if net["currency"] == currency and Decimal(net["net"]) and stage.name(net["institution"]["code"])
         ]
-        gross, net_total = stage.book.gross[currency], sum(paying, Decimal(0))
+        gross, net_total = stage.book.gross[currency], -sum((net for net in open_nets if net < 0), Decimal(0))
         expect(net_total <= gross, f"Netting made more money move in {currency}: {net_total} instead of {gross}.")
         table.add_row(
-            currency, figure(stage.book.payments[currency]), cash(gross), figure(len(paying)), cash(net_total),
+            currency, figure(stage.book.payments[currency]), cash(gross), figure(len(open_nets)), cash(net_total),
             f"[bold green]{cash(gross - net_total)}[/]", f"{(gross - net_total) / gross:.1%}",
         )  # fmt: skip
-    stage.say("\nHad each debt between two institutions been paid by itself, much more money would have moved:")
+    stage.say("\nHad each debt between two members been paid by itself, much more money would have moved:")
     stage.show(table)
 
 

@@ -154,7 +154,8 @@ def _show(stage: Stage, tally: Tally, seconds: float) -> None:
     stage.show(reasons)
     acts = sum(tally.done[kind] + tally.refused[kind] for kind in kinds)
     expect(len(tally.reasons) > 1, "Some acts were wrong in different ways, but the hub gave one reason or none.")
-    stage.good(f"{figure(acts)} acts answered in {seconds:.1f} s, grants included; no wrong one was let through.")
+    granted = f"and {figure(tally.done['issues'])} grants before them"
+    stage.good(f"{figure(acts)} acts, {granted}, answered in {seconds:.1f} s; no wrong one was let through.")
 
 
 async def _retry(stage: Stage, crowd: Crowd) -> None:
