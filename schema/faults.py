@@ -6,7 +6,8 @@ body. A business refusal is none; it is data (``Refused``). Each class is one no
 fault is met before execution begins.
 
 Invariant: nothing of an unexpected exception leaves the process. It is logged whole under an id, and the caller gets
-the id (``masked``). This module decides nothing about who may do what.
+the id (``masked``). That the database cannot be reached is expected: ``Unavailable``, and one line in the log.
+This module decides nothing about who may do what.
 """
 
 import secrets
@@ -17,6 +18,7 @@ import structlog
 from graphql import GraphQLError, Node
 
 from hub import errors
+from hub.ledger.engine import is_outage
 
 _log = structlog.get_logger(__name__)
 
@@ -183,39 +185,61 @@ def translated(error: BaseException | None) -> Fault | None:
     return None
 
 
-def hidden(error: BaseException) -> Internal:
-    """The ``Internal`` fault in place of an unexpected ``error``, which is logged with its traceback under its id."""
+def hidden(error: BaseException) -> Fault:
+    """The fault in place of an unexpected ``error``: ``Unavailable`` when the database could not be reached, which is
+    logged in a line; else ``Internal``, and ``error`` is logged with its traceback under its id."""
+    if _lost(error):
+        _tell_lost(error)
+        return Unavailable()
     identifier = secrets.token_hex(8)
     _log.error("internal_error", id=identifier, exc_info=(type(error), error, error.__traceback__))
     return Internal(id=identifier)
 
 
-def masked(error: GraphQLError) -> GraphQLError:
-    """``error`` itself if it was expected, else its ``Internal`` stand-in.
+def masked(errors: Iterable[GraphQLError]) -> list[GraphQLError]:
+    """The errors of one result, what was not expected among them as ``hidden`` shows it. However many fields could not
+    be read for want of the database, it is logged once.
 
     Expected are faults, errors about the document (they have no path, or name the node that is wrong), and errors with
     a code of their own. A scalar that cannot show what a resolver returned has neither: it is our fault, not theirs.
     """
-    cause = error.original_error
-    if cause is None and (error.path is None or error.nodes):
-        return error
-    if isinstance(cause, GraphQLError) and (_has_code(cause) or cause.nodes or error.path is None):
-        return error
-    fault = translated(cause) or hidden(cause or error)
-    fault.path, fault.locations = error.path, error.locations
-    return fault
+    shown: list[GraphQLError] = []
+    told = False
+    for error in errors:
+        cause = error.original_error
+        if (cause is None and (error.path is None or error.nodes)) or (
+            isinstance(cause, GraphQLError) and (_has_code(cause) or cause.nodes or error.path is None)
+        ):
+            shown.append(error)
+            continue
+        fault = translated(cause)
+        if fault is None:
+            unexpected = cause or error
+            fault = Unavailable() if told and _lost(unexpected) else hidden(unexpected)
+            told = told or isinstance(fault, Unavailable)
+        fault.path, fault.locations = error.path, error.locations
+        shown.append(fault)
+    return shown
 
 
 def formatted(errors: Iterable[GraphQLError], code: str | None = None) -> list[dict[str, Any]]:
     """The errors as a response shows them, masked; those without a code of their own get ``code``."""
     shown: list[dict[str, Any]] = []
-    for error in errors:
-        visible = masked(error)
+    for visible in masked(errors):
         entry: dict[str, Any] = {**visible.formatted}
         if code is not None and not _has_code(visible):
             entry["extensions"] = {**(visible.extensions or {}), "code": code}
         shown.append(entry)
     return shown
+
+
+def _lost(error: BaseException) -> bool:
+    return isinstance(error, Exception) and is_outage(error)
+
+
+def _tell_lost(error: BaseException) -> None:
+    # Of a failed statement the driver's word alone: SQLAlchemy's has the parameters in it, which are customers'.
+    _log.warning("database out of reach", error=repr(getattr(error, "orig", None) or error))
 
 
 def _has_code(error: GraphQLError) -> bool:

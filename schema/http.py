@@ -30,6 +30,7 @@ from schema.faults import (
     MethodNotAllowed,
     NotAcceptable,
     Unauthenticated,
+    Unavailable,
     UnsupportedMedia,
     formatted,
     hidden,
@@ -175,7 +176,10 @@ class GraphQLEndpoint(Generic[C]):
         if isinstance(result, PreExecutionError):
             return _refused(result.errors or [], "BAD_INPUT", media)
         if result.errors:
-            return _Reply(200, media, _encode({"errors": formatted(result.errors, "BAD_INPUT"), "data": result.data}))
+            shown = formatted(result.errors, "BAD_INPUT")
+            if result.data is None and all(one["extensions"]["code"] == Unavailable.code for one in shown):
+                raise Unavailable  # nothing came of the whole request, so its status says so and ``data`` is left out
+            return _Reply(200, media, _encode({"errors": shown, "data": result.data}))
         return _Reply(200, media, _encode({"data": result.data}))
 
 

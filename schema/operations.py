@@ -157,5 +157,5 @@ def _result(result: ExecutionResult) -> StrawberryResult:
 
 def _shown(result: StrawberryResult) -> StrawberryResult:
     if result.errors:
-        result.errors = [masked(error) for error in result.errors]
+        result.errors = masked(result.errors)
     return result

@@ -412,3 +412,21 @@ def test_a_killed_worker_is_replaced_and_the_counts_go_on(pattern: Pattern, tmp_
         for _ in range(4):
             running.ask("{ hub { name } }")
         assert sample(running.get("/metrics")[1], name) == 8  # 4 before and 4 after
+
+
+def test_while_the_database_is_gone_reads_are_unavailable_and_no_crash(pattern: Pattern, tmp_path: Path) -> None:
+    document = "{ viewer { institution { code } } }"
+    with served(pattern.copy(tmp_path / "hub"), pattern.secret, workers=1) as running:
+        assert running.ask(document) == {"institution": {"code": "HUB"}}
+        os.kill(database_of(running.folder), signal.SIGKILL)
+        for media in ("application/json", "application/graphql-response+json"):
+            connection = running.connect()
+            headers = running.headers | {"accept": media}
+            connection.request("POST", "/graphql", json.dumps({"query": document}), headers)
+            answer = connection.getresponse()
+            [error] = json.loads(answer.read())["errors"]
+            connection.close()
+            assert (answer.status, error["extensions"]) == (503, {"code": "UNAVAILABLE"})
+    lines = [json.loads(line) for line in running.log.read_text().splitlines() if line.startswith("{")]
+    assert [line["level"] for line in lines if line["event"] == "database out of reach"] == ["warning"] * 2
+    assert not [line for line in lines if line["event"] == "internal_error"]

@@ -99,6 +99,14 @@ class Query:
         raise RuntimeError("password=hunter2")
 
     @strawberry.field
+    async def lost(self) -> str | None:
+        raise ConnectionRefusedError(111, "Connect call failed")
+
+    @strawberry.field
+    async def needed_but_lost(self) -> str:
+        raise ConnectionRefusedError(111, "Connect call failed")
+
+    @strawberry.field
     def number(self) -> Decimal | None:
         return 5  # type: ignore[return-value]
 
@@ -140,6 +148,11 @@ class Subscription:
     async def breaking(self) -> AsyncGenerator[str, None]:
         yield "one"
         raise RuntimeError("password=hunter2")
+
+    @strawberry.subscription
+    async def losing(self) -> AsyncGenerator[str, None]:
+        yield "one"
+        raise ConnectionRefusedError(111, "Connect call failed")
 
 
 api = strawberry.Schema(Query, Mutation, Subscription, config=StrawberryConfig(scalar_map=SCALARS))
@@ -496,6 +509,25 @@ def test_an_unexpected_error_is_logged_under_an_id_and_masked(client: httpx2.Cli
         assert str(entry["exc_info"][1]) == "password=hunter2"
 
 
+@pytest.mark.parametrize("media", [RESPONSE, JSON])
+def test_a_lost_database_is_unavailable_and_one_line_of_the_log(client: httpx2.Client, media: str) -> None:
+    with capture_logs() as logs:
+        part = post(client, {"query": "{ hello lost again: lost }"}, media)
+    assert (part.status_code, part.json()["data"]) == (200, {"hello": "hello you", "lost": None, "again": None})
+    assert [(one["path"], one["extensions"]) for one in part.json()["errors"]] == [
+        (["lost"], {"code": "UNAVAILABLE"}),
+        (["again"], {"code": "UNAVAILABLE"}),
+    ]
+    [line] = logs
+    assert (line["event"], line["log_level"], "exc_info" in line) == ("database out of reach", "warning", False)
+    with capture_logs() as logs:
+        whole = post(client, {"query": "{ hello neededButLost }"}, media)
+    assert (whole.status_code, whole.headers["content-type"]) == (503, f"{media}; charset=utf-8")
+    message = "The hub cannot answer now; the same request may be sent again."
+    assert whole.json() == {"errors": [{"message": message, "extensions": {"code": "UNAVAILABLE"}}]}
+    assert [line["log_level"] for line in logs] == ["warning"]
+
+
 def test_every_fault_of_the_core_is_translated_or_meant_to_be_hidden() -> None:
     of_the_core = {kind for kind in errors.Fault.__subclasses__() if kind.__module__ == errors.__name__}
     assert of_the_core - set(CORE_FAULTS) == {errors.Unexpected}
@@ -717,6 +749,17 @@ def test_a_crash_in_a_subscription_is_masked(port: int) -> None:
         (error,) = hear(socket)["payload"]["errors"]
         assert hear(socket)["type"] == "complete"
     assert error["extensions"] == {"code": "INTERNAL", "id": logs[0]["id"]}
+
+
+def test_a_subscription_that_loses_the_database_is_told_so(port: int) -> None:
+    with capture_logs() as logs, opened(port) as socket:
+        begin(socket)
+        ask(socket, "subscription { losing }")
+        assert hear(socket)["payload"] == {"data": {"losing": "one"}}
+        (error,) = hear(socket)["payload"]["errors"]
+        assert hear(socket)["type"] == "complete"
+    assert error["extensions"] == {"code": "UNAVAILABLE"}
+    assert [line["log_level"] for line in logs] == ["warning"]
 
 
 @pytest.mark.parametrize("message", ["[]", "7", '{"type": "subscribe", "id": "1", "payload": 7}', "{", '{"type": "x"}'])
