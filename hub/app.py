@@ -28,9 +28,10 @@
     /metrics                     what all workers counted
 
 It holds no business. Invariant: whatever is not a stream is answered as JSON, errors with a stable ``code`` and a
-sentence, and nothing of an unexpected exception leaves.
+sentence, and nothing of an unexpected exception leaves. That holds for what the server gives up when it ends, too.
 """
 
+import asyncio
 import logging
 import secrets
 from contextvars import ContextVar
@@ -39,10 +40,12 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hub.ledger.engine import is_outage
 from hub.metrics import Board, Row
 from hub.settings import Settings
-from hub.site import site
+from hub.site import site, unavailable
 from hub.wiring import Parts
+from schema import faults
 from schema.api import api
 from schema.http import GraphQLEndpoint
 
@@ -96,7 +99,30 @@ class Application:
             _kind.set(_KINDS.get(scope["path"].split("/", 2)[1], "other"))
             request_id = secrets.token_hex(8)
             with structlog.contextvars.bound_contextvars(request_id=request_id):
-                await self._site(scope, receive, self._counted(scope, send, request_id))
+                await self._answer(scope, receive, self._counted(scope, send, request_id))
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The site's answer, or, when the server ends and waits for requests no longer, that there is none.
+
+        Raises:
+            Exception: an unexpected one, which the site has answered; a database out of reach is not.
+        """
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._site(scope, receive, noted)
+        except asyncio.CancelledError:  # by the server, and by nobody else; a stream that has begun breaks off
+            if not begun:
+                await unavailable()(scope, receive, send)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            faults.tell_outage(error)
 
     def _counted(self, scope: Scope, send: Send, request_id: str | None) -> Send:
         """``send``, which also counts the answer; ``request_id`` is shown in it, the endpoint shows one by itself."""

@@ -368,5 +368,13 @@ async def _http_error(_: Request, error: Exception) -> Response:
 
 
 async def _unexpected(_: Request, error: Exception) -> Response:
-    fault: type[faults.Fault] = faults.Unavailable if is_outage(error) else faults.Internal
+    return unavailable() if is_outage(error) else _plain(faults.Internal)
+
+
+def unavailable() -> Response:
+    """What is said where nothing can be answered now, and the same may be sent again: every act here is done once."""
+    return _plain(faults.Unavailable)
+
+
+def _plain(fault: type[faults.Fault]) -> Response:
     return _error(fault.status, fault.code, str(fault.__doc__))

@@ -189,7 +189,7 @@ def hidden(error: BaseException) -> Fault:
     """The fault in place of an unexpected ``error``: ``Unavailable`` when the database could not be reached, which is
     logged in a line; else ``Internal``, and ``error`` is logged with its traceback under its id."""
     if _lost(error):
-        _tell_lost(error)
+        tell_outage(error)
         return Unavailable()
     identifier = secrets.token_hex(8)
     _log.error("internal_error", id=identifier, exc_info=(type(error), error, error.__traceback__))
@@ -233,13 +233,14 @@ def formatted(errors: Iterable[GraphQLError], code: str | None = None) -> list[d
     return shown
 
 
-def _lost(error: BaseException) -> bool:
-    return isinstance(error, Exception) and is_outage(error)
-
-
-def _tell_lost(error: BaseException) -> None:
+def tell_outage(error: BaseException) -> None:
+    """Log in a line that the database could not be reached."""
     # Of a failed statement the driver's word alone: SQLAlchemy's has the parameters in it, which are customers'.
     _log.warning("database out of reach", error=repr(getattr(error, "orig", None) or error))
+
+
+def _lost(error: BaseException) -> bool:
+    return isinstance(error, Exception) and is_outage(error)
 
 
 def _has_code(error: GraphQLError) -> bool:

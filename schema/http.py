@@ -9,6 +9,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qs
@@ -59,6 +60,13 @@ class _Reply(NamedTuple):
     media: bytes
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(slots=True)
+class _Course:
+    """How far a request has come. ``late``: what is true of it when there is no more time for it."""
+
+    late: type[Fault] = Unavailable  # nothing was done yet
 
 
 class _ClientGone(Exception):
@@ -141,16 +149,17 @@ class GraphQLEndpoint(Generic[C]):
             if self._graphiql and scope["method"] == "GET" and page.wanted(headers.get(b"accept", b"")):
                 return _Reply(200, b"text/html", page.index(), page.HEADERS)
             return _fault(fault, JSON_MEDIA)
+        course = _Course()
         try:
-            if self._deadline_seconds is None:
-                return await self._answer(scope, headers, request_id, receive, media)
             try:
                 async with asyncio.timeout(self._deadline_seconds) as deadline:
-                    return await self._answer(scope, headers, request_id, receive, media)
+                    return await self._answer(scope, headers, request_id, receive, media, course)
             except TimeoutError:
                 if deadline.expired():
-                    raise DeadlineExceeded from None
+                    raise course.late from None
                 raise
+        except asyncio.CancelledError:  # by the server, and by nobody else: it ends, and waits for requests no longer
+            return _fault(course.late(), media)
         except DocumentRefused as refused:
             return _refused(refused.errors, refused.code, media)
         except _ClientGone:
@@ -159,7 +168,13 @@ class GraphQLEndpoint(Generic[C]):
             return _fault(translated(error) or hidden(error), media)
 
     async def _answer(
-        self, scope: Scope, headers: dict[bytes, bytes], request_id: str, receive: Receive, media: bytes
+        self,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        request_id: str,
+        receive: Receive,
+        media: bytes,
+        course: "_Course",
     ) -> _Reply:
         method = scope["method"]
         if method == "POST":
@@ -172,6 +187,7 @@ class GraphQLEndpoint(Generic[C]):
             parameters = _queried(scope["query_string"])
         else:
             raise MethodNotAllowed(f"{method} is not served here.", allow="GET, POST")
+        course.late = DeadlineExceeded
         result = await self._operations.execute(parameters, context, reading=method == "GET")
         if isinstance(result, PreExecutionError):
             return _refused(result.errors or [], "BAD_INPUT", media)

@@ -1,5 +1,6 @@
 """The application as it is met: two real workers behind one port, the embedded PostgreSQL below, real signals."""
 
+import asyncio
 import csv
 import io
 import json
@@ -10,11 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import urlencode
 
+import asyncpg
 import pytest
 
+from hub import postgres
 from settlement.renderings.formats import FILES, render
-from tests.hub.programs import SOON_S_MAX, Pattern, Served, is_gone, run, served, until
+from tests.conftest import driver_url
+from tests.hub.programs import SOON_S_MAX, Pattern, Served, children, is_gone, run, served, until
 
 ISSUE = """
 mutation($input: [IssuePointsInput!]!) {
@@ -29,6 +34,7 @@ INTERIM = """
 query($window: ID!) { interimStatement(windowId: $window, institution: "BANK") { jws payload linesUrl
     renderings { name url } } }
 """
+CRASHES = {"internal_error", "Exception in ASGI application\n"}
 
 
 @pytest.fixture(scope="module")
@@ -418,7 +424,10 @@ def test_while_the_database_is_gone_reads_are_unavailable_and_no_crash(pattern: 
     document = "{ viewer { institution { code } } }"
     with served(pattern.copy(tmp_path / "hub"), pattern.secret, workers=1) as running:
         assert running.ask(document) == {"institution": {"code": "HUB"}}
-        os.kill(database_of(running.folder), signal.SIGKILL)
+        database = database_of(running.folder)
+        serving = children(database)
+        os.kill(database, signal.SIGKILL)
+        assert until(lambda: all(map(is_gone, serving)), SOON_S_MAX)
         for media in ("application/json", "application/graphql-response+json"):
             connection = running.connect()
             headers = running.headers | {"accept": media}
@@ -427,6 +436,50 @@ def test_while_the_database_is_gone_reads_are_unavailable_and_no_crash(pattern: 
             [error] = json.loads(answer.read())["errors"]
             connection.close()
             assert (answer.status, error["extensions"]) == (503, {"code": "UNAVAILABLE"})
+        assert running.get("/.well-known/jwks.json")[0] == 503
     lines = [json.loads(line) for line in running.log.read_text().splitlines() if line.startswith("{")]
-    assert [line["level"] for line in lines if line["event"] == "database out of reach"] == ["warning"] * 2
-    assert not [line for line in lines if line["event"] == "internal_error"]
+    assert [line["level"] for line in lines if line["event"] == "database out of reach"] == ["warning"] * 3
+    assert CRASHES.isdisjoint(line["event"] for line in lines)
+
+
+@pytest.mark.long
+async def test_asked_to_end_it_answers_in_json_what_it_cannot_wait_for(pattern: Pattern, tmp_path: Path) -> None:
+    """The journal is locked for longer than a server that ends waits for its requests: one acts, one looks."""
+    folder, [row] = pattern.copy(tmp_path / "hub"), issues("late", 1)
+    with postgres.lease(folder) as database:
+        with served(folder, pattern.secret, workers=1) as running:
+            await asyncio.to_thread(furnish, running)
+            now = (await asyncio.to_thread(running.ask, "{ hub { time } }"))["time"]
+            eyes = await asyncpg.connect(driver_url(database.url(postgres.SERVER)))
+            async with eyes.transaction():
+                await eyes.execute("SELECT 1 FROM journal_head FOR UPDATE")
+                query = urlencode({"until": now})
+                asked = [
+                    asyncio.create_task(asyncio.to_thread(answered, running, "POST", "/graphql", ISSUE, [row])),
+                    asyncio.create_task(asyncio.to_thread(answered, running, "GET", f"/analysis.parquet?{query}")),
+                ]
+                await asyncio.sleep(1)
+                running.process.terminate()
+                act, look = await asyncio.gather(*asked)
+            await eyes.close()
+            assert await asyncio.to_thread(running.process.wait, 40) == 0
+        with served(folder, pattern.secret, workers=1) as again:
+            [made] = await asyncio.to_thread(again.ask, ISSUE, input=[row])
+    assert (act[0], act[1], act[2]["errors"][0]["extensions"]["code"]) == (504, "application/json", "DEADLINE_EXCEEDED")
+    assert (look[0], look[1], look[2]["error"]["code"]) == (503, "application/json", "UNAVAILABLE")
+    assert (made["__typename"], made["replayed"]) == ("Issue", True)  # it was done, as it may be; and once
+    assert "Traceback" not in running.log.read_text()
+
+
+def answered(
+    running: Served, method: str, path: str, document: str = "", rows: list[dict[str, Any]] | None = None
+) -> tuple[int, str, Any]:
+    """Status, media type and content of an answer in JSON."""
+    connection = running.connect()
+    body = json.dumps({"query": document, "variables": {"input": rows}}) if document else None
+    connection.request(method, path, body, running.headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    media = str(answer.headers["content-type"]).partition(";")[0]
+    return answer.status, media, json.loads(content) if media == "application/json" else content

@@ -444,6 +444,28 @@ def test_a_request_over_its_deadline_is_told_so(client: httpx2.Client) -> None:
     assert (response.status_code, code(response)) == (504, "DEADLINE_EXCEEDED")
 
 
+@pytest.mark.parametrize(("said", "status", "expected"), [(b"", 503, "UNAVAILABLE"), (b"}", 504, "DEADLINE_EXCEEDED")])
+async def test_a_request_that_the_server_ends_is_told_whether_it_was_begun(
+    said: bytes, status: int, expected: str
+) -> None:
+    """What the server cancels at its own end; the first has not said all of its body yet."""
+    sent: list[dict[str, Any]] = []
+    messages = asyncio.Queue[dict[str, Any]]()
+    body = b'{"query": "{ slow(seconds: 9) }"' + said
+    messages.put_nowait({"type": "http.request", "body": body, "more_body": not said})
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/graphql", "query_string": b"", "headers": headers}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    request = asyncio.create_task(GraphQLEndpoint(api, context)(scope, messages.get, send))
+    await asyncio.sleep(0.05)
+    request.cancel()
+    await request
+    assert (sent[0]["status"], json.loads(sent[1]["body"])["errors"][0]["extensions"]["code"]) == (status, expected)
+
+
 # --- execution ------------------------------------------------------------------------------------------------------
 
 MOVE = (
