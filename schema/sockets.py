@@ -1,19 +1,22 @@
 """WebSockets: the protocol graphql-transport-ws over Strawberry's handler, with the API's contexts and limits.
 
-A socket may introduce itself with the headers that browsers cannot set. Invariant: the context factory is asked at the
-start and again for each operation, so that a revoked key opens no new subscription.
+A socket may introduce itself with the headers that browsers cannot set. Invariants: the context factory is asked at the
+start and again for each operation, so that a revoked key opens no new subscription; and a message
+that is malformed closes the socket with a code and a reason, and leaves no trace in the log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from json import JSONDecodeError
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.websockets import WebSocket
-from strawberry.asgi import GraphQL
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.schema.base import BaseSchema
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
@@ -31,6 +34,7 @@ C = TypeVar("C")
 
 _CONNECTION_INIT_WAIT = timedelta(seconds=10)
 _SUBSCRIPTIONS_PER_CONNECTION_MAX = 100
+_REASON_BYTES_MAX = 123  # a control frame holds 125 bytes, and the code takes two
 _encode = msgspec.json.Encoder().encode
 
 
@@ -43,16 +47,31 @@ class _Caller(Generic[C]):
     context: C | None = None
 
 
+class _Socket(ASGIWebSocketAdapter):
+    """Starlette's WebSocket as the handler has it. What is said to a socket that has been closed is said to nobody."""
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        if self.ws.application_state is WebSocketState.CONNECTED:
+            await super().send_json(message)
+
+    async def close(self, code: int, reason: str) -> None:
+        if self.ws.application_state is WebSocketState.CONNECTED:
+            with suppress(WebSocketDisconnect):  # the client was faster
+                await super().close(code, _cut(reason))
+
+
+def _cut(reason: str) -> str:
+    """As much of a close frame's reason as there is room for."""
+    return reason.encode()[:_REASON_BYTES_MAX].decode(errors="ignore")
+
+
 class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
     """Strawberry's handler of graphql-transport-ws, with the API's own context and its errors on malformed messages."""
 
     caller: _Caller[Any]
 
     async def handle_message(self, message: TransportMessage) -> None:
-        # A message or payload that is no object is the client's mistake, not a crash.
-        if isinstance(message, dict) and (
-            message.get("type") != "subscribe" or isinstance(message.get("payload"), dict)
-        ):
+        if _is_well_formed(message):
             await super().handle_message(message)
         else:
             await self.handle_invalid_message("Failed to parse message")
@@ -75,10 +94,20 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
         await super().handle_subscribe(message)
 
 
+def _is_well_formed(message: object) -> bool:
+    """Whether the handler can take a message for what its type says. Otherwise it is the client's mistake, no crash."""
+    if not isinstance(message, dict) or not isinstance(kind := message.get("type"), str):
+        return False
+    if kind == "subscribe":
+        return isinstance(message.get("id"), str) and isinstance(message.get("payload"), dict)
+    return kind != "complete" or isinstance(message.get("id"), str)
+
+
 class Sockets(GraphQL[Any, None], Generic[C]):
     """Strawberry's ASGI application, for WebSockets only: it checks the Origin and speaks the protocol."""
 
     graphql_transport_ws_handler_class = _Handler
+    websocket_adapter_class = _Socket
 
     def __init__(
         self, operations: Operations, context_factory: ContextFactory[C], allowed_origins: Sequence[str]
@@ -116,6 +145,17 @@ class Sockets(GraphQL[Any, None], Generic[C]):
                 hidden(error)
             raise ConnectionRejectionError from None
         return cast(UnsetType, UNSET)  # Strawberry types its sentinel as Any
+
+    def decode_json(self, data: str | bytes) -> object:
+        """What a message says.
+
+        Raises:
+            JSONDecodeError: it is no JSON, nested too deeply, or holds what is no text or number of ours.
+        """
+        try:
+            return msgspec.json.decode(data)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise JSONDecodeError(str(error), "", 0) from None
 
     def encode_json(self, data: object) -> str:
         return _encode(data).decode()

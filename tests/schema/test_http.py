@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -187,7 +188,7 @@ def port() -> Iterator[int]:
     )
     plain = GraphQLEndpoint(api, context)
     application = Starlette(routes=[*endpoint.routes(), *plain.routes("/plain")])
-    server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="warning", ws="websockets-sansio"))
+    server = uvicorn.Server(uvicorn.Config(application, port=0, log_config=None, ws="websockets-sansio"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -790,6 +791,66 @@ def test_a_malformed_message_closes_the_socket(port: int, message: str) -> None:
         begin(socket)
         socket.send(message)
         assert closed(socket) == 4400
+
+
+TWICE = json.dumps({"type": "subscribe", "id": "i" * 300, "payload": {"query": "{ slow(seconds: 0.5) }"}})
+UNKEYED = {"type": "subscribe", "id": {"a": 1}, "payload": {"query": "{ hello }"}}
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        ([json.dumps({"type": "x" * 300})], 4400),
+        ([json.dumps({"type": "积" * 60})], 4400),  # 180 bytes and no more than 60 characters
+        ([json.dumps({"type": ["x"]})], 4400),
+        ([TWICE, TWICE], 4409),
+        ([json.dumps(UNKEYED)], 4400),
+        ([json.dumps({"type": "complete", "id": [1]})], 4400),
+        (['{"type": "ping", "payload": ' + '{"a":' * 200_000 + "1" + "}" * 200_000 + "}"], 4400),
+        (['{"type": "ping", "payload": ' + "1" * 5_000 + "}"], 4400),
+        (['{"type": "subscribe", "id": "\\ud800", "payload": {"query": "{ hello }"}}'], 4400),
+        ([TWICE, "{"], 4400),
+        (["{", "{", "{"], 4400),
+    ],
+)
+@pytest.mark.parametrize("introduced", [True, False])
+def test_a_malformed_message_is_no_crash(
+    port: int, messages: list[str], expected: int, introduced: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    if not introduced and TWICE in messages:
+        expected = 4401
+    caplog.set_level("WARNING")
+    with capture_logs() as logs:
+        with opened(port) as socket:
+            if introduced:
+                begin(socket)
+            with suppress(ConnectionClosed):
+                for message in messages:
+                    socket.send(message)
+            with pytest.raises(ConnectionClosed) as caught:
+                socket.recv(timeout=3)
+        time.sleep(0.1)  # for whatever is left to go wrong
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == expected
+    assert (logs, caplog.records) == ([], [])
+
+
+async def test_a_client_that_is_gone_before_its_socket_is_closed_is_no_crash() -> None:
+    messages = iter([{"type": "websocket.connect"}, {"type": "websocket.receive", "text": "{"}])
+    sent: list[str] = []
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+        if message["type"] == "websocket.close":
+            raise OSError
+
+    headers = [(b"host", b"hub.example")]
+    scope = {"type": "websocket", "path": "/graphql", "headers": headers, "subprotocols": ["graphql-transport-ws"]}
+    await GraphQLEndpoint(api, context)(scope, receive, send)
+    assert sent == ["websocket.accept", "websocket.close"]
 
 
 def test_nothing_is_served_before_the_introduction(port: int) -> None:
