@@ -93,6 +93,12 @@ class LimitExceeded(Fault):
     code = "DOCUMENT_LIMIT"
 
 
+class TooManyOperations(Fault):
+    """The connection has as many operations under way as it may: end one, or open another connection."""
+
+    code = "TOO_MANY_OPERATIONS"
+
+
 class Unauthenticated(Fault):
     """A valid key is needed: Authorization: Bearer <key>."""
 
@@ -196,9 +202,9 @@ def hidden(error: BaseException) -> Fault:
     return Internal(id=identifier)
 
 
-def masked(errors: Iterable[GraphQLError]) -> list[GraphQLError]:
-    """The errors of one result, what was not expected among them as ``hidden`` shows it. However many fields could not
-    be read for want of the database, it is logged once.
+def masked(errors: Iterable[GraphQLError], code: str) -> list[GraphQLError]:
+    """The errors of one result, what was not expected among them as ``hidden`` shows it; those without a code of their
+    own get ``code``. However many fields could not be read for want of the database, it is logged once.
 
     Expected are faults, errors about the document (they have no path, or name the node that is wrong), and errors with
     a code of their own. A scalar that cannot show what a resolver returned has neither: it is our fault, not theirs.
@@ -210,7 +216,7 @@ def masked(errors: Iterable[GraphQLError]) -> list[GraphQLError]:
         if (cause is None and (error.path is None or error.nodes)) or (
             isinstance(cause, GraphQLError) and (_has_code(cause) or cause.nodes or error.path is None)
         ):
-            shown.append(error)
+            shown.append(error if _has_code(error) else _coded(error, code))
             continue
         fault = translated(cause)
         if fault is None:
@@ -222,15 +228,17 @@ def masked(errors: Iterable[GraphQLError]) -> list[GraphQLError]:
     return shown
 
 
-def formatted(errors: Iterable[GraphQLError], code: str | None = None) -> list[dict[str, Any]]:
-    """The errors as a response shows them, masked; those without a code of their own get ``code``."""
-    shown: list[dict[str, Any]] = []
-    for visible in masked(errors):
-        entry: dict[str, Any] = {**visible.formatted}
-        if code is not None and not _has_code(visible):
-            entry["extensions"] = {**(visible.extensions or {}), "code": code}
-        shown.append(entry)
-    return shown
+def formatted(errors: Iterable[GraphQLError], code: str) -> list[dict[str, Any]]:
+    """The errors as a response shows them: ``masked``."""
+    return [{**error.formatted} for error in masked(errors, code)]
+
+
+def _coded(error: GraphQLError, code: str) -> GraphQLError:
+    """The same error with a code; ``error`` itself may be remembered with its document."""
+    extensions = {**(error.extensions or {}), "code": code}
+    return GraphQLError(
+        error.message, error.nodes, error.source, error.positions, error.path, error.original_error, extensions
+    )
 
 
 def tell_outage(error: BaseException) -> None:

@@ -310,4 +310,4 @@ def _fault(fault: Fault, media: bytes) -> _Reply:
         headers = ((b"allow", str((fault.extensions or {}).get("allow", "")).encode()),)
     elif isinstance(fault, BodyTooLarge):
         headers = ((b"connection", b"close"),)  # what is left of the body is not worth reading
-    return _Reply(fault.status, media, _encode({"errors": formatted([fault])}), headers)
+    return _Reply(fault.status, media, _encode({"errors": formatted([fault], fault.code)}), headers)

@@ -110,7 +110,7 @@ class Operations:
         root_value: object = None,
         operation_name: str | None = None,
     ) -> AsyncGenerator[StrawberryResult, None]:
-        """The results of any operation, errors masked: what Strawberry's WebSocket handler asks of a schema."""
+        """The results of any operation, errors as ``masked`` shows them: what Strawberry's handler asks of a schema."""
         return self._stream(query, variable_values, context_value, operation_name)
 
     async def _stream(
@@ -143,7 +143,7 @@ class Operations:
         except msgspec.ValidationError as error:
             yield PreExecutionError(data=None, errors=[BadRequest(str(error))])
         except DocumentRefused as refused:
-            yield PreExecutionError(data=None, errors=refused.errors)
+            yield PreExecutionError(data=None, errors=masked(refused.errors, refused.code))
         except Exception as error:  # the stream breaks off with a masked error instead of the connection
             yield PreExecutionError(data=None, errors=[translated(error) or hidden(error)])
 
@@ -157,5 +157,5 @@ def _result(result: ExecutionResult) -> StrawberryResult:
 
 def _shown(result: StrawberryResult) -> StrawberryResult:
     if result.errors:
-        result.errors = masked(result.errors)
+        result.errors = masked(result.errors, "BAD_INPUT")
     return result

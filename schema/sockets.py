@@ -13,6 +13,7 @@ from json import JSONDecodeError
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
+from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -25,7 +26,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import Connec
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message as TransportMessage
 from strawberry.types.unset import UNSET, UnsetType
 
-from schema.faults import hidden, translated
+from schema.faults import TooManyOperations, hidden, translated
 from schema.incoming import ContextFactory, Incoming
 from schema.messages import language_of
 from schema.operations import Operations
@@ -33,7 +34,7 @@ from schema.operations import Operations
 C = TypeVar("C")
 
 _CONNECTION_INIT_WAIT = timedelta(seconds=10)
-_SUBSCRIPTIONS_PER_CONNECTION_MAX = 100
+_OPERATIONS_PER_CONNECTION_MAX = 100
 _REASON_BYTES_MAX = 123  # a control frame holds 125 bytes, and the code takes two
 _encode = msgspec.json.Encoder().encode
 
@@ -91,7 +92,15 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
                 await self.websocket.close(code=4403, reason="Forbidden")
                 return
             self.context = self.caller.context
+            if len(self.operations) >= _OPERATIONS_PER_CONNECTION_MAX and message["id"] not in self.operations:
+                fault = TooManyOperations(maximum=_OPERATIONS_PER_CONNECTION_MAX)
+                await self.send_message({"id": message["id"], "type": "error", "payload": [fault.formatted]})
+                return
         await super().handle_subscribe(message)
+
+    @staticmethod
+    def _get_pre_execution_close_reason(error: GraphQLError) -> None:
+        """None: whatever is wrong with an operation ends that one, and not the socket with all others."""
 
 
 def _is_well_formed(message: object) -> bool:
@@ -118,7 +127,7 @@ class Sockets(GraphQL[Any, None], Generic[C]):
             graphql_ide=None,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=_CONNECTION_INIT_WAIT,
-            max_subscriptions_per_connection=_SUBSCRIPTIONS_PER_CONNECTION_MAX,
+            max_subscriptions_per_connection=None,  # the handler above says it with a code
             allowed_origins=allowed_origins,
         )
         self._context_factory = context_factory

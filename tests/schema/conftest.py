@@ -60,7 +60,7 @@ class Caller:
     async def ask(self, document: str, **variables: Any) -> Any:
         """The data, or for a document with one root field the value of that; there are no errors."""
         result = await self.execute(document, **variables)
-        assert not result.errors, formatted(result.errors)
+        assert not result.errors, formatted(result.errors, "BAD_INPUT")
         assert result.data is not None
         return next(iter(result.data.values())) if len(result.data) == 1 else result.data
 

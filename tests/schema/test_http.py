@@ -764,6 +764,46 @@ def test_an_operation_that_cannot_run_gets_its_errors(
         assert expected in heard["payload"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    ("query", "more", "expected"),
+    [
+        ("{ nope }", {}, "VALIDATION_FAILED"),
+        ("subscription { nope }", {}, "VALIDATION_FAILED"),
+        ("{ hello", {}, "PARSE_FAILED"),
+        ("query A { hello }", {"operationName": "B"}, "BAD_INPUT"),
+        ("subscription A { count(to: 1) }", {"operationName": "B"}, "BAD_INPUT"),
+        ("subscription S($to: Int!) { count(to: $to) }", {"variables": {"to": "x"}}, "BAD_INPUT"),
+        ("{" + " ".join(f"a{number}: hello" for number in range(31)) + "}", {}, "DOCUMENT_LIMIT"),
+        (7, {}, "BAD_REQUEST"),
+    ],
+)
+def test_an_operation_that_is_refused_has_the_codes_of_http_and_ends_alone(
+    port: int, client: httpx2.Client, query: Any, more: dict[str, Any], expected: str
+) -> None:
+    with opened(port) as socket:
+        begin(socket)
+        say(socket, id="other", type="subscribe", payload={"query": "{ slow(seconds: 0.3) }"})
+        ask(socket, query, **more)
+        heard = hear(socket)
+        assert (heard["id"], heard["type"]) == ("1", "error")
+        assert {error["extensions"]["code"] for error in heard["payload"]} == {expected}
+        assert hear(socket)["payload"] == {"data": {"slow": "done"}}
+    if "subscription" not in str(query):
+        over_http = post(client, {"query": query, **more}).json()["errors"]
+        assert [one["extensions"] for one in over_http] == [one["extensions"] for one in heard["payload"]]
+
+
+def test_a_connection_has_no_more_than_so_many_operations_under_way(port: int) -> None:
+    with opened(port) as socket:
+        begin(socket)
+        for number in range(101):
+            say(socket, id=str(number), type="subscribe", payload={"query": "{ slow(seconds: 0.9) }"})
+        heard = hear(socket)
+    assert (heard["id"], heard["type"]) == ("100", "error")
+    [error] = heard["payload"]
+    assert error["extensions"] == {"code": "TOO_MANY_OPERATIONS", "maximum": 100}
+
+
 def test_a_crash_in_a_subscription_is_masked(port: int) -> None:
     with capture_logs() as logs, opened(port) as socket:
         begin(socket)
