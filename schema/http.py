@@ -208,17 +208,20 @@ def negotiated(accept: bytes | None) -> bytes:
     """
     if accept is None or not accept.strip():
         return JSON_MEDIA
-    best, best_quality = b"", 0.0
-    for name, quality in weighed(accept):
-        media = {"application/json": JSON_MEDIA, "*/*": JSON_MEDIA, "application/*": JSON_MEDIA}.get(name)
-        if name == RESPONSE_MEDIA.decode():
-            media = RESPONSE_MEDIA
+    ranges: dict[str, tuple[float, int]] = {}
+    for place, (name, quality) in enumerate(weighed(accept)):
         # A browser's trailing */* is no wish for JSON; a page is what it asked for.
-        if media is not None and quality > best_quality and not (name == "*/*" and b"text/html" in accept):
-            best, best_quality = media, quality
-    if not best:
+        if name != "*/*" or b"text/html" not in accept:
+            ranges.setdefault(name, (quality, -place))
+    wanted: list[tuple[tuple[float, int], bytes]] = []
+    for media in (JSON_MEDIA, RESPONSE_MEDIA):
+        # Of the ranges that a type is in, the most specific says how much it is wanted (RFC 9110, section 12.5.1).
+        named = next((ranges[name] for name in (media.decode(), "application/*", "*/*") if name in ranges), None)
+        if named is not None and named[0] > 0:
+            wanted.append((named, media))
+    if not wanted:
         raise NotAcceptable
-    return best
+    return max(wanted, key=lambda one: one[0])[1]  # the first of equals, then application/json
 
 
 def _request_id(presented: bytes | None) -> str:

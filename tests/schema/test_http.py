@@ -359,6 +359,8 @@ def test_a_body_that_is_no_request_is_refused(client: httpx2.Client, body: bytes
         ({"content_encoding": "gzip"}, 415),
         ({"accept": "text/csv"}, 406),
         ({"accept": "application/json;q=0"}, 406),
+        ({"accept": "application/*;q=0, */*"}, 406),
+        ({"accept": "*/*;q=0"}, 406),
     ],
 )
 def test_media_types_are_checked(client: httpx2.Client, headers: dict[str, str], status: int) -> None:
@@ -376,6 +378,14 @@ def test_media_types_are_checked(client: httpx2.Client, headers: dict[str, str],
         (b"application/json, application/graphql-response+json", JSON),
         (b"text/html, application/json;q=0.1", JSON),
         (b"application/graphql-response+json;charset=utf-8", RESPONSE),
+        (b"application/json;q=0, */*", RESPONSE),
+        (b"*/*, application/json;q=0", RESPONSE),
+        (b"application/json;q=0.5, */*", RESPONSE),
+        (b"application/graphql-response+json;q=0, application/*", JSON),
+        (b"application/*;q=0.1, */*;q=0, application/json;q=0", RESPONSE),
+        (b"application/json, text/plain, */*", JSON),
+        (b"*/*, application/graphql-response+json", JSON),
+        (b"application/graphql-response+json, */*", RESPONSE),
     ],
 )
 def test_the_most_wanted_media_type_is_taken(accept: bytes | None, media: str) -> None:
