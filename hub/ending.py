@@ -13,10 +13,12 @@ from hub.errors import Failure
 
 FINDINGS = 1
 FAILED = 3
+OUTSTANDING = 4
 EXIT_CODES = (
     f"Exit codes: 0 done, nothing wrong found; {FINDINGS} `audit`, `verify`, `demo`, `adapters check` or "
     "`relocation compare` found something wrong, or `reconcile` left breaks open; "
     f"2 the command was called wrongly; {FAILED} it could not be done, and one sentence says why; "
+    f"{OUTSTANDING} `window close` closed the window, but its reports are outstanding; "
     "128 and the signal's number when it was asked to end (130 after Ctrl-C)."
 )
 

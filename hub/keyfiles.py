@@ -29,9 +29,12 @@ def read(path: Path) -> bytes:
         Unsafe: it belongs to another user, has any permission for group or others, or is no regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
+    try:
         _check_private(os.fstat(descriptor), path)
-        return file.read(_BYTES_MAX)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(_BYTES_MAX)
+    finally:
+        os.close(descriptor)
 
 
 def prepare(folder: Path) -> None:

@@ -57,6 +57,7 @@ class Schedule:
         follower: Follower | None = None,
         daily: Daily | None = None,
         billing_zone: str = "UTC",
+        check_key: cut_offs.CheckKey | None = None,
     ) -> None:
         self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._database = database
@@ -67,6 +68,7 @@ class Schedule:
         self._follower = follower
         self._daily = daily
         self._billing_zone = billing_zone
+        self._check_key = check_key
         self._idle_s = every_s  # until the next turn
         self._ending = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
@@ -148,7 +150,7 @@ class Schedule:
         try:
             await self._reading.refresh()
             at = await sweeping.instant(self._database, None)
-            due = await cut_offs.close_due(self._database, self._engine, at)
+            due = await cut_offs.close_due(self._database, self._engine, at, self._check_key)
             self._idle_s = self._every_s if due is None else min(self._every_s, max(0, (due - at).total_seconds()))
             paces = [_Pace(self._ending) for _ in range(3)]
             tally = await sweeping.sweep(self._database, self._engine, at, size=sweeping.SMALL, rest=paces[0])

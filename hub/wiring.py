@@ -70,6 +70,7 @@ class Parts:
         engine = Engine(database, queue_max=settings.queue_commands, batch_max=settings.batch_commands, observer=row)
         reading = Reading(database, engine)
         keys = Keys.of(settings)
+        reports = Reports(database, keys, settings.name)
         updates, adapters = Updates(url), _adapters(settings)
         follower = Follower(database, engine, updates, row)
         minutes, shelf = settings.reconcile_after_minutes, Shelf.of(settings.data_dir)
@@ -84,13 +85,22 @@ class Parts:
             reading=reading,
             updates=updates,
             schedule=Schedule(
-                url, database, engine, reading, row, settings.sweep_seconds, follower, daily, settings.billing_zone
+                url,
+                database,
+                engine,
+                reading,
+                row,
+                settings.sweep_seconds,
+                follower,
+                daily,
+                settings.billing_zone,
+                reports.check_key,
             ),
             sender=sender,
             deliverer=Deliverer(database, engine, reading, updates, sender, sealer, row),
             sealer=sealer,
             keys=keys,
-            reports=(reports := Reports(database, keys, settings.name)),
+            reports=reports,
             interims=Interims(database, keys, settings.name),
             supplements=Supplements(database, keys, settings.name, reports),
             press=Press(),

@@ -19,6 +19,7 @@ from graphql import GraphQLError, Node
 
 from hub import errors
 from hub.ledger.engine import is_outage
+from settlement.signing import SigningError
 
 _log = structlog.get_logger(__name__)
 
@@ -79,6 +80,18 @@ class FxRateMissing(Fault):
     """No FX rate is in force by which a net could be exchanged, so the window would not close."""
 
     code = "FX_RATE_MISSING"
+
+
+class SigningKeyUnusable(Fault):
+    """The hub's signing key cannot be used, so nothing is signed, and nothing is closed; the hub's log says why."""
+
+    code = "SIGNING_KEY_UNUSABLE"
+
+
+class ReportsOutstanding(Fault):
+    """The window is closed, but its reports could not be made; they are made when they are asked for."""
+
+    code = "REPORTS_OUTSTANDING"
 
 
 class NotTried(Fault):
@@ -181,9 +194,13 @@ CORE_FAULTS: dict[type[errors.Fault], type[Fault]] = {
 
 
 def translated(error: BaseException | None) -> Fault | None:
-    """The API's fault that ``error`` is or, being one of the core's, stands for; None if it is unexpected."""
+    """The API's fault that ``error`` is or, being one of the core's, stands for; None if it is unexpected. What is
+    wrong with the signing key is logged: it tells of places on the hub's machine."""
     if isinstance(error, Fault):
         return error
+    if isinstance(error, SigningError):
+        _log.error("signing key unusable", reason=str(error))
+        return SigningKeyUnusable()
     if isinstance(error, errors.Fault) and (kind := CORE_FAULTS.get(type(error))) is not None:
         fault = kind()
         fault.extensions = {**error.details, "code": kind.code}

@@ -36,6 +36,9 @@ class Reports(Protocol):
     async def report(self, reader: Reader, window_id: int, institution_id: int, /) -> StoredReport | None:
         """An institution's report of a closed window; None: there is none."""
 
+    async def check_key(self) -> None:
+        """Pass if reports can be signed now."""
+
     async def ensure(self, window_id: int, /) -> object:
         """See to it that a closed window's reports are stored."""
 

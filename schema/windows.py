@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 import strawberry
+import structlog
 
 from hub import defaults as core
 from hub import errors, ids, lookups
@@ -19,7 +20,7 @@ from schema.connection import Connection, connect, page
 from schema.context import Context, Info
 from schema.directory import Institution, institution_of
 from schema.enums import publish
-from schema.faults import FxRateMissing
+from schema.faults import FxRateMissing, ReportsOutstanding
 from schema.fields import field, mutation
 from schema.fx import NetExchange, to_net_exchange
 from schema.inputs import KEY, After, First, Id, decimal
@@ -27,6 +28,10 @@ from schema.node import Node
 from schema.refusals import Refused, refusal_of
 from schema.scalars import Decimal
 from schema.unpaid_nets import UnpaidNet
+from settlement.making import NetsMismatch
+from settlement.signing import SigningError
+
+_log = structlog.get_logger()
 
 publish(
     WindowStatus,
@@ -245,8 +250,9 @@ class WindowQuery:
 @strawberry.type
 class WindowMutation:
     @mutation(
-        "Close an open window, net it, and open its model's next. Its reports are there when this answers. By the "
-        "operator."
+        "Close an open window, net it, and open its model's next. Its reports are there when this answers. It stays "
+        "open if they could not be signed (SIGNING_KEY_UNUSABLE). If they could not be made even so, it is closed "
+        "and the error says so (REPORTS_OUTSTANDING): they are made when they are asked for. By the operator."
     )
     async def close_settlement_window(
         self, info: Info, input: Annotated[CloseWindowInput, strawberry.argument(description="The window.")]
@@ -255,9 +261,14 @@ class WindowMutation:
         command = commands.CloseWindow(
             actor=context.actor, key=input.idempotency_key, window=ids.number(input.window_id, ids.WINDOW)
         )
-        outcome = await context.submit(command)
+        outcome = await _close(context, command)
         if outcome.refusal is None:
-            await context.reports.ensure(_window_id(outcome))
+            window = _window_id(outcome)
+            try:
+                await context.reports.ensure(window)
+            except (SigningError, NetsMismatch) as error:
+                _log.error("reports outstanding", window=ids.text(ids.WINDOW, window), reason=str(error))
+                raise ReportsOutstanding(windowId=ids.text(ids.WINDOW, window)) from None
         return await _answer(context, outcome)
 
     @mutation(
@@ -287,6 +298,24 @@ async def window_by_id(context: Context, id: int | None) -> records.Window | Non
     """The window with this identifier, if there is one."""
     async with context.read() as reader:
         return None if id is None else await lookups.window_seen(reader, id)
+
+
+async def _close(context: Context, command: commands.CloseWindow) -> Outcome:
+    """What a closing comes to. Without a key to sign with nothing is closed: whoever may not close it is told that
+    first, and who has closed it is answered again.
+
+    Raises:
+        SigningError: it would be closed, and its reports could not be signed.
+        Fault: as ``Context.submit``.
+    """
+    try:
+        await context.reports.check_key()
+    except SigningError:
+        outcome = await context.look(command)
+        if outcome.refusal is None and not outcome.replayed:
+            raise
+        return outcome
+    return await context.submit(command)
 
 
 async def _answer(context: Context, outcome: Outcome) -> SettlementWindow | Refused:

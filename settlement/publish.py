@@ -79,6 +79,16 @@ class Reports:
         self._building = asyncio.Lock()
         self._builds: set[asyncio.Task[bool]] = set()
 
+    async def check_key(self) -> None:
+        """Pass if reports can be signed now. Whoever closes a window asks first, because a closing is for ever.
+
+        Raises:
+            SigningError: there is no usable key, or it is revoked.
+        """
+        async with self._database.snapshot() as connection:
+            configuration = await self._refreshed(connection)
+        await self._key(configuration)
+
     async def ensure(self, window_id: int, keep: BinaryIO | None = None) -> bool:
         """See to it that a closed window's reports are stored, and those of all before it. Does nothing if they are.
 
@@ -197,6 +207,13 @@ class Reports:
             await storing.keep_key(connection, key)
         return key.sign(payload, typ)
 
+    async def _key(self, configuration: Configuration) -> signing.SigningKey:
+        """The current key, unless it is revoked."""
+        key = await asyncio.to_thread(self._keys.current)
+        if key.kid in configuration.revocations:
+            raise signing.KeyRevoked(key.kid)
+        return key
+
     async def _refreshed(self, connection: AsyncConnection) -> Configuration:
         head = await journal.look(connection)
         if head is None:
@@ -259,9 +276,7 @@ class Reports:
             settlement=making.settlement_of(legs, listed, exchanges),
         )
         making.check(shape, sums)
-        key = await asyncio.to_thread(self._keys.current)
-        if key.kid in legs.configuration.revocations:
-            raise signing.KeyRevoked(key.kid)
+        key = await self._key(legs.configuration)
         made = await asyncio.to_thread(making.sign, shape, sums, key)
         await storing.keep_key(connection, key)
         await connection.execute(insert(_stored).on_conflict_do_nothing(), made)

@@ -54,6 +54,12 @@ class UnsafeKeyFile(SigningError):
     code = "UNSAFE_KEY_FILE"
 
 
+class UnreachableKeyFile(SigningError):
+    """The file or the folder of the signing key cannot be read or written."""
+
+    code = "UNREACHABLE_KEY_FILE"
+
+
 class KeyNotFound(SigningError):
     """There is no signing key."""
 
@@ -128,6 +134,7 @@ class SigningKey:
         Raises:
             KeyNotFound: there is no such file.
             UnsafeKeyFile: it belongs to another user, has any permission for group or others, or is no regular file.
+            UnreachableKeyFile: it cannot be read.
             MalformedKey: it holds no key.
         """
         try:
@@ -136,6 +143,8 @@ class SigningKey:
             raise KeyNotFound(str(path)) from None
         except keyfiles.Unsafe as error:
             raise UnsafeKeyFile(error.detail) from None
+        except OSError as error:
+            raise UnreachableKeyFile(f"{path}: {error.strerror}") from None
         try:
             text = raw.decode("ascii")
         except UnicodeDecodeError:
@@ -210,8 +219,16 @@ def ensure(folder: Path) -> SigningKey:
 
     Raises:
         UnsafeKeyFile: key file or folder is open to others.
+        UnreachableKeyFile: the key file cannot be read, or the folder not be written.
         MalformedKey: the key file holds no key.
     """
+    try:
+        return _ensured(folder)
+    except OSError as error:
+        raise UnreachableKeyFile(f"{error.filename or folder}: {error.strerror}") from None
+
+
+def _ensured(folder: Path) -> SigningKey:
     _prepare(folder)
     try:
         key = SigningKey.from_file(folder / CURRENT)

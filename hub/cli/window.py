@@ -12,9 +12,10 @@ from rich.table import Table
 
 from hub import ids
 from hub.cli.shared import OPTIONS, Json, chosen_settings, database, progress_bar
-from hub.ending import FINDINGS
+from hub.ending import FINDINGS, OUTSTANDING, sentence_of
 from hub.host.door import check
-from hub.host.windows import ClosedWindow, close_window, confirm_payments
+from hub.host.windows import ClosedWindow, ReportsOutstanding, close_window, confirm_payments
+from hub.ledger.records import Window, WindowStatus
 from hub.models import DEFAULT_MODEL
 from hub.money import format_millionths
 
@@ -40,12 +41,18 @@ def close(
 ) -> None:
     """Close the open settlement window: net what everybody owes, and sign the reports. The next window opens at once.
 
-    Runs beside `serve`; what is under way falls into one window or the other.
+    Runs beside `serve`; what is under way falls into one window or the other. The signing key and the file are tested
+    first. If the reports cannot be made even so, the window is closed all the same and the exit code is 4: do not close
+    again, but ask for the reports (`settlementReport`) once what the sentence says is put right.
     """
     chosen = chosen_settings()
-    with progress_bar("Closing the window", shown=not as_json), database(chosen) as where:
-        asyncio.run(check(where.server))
-        closed = asyncio.run(close_window(chosen, where.server, model, lines))
+    try:
+        with progress_bar("Closing the window", shown=not as_json), database(chosen) as where:
+            asyncio.run(check(where.server))
+            closed = asyncio.run(close_window(chosen, where.server, model, lines))
+    except ReportsOutstanding as outstanding:
+        _tell_outstanding(outstanding, as_json)
+        raise typer.Exit(OUTSTANDING) from None
     if as_json:
         typer.echo(json.dumps(_closed_as_json(closed)))
         return
@@ -96,13 +103,33 @@ def confirm(
         raise typer.Exit(FINDINGS)
 
 
-def _closed_as_json(closed: ClosedWindow) -> dict[str, Any]:
-    window, is_exchanged = closed.window, any(net.exchanged for net in closed.nets)
+def _tell_outstanding(outstanding: ReportsOutstanding, as_json: bool) -> None:
+    window, why = outstanding.window, outstanding.__cause__
+    if as_json:
+        told = {**_window_as_json(window), "status": WindowStatus.CLOSED.name, "reports": "OUTSTANDING"}
+        typer.echo(json.dumps(told))
+    typer.echo(
+        f"points-hub: Window {window.number} of {window.model} is closed, but its reports or lines are outstanding, "
+        "and are made when they are asked for (settlementReport), or when the next window closes. What stopped them: "
+        f"{sentence_of(why) if isinstance(why, Exception) else outstanding}",
+        err=True,
+    )
+
+
+def _window_as_json(window: Window) -> dict[str, Any]:
     return {
         "window": ids.text(ids.WINDOW, window.id),
         "model": window.model,
         "number": window.number,
         "status": window.status.name,
+    }
+
+
+def _closed_as_json(closed: ClosedWindow) -> dict[str, Any]:
+    is_exchanged = any(net.exchanged for net in closed.nets)
+    return {
+        **_window_as_json(closed.window),
+        "reports": "SIGNED",
         "nets": [
             {
                 "institution": closed.codes[net.institution],

@@ -2,10 +2,12 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from structlog.testing import capture_logs
 
 from hub import cut_offs
 from hub.audit import audit
@@ -15,6 +17,7 @@ from hub.ledger import commands
 from hub.ledger.commands import CalendarTerms
 from hub.metrics import Board
 from hub.schedule import Schedule
+from settlement.publish import Keys, Reports
 from tests.conftest import Hub, Pass
 
 DAY = timedelta(days=1)
@@ -76,3 +79,22 @@ async def test_the_schedule_closes_what_is_due_at_its_next_turn_which_is_not_lat
     await hub.model("default", calendar=CalendarTerms("UTC", (minute.strftime("%H:%M"),), EVERY_DAY))
     await schedule._turn()
     assert schedule._idle_s <= 120
+
+
+async def test_a_window_whose_reports_could_not_be_signed_waits_and_is_closed_once_they_can(
+    hub: Hub, pass_: Pass, tmp_path: Path
+) -> None:
+    reports = Reports(hub.database, Keys(tmp_path / "signing"), "Hub")
+    await reports.check_key()
+    await hub.model("default", calendar=CalendarTerms("UTC", ("00:00",), EVERY_DAY))
+    pass_(DAY)
+    at = datetime.now(UTC) + DAY
+    (tmp_path / "signing" / "current.pem").chmod(0o644)
+    with capture_logs() as logs:
+        await cut_offs.close_due(hub.database, hub.engine, at, reports.check_key)
+    assert [log["event"] for log in logs] == ["window waits for the signing key"]
+    assert "chmod 0600" in logs[0]["reason"]
+    assert [row["status"] for row in await windows(hub, "default")] == ["OPEN"]
+    (tmp_path / "signing" / "current.pem").chmod(0o600)
+    await cut_offs.close_due(hub.database, hub.engine, at, reports.check_key)
+    assert [row["status"] for row in await windows(hub, "default")] == ["SETTLED", "OPEN"]
