@@ -1,5 +1,6 @@
 """How a program of the hub's ends: its exit codes, the signals that ask it to, and the sentence for a failure."""
 
+import errno
 import signal
 from types import FrameType
 from typing import Any, NoReturn
@@ -23,6 +24,7 @@ EXIT_CODES = (
 )
 
 _ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_NOT_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # which no connection ends with
 _SECRET = {"database_url", "database_owner_url", "signing_key", "secrets_key"}
 
 
@@ -52,6 +54,8 @@ def sentence_of(error: Exception) -> str:
         return f"A setting cannot be read: {error}; lists are written in JSON."
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}."
+    if isinstance(error, OSError) and error.errno in _NOT_WRITTEN:
+        return f"A file cannot be written: {error.strerror}."
     if isinstance(error, SQLAlchemyError | PostgresError | InterfaceError | OSError):
         cause = getattr(error, "orig", None) or error
         detail = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__

@@ -16,6 +16,7 @@ from typer.main import get_command
 
 import hub
 from hub import logs
+from hub.cli.output import watched
 from hub.cli.shared import OPTIONS
 from hub.ending import EXIT_CODES, FAILED, leave_when_asked, sentence_of
 
@@ -62,7 +63,8 @@ def main() -> int:
     leave_when_asked()
     try:
         logs.configure("WARNING", development=True)
-        app()
+        with watched():
+            app()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     except Exception as error:

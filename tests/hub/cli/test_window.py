@@ -76,7 +76,7 @@ async def test_a_window_whose_reports_are_outstanding_is_said_to_be_closed(hub: 
     assert (told["number"], told["status"], told["reports"]) == (1, "CLOSED", "OUTSTANDING")
     assert done.stderr.startswith("points-hub: Window 1 of default is closed, but its reports or lines are outstanding")
     assert "settlementReport" in done.stderr
-    assert "No space left on device" in done.stderr
+    assert "A file cannot be written: No space left on device" in done.stderr
     assert await statuses(hub) == ["CLOSED", "OPEN"]
     [window] = await hub.sql("SELECT id FROM settlement_window WHERE number = 1")
     assert await Reports(hub.database, Keys(tmp_path / "hub" / "signing"), "Hub").ensure(window["id"]) is False
