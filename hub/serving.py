@@ -100,8 +100,11 @@ def serve(
     board = Board(workers)
     gc.collect()
     gc.freeze()  # what was loaded so far is never garbage: no collection walks or copies it in any worker
-    with _signals() as wake:
-        _Parent(listeners, app, board, wake, ready).run()
+    try:
+        with _signals() as wake:
+            _Parent(listeners, app, board, wake, ready).run()
+    finally:
+        gc.unfreeze()  # at its end the interpreter collects all, or libraries complain on stderr of what is left
 
 
 @dataclass

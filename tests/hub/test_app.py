@@ -483,3 +483,11 @@ def answered(
     connection.close()
     media = str(answer.headers["content-type"]).partition(";")[0]
     return answer.status, media, json.loads(content) if media == "application/json" else content
+
+
+def test_asked_to_end_it_writes_nothing_but_json(pattern: Pattern, tmp_path: Path) -> None:
+    with served(pattern.copy(tmp_path / "hub"), pattern.secret, workers=1) as server:
+        pass
+    lines = server.log.read_text().splitlines()
+    assert [line for line in lines if not line.startswith("{")] == []
+    assert {"serving", "stopping"} <= {json.loads(line)["event"] for line in lines}
