@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from hub import postgres
@@ -30,20 +32,29 @@ def addresses(settings: Settings) -> Iterator[Addresses]:
 
     Raises:
         PostgresError: the embedded server cannot be used.
+        UnfitDatabase: the settings name something that is no URL.
     """
     if settings.database_url is not None:
-        server = _with_driver(settings.database_url.get_secret_value())
+        server = _with_driver("HUB_DATABASE_URL", settings.database_url.get_secret_value())
         owner = settings.database_owner_url
-        yield Addresses(server, server if owner is None else _with_driver(owner.get_secret_value()))
+        yield Addresses(
+            server, server if owner is None else _with_driver("HUB_DATABASE_OWNER_URL", owner.get_secret_value())
+        )
         return
     with postgres.lease(settings.data_dir) as running:
         yield Addresses(running.url(postgres.SERVER), running.url(postgres.OWNER))
 
 
-def _with_driver(url: str) -> str:
-    """A plain ``postgres://`` URL with the driver that the hub uses."""
+def _with_driver(name: str, url: str) -> str:
+    """A plain ``postgres://`` URL with the driver that the hub uses; it stands in the setting ``name``."""
     scheme, separator, rest = url.partition("://")
-    return f"postgresql+asyncpg://{rest}" if separator and scheme in {"postgres", "postgresql"} else url
+    made = f"postgresql+asyncpg://{rest}" if separator and scheme in {"postgres", "postgresql"} else url
+    try:
+        make_url(made)
+    except (ValueError, ArgumentError):  # either may repeat the password
+        sentence = f"{name} is no URL of a database, which begins with postgresql:// and has a number for its port."
+        raise UnfitDatabase(sentence) from None
+    return made
 
 
 # A batch finds every row by its whole key. The planner, as long as it has no statistics of a table or keeps a plan from

@@ -1,6 +1,7 @@
 """How a program of the hub's ends: its exit codes, the signals that ask it to, and the sentence for a failure."""
 
 import errno
+import re
 import signal
 from types import FrameType
 from typing import Any, NoReturn
@@ -51,7 +52,9 @@ def sentence_of(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return " ".join(_of_setting(one) for one in error.errors(include_url=False))
     if isinstance(error, SettingsError):
-        return f"A setting cannot be read: {error}; lists are written in JSON."
+        named = re.search(r'field "(\w+)"', str(error))
+        setting = "A setting" if named is None else f"HUB_{named[1].upper()}"
+        return f"{setting} cannot be read: a list is written in JSON, in brackets and quotation marks."
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}."
     if isinstance(error, OSError) and error.errno in _NOT_WRITTEN:

@@ -5,6 +5,7 @@ can be several: the first seals, all open, so that a key is rotated by putting a
 taking the old one away. Neither a key nor what was sealed is ever in a repr, an error or a log.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -65,6 +66,15 @@ class SecretsKey:
     def of(cls, settings: Settings) -> "SecretsKey":
         """The place that the settings name."""
         return cls(settings.data_dir / "secrets" / CURRENT, settings.secrets_key)
+
+    def check(self) -> None:
+        """Pass if the key can be used, or none was made yet.
+
+        Raises:
+            UnsafeSecretsKey, MalformedSecretsKey: as ``seal``.
+        """
+        with suppress(SecretsKeyNotFound):
+            self._keys(make=False)
 
     def seal(self, secret: str) -> str:
         """``secret`` as a text that only the keys open. The first sealing makes a key, if it is to be in a file.

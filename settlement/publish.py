@@ -58,7 +58,10 @@ class Keys:
             SigningError: it cannot be used.
         """
         if self.text is not None:
-            return signing.SigningKey.from_text(self.text.get_secret_value())
+            try:
+                return signing.SigningKey.from_text(self.text.get_secret_value())
+            except signing.MalformedKey as error:
+                raise signing.MalformedKey(f"HUB_SIGNING_KEY: {error.detail}") from None
         return signing.ensure(self.folder)
 
     def public(self) -> list[dict[str, str]]:

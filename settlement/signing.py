@@ -146,10 +146,11 @@ class SigningKey:
         except OSError as error:
             raise UnreachableKeyFile(f"{path}: {error.strerror}") from None
         try:
-            text = raw.decode("ascii")
+            return cls.from_text(raw.decode("ascii"))
         except UnicodeDecodeError:
             raise MalformedKey(str(path)) from None
-        return cls.from_text(text)
+        except MalformedKey as error:
+            raise MalformedKey(f"{path}: {error.detail}") from None
 
     def public_jwk(self) -> dict[str, str]:
         """The public half as a JWK, with kid, alg and use."""

@@ -15,6 +15,7 @@ from hub.cli.shared import OPTIONS, chosen_settings, database
 from hub.ending import be_deaf
 from hub.host.door import check
 from hub.migrate import migrate
+from hub.sealing import SecretsKey
 from settlement.publish import Keys
 
 commands = typer.Typer(**OPTIONS)
@@ -46,6 +47,7 @@ def serve(
         asyncio.run(check(where.server))
         postgres.claim(chosen.data_dir)
         Keys.of(chosen).current()
+        SecretsKey.of(chosen).check()
         create = import_from_string("hub.app:create_app")  # named, not imported: other commands start without it
         here = [f"http://{_address(listener.getsockname())}" for listener in listeners]
         ready = partial(log.info, "serving", at=here, workers=workers)

@@ -36,6 +36,7 @@ from hub.postgres.errors import (
     NotPrepared,
     PasswordsLost,
     PostgresError,
+    UnfitFolderName,
     UnreachableFolder,
     UnsafeSocketFolder,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "PasswordsLost",
     "PostgresError",
     "Server",
+    "UnfitFolderName",
     "UnreachableFolder",
     "UnsafeSocketFolder",
     "claim",

@@ -19,6 +19,10 @@ class NotOurFolder(PostgresError):
     """The data folder is not one of Points Hub's and was not touched."""
 
 
+class UnfitFolderName(PostgresError):
+    """The data folder's name cannot be used."""
+
+
 class UnreachableFolder(PostgresError):
     """The user nobody, as whom PostgreSQL has to run here, cannot enter the data folder."""
 

@@ -2,12 +2,15 @@
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hub.postgres.cluster import Cluster, Server
-from hub.postgres.errors import NotOurFolder
+from hub.postgres.errors import NotOurFolder, UnfitFolderName
+
+_UNFIT = re.compile("[\n\r\ud800-\udfff]")  # the last: bytes that are no UTF-8, as Python has them
 
 
 @contextmanager
@@ -45,9 +48,12 @@ def claim(data_dir: Path) -> Path:
     """``data_dir`` resolved, made if missing, and marked as the hub's.
 
     Raises:
+        UnfitFolderName: PostgreSQL, whose files have a line for each name, could not work in it.
         NotOurFolder: it is no folder, another user's, or holds files but no mark of ours.
     """
     folder = data_dir.resolve()
+    if _UNFIT.search(str(folder)):
+        raise UnfitFolderName(f"choose one of UTF-8 without line breaks for {str(folder)!r}")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if folder.stat().st_uid != os.geteuid():

@@ -118,11 +118,13 @@ def test_a_wrong_call_ends_with_2(here: Here) -> None:
     ("more", "sentence"),
     [
         ({"HUB_QUEUE_COMMANDS": "many"}, "HUB_QUEUE_COMMANDS cannot be 'many': "),
-        ({"HUB_ORIGINS": "a b"}, 'field "origins"'),
+        ({"HUB_ORIGINS": "a b"}, "HUB_ORIGINS cannot be read: a list is written in JSON"),
         ({"HUB_BILLING_ZONE": "Mars"}, "HUB_BILLING_ZONE"),
         ({"HUB_LOG_LEVEL": "LOUD"}, "HUB_LOG_LEVEL is 'LOUD'"),
         ({"HUB_DATABASE_URL": "mysql://u:hidden@h/x"}, "begins with postgresql://"),
         ({"HUB_DATABASE_URL": "hidden"}, "begins with postgresql://"),
+        ({"HUB_DATABASE_URL": "postgresql://u:hidden@127.0.0.1:abc/x"}, "HUB_DATABASE_URL is no URL of a database"),
+        ({"HUB_DATABASE_URL": "postgresql://a/b", "HUB_DATABASE_OWNER_URL": "hidden"}, "HUB_DATABASE_OWNER_URL is no"),
         ({}, "run 'points-hub init' first"),
     ],
 )
@@ -131,6 +133,20 @@ def test_what_is_wrong_with_the_settings_is_said_in_a_sentence(here: Here, more:
     says_why(done, re.escape(sentence))
     assert "hidden" not in done.stderr
     assert not here.folder.exists()
+
+
+@pytest.mark.parametrize("name", ["HUB_SIGNING_KEY", "HUB_SECRETS_KEY"])
+def test_a_malformed_key_is_named_before_anything_is_served(pattern: Pattern, tmp_path: Path, name: str) -> None:
+    folder = pattern.copy(tmp_path / "hub")
+    done = run(folder, "serve", "--port", "0", **{name: "hidden"})
+    says_why(done, name)
+    assert "hidden" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "\udcff"])
+def test_a_data_folder_whose_name_cannot_be_is_not_made(here: Here, tmp_path: Path, name: str) -> None:
+    says_why(here.run("init", HUB_DATA_DIR=str(tmp_path / name)), "The data folder's name cannot be used")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_database_that_cannot_be_reached_is_said_so_without_its_password(tmp_path: Path) -> None:
