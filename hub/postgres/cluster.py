@@ -131,12 +131,16 @@ class Cluster:
         """Stop the server if there is one: sessions are ended, the log is flushed, the socket goes.
 
         Only a server that answers, or that is starting and does not answer yet, is stopped: the number in a dead one's
-        pid file may be another process's by now.
+        pid file may be another process's by now. What a dead one has left of its socket is removed.
         """
         if self._answer() in (_ACCEPTS, _STARTS_OR_STOPS) or self._is_alive():
             stopped = self._run(self.servers / "pg_ctl", "stop", "-s", "-m", "fast", "-t", str(STOP_S_MAX))
             if stopped.returncode != 0 and self._answer() in (_ACCEPTS, _STARTS_OR_STOPS):
                 raise DidNotStop(stopped.stderr.strip())
+        else:
+            for left in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
+                with suppress(OSError):
+                    (self.socket_dir / left).unlink()
         with suppress(OSError):
             self.socket_dir.rmdir()
 

@@ -235,6 +235,7 @@ def test_killed_server_recovers_with_the_next_lease(made_dir: Path) -> None:
             assert ask(again, "SELECT n FROM kept") == "7"
         assert ask(server, "SELECT n FROM kept") == "7"
         os.kill(pid_of_server(made_dir), signal.SIGKILL)
+    assert not server.socket_dir.exists()  # the last to leave takes away what the dead left
     with lease(made_dir) as server:
         assert ask(server, "SELECT n FROM kept") == "7"
     assert not is_running(made_dir)
