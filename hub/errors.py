@@ -420,5 +420,9 @@ class NotTried(Fault):
     """In the period there is a window that is not settled by common nets, and on these no cap is tried."""
 
 
+class ReportsGone(Fault):
+    """Reports of the window were there and are gone; none is signed anew."""
+
+
 class Unexpected(Fault):
     """The request failed for a reason that is the hub's own; one with a key can be sent again under it."""

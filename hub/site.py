@@ -76,7 +76,7 @@ def site(parts: Parts, board: Board, api: Sequence[BaseRoute]) -> Starlette:
         if request.path_params["format"] not in uploads.FORMATS:
             raise faults.NotFound
         credential = await _credential(parts, request)
-        return await uploads.confirm(request, parts.reading, parts.engine, credential)
+        return await uploads.confirm(request, parts.reading, parts.engine, parts.reports, credential)
 
     async def bank_statements(request: Request) -> Response:
         if request.path_params["format"] not in uploads.FORMATS:

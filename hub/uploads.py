@@ -101,7 +101,7 @@ async def compare(request: Request, reports: Reports, stored: StoredReport, code
     return answer({**head, "counts": counts, "rows": told, "disputable": done.disputable})
 
 
-async def confirm(request: Request, reading: Reading, engine: Engine, credential: int) -> Response:
+async def confirm(request: Request, reading: Reading, engine: Engine, reports: Reports, credential: int) -> Response:
     """Match a bank's file to the nets that are due, and apply it if that is asked for; 422: it was, and a row does not
     match, so nothing was done.
 
@@ -112,7 +112,7 @@ async def confirm(request: Request, reading: Reading, engine: Engine, credential
     applies = _applies(request)
     content = await body(request)
     try:
-        done = await confirming.confirm(reading, engine, credential, content, apply=applies)
+        done = await confirming.confirm(reading, engine, reports, credential, content, apply=applies)
     except uploads.FileRefused as error:
         raise _unreadable(error) from None
     except Refusal as error:

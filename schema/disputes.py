@@ -188,10 +188,15 @@ class DisputeMutation:
     async def open_disputes(
         self, info: Info, input: Annotated[OpenDisputesInput, strawberry.argument(description="The lines.")]
     ) -> OpenDisputesResult:
-        context = info.context
+        context, window = info.context, ids.number(input.window_id, ids.WINDOW)
+        async with context.read() as reader:
+            home = reader.configuration.institution(input.institution)
+            may = home is not None and reader.sees(home.id)
+        if may and window is not None:  # the lines are those of a report
+            await context.reports.have(window)
         command = commands.OpenDisputes(
             actor=context.actor,
-            window=ids.number(input.window_id, ids.WINDOW),
+            window=window,
             institution=input.institution,
             lines=tuple(
                 commands.DisputedLine(

@@ -100,6 +100,13 @@ class NotTried(Fault):
     code = "NOT_TRIED"
 
 
+class ReportsGone(Fault):
+    """Reports of the window were there and are gone; none is signed anew. Ask the operator."""
+
+    code = "REPORTS_GONE"
+    status = 409
+
+
 class LimitExceeded(Fault):
     """The document passes a limit."""
 
@@ -190,6 +197,7 @@ CORE_FAULTS: dict[type[errors.Fault], type[Fault]] = {
     errors.TooManyParts: TooManyParts,
     errors.NotMapped: NotMapped,
     errors.NotTried: NotTried,
+    errors.ReportsGone: ReportsGone,
 }
 
 

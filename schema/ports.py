@@ -42,6 +42,9 @@ class Reports(Protocol):
     async def ensure(self, window_id: int, /) -> object:
         """See to it that a closed window's reports are stored."""
 
+    async def have(self, window_id: int, /) -> None:
+        """The same of a window that there may not be, or that may be open."""
+
 
 class Interims(Protocol):
     """The statements of windows that are open."""

@@ -1,7 +1,8 @@
 """The audit of everything: the hub's books, and the reports that were signed over them.
 
 A stored report is compared with its window as the rows give it now: lines spelled again from the legs, nets, the entry
-that closed it, the reports before and beside it; and its signature with the public keys that the hub keeps. What
+that closed it, the reports before and beside it; and its signature with the public keys that the hub keeps. A window
+without any is found where something shows that it had some (``settlement.traces``). What
 institutions signed over their reports is compared with these, and verified with the keys that they have registered.
 """
 
@@ -28,6 +29,7 @@ from settlement.making import children_of, net_lines, pairs_in, settlement_for, 
 from settlement.netting import NetLine
 from settlement.pairs import Pairs
 from settlement.signing import MalformedJws, is_signed_by, take_apart, thumbprint
+from settlement.traces import traces
 
 _stored = tables.settlement_report
 
@@ -120,10 +122,13 @@ class _Reports:
         )
         for id in holders - windows.keys():
             self._findings.add("REPORT_WINDOW", f"There are reports of window {id:x}, which there is not.")
-        count = 0
+        shown, count = await traces(self._connection), 0
         for place, (id, window) in enumerate(windows.items(), start=1):
             if id in holders:
                 count += await self._window(window, keys)
+            elif id in shown and window.status is not WindowStatus.OPEN:
+                why = shown[id][0].value
+                self._findings.add("REPORT_MISSING", f"Window {window.number} has no reports, but {why}.")
             if progress is not None:
                 progress("reports", place, len(windows))
         return count

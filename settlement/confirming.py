@@ -18,6 +18,7 @@ from hub.ledger.records import WindowStatus
 from hub.reading import Reader, Reading
 from settlement import bank_files, camt
 from settlement.confirmations import COLUMNS, Due, Match, Payment, from_rows, match, obligations_of, windows_of
+from settlement.publish import Reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,17 @@ class Confirming:
     replayed: bool = False
 
 
-async def confirm(reading: Reading, engine: Engine, actor: int, content: bytes, *, apply: bool) -> Confirming:
-    """Match a bank's file to the nets that are due, and with ``apply`` confirm them, if every row matches.
+async def confirm(
+    reading: Reading, engine: Engine, reports: Reports, actor: int, content: bytes, *, apply: bool
+) -> Confirming:
+    """Match a bank's file to the nets that are due, and with ``apply`` confirm them, if every row matches; what is paid
+    was reported before.
 
     Raises:
         FileRefused: it cannot be read.
         Fault: the actor is not the operator's.
         Refusal: what was due has changed since it was looked at; nothing is done.
+        NetsMismatch, ReportsGone, SigningError: the reports of a window cannot be made; nothing is done.
     """
     digest, payments = await bank_files.read(reading, actor, content, parse)
     async with reading.open(actor) as reader:
@@ -45,6 +50,8 @@ async def confirm(reading: Reading, engine: Engine, actor: int, content: bytes, 
         found = match(payments, await _due(reader, payments))
     if not apply or not found.is_whole:
         return Confirming(digest, found)
+    for window in sorted({one.window for one in found.payments}):
+        await reports.have(window)
     await engine.ask(ConfirmFile(actor=actor, digest=digest, payments=found.payments))
     return Confirming(digest, found, taken=True)
 

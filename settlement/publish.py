@@ -2,26 +2,29 @@
 
 A window's reports are stored in one transaction, the operator's summary among them, so that they are all there or none
 is. Whoever needs them first has them built: a crash between closing and reporting loses nothing. Digests chain, so
-earlier windows come first. The lines are not stored: they are spelled again from the legs, each time to the same bytes.
-Who may see a report is for the caller to ask.
+earlier windows come first. Where something shows that a window's reports were there and are gone, none is made anew:
+the rows may have been rewritten meanwhile, and the key would vouch for that. The lines are not stored: they are spelled
+again from the legs, each time to the same bytes. Who may see a report is for the caller to ask.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+import structlog
 from pydantic import SecretStr
 from sqlalchemy import and_, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import tables
+from hub import ids, tables
 from hub.configuration import Configuration
 from hub.db import Database
-from hub.errors import NotSetUp
+from hub.errors import NotSetUp, ReportsGone
 from hub.ledger import journal, rows, window_rows
 from hub.ledger.journal import JOURNAL_ID
 from hub.ledger.records import WindowStatus
@@ -33,6 +36,9 @@ from settlement.keyring import revoked
 from settlement.legs import Legs, pages
 from settlement.proof import LineProof, Prover
 from settlement.storing import NotClosed, StoredReport
+from settlement.traces import WAIVABLE, Trace, traces
+
+log = structlog.get_logger()
 
 _stored = tables.settlement_report
 _window = tables.settlement_window
@@ -102,9 +108,32 @@ class Reports:
         Raises:
             NotClosed: the window is open, or there is none.
             NetsMismatch: its legs and its nets differ.
+            ReportsGone: reports of it, or of one before it, were there and are not any more.
             SigningError: there is no usable key; nothing is stored.
         """
-        build = asyncio.create_task(self._ensure(window_id, keep))
+        return await self._built(window_id, keep)
+
+    async def ensure_first(self, window_id: int) -> None:
+        """``ensure`` for a window that was paid, or disputed, before reports of it were made, by the word of who runs
+        the hub that they never were. Windows before it are not meant, and what else shows that there were some counts.
+
+        Raises:
+            NotClosed, NetsMismatch, ReportsGone, SigningError: as ``ensure``.
+        """
+        await self._built(window_id, None, WAIVABLE)
+
+    async def have(self, window_id: int) -> None:
+        """``ensure`` before anything is said of a window's reports; whether there is such a window, and whether it is
+        closed, is for whoever then looks at it.
+
+        Raises:
+            NetsMismatch, ReportsGone, SigningError: as ``ensure``.
+        """
+        with suppress(NotClosed):
+            await self.ensure(window_id)
+
+    async def _built(self, window_id: int, keep: BinaryIO | None, waived: Collection[Trace] = ()) -> bool:
+        build = asyncio.create_task(self._ensure(window_id, keep, waived))
         self._builds.add(build)
         build.add_done_callback(self._forget)
         return await asyncio.shield(build)
@@ -114,13 +143,14 @@ class Reports:
         if not build.cancelled():
             build.exception()  # whoever still waits is told; whoever does not has nobody to tell
 
-    async def _ensure(self, window_id: int, keep: BinaryIO | None) -> bool:
+    async def _ensure(self, window_id: int, keep: BinaryIO | None, waived: Collection[Trace]) -> bool:
         async with self._building:
             async with self._database.write() as connection:
                 missing = await self._missing(connection, window_id)
             for one in missing:
                 async with self._database.write() as connection:
-                    kept = await self._publish(connection, one, keep if one == window_id else None)
+                    is_it = one == window_id
+                    kept = await self._publish(connection, one, keep if is_it else None, waived if is_it else ())
             return bool(missing) and kept and keep is not None
 
     async def report(self, reader: Reader, window_id: int, institution_id: int) -> StoredReport | None:
@@ -128,7 +158,7 @@ class Reports:
         is the summary. None: the window is open or unknown, or the institution has no net in it.
 
         Raises:
-            NetsMismatch, SigningError: as ``ensure``.
+            NetsMismatch, ReportsGone, SigningError: as ``ensure``.
         """
         found = await storing.find(reader.connection, window_id, institution_id)
         if found is None and not await storing.is_published(
@@ -258,12 +288,19 @@ class Reports:
         )
         return list(found)
 
-    async def _publish(self, connection: AsyncConnection, window_id: int, keep: BinaryIO | None) -> bool:
+    async def _publish(
+        self, connection: AsyncConnection, window_id: int, keep: BinaryIO | None, waived: Collection[Trace]
+    ) -> bool:
         """Build, sign and store a window's reports; those before it are stored. False: another process has done so."""
         await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(_NAMESPACE, window_id))))
         legs = await self._legs(connection, window_id)
         if await storing.is_published(connection, window_id, legs.configuration.operator.id):
             return False
+        for shown in (await traces(connection, [window_id])).get(window_id, ()):
+            if shown not in waived:
+                gone = ReportsGone(window=ids.text(ids.WINDOW, window_id), because=shown.value)
+                log.error("reports are gone", **gone.details)
+                raise gone
         nets = (await window_rows.nets(connection, [window_id])).get(window_id, [])
         owed = (await window_rows.obligations(connection, [window_id])).get(window_id, []) if legs.in_pairs else ()
         sums = await legs.sum(connection, keep)

@@ -14,7 +14,7 @@ from hub import ids
 from hub.cli.shared import OPTIONS, Json, chosen_settings, database, progress_bar
 from hub.ending import FINDINGS, OUTSTANDING, sentence_of
 from hub.host.door import check
-from hub.host.windows import ClosedWindow, ReportsOutstanding, close_window, confirm_payments
+from hub.host.windows import ClosedWindow, ReportsOutstanding, close_window, confirm_payments, sign_first
 from hub.ledger.records import Window, WindowStatus
 from hub.models import DEFAULT_MODEL
 from hub.money import format_millionths
@@ -86,7 +86,7 @@ def confirm(
     chosen = chosen_settings()
     with progress_bar("Matching", shown=not as_json), database(chosen) as where:
         asyncio.run(check(where.server))
-        done = asyncio.run(confirm_payments(where.server, file.read_bytes(), apply=apply))
+        done = asyncio.run(confirm_payments(chosen, where.server, file.read_bytes(), apply=apply))
     if as_json:
         told = {"file": done.digest, "applied": done.taken, "replayed": done.replayed, "counts": done.match.counts}
         typer.echo(json.dumps({**told, "rows": [asdict(row) for row in done.match.rows]}))
@@ -101,6 +101,24 @@ def confirm(
         typer.echo("The nets are confirmed." if done.taken else whole if done.match.is_whole else "Nothing is changed.")
     if not done.taken and not done.match.is_whole:
         raise typer.Exit(FINDINGS)
+
+
+@commands.command("sign")
+def sign(
+    number: Annotated[int, typer.Argument(min=1, help="The window's number in its model.")],
+    model: Model = DEFAULT_MODEL,
+) -> None:
+    """Sign the first reports of a closed window that was paid, or disputed, before there were any. It is your word that
+    there never were: a copy in a member's hands, or a finding of `audit`, says otherwise. Runs beside `serve`.
+
+    Ordinary windows do not need it: their reports are signed when they close, before they are paid, and when they are
+    asked for. It is refused where reports of later windows, supplements or acceptances show that there were some.
+    """
+    chosen = chosen_settings()
+    with progress_bar("Signing"), database(chosen) as where:
+        asyncio.run(check(where.server))
+        signed = asyncio.run(sign_first(chosen, where.server, model, number))
+    typer.echo(f"The reports of window {signed.number} are signed.")
 
 
 def _tell_outstanding(outstanding: ReportsOutstanding, as_json: bool) -> None:

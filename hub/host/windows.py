@@ -40,18 +40,39 @@ class ReportsOutstanding(Failure):
         self.window = window
 
 
-async def confirm_payments(url: str, content: bytes, *, apply: bool) -> Confirming:
+async def confirm_payments(settings: Settings, url: str, content: bytes, *, apply: bool) -> Confirming:
     """Match a bank's file to the nets that are due, and apply it if that is asked for (``settlement.confirming``).
 
     Raises:
         FileRefused: it cannot be read.
         Refusal: what was due has changed since it was looked at.
+        NetsMismatch, ReportsGone, SigningError: the reports of a window cannot be made; nothing is confirmed.
         NotSetUp: there is no hub.
     """
     async with own_engine(url) as (database, engine):
         reading = Reading(database, engine)
         await reading.refresh()
-        return await confirm(reading, engine, engine.configuration.host.id, content, apply=apply)
+        reports = Reports(database, Keys.of(settings), settings.name)
+        return await confirm(reading, engine, reports, engine.configuration.host.id, content, apply=apply)
+
+
+async def sign_first(settings: Settings, url: str, model: str, number: int) -> Window:
+    """Have the reports of a window made that was paid, or disputed, before there were any (``Reports.ensure_first``).
+
+    Raises:
+        NotFound: the model has no such window.
+        NotClosed, NetsMismatch, ReportsGone, SigningError: none is made.
+        NotSetUp: there is no hub.
+    """
+    of = tables.settlement_window.c
+    async with own_engine(url) as (database, _):
+        async with database.snapshot() as connection:
+            found = await window_rows.windows(connection, (of.model == model) & (of.number == number))
+        if not found:
+            raise NotFound(model=model, number=number)
+        [window] = found.values()
+        await Reports(database, Keys.of(settings), settings.name).ensure_first(window.id)
+        return window
 
 
 async def _ensure_with(reports: Reports, window: int, file: BinaryIO) -> None:

@@ -1,4 +1,4 @@
-"""How the tests of an audit tamper with a history, each time in a transaction that is rolled back."""
+"""How tests tamper with a history, most times in a transaction that is rolled back."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,15 +13,15 @@ from tests.conftest import Hub
 
 
 @asynccontextmanager
-async def tampered(server: postgres.Server, hub: Hub) -> AsyncIterator[AsyncConnection]:
-    """A superuser's transaction, in which triggers sleep; it is rolled back."""
+async def tampered(server: postgres.Server, hub: Hub, *, stays: bool = False) -> AsyncIterator[AsyncConnection]:
+    """A superuser's transaction, in which triggers sleep; it is rolled back, unless what was done ``stays``."""
     database = make_url(hub.addresses.owner).database or ""
     engine = create_async_engine(server.url(postgres.SUPERUSER, database), poolclass=NullPool)
     async with engine.connect() as connection:
         transaction = await connection.begin()
         await connection.execute(text("SET LOCAL session_replication_role = replica"))
         yield connection
-        await transaction.rollback()
+        await (transaction.commit() if stays else transaction.rollback())
     await engine.dispose()
 
 

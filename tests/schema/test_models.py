@@ -197,7 +197,7 @@ async def test_a_triangle_is_one_net_each_among_all_and_an_obligation_for_each_p
 
     async def take(*rows: str) -> Confirming:
         content = "\n".join(("reference,currency,amount", *rows)).encode()
-        return await confirming.confirm(hub.reading, hub.engine, hub.admin, content, apply=True)
+        return await confirming.confirm(hub.reading, hub.engine, client.reports, hub.admin, content, apply=True)
 
     wrong = await take(*rows[:1], rows[1].replace("USD", "CNY"))
     assert (wrong.taken, wrong.match.counts) == (False, {"DIFFERS": 1, "MATCHED": 1})

@@ -10,6 +10,7 @@ from hub import postgres
 from hub.access import Role
 from hub.institutions import OPERATOR_CODE
 from hub.ledger import commands
+from hub.money import format_millionths
 from settlement.audit import audit
 from settlement.publish import Keys, Reports
 from settlement.signing import SigningKey
@@ -111,6 +112,10 @@ TAMPERED = {
         " AND institution_id = (SELECT max(institution_id) FROM settlement_report)",
         {"REPORT_MISSING", "REPORT_CHILDREN"},
     ),
+    "all reports of a window before another": (
+        f"DELETE FROM settlement_report WHERE window_id = {FIRST}",
+        {"REPORT_MISSING", "REPORT_CHAIN"},
+    ),
     "a report of the open window": (
         f"UPDATE settlement_report SET window_id = (SELECT max(id) FROM settlement_window) WHERE window_id = {LAST}",
         {"REPORT_WINDOW"},
@@ -147,3 +152,45 @@ async def test_tampering_is_found_where_it_is(published: Hub, postgres_server: p
     assert expected <= given
     if all("REPORT" in code for code in expected):  # the books are not blamed for a report
         assert all("REPORT" in code for code in given)
+
+
+async def paid(hub: Hub, window: int) -> None:
+    """Confirm all that is due of a window."""
+    nets = await hub.sql("SELECT institution_id, currency, net FROM window_net WHERE window_id = $1", window)
+    for institution, currency, net in nets:
+        node = hub.engine.configuration.institutions[institution]
+        if net and node.code != OPERATOR_CODE:
+            await hub.do(
+                commands.ConfirmSettlement(
+                    actor=hub.admin,
+                    key=f"pay-{window}-{node.code}",
+                    window=window,
+                    institution=node.code,
+                    currency=currency,
+                    amount=format_millionths(net, currency),
+                    value_date=None,
+                    reference="paid",
+                )
+            )
+
+
+async def test_reports_of_a_window_that_was_paid_are_missed_when_all_are_gone(
+    hub: Hub, tmp_path: Path, postgres_server: postgres.Server
+) -> None:
+    await trade(hub, tmp_path / "signing")
+    [[first]] = await hub.sql("SELECT min(id) FROM settlement_window")
+    await paid(hub, first)
+    async with tampered(postgres_server, hub) as connection:
+        await connection.exec_driver_sql("DELETE FROM settlement_report")
+        told = (await audit(connection)).findings
+    assert [(one.code, one.sentence) for one in told] == [
+        ("REPORT_MISSING", "Window 1 has no reports, but payments of it were confirmed.")
+    ]
+
+
+async def test_closed_windows_of_which_nobody_has_asked_for_reports_are_clean(hub: Hub, tmp_path: Path) -> None:
+    await trade(hub, tmp_path / "signing")
+    for number in range(2):
+        await hub.do(commands.CloseWindow(actor=hub.admin, key=f"by-itself-{number}", window=await hub.window()))
+    async with hub.database.snapshot() as connection:
+        assert (await audit(connection)).findings == ()

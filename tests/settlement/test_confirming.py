@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from hub import postgres
@@ -19,15 +20,21 @@ from hub.ledger.records import AccountKind
 from hub.payment_references import parse, reference_of
 from settlement.confirmations import Outcome
 from settlement.confirming import Confirming, confirm
+from settlement.publish import Keys, Reports
+from settlement.signing import SigningKey
 from tests.conftest import Hub, driver_url
 from tests.hub.audited import tampered
 from tests.properties import invariants
 from tests.settlement.test_camt import entry, message, transaction
 
+KEYS = Keys(Path("nowhere"), SecretStr(SigningKey.generate().private_pem().decode()))
 IMPORT = """
 import asyncio, pathlib, sys
 from hub.host.windows import confirm_payments
-asyncio.run(confirm_payments(sys.argv[1], pathlib.Path(sys.argv[2]).read_bytes(), apply=True))
+from hub.settings import Settings
+file = pathlib.Path(sys.argv[2])
+settings = Settings(data_dir=file.parent / "killed")
+asyncio.run(confirm_payments(settings, sys.argv[1], file.read_bytes(), apply=True))
 """
 
 
@@ -84,7 +91,8 @@ async def standing(hub: Hub) -> tuple[Any, ...]:
 
 
 async def take(hub: Hub, content: bytes, *, apply: bool = True, actor: int | None = None) -> Confirming:
-    return await confirm(hub.reading, hub.engine, actor or hub.admin, content, apply=apply)
+    reports = Reports(hub.database, KEYS, "Test Hub")
+    return await confirm(hub.reading, hub.engine, reports, actor or hub.admin, content, apply=apply)
 
 
 async def test_a_bank_s_file_settles_windows_over_levels_and_currencies_or_changes_nothing(
@@ -162,6 +170,8 @@ async def test_a_bank_s_file_settles_windows_over_levels_and_currencies_or_chang
 
     done = await take(hub, csv(rows))
     assert done.taken
+    reported = await hub.sql("SELECT DISTINCT window_id FROM settlement_report ORDER BY window_id")
+    assert [row["window_id"] for row in reported] == [first, second]  # before they were paid
     assert [row["status"] for row in await hub.sql("SELECT status FROM settlement_window ORDER BY number")] == [
         "SETTLED", "SETTLED", "OPEN",
     ]  # fmt: skip

@@ -15,6 +15,8 @@ from sqlalchemy import make_url
 from hub import ids, postgres
 from hub.billing import bill
 from hub.clock import now
+from hub.errors import NotFound, ReportsGone
+from hub.host.windows import sign_first
 from hub.institutions import Kind
 from hub.ledger import commands
 from hub.ledger.commands import ShareTerms
@@ -30,6 +32,7 @@ from settlement.publish import Keys, Reports
 from settlement.storing import NotClosed, StoredReport
 from settlement.verify import Verdict, verify
 from tests.conftest import Hub, Pass, driver_url
+from tests.hub.audited import tampered
 from tests.hub.ledger.test_fees import levels, plan
 from tests.hub.putting_up import put_up
 from tests.hub.test_billing import found, now_month, pass_to
@@ -597,3 +600,85 @@ async def test_reports_are_built_though_nobody_waits_for_them_any_more(members: 
     await build
     assert await members.sql("SELECT count(*) FROM settlement_report") == [(3,)]
     assert reports._builds == set()
+
+
+async def gone(hub: Hub, server: postgres.Server, where: str) -> None:
+    """Reports are deleted by who may do everything."""
+    async with tampered(server, hub, stays=True) as connection:
+        await connection.exec_driver_sql(f"DELETE FROM settlement_report WHERE {where}")
+
+
+async def pay(hub: Hub, window: int) -> None:
+    """The first payment of a window is confirmed."""
+    await hub.do(
+        commands.ConfirmSettlement(
+            actor=hub.admin,
+            key=f"pay-{window}",
+            window=window,
+            institution="BANK",
+            currency="CNY",
+            amount="-101.00",
+            value_date=None,
+            reference="paid",
+        )
+    )
+
+
+async def test_reports_that_are_gone_are_not_made_anew(
+    members: Hub, reports: Reports, postgres_server: postgres.Server
+) -> None:
+    await convert(members, "c1")
+    first = await close(members)
+    await convert(members, "c2")
+    second = await close(members)
+    await reports.ensure(second)
+    await gone(members, postgres_server, f"window_id = {first}")
+    for window in (first, second):  # of which the second has them, so nothing is made
+        if window == first:
+            with pytest.raises(ReportsGone) as refused:
+                await report_of(members, reports, window, "BANK")
+            assert refused.value.details["because"] == "a later window of its model has some"
+        else:
+            assert await report_of(members, reports, window, "BANK") is not None
+    await pay(members, first)
+    await gone(members, postgres_server, "true")
+    third = await close(members)
+    for window in (first, second, third):  # nothing is chained to what is not there
+        with pytest.raises(ReportsGone) as refused:
+            await reports.ensure(window)
+        assert refused.value.details == {
+            "window": ids.text(ids.WINDOW, first),
+            "because": "payments of it were confirmed",
+        }
+    assert await members.sql("SELECT * FROM settlement_report") == []
+
+
+async def test_a_summary_that_is_gone_from_beside_other_reports_is_not_made_anew(
+    members: Hub, reports: Reports, postgres_server: postgres.Server
+) -> None:
+    await convert(members, "c1")
+    window = await close(members)
+    await reports.ensure(window)
+    await gone(members, postgres_server, f"institution_id = {members.engine.configuration.operator.id}")
+    with pytest.raises(ReportsGone):
+        await reports.ensure(window)
+
+
+async def test_a_window_that_was_paid_before_it_was_reported_is_reported_by_the_operators_own_word(
+    members: Hub, reports: Reports, postgres_server: postgres.Server, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path, name="Test Hub")
+    await convert(members, "c1")
+    window = await close(members)
+    await pay(members, window)  # as programs did that did not have the reports made before
+    with pytest.raises(ReportsGone):
+        await reports.ensure(window)
+    with pytest.raises(NotFound):
+        await sign_first(settings, members.addresses.server, "default", 7)
+    assert (await sign_first(settings, members.addresses.server, "default", 1)).id == window
+    assert (await verified(members, reports, window, "BANK")).findings == ()
+    later = await close(members)
+    await reports.ensure(later)
+    await gone(members, postgres_server, f"window_id = {window}")
+    with pytest.raises(ReportsGone):  # a later one's show that they were there: nobody's word counts
+        await sign_first(settings, members.addresses.server, "default", 1)

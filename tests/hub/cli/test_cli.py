@@ -26,7 +26,7 @@ WORDS = [
     ["window"], ["window", "close"], ["render"], ["keys"], ["keys", "rotate"], ["keys", "revoke"], ["keys", "reseal"],
     ["simulator"], ["bill"], ["reconcile"], ["adapters"], ["adapters", "check"], ["adapters", "list"],
     ["relocation", "list"], ["relocation", "compare"], ["relocation", "move"],
-    ["acceptance"], ["acceptance", "prove"], ["acceptance", "sign"], ["window", "confirm"],
+    ["acceptance"], ["acceptance", "prove"], ["acceptance", "sign"], ["window", "confirm"], ["window", "sign"],
 ]  # fmt: skip
 
 
