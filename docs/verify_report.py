@@ -1879,7 +1879,7 @@ def counted(number: int, noun: str) -> str:
 def jwks_in(parser: argparse.ArgumentParser, path: str) -> dict[str, Any]:
     try:
         jwks = json.loads(whole_file(path))
-    except ValueError:
+    except (ValueError, RecursionError):
         jwks = None
     if not isinstance(jwks, dict):
         parser.error(f"{path} holds no JWK set")

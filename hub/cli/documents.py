@@ -30,7 +30,7 @@ def jwks_in(path: Path) -> dict[str, Any]:
     """
     try:
         found = json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise typer.BadParameter(f"{path} holds no JWK set.", param_hint="--jwks")

@@ -252,6 +252,7 @@ def files(tmp_path: Path) -> dict[str, str]:
         "proof.json": (case.proof or b"") + b"\n",
         "jwks.json": json.dumps(JWKS).encode(),
         "list.json": b"[]",
+        "deep.json": b"[" * 200_000,
         "later.json": json.dumps(
             {"keys": [{**KEY.public_jwk(), "revoked": {"revoked_at": 1_800_000_000, "reason": "superseded"}}]}
         ).encode(),
@@ -272,6 +273,7 @@ def files(tmp_path: Path) -> dict[str, str]:
         (["{report}", "--line", "{jwks}", "--jwks", "{jwks}"], 1),
         (["{report}", "--lines", "{lines}", "--jwks", "{list}"], 2),
         (["{report}", "--lines", "{lines}", "--jwks", "{report}"], 2),
+        (["{report}", "--lines", "{lines}", "--jwks", "{deep}"], 2),
         (["{report}", "--lines", "none", "--jwks", "{jwks}"], 2),
         (["{report}", "--line", "none", "--jwks", "{jwks}"], 2),
         (["{report}", "--jwks", "{jwks}"], 2),
