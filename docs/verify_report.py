@@ -1413,18 +1413,18 @@ def check_previous(findings: Findings, report: Report, token: str, keys: dict[st
         findings.add("PREVIOUS_NUMBER", sentence)
 
 
-def check_below(findings: Findings, report: Report, token: str, keys: dict[str, Key]) -> None:
-    """A child's report against what its parent's, or the summary, says of it."""
+def check_below(findings: Findings, report: Report, token: str, keys: dict[str, Key]) -> str | None:
+    """A child's report against what its parent's, or the summary, says of it; answers its institution."""
     opened = open_jws(findings, token, keys, "CHILD_", "A child's report")
     if opened.payload is None:
-        return
+        return None
     below = Report(opened.payload)
     for code, sentence in below.findings:
         findings.add(f"CHILD_{code}", f"Child's report: {sentence}")
     check_revoked(findings, opened, below, "CHILD_", "A child's report")
     if below.institution is None or report.institution is None or below.kind != "institution":
         findings.add("CHILD_KIND", "A child's report is none of an institution's.")
-        return
+        return None
     code = below.institution[0]
     stated = [child for child in report.children or [] if child.institution == code][:1]
     if not stated or stated[0].digest != sha256(opened.payload).hex():
@@ -1446,6 +1446,7 @@ def check_below(findings: Findings, report: Report, token: str, keys: dict[str, 
         findings.add("CHILD_FX", f"{code}'s own report settles otherwise in one currency than is said of it here.")
     if not agree:
         findings.add("CHILD_NET", f"{code}'s own report has other nets than are taken over of it here.")
+    return code
 
 
 # --- supplements: what became of nets that were not paid ------------------------------------------------------------
@@ -1706,6 +1707,7 @@ class Verdict(NamedTuple):
     line: int | None  # the number of the one line that came with a proof
     accepted_by: str | None  # the institution's key
     supplements: int  # how many came after it
+    children: int  # how many reports below it were held against it, each counted once
 
 
 def verify(
@@ -1739,14 +1741,13 @@ def verify(
     number = None if proof is None else check_proof(findings, report, opened.payload, proof)
     if previous is not None:
         check_previous(findings, report, previous, keys)
-    for child in children:
-        check_below(findings, report, child, keys)
+    below = {check_below(findings, report, child, keys) for child in dict.fromkeys(children)}
     accepted_by = None
     if acceptance is not None:
         accepted_by = check_acceptance(findings, report, opened.payload, acceptance, acceptance_jwks or {})
     sealed = None if opened.payload is None else sha256(opened.payload).hex()
     after = check_supplements(findings, keys, report, sealed, supplements)
-    return Verdict(findings.all(), report, opened, total, number, accepted_by, after)
+    return Verdict(findings.all(), report, opened, total, number, accepted_by, after, len(below - {None}))
 
 
 def check_acceptance(
@@ -1823,7 +1824,7 @@ def main() -> int:
         interim=given.interim,
         supplements=[token_in(path) for path in after],
     )
-    said = "" if verdict.findings else genuine(verdict, len(given.child), given.previous is not None)
+    said = "" if verdict.findings else genuine(verdict, given.previous is not None)
     return told(verdict.findings, said)
 
 
@@ -1846,7 +1847,7 @@ def verify_supplements(jwks: dict[str, Any], tokens: list[str]) -> tuple[list[tu
     return findings.all(), f"Genuine: {counted(number, 'supplement')}, of an institution without a report."
 
 
-def genuine(verdict: Verdict, children: int, follows: bool) -> str:
+def genuine(verdict: Verdict, follows: bool) -> str:
     report, opened = verdict.report, verdict.opened
     if report.institution is None or report.window is None or report.lines is None or opened.key is None:
         raise AssertionError("a report without findings was read")
@@ -1856,7 +1857,7 @@ def genuine(verdict: Verdict, children: int, follows: bool) -> str:
     said += "" if verdict.lines is None else f"{counted(verdict.lines, 'line')}, "
     said += f"{counted(len(report.nets), 'net')}, signed with {opened.kid}"
     said += "" if verdict.line is None else f"; line {verdict.line:,} is one of its {counted(report.lines[0], 'line')}"
-    said += f"; it agrees with {counted(children, 'report')} below it" if children else ""
+    said += f"; it agrees with {counted(verdict.children, 'report')} below it" if verdict.children else ""
     said += "; it follows the previous report" if follows else ""
     said += f"; {counted(verdict.supplements, 'supplement')} after it" if verdict.supplements else ""
     said += "." if verdict.accepted_by is None else f"; its institution has accepted it with {verdict.accepted_by}."

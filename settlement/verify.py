@@ -43,7 +43,7 @@ class Verdict:
     kid: str | None  # of the key that signed; None if no valid signature was found
     lines_checked: int | None  # how many lines were read; None: none were given, and no figure was recomputed from them
     previous_checked: bool
-    children_checked: int  # how many children's reports were held against this one
+    children_checked: int  # how many children's reports were held against this one, each counted once
     accepted_by: str | None  # the key that accepted it; None: no acceptance was given, or none that is valid
     line_checked: int | None  # the number of the one line that was given with its proof
     supplements_checked: int  # what came after it: how many
@@ -102,9 +102,7 @@ def verify(
     number = None if proof is None else _check_proof(findings, reading, payload, proof)
     if previous is not None:
         _check_previous(findings, reading, previous, keys)
-    below = list(children)
-    for token in below:
-        _check_below(findings, reading, token, keys)
+    below = {_check_below(findings, reading, token, keys) for token in dict.fromkeys(children)}
     accepted_by = None
     if acceptance is not None:
         accepted_by = _check_acceptance(findings, reading, payload, acceptance, acceptance_jwks or {})
@@ -117,7 +115,7 @@ def verify(
         kid=opened.kid,
         lines_checked=count,
         previous_checked=previous is not None,
-        children_checked=len(below),
+        children_checked=len(below - {None}),
         accepted_by=accepted_by,
         line_checked=number,
         supplements_checked=len(after),
@@ -227,19 +225,19 @@ def _check_children(findings: Findings, reading: Reading) -> None:
                 )
 
 
-def _check_below(findings: Findings, reading: Reading, token: str, keys: Keyring) -> None:
-    """A child's report against what its parent's, or the summary, says of it."""
+def _check_below(findings: Findings, reading: Reading, token: str, keys: Keyring) -> str | None:
+    """A child's report against what its parent's, or the summary, says of it; answers its institution."""
     opened = keys.open(findings, token, "CHILD_", "A child's report")
     payload = opened.payload
     if payload is None:
-        return
+        return None
     below = read(payload)
     for finding in below.findings:
         findings.add(f"CHILD_{finding.code}", f"Child's report: {finding.sentence}")
     _check_key(findings, opened, below, "CHILD_", "A child's report")
     if below.institution is None or reading.institution is None or below.kind != "institution":
         findings.add("CHILD_KIND", "A child's report is none of an institution's.")
-        return
+        return None
     code = below.institution.code
     stated = next((child for child in reading.children or () if child.institution == code), None)
     if stated is None or stated.digest != digest(payload):
@@ -265,6 +263,7 @@ def _check_below(findings: Findings, reading: Reading, token: str, keys: Keyring
         findings.add("CHILD_FX", f"{code}'s own report settles otherwise in one currency than is said of it here.")
     if not agree:
         findings.add("CHILD_NET", f"{code}'s own report has other nets than are taken over of it here.")
+    return code
 
 
 def _check_lines(

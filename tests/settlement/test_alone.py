@@ -238,7 +238,7 @@ def test_it_needs_cryptography_and_the_standard_library_only() -> None:
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, str]:
-    case, interim = TRUE["flat BANK"], TRUE["interim BANK"]
+    case, interim, parent = TRUE["flat BANK"], TRUE["interim BANK"], TRUE["level BANK"]
     contents = {
         "interim.jws": interim.token.encode() + b"\n",
         **{f"after{place}.jws": one.encode() for place, one in enumerate(TRUE["unpaid BANK"].supplements)},
@@ -247,6 +247,9 @@ def files(tmp_path: Path) -> dict[str, str]:
         ).encode(),
         "own.ndjson": b"".join(line + b"\n" for line in interim.lines or ()),
         "report.jws": case.token.encode() + b"\n",
+        "parent.jws": parent.token.encode(),
+        "brought.ndjson": b"".join(line + b"\n" for line in parent.lines or ()),
+        "child.jws": parent.children[0].encode(),
         "lines.ndjson": b"".join(line + b"\n" for line in case.lines or ()),
         "forged.ndjson": b"".join(line + b"\n" for line in reversed(case.lines or ())),
         "proof.json": (case.proof or b"") + b"\n",
@@ -322,6 +325,16 @@ def test_it_says_and_exits_as_the_command_does(
     out, _ = capsys.readouterr()
     assert (found, out) == (code, done.stdout)
     assert done.returncode == code
+
+
+def test_a_report_below_it_that_is_given_twice_is_counted_once(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    child = ["--child", files["child"]]
+    words = [files["parent"], "--lines", files["brought"], "--jwks", files["jwks"], *child, *child]
+    monkeypatch.setattr("sys.argv", ["verify_report.py", *words])
+    assert ALONE.main() == 0
+    assert "; it agrees with 1 report below it." in capsys.readouterr().out
 
 
 def test_it_runs_where_there_is_no_hub(files: dict[str, str], tmp_path: Path) -> None:

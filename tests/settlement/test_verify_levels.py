@@ -89,6 +89,12 @@ def test_the_report_of_every_level_verifies_with_all_reports_below_it(code: str)
     assert given.children_checked == {"BANK": 2, "GROUP": 1, "MALL": 1, "HUB": 6}.get(code, 0)
 
 
+def test_a_report_below_it_that_is_given_twice_is_counted_once() -> None:
+    child = build(REPORTS[REPORTS["BANK"].children[0].institution])
+    given = verdict("BANK", below=(child, child))
+    assert (given.findings, given.children_checked) == ((), 1)
+
+
 def test_a_parents_report_has_its_own_lines_and_its_childrens_nets() -> None:
     document = json.loads(build(REPORTS["BANK"]))
     assert document["lines"]["count"] == "2"
