@@ -35,6 +35,11 @@ class Settings(BaseSettings):
     signing_key: SecretStr | None = Field(
         default=None, description="The private Ed25519 key, as PEM or JWK; default: a file in the data folder."
     )
+    signing_jwks: str | None = Field(
+        default=None,
+        description="Public keys that signed before or sign on other hosts, as a JWK set such as "
+        "/.well-known/jwks.json; default: those in the data folder alone.",
+    )
     secrets_key: SecretStr | None = Field(
         default=None,
         description="The key that partners' secrets are kept under, or several with commas between: the first seals, "

@@ -1,13 +1,13 @@
 """The audit of everything: the hub's books, and the reports that were signed over them.
 
 A stored report is compared with its window as the rows give it now: lines spelled again from the legs, nets, the entry
-that closed it, the reports before and beside it; and its signature with the public keys that the hub keeps. A window
+that closed it, the reports before and beside it; and its signature with the public keys that the hub knows. A window
 without any is found where something shows that it had some (``settlement.traces``). What
 institutions signed over their reports is compared with these, and verified with the keys that they have registered.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,15 +34,23 @@ from settlement.traces import traces
 _stored = tables.settlement_report
 
 
-async def audit(connection: AsyncConnection, progress: Progress | None = None) -> Audit:
-    """``hub.audit.audit``, and the same for all stored reports; ``connection`` is of a read-only snapshot."""
+async def audit(
+    connection: AsyncConnection,
+    progress: Progress | None = None,
+    known: Iterable[Mapping[str, Any]] | None = None,
+) -> Audit:
+    """``hub.audit.audit``, and the same for all stored reports; ``connection`` is of a read-only snapshot.
+
+    ``known``: the hub's public keys as they are kept outside of the database. None: signatures are held against those
+    that the database keeps itself, which proves nothing to who does not trust its owner.
+    """
     books = await audit_hub(connection, progress)
     findings = Findings()
     head = await journal.look(connection)
     count = supplements = 0
     if head is not None:
         configuration = await rows.refresh(connection, Configuration(), head.configuration_version)
-        reports = _Reports(connection, configuration, findings)
+        reports = _Reports(connection, configuration, findings, known)
         count = await reports.check(progress)
         supplements = await audit_supplements(connection, configuration, reports.keys, findings)
         await _acceptances(connection, configuration, findings)
@@ -104,7 +112,14 @@ class _Expected:
 class _Reports:
     """The stored reports, window by window; of those before, only each institution's last digest is held."""
 
-    def __init__(self, connection: AsyncConnection, configuration: Configuration, findings: Findings) -> None:
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        configuration: Configuration,
+        findings: Findings,
+        known: Iterable[Mapping[str, Any]] | None,
+    ) -> None:
+        self._known = None if known is None else {thumbprint(member): member for member in known}
         self._connection = connection
         self._configuration = configuration
         self._findings = findings
@@ -134,6 +149,7 @@ class _Reports:
         return count
 
     async def _keys(self) -> dict[str, Mapping[str, Any]]:
+        """The keys that signatures are held against: those that are known, otherwise what the database holds."""
         keys: dict[str, Mapping[str, Any]] = {}
         for kid, text in await self._connection.execute(select(tables.signing_key.c.kid, tables.signing_key.c.jwk)):
             try:
@@ -144,7 +160,11 @@ class _Reports:
                 self._findings.add("SIGNING_KEY", f"The public key {kid} is not the one of that name.")
             else:
                 keys[kid] = member
-        return keys
+                if self._known is not None and kid not in self._known:
+                    self._findings.add(
+                        "SIGNING_KEY", f"The public key {kid} is in the database alone, so nobody vouches for it."
+                    )
+        return keys if self._known is None else self._known
 
     async def _window(self, window: Window, keys: Mapping[str, Mapping[str, Any]]) -> int:
         """Check the reports of one window."""

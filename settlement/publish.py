@@ -8,7 +8,6 @@ again from the legs, each time to the same bytes. Who may see a report is for th
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -47,15 +46,20 @@ _NAMESPACE: Final = "points_hub_reports"  # of the advisory lock that is held wh
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Where this process's signing key is: in its environment, or in a folder that also keeps the public keys."""
+    """Where this process's signing key is: in its environment, or in a folder that also keeps the public keys; and the
+    public keys, as a JWK set, that signed before or sign on other hosts.
+
+    These are what the hub vouches for. What the database says of keys is not believed: whoever owns it can add some.
+    """
 
     folder: Path
     text: SecretStr | None = None
+    others: str | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "Keys":
         """The place that the settings name."""
-        return cls(settings.data_dir / "signing", settings.signing_key)
+        return cls(settings.data_dir / "signing", settings.signing_key, settings.signing_jwks)
 
     def current(self) -> signing.SigningKey:
         """The key to sign with, loaded anew because it may have been rotated; a folder without one gets one.
@@ -71,9 +75,23 @@ class Keys:
         return signing.ensure(self.folder)
 
     def public(self) -> list[dict[str, str]]:
-        """The public halves that are known here, the current key's among them."""
-        current = self.current().public_jwk()
-        return [current, *signing.jwks(self.folder)["keys"]]
+        """The public halves that are known here, the current key's among them.
+
+        Raises:
+            SigningError: a key cannot be used, or the JWK set cannot be read.
+        """
+        self.current()
+        return self.known()
+
+    def known(self) -> list[dict[str, str]]:
+        """The same, for who signs nothing: a folder without a current key gets none.
+
+        Raises:
+            SigningError: as ``public``.
+        """
+        mine = [] if self.text is None else [self.current().public_jwk()]
+        others = [] if self.others is None else signing.key_set(self.others)
+        return [*mine, *signing.jwks(self.folder)["keys"], *others]
 
 
 class Reports:
@@ -84,6 +102,7 @@ class Reports:
         self._keys = keys
         self._name = name
         self._configuration = Configuration()
+        self._told: set[str] = set()  # keys that are in the database alone, each logged once
         # One builder in a process: those who wait hold no connection that the ledger needs.
         self._building = asyncio.Lock()
         self._builds: set[asyncio.Task[bool]] = set()
@@ -202,18 +221,19 @@ class Reports:
         return prover.proof()
 
     async def jwks(self) -> dict[str, list[dict[str, Any]]]:
-        """Every public key that signs or ever signed, of all processes and hosts, as a JWK set sorted by kid. Those
-        that are revoked say so, in the member ``revoked``."""
+        """Every public key that is vouched for outside of the database (``Keys``), as a JWK set sorted by kid. Those
+        that are revoked say so, in the member ``revoked``. A key that only the database names is not in it."""
         keys: dict[str, dict[str, Any]] = {
             member["kid"]: dict(member) for member in await asyncio.to_thread(self._keys.public)
         }
         async with self._database.snapshot() as connection:
-            for text in await connection.scalars(select(tables.signing_key.c.jwk)):
-                member = json.loads(text)
-                keys.setdefault(member["kid"], member)
+            unknown = set(await connection.scalars(select(tables.signing_key.c.kid))) - keys.keys() - self._told
             revocations = (await self._refreshed(connection)).revocations
         for kid in keys.keys() & revocations.keys():
             keys[kid]["revoked"] = revoked(revocations[kid].since, revocations[kid].reason)
+        for kid in sorted(unknown):
+            log.warning("signing key is in the database alone", kid=kid)
+        self._told |= unknown
         return {"keys": [keys[kid] for kid in sorted(keys)]}
 
     async def signed_anew(
@@ -222,8 +242,9 @@ class Reports:
         """A report's JWS, under the current key if its own is revoked: the same bytes, so its digest and the chain
         stand. ``typ``: what it is, if it is none.
 
-        What is stored otherwise than it was signed is not signed again, and nothing is signed with a revoked key; both
-        are handed out as they are, and whoever verifies them finds it.
+        What is stored otherwise than it was signed, or was signed by a key that nobody vouches for, is not signed
+        again, and nothing is signed with a revoked key; all are handed out as they are, and whoever verifies them finds
+        it.
         """
         if not revocations:
             return jws
@@ -231,12 +252,11 @@ class Reports:
         kid = str(signed.header.get("kid"))
         if kid not in revocations:
             return jws
-        key = await asyncio.to_thread(self._keys.current)
+        key, known = await asyncio.to_thread(lambda: (self._keys.current(), self._keys.known()))
+        is_genuine = any(one["kid"] == kid and signing.is_signed_by(jws, one) for one in known)
+        if not is_genuine or signed.payload != payload or key.kid in revocations:
+            return jws
         async with self._database.write() as connection:
-            old = await connection.scalar(select(tables.signing_key.c.jwk).where(tables.signing_key.c.kid == kid))
-            is_genuine = old is not None and signing.is_signed_by(jws, json.loads(old))
-            if not is_genuine or signed.payload != payload or key.kid in revocations:
-                return jws
             await storing.keep_key(connection, key)
         return key.sign(payload, typ)
 

@@ -78,6 +78,12 @@ class KeyRevoked(SigningError):
     code = "KEY_REVOKED"
 
 
+class MalformedKeySet(SigningError):
+    """HUB_SIGNING_JWKS is no JWK set of Ed25519 public keys."""
+
+    code = "MALFORMED_KEY_SET"
+
+
 class MalformedJws(ValueError):
     """The text is no JWS in compact serialization."""
 
@@ -279,6 +285,21 @@ def rotate(folder: Path) -> SigningKey:
     return new
 
 
+def key_set(text: str) -> list[dict[str, str]]:
+    """The public keys of a JWK set, such as the hub itself serves.
+
+    Raises:
+        MalformedKeySet: it is none, it is empty, or a key in it is of another kind.
+    """
+    try:
+        keys = [_public_jwk(member) for member in json.loads(text)["keys"]]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise MalformedKeySet("its text is JSON with the member keys") from None
+    if not keys:
+        raise MalformedKeySet("there is no key in it")
+    return keys
+
+
 def jwks(folder: Path) -> dict[str, list[dict[str, str]]]:
     """Every public key that ever signed, as a JWK set, sorted by kid.
 
@@ -294,7 +315,7 @@ def jwks(folder: Path) -> dict[str, list[dict[str, str]]]:
             raise MalformedKey(str(path)) from None
         if path != _public_path(folder, kid):
             raise MalformedKey(str(path))
-        keys.append({"kty": "OKP", "crv": "Ed25519", "x": stored["x"], "kid": kid, "alg": ALGORITHM, "use": "sig"})
+        keys.append(_public_jwk(stored))
     return {"keys": keys}
 
 
@@ -319,6 +340,12 @@ def _from_jwk(text: str) -> Ed25519PrivateKey:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise MalformedKey("no private JWK of an Ed25519 key") from None
     return key
+
+
+def _public_jwk(members: Mapping[str, Any]) -> dict[str, str]:
+    """A public key as the hub spells it, whatever else was said of it; a ``ValueError`` if it is none."""
+    kid = thumbprint(members)
+    return {"kty": "OKP", "crv": "Ed25519", "x": members["x"], "kid": kid, "alg": ALGORITHM, "use": "sig"}
 
 
 def _public_key(members: Mapping[str, Any]) -> Ed25519PublicKey:

@@ -17,15 +17,17 @@ def audit() -> None:
     """Recompute everything from the rows alone: every balance, every hash of the journal, every report's figures.
 
     Lists everything that is wrong; the exit code is 0 only if nothing is. Needs the right to read only, sees one
-    instant, and runs beside `serve`.
+    instant, and runs beside `serve`. Signatures are held against the public keys in the data folder and in
+    HUB_SIGNING_JWKS, never against what the database says of keys.
     """
-    with database(chosen_settings()) as where, progress_bar("Auditing") as progress:
+    chosen = chosen_settings()
+    with database(chosen) as where, progress_bar("Auditing") as progress:
         asyncio.run(check(where.server, empty=True))
 
         def told(stage: str, done: int, total: int) -> None:
             progress.update(progress.task_ids[0], description=f"Auditing: {stage}", completed=done, total=total)
 
-        found = asyncio.run(audit_all(where.server, told))
+        found = asyncio.run(audit_all(chosen, where.server, told))
     for finding in found.findings:
         typer.echo(f"{finding.code}: {finding.sentence}")
     if not found.ok:

@@ -23,7 +23,9 @@ def rotate() -> None:
     """
     keys = Keys.of(chosen_settings())
     if keys.text is not None:
-        raise signing.SigningError("it comes from HUB_SIGNING_KEY; change it there")
+        raise signing.SigningError(
+            "it comes from HUB_SIGNING_KEY; change it there, and keep the key set of before in HUB_SIGNING_JWKS"
+        )
     old = signing.SigningKey.from_file(keys.folder / signing.CURRENT)
     new = signing.rotate(keys.folder)
     typer.echo(f"Reports are signed with {new.kid} from now on; {old.kid} is kept for verification.")

@@ -46,7 +46,7 @@ def serve(
             asyncio.run(migrate(where))
         asyncio.run(check(where.server))
         postgres.claim(chosen.data_dir)
-        Keys.of(chosen).current()
+        Keys.of(chosen).public()
         SecretsKey.of(chosen).check()
         create = import_from_string("hub.app:create_app")  # named, not imported: other commands start without it
         here = [f"http://{_address(listener.getsockname())}" for listener in listeners]

@@ -16,7 +16,9 @@ from hub.ledger import journal
 from hub.ledger.engine import COLLECTOR, Engine
 from hub.migrate import newest
 from hub.reading import Reading
+from hub.settings import Settings
 from settlement.audit import audit as audit_all
+from settlement.publish import Keys
 
 CONNECT_S_MAX = 15
 
@@ -48,12 +50,18 @@ async def check(url: str, *, empty: bool = False) -> None:
         await engine.dispose()
 
 
-async def audit(url: str, progress: Progress) -> Audit:
-    """Audit the hub at ``url`` as it is at this instant; reads only, and may run beside the server."""
+async def audit(settings: Settings, url: str, progress: Progress) -> Audit:
+    """Audit the hub at ``url`` as it is at this instant; reads only, and may run beside the server. Its signatures are
+    held against the public keys that the settings name.
+
+    Raises:
+        SigningError: these cannot be read.
+    """
+    known = Keys.of(settings).known()
     database = Database(url, connections=2)
     try:
         async with database.snapshot() as connection:
-            return await audit_all(connection, progress)
+            return await audit_all(connection, progress, known)
     finally:
         await database.close()
 

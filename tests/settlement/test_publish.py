@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
 from hub import ids, postgres
 from hub.billing import bill
@@ -23,7 +24,7 @@ from hub.ledger.commands import ShareTerms
 from hub.models import ModelKind
 from hub.revocations import RevocationReason
 from hub.settings import Settings
-from settlement import legs, signing
+from settlement import legs, signing, storing
 from settlement.audit import audit
 from settlement.keyring import revoked
 from settlement.making import NetsMismatch
@@ -312,8 +313,11 @@ async def test_processes_that_build_at_once_store_one_set_and_publish_each_key_o
     await convert(members, "c1")
     windows = [await close(members), await close(members)]
     others = [members.beside() for _ in range(3)]
+    hosts = [Keys(tmp_path / f"host {number}") for number in range(3)]
+    every = json.dumps({"keys": [host.current().public_jwk() for host in hosts]})  # as each host is told
     builders = [
-        Reports(other.database, Keys(tmp_path / f"host {number}"), "Test Hub") for number, other in enumerate(others)
+        Reports(other.database, replace(host, others=every), "Test Hub")
+        for other, host in zip(others, hosts, strict=True)
     ]
     try:
         await asyncio.gather(*(builder.ensure(windows[-1]) for builder in builders for _ in range(3)))
@@ -682,3 +686,58 @@ async def test_a_window_that_was_paid_before_it_was_reported_is_reported_by_the_
     await gone(members, postgres_server, f"window_id = {window}")
     with pytest.raises(ReportsGone):  # a later one's show that they were there: nobody's word counts
         await sign_first(settings, members.addresses.server, "default", 1)
+
+
+async def test_a_public_key_that_only_the_database_holds_is_neither_published_nor_believed(
+    members: Hub, reports: Reports, keys: Keys, postgres_server: postgres.Server
+) -> None:
+    await convert(members, "c1")
+    window = await close(members)
+    stored = await report_of(members, reports, window, "BANK")
+    assert stored is not None
+    ours, forger = keys.current(), signing.SigningKey.generate()
+    forged = stored.payload.replace(b"-101.00", b"-901.00")
+    async with tampered(postgres_server, members, stays=True) as connection:
+        await storing.keep_key(connection, forger)
+        await connection.execute(
+            text("UPDATE settlement_report SET jws = :jws, payload = :payload WHERE institution_id = :home"),
+            {"jws": forger.sign(forged), "payload": forged, "home": stored.institution},
+        )
+    published = await reports.jwks()
+    assert [key["kid"] for key in published["keys"]] == [ours.kid]
+    assert "KID" in {finding.code for finding in verify(forger.sign(forged), None, published).findings}
+    async with members.database.snapshot() as connection:
+        found = (await audit(connection, known=keys.known())).findings
+    sentences = {finding.sentence for finding in found if finding.code in ("SIGNING_KEY", "REPORT_SIGNATURE")}
+    assert sentences == {
+        f"The public key {forger.kid} is in the database alone, so nobody vouches for it.",
+        f"The report of BANK in window {window:x} is signed by no key of the hub's.",
+    }
+    await revoke(members, forger.kid, now() - timedelta(days=1))  # and the key does not vouch for what it signed
+    after = await report_of(members, reports, window, "BANK")
+    assert after is not None
+    assert signing.take_apart(after.jws).header["kid"] == forger.kid
+
+
+async def test_keys_of_before_and_of_other_hosts_are_told_from_outside_the_database(
+    members: Hub, tmp_path: Path
+) -> None:
+    folder = tmp_path / "none"
+    old, new = signing.SigningKey.generate(), signing.SigningKey.generate()
+    before = Keys(folder, SecretStr(old.private_pem().decode()))
+    await convert(members, "c1")
+    window = await close(members)
+    await Reports(members.database, before, "Test Hub").ensure(window)
+    saved = json.dumps(await Reports(members.database, before, "Test Hub").jwks())
+    pem = SecretStr(new.private_pem().decode())
+    for told, kids in ((None, {new.kid}), (saved, {old.kid, new.kid})):
+        settings = Settings(data_dir=tmp_path, signing_key=pem, signing_jwks=told)
+        now_ = Reports(members.database, Keys.of(settings), "Test Hub")
+        assert {key["kid"] for key in (await now_.jwks())["keys"]} == kids
+        async with members.database.snapshot() as connection:
+            codes = {one.code for one in (await audit(connection, known=Keys.of(settings).known())).findings}
+        assert codes == (set() if old.kid in kids else {"SIGNING_KEY", "REPORT_SIGNATURE"})
+    assert (await verified(members, now_, window, "BANK")).kid == old.kid
+    for wrong in ("", "x", "[]", '{"keys": [{}]}', '{"keys": 7}'):
+        with pytest.raises(signing.MalformedKeySet):
+            Keys.of(Settings(data_dir=tmp_path, signing_key=pem, signing_jwks=wrong)).public()
