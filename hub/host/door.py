@@ -2,14 +2,16 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from hub import postgres
 from hub.audit import Audit, Progress
+from hub.audit.findings import Finding
 from hub.db import Database, UnfitDatabase
 from hub.errors import NotSetUp
 from hub.ledger import journal
@@ -50,9 +52,10 @@ async def check(url: str, *, empty: bool = False) -> None:
         await engine.dispose()
 
 
-async def audit(settings: Settings, url: str, progress: Progress) -> Audit:
+async def audit(settings: Settings, url: str, progress: Progress, kept: Mapping[int, bytes]) -> Audit:
     """Audit the hub at ``url`` as it is at this instant; reads only, and may run beside the server. Its signatures are
-    held against the public keys that the settings name.
+    held against the public keys that the settings name, its journal against the entries' hashes that were ``kept``
+    elsewhere: who rewrites all rows and all hashes over them has not these.
 
     Raises:
         SigningError: these cannot be read.
@@ -61,9 +64,18 @@ async def audit(settings: Settings, url: str, progress: Progress) -> Audit:
     database = Database(url, connections=2)
     try:
         async with database.snapshot() as connection:
-            return await audit_all(connection, progress, known)
+            found = await audit_all(connection, progress, known)
+            hashes = {batch: await journal.entry_hash(connection, batch) for batch in kept}
     finally:
         await database.close()
+    others = tuple(
+        Finding(
+            "JOURNAL_HEAD", f"Entry {batch} of the journal is not the one that was kept: it was rewritten, or is gone."
+        )
+        for batch, hash in sorted(kept.items())
+        if hashes[batch] != hash
+    )
+    return replace(found, findings=found.findings + others)
 
 
 @asynccontextmanager
