@@ -193,7 +193,7 @@ class LimitQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[Limit]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "limits", tuple[int])
         async with info.context.read() as reader:
             configuration, viewer = reader.configuration, reader.viewer
         found = [

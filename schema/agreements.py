@@ -234,7 +234,7 @@ class TermsMutation:
 async def _listed(
     info: Info, kind: type[T], mapped: Callable[[T], N], asked: _Asked, first: int | None, after: str | None
 ) -> Connection[N]:
-    wanted = page(first, after, tuple[int])
+    wanted = page(first, after, kind.__name__, tuple[int])
     async with info.context.read() as reader:
         configuration, viewer = reader.configuration, reader.viewer
     kept = [one for one in configuration.terms.values() if isinstance(one, kind)]

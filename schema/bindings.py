@@ -78,7 +78,7 @@ class BindingQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[Binding]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "bindings", tuple[int])
         found: list[records.Binding] = []
         async with info.context.read() as reader:
             owner = await owner_of(reader, customer)

@@ -89,7 +89,7 @@ class PointsClearing(Node):
 
     @field("What it took of each customer, also what was given back since, the oldest first.")
     async def taken(self, info: Info, first: First = 50, after: After = None) -> Connection[ClearedPoints]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "taken", tuple[int])
         async with info.context.read() as reader:
             start = 0 if wanted.after is None else wanted.after[0]
             found = await clearings.taken(reader, ids.number(self.id, ids.CLEARING) or 0, start, wanted.rows)
@@ -133,7 +133,7 @@ class ClearingQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[PointsClearing]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "points_clearings", tuple[int])
         found: list[records.Clearing] = []
         async with info.context.read() as reader:
             configuration, at = reader.configuration, reader.at

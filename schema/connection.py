@@ -1,9 +1,10 @@
 """Relay connections by keyset: a page starts after a key, never at an offset.
 
 A resolver asks ``page`` what to fetch, fetches ``page.rows`` rows (one more than it shows) ordered by its key and
-beyond ``page.after``, and ``connect`` makes the connection of them. A cursor is the row's key: opaque to clients,
-versioned, and checked against the key's types on its way back, so that whatever comes in is either a key of this list's
-shape or ``BAD_CURSOR``. Invariant: the key is unique per row and the order total; nothing here sorts or counts.
+beyond ``page.after``, and ``connect`` makes the connection of them. A cursor is the list's name and the row's key:
+opaque to clients, versioned, and checked against the name and the key's types on its way back, so that whatever comes
+in is either a key of this list or ``BAD_CURSOR``. Invariant: the key is unique per row and the order total; nothing
+here sorts or counts.
 
 GraphQL names follow the node: ``Connection[Rate]`` is ``RateConnection`` with ``RateEdge``.
 """
@@ -28,7 +29,7 @@ K = TypeVar("K", bound=tuple[Any, ...])
 
 PAGE_ROWS_DEFAULT = 50
 CURSOR_CHARACTERS_MAX = 1_024
-_CURSOR_VERSION = 1
+_CURSOR_VERSION = 2
 _BIGINT_MAX = 2**63 - 1
 
 
@@ -54,8 +55,9 @@ class Connection(Generic[N]):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[K]):
-    """What to fetch: ``rows`` rows whose key comes after ``after``."""
+    """What to fetch of the list ``name``: ``rows`` rows whose key comes after ``after``."""
 
+    name: str
     first: int
     after: K | None
 
@@ -65,22 +67,23 @@ class Page(Generic[K]):
         return self.first + 1
 
 
-def page(first: int | None, after: str | None, key: type[K]) -> Page[K]:
-    """The page that the arguments ask for; ``key`` is the type of the list's key, such as ``tuple[int, str]``.
+def page(first: int | None, after: str | None, name: str, key: type[K]) -> Page[K]:
+    """The page that the arguments ask for. ``name`` is the list's own, so that its cursors are of no other; ``key`` is
+    the type of its key, such as ``tuple[int, str]``.
 
     Raises:
         BadPage: ``first`` is not in 1 to 200.
-        BadCursor: ``after`` is no cursor of a list with such keys.
+        BadCursor: ``after`` is no cursor of this list.
     """
     rows = PAGE_ROWS_DEFAULT if first is None else first
     if not 1 <= rows <= PAGE_ROWS_MAX:
         raise BadPage(f"first must be 1 to {PAGE_ROWS_MAX}, not {rows}.", minimum=1, maximum=PAGE_ROWS_MAX)
-    return Page(rows, None if after is None else decode(after, key))
+    return Page(name, rows, None if after is None else decode(after, name, key))
 
 
 def connect(rows: Sequence[R], page: Page[K], node: Callable[[R], N], key: Callable[[R], K]) -> Connection[N]:
     """The connection of the rows fetched for ``page``: at most ``page.rows`` of them, in order."""
-    edges = [Edge(node=node(row), cursor=encode(key(row))) for row in rows[: page.first]]
+    edges = [Edge(node=node(row), cursor=encode(page.name, key(row))) for row in rows[: page.first]]
     return Connection(
         edges=edges,
         page_info=PageInfo(
@@ -92,25 +95,25 @@ def connect(rows: Sequence[R], page: Page[K], node: Callable[[R], N], key: Calla
     )
 
 
-def encode(key: tuple[Any, ...]) -> str:
-    """The cursor of a row with this key (of ``str``, ``int`` and aware ``datetime``)."""
-    return urlsafe_b64encode(msgspec.json.encode((_CURSOR_VERSION, key))).rstrip(b"=").decode()
+def encode(name: str, key: tuple[Any, ...]) -> str:
+    """The cursor of a row of the list ``name`` with this key (of ``str``, ``int`` and aware ``datetime``)."""
+    return urlsafe_b64encode(msgspec.json.encode((_CURSOR_VERSION, name, key))).rstrip(b"=").decode()
 
 
-def decode(cursor: str, key: type[K]) -> K:
-    """The key that ``encode`` put into ``cursor``.
+def decode(cursor: str, name: str, key: type[K]) -> K:
+    """The key that ``encode`` put into a ``cursor`` of the list ``name``.
 
     Raises:
-        BadCursor: it is none, of another list's shape, or holds what no row of ours can have.
+        BadCursor: it is none, of another list, or holds what no row of ours can have.
     """
     if len(cursor) > CURSOR_CHARACTERS_MAX:
         raise BadCursor
     try:
         data = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-        version, found = _decoder(key).decode(data)
+        version, of, found = _decoder(key).decode(data)
     except (ValueError, binascii.Error, msgspec.MsgspecError, RecursionError):
         raise BadCursor from None
-    if version != _CURSOR_VERSION or not all(map(_storable, found)):
+    if (version, of) != (_CURSOR_VERSION, name) or not all(map(_storable, found)):
         raise BadCursor
     # The decoder was made for K, but msgspec types it as Any.
     return found  # type: ignore[no-any-return]
@@ -118,7 +121,7 @@ def decode(cursor: str, key: type[K]) -> K:
 
 @cache
 def _decoder(key: type[tuple[Any, ...]]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(tuple[int, key])  # type: ignore[valid-type]
+    return msgspec.json.Decoder(tuple[int, str, key])  # type: ignore[valid-type]
 
 
 def _storable(part: object) -> bool:

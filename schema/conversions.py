@@ -147,7 +147,7 @@ class ConversionQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[Conversion]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "conversions", tuple[int])
         found: list[records.Conversion] = []
         async with info.context.read() as reader:
             configuration = reader.configuration

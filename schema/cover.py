@@ -166,7 +166,7 @@ class CoverQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[CoverEntry]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "cover_entries", tuple[int])
         before = None if wanted.after is None else wanted.after[0]
         async with info.context.read() as reader:
             configuration = reader.configuration

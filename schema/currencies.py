@@ -112,7 +112,7 @@ class CurrencyQuery:
 
     @field("All point currencies, by code.")
     async def point_currencies(self, info: Info, first: First = 50, after: After = None) -> Connection[PointCurrency]:
-        wanted = page(first, after, tuple[str])
+        wanted = page(first, after, "point_currencies", tuple[str])
         async with info.context.read() as reader:
             configuration = reader.configuration
         codes = sorted(code for code in configuration.currency_codes if wanted.after is None or code > wanted.after[0])

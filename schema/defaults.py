@@ -49,7 +49,7 @@ class DefaultQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[Default]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "defaults", tuple[int])
         before = None if wanted.after is None else wanted.after[0]
         context = info.context
         async with context.read() as reader:

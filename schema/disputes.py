@@ -168,7 +168,7 @@ class DisputeQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[Dispute]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "disputes", tuple[int])
         window = None if window_id is None else ids.number(window_id, ids.WINDOW) or 0
         async with info.context.read() as reader:
             configuration = reader.configuration

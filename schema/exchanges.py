@@ -179,7 +179,7 @@ class ExchangeQuery:
 
     @field("Exchanges of whose order nobody knows what became, the oldest first. For the operator.")
     async def exchanges_in_doubt(self, info: Info, first: First = 50, after: After = None) -> Connection[Exchange]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "exchanges_in_doubt", tuple[int])
         async with info.context.read() as reader:
             if not reader.viewer.sees_all:
                 raise Forbidden

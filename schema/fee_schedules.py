@@ -105,7 +105,7 @@ class FeeScheduleQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[FeeSchedule]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "fee_schedules", tuple[int])
         async with info.context.read() as reader:
             configuration = reader.configuration
             home = None if institution is None else configuration.institution(institution)

@@ -132,7 +132,7 @@ class FreezeQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[Freeze]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "freezes", tuple[int])
         found: list[records.Hold] = []
         async with info.context.read() as reader:
             configuration = reader.configuration

@@ -96,7 +96,7 @@ class FxQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[FxRate]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "fx_rates", tuple[int])
         async with info.context.read() as reader:
             configuration = reader.configuration
             found = [

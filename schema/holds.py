@@ -101,7 +101,7 @@ class HoldQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[Hold]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "holds", tuple[int])
         found: list[records.Hold] = []
         async with info.context.read() as reader:
             configuration, at = reader.configuration, reader.at

@@ -64,7 +64,7 @@ class InstitutionQuery:
 
     @field("All institutions, by code.")
     async def institutions(self, info: Info, first: First = 50, after: After = None) -> Connection[Institution]:
-        wanted = page(first, after, tuple[str])
+        wanted = page(first, after, "institutions", tuple[str])
         async with info.context.read() as reader:
             configuration = reader.configuration
         codes = sorted(

@@ -149,7 +149,7 @@ class InvoiceQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[Invoice]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "invoices", tuple[int])
         async with info.context.read() as reader:
             open_to = within(reader.configuration, reader.viewer)
             if institution is not None:

@@ -122,7 +122,7 @@ class IssueQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[Issue]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "issues", tuple[int])
         found: list[records.Movement] = []
         async with info.context.read() as reader:
             configuration = reader.configuration

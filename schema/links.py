@@ -93,7 +93,7 @@ class LinkQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[CustomerLink]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "customer_links", tuple[int])
         found: list[records.Link] = []
         async with info.context.read() as reader:
             home = reader.configuration.institution(customer.institution)

@@ -141,7 +141,7 @@ class ModelQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[SettlementModel]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "settlement_models", tuple[int])
         async with info.context.read() as reader:
             found = [
                 one

@@ -55,7 +55,7 @@ class MovementQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[Movement]:
-        wanted = page(first, after, tuple[int, int])
+        wanted = page(first, after, "movements", tuple[int, int])
         lines: list[tuple[Entry, PointCurrency]] = []
         async with info.context.read() as reader:
             found = await visible(reader, customer, currency)

@@ -53,7 +53,7 @@ class NoticeQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[ExpiryNotice]:
-        wanted = page(first, after, tuple[datetime, int, datetime])
+        wanted = page(first, after, "expiry_notices", tuple[datetime, int, datetime])
         found: list[Notice] = []
         async with info.context.read() as reader:
             configuration = reader.configuration

@@ -78,7 +78,7 @@ class Pool(Node):
 
     @field("Its members.")
     async def members(self, info: Info, first: First = 50, after: After = None) -> Connection[PoolMember]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "members", tuple[int])
         async with info.context.read() as reader:
             start = 0 if wanted.after is None else wanted.after[0]
             found = await pools.members(reader, self.record.id, start, wanted.rows)

@@ -112,7 +112,7 @@ class PrepaidBlock(Node):
 
     @field("What movements drew on it and brought back, the first one first.")
     async def draws(self, info: Info, first: First = 50, after: After = None) -> Connection[PrepaidDraw]:
-        wanted = page(first, after, tuple[int, int])
+        wanted = page(first, after, "draws", tuple[int, int])
         async with info.context.read() as reader:
             found = await prepaids.draws(reader, self.record.id, wanted.after, wanted.rows)
         return connect(
@@ -204,7 +204,7 @@ class PrepaidQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[PrepaidBlock]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "prepaid_blocks", tuple[int])
         before = None if wanted.after is None else wanted.after[0]
         async with info.context.read() as reader:
             configuration = reader.configuration

@@ -101,7 +101,7 @@ class RateQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[Rate]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "rates", tuple[int])
         async with info.context.read() as reader:
             configuration, viewer = reader.configuration, reader.viewer
         found = [

@@ -180,7 +180,7 @@ class ReconciliationQuery:
     async def reconciliations(
         self, info: Info, currency: Currencies = None, day: Day = None, first: First = 50, after: After = None
     ) -> Connection[Reconciliation]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "reconciliations", tuple[int])
         async with info.context.read() as reader:
             before = None if wanted.after is None else wanted.after[0]
             found = await reading.runs(reader, currency, day, before, wanted.rows)
@@ -199,7 +199,7 @@ class ReconciliationQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[Break]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "breaks", tuple[int])
         asked = reading.Wanted(currency=currency, day=day, status=status, type=type, owner=owner)
         async with info.context.read() as reader:
             found = await reading.breaks(reader, asked, None if wanted.after is None else wanted.after[0], wanted.rows)

@@ -101,7 +101,7 @@ class Relocation(Node):
 
     @field("Customers of whose points a partner that is to keep them has more or less than the hub.")
     async def differences(self, info: Info, first: First = 50, after: After = None) -> Connection[BalanceDifference]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "differences", tuple[int])
         start, scale = 0 if wanted.after is None else wanted.after[0], self.of.scale
         async with info.context.read() as reader:
             found = await relocations.differences(reader, self.run, start, wanted.rows)
@@ -155,7 +155,7 @@ class RelocationQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[Relocation]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "relocations", tuple[int])
         found: list[opening.Relocation] = []
         async with info.context.read() as reader:
             of = reader.configuration.currency(currency)

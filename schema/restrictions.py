@@ -94,7 +94,7 @@ class RestrictionQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[Restriction]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "restrictions", tuple[int])
         found: list[records.Restriction] = []
         async with info.context.read() as reader:
             owner = await owner_of(reader, customer)

@@ -167,7 +167,7 @@ class ShareQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[SharePlan]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "share_plans", tuple[int])
         async with info.context.read() as reader:
             configuration, viewer = reader.configuration, reader.viewer
         found = [

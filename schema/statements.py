@@ -75,7 +75,7 @@ class Statement:
 
     @field("Its lines, the oldest first.")
     async def entries(self, info: Info, first: First = 50, after: After = None) -> Connection[Movement]:
-        wanted = page(first, after, tuple[int, int])
+        wanted = page(first, after, "entries", tuple[int, int])
         found: list[statements.Entry] = []
         async with info.context.read() as reader:
             if reader.sees(self.owner.institution):

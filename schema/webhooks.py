@@ -131,7 +131,7 @@ class WebhookQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[WebhookDelivery]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "webhook_deliveries", tuple[int])
         found: list[deliveries.Delivery] = []
         async with info.context.read() as reader:
             of = _seen(reader, institution)

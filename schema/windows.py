@@ -240,7 +240,7 @@ class WindowQuery:
         first: First = 50,
         after: After = None,
     ) -> Connection[SettlementWindow]:
-        wanted = page(first, after, tuple[int])
+        wanted = page(first, after, "settlement_windows", tuple[int])
         async with info.context.read() as reader:
             beyond = None if wanted.after is None else wanted.after[0]
             found = await lookups.windows_page(reader, status, model, beyond, wanted.rows)

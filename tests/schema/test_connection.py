@@ -9,6 +9,7 @@ import strawberry
 
 from schema.connection import Connection, connect, decode, encode, page
 from schema.faults import BadCursor, BadPage
+from tests.schema.conftest import Client
 
 NUMBERS = list(range(1, 8))
 
@@ -19,7 +20,7 @@ class Number:
 
 
 def connection(first: int | None, after: str | None) -> Connection[Number]:
-    asked = page(first, after, tuple[int])
+    asked = page(first, after, "numbers", tuple[int])
     beyond = [number for number in NUMBERS if asked.after is None or number > asked.after[0]]
     return connect(beyond[: asked.rows], asked, node=lambda row: Number(value=row), key=lambda row: (row,))
 
@@ -77,21 +78,21 @@ def test_a_page_that_ends_with_the_list_has_no_next_one() -> None:
 
 
 def test_an_empty_page_has_no_cursors() -> None:
-    shown = connection(3, encode((7,)))
+    shown = connection(3, encode("numbers", (7,)))
     assert shown.edges == []
     assert (shown.page_info.start_cursor, shown.page_info.end_cursor) == (None, None)
     assert shown.page_info.has_previous_page
 
 
 def test_fetching_asks_for_one_row_more_than_is_shown() -> None:
-    assert page(None, None, tuple[int]).rows == 51
-    assert page(200, None, tuple[int]).rows == 201
+    assert page(None, None, "numbers", tuple[int]).rows == 51
+    assert page(200, None, "numbers", tuple[int]).rows == 201
 
 
 @pytest.mark.parametrize("first", [0, -1, 201, 2**31 - 1])
 def test_a_size_out_of_bounds_is_refused(first: int) -> None:
     with pytest.raises(BadPage) as caught:
-        page(first, None, tuple[int])
+        page(first, None, "numbers", tuple[int])
     assert caught.value.extensions == {"code": "BAD_PAGE", "minimum": 1, "maximum": 200}
 
 
@@ -105,10 +106,10 @@ def test_a_size_out_of_bounds_is_refused(first: int) -> None:
     ],
 )
 def test_a_cursor_gives_its_key_back(key: tuple[Any, ...], kind: type[tuple[Any, ...]]) -> None:
-    cursor = encode(key)
+    cursor = encode("numbers", key)
     assert cursor.isascii()
     assert "=" not in cursor
-    assert decode(cursor, kind) == key
+    assert decode(cursor, "numbers", kind) == key
 
 
 @pytest.mark.parametrize(
@@ -119,27 +120,29 @@ def test_a_cursor_gives_its_key_back(key: tuple[Any, ...], kind: type[tuple[Any,
         ("é", tuple[int]),
         ("\0", tuple[int]),
         ("A" * 1_025, tuple[int]),
-        (raw("[1,[7]") + "x", tuple[int]),
+        (raw('[2,"numbers",[7]') + "x", tuple[int]),
         (raw("7"), tuple[int]),
         (raw("[1]"), tuple[int]),
-        (raw("[1,7]"), tuple[int]),
-        (raw("[2,[7]]"), tuple[int]),
-        (raw('[1,["7"]]'), tuple[int]),
-        (raw("[1,[7,8]]"), tuple[int]),
-        (raw("[1,[7.5]]"), tuple[int]),
-        (raw("[1,[9223372036854775808]]"), tuple[int]),
-        (raw("[1,[null]]"), tuple[str]),
-        (raw('[1,["\\u0000"]]'), tuple[str]),
-        (raw('[1,["\\ud800"]]'), tuple[str]),
-        (raw('[1,["2026-01-31T00:00:00"]]'), tuple[datetime]),
+        (raw('[2,"numbers",7]'), tuple[int]),
+        (raw('[1,"numbers",[7]]'), tuple[int]),
+        (raw('[2,"numbers",["7"]]'), tuple[int]),
+        (raw('[2,"numbers",[7,8]]'), tuple[int]),
+        (raw('[2,"numbers",[7.5]]'), tuple[int]),
+        (raw('[2,"numbers",[9223372036854775808]]'), tuple[int]),
+        (raw('[2,"numbers",[null]]'), tuple[str]),
+        (raw('[2,"numbers",["\\u0000"]]'), tuple[str]),
+        (raw('[2,"numbers",["\\ud800"]]'), tuple[str]),
+        (raw('[2,"numbers",["2026-01-31T00:00:00"]]'), tuple[datetime]),
         (raw("[" * 300), tuple[int]),
-        (encode(("A",)), tuple[int]),
-        (encode((1,)), tuple[str]),
+        (encode("numbers", ("A",)), tuple[int]),
+        (encode("numbers", (1,)), tuple[str]),
+        (encode("others", (1,)), tuple[int]),
+        (raw("[1,[7]]"), tuple[int]),  # of 0.1.0
     ],
 )
 def test_what_is_no_cursor_of_this_list_is_refused(cursor: str, kind: type[tuple[Any, ...]]) -> None:
     with pytest.raises(BadCursor):
-        decode(cursor, kind)
+        decode(cursor, "numbers", kind)
 
 
 def test_the_errors_code_reaches_the_client() -> None:
@@ -147,3 +150,13 @@ def test_the_errors_code_reaches_the_client() -> None:
         result = api.execute_sync(DOCUMENT, dict(variables))
         assert result.errors is not None
         assert (result.errors[0].extensions or {})["code"] == code
+
+
+async def test_a_list_refuses_the_cursors_of_another(client: Client) -> None:
+    caller = client.caller(client.hub.admin)
+    windows = await caller.ask("{ settlementWindows { edges { cursor } } }")
+    cursor = windows["edges"][0]["cursor"]
+    own, others = "settlementWindows", ("rates", "conversions", "acceptanceTerms", "grantTerms", "unitValues")
+    document = "query Q($after: String) { %s(after: $after) { edges { cursor } } }"
+    assert await caller.ask(document % own, after=cursor) == {"edges": []}
+    assert [await caller.codes(document % other, after=cursor) for other in others] == [["BAD_CURSOR"]] * len(others)
