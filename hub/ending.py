@@ -20,7 +20,7 @@ EXIT_CODES = (
     f"Exit codes: 0 done, nothing wrong found; {FINDINGS} `audit`, `verify`, `demo`, `adapters check` or "
     "`relocation compare` found something wrong, or `reconcile` left breaks open; "
     f"2 the command was called wrongly; {FAILED} it could not be done, and one sentence says why; "
-    f"{OUTSTANDING} `window close` closed the window, but its reports are outstanding; "
+    f"{OUTSTANDING} `window close` closed the window, but its reports are outstanding or could not be shown; "
     "128 and the signal's number when it was asked to end (130 after Ctrl-C)."
 )
 

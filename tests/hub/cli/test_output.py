@@ -9,11 +9,11 @@ from tests.hub.cli.here import says_why
 from tests.hub.programs import PROGRAM, Pattern, environment
 
 
-def redirected(folder: Path, to: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def redirected(folder: Path, to: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """A command whose stdout the shell redirects."""
     return subprocess.run(
         ["bash", "-c", f'"$@" {to}', "bash", *PROGRAM, *arguments],
-        env=environment(folder),
+        env=environment(folder, **more),
         capture_output=True,
         text=True,
         timeout=120,

@@ -13,6 +13,7 @@ from hub.ledger import commands
 from settlement.publish import Keys, Reports
 from tests.conftest import Hub
 from tests.hub.cli.here import says_why
+from tests.hub.cli.test_output import redirected
 from tests.hub.programs import run
 
 
@@ -82,6 +83,17 @@ async def test_a_window_whose_reports_are_outstanding_is_said_to_be_closed(hub: 
     assert await Reports(hub.database, Keys(tmp_path / "hub" / "signing"), "Hub").ensure(window["id"]) is False
     [reports] = await hub.sql("SELECT count(*) FROM settlement_report")
     assert reports["count"] == 3  # the bank's, the shop's and the summary
+
+
+async def test_a_window_that_is_closed_is_said_to_be_though_nothing_can_be_shown_of_it(
+    hub: Hub, tmp_path: Path
+) -> None:
+    words = ("window", "close", "--json")
+    close = partial(redirected, tmp_path / "hub", "> /dev/full", *words, HUB_DATABASE_URL=hub.addresses.server)
+    done = await asyncio.to_thread(close)
+    assert done.returncode == 4
+    assert done.stderr.startswith("points-hub: Window 1 of default is closed and its reports are signed. The output ")
+    assert await statuses(hub) == ["SETTLED", "OPEN"]
 
 
 async def test_lines_take_the_place_of_what_is_in_the_file_only_if_the_window_closes(hub: Hub, tmp_path: Path) -> None:
