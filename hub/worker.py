@@ -22,6 +22,7 @@ from hub.metrics import Row
 
 GRACEFUL_S = 12  # for the requests under way when there are no more
 KEEP_ALIVE_S = 75
+HEAD_S = 30  # for the head of a request, from a new connection's beginning or the head's first byte
 _PDEATHSIG = 1
 
 log = structlog.get_logger()
@@ -61,7 +62,7 @@ def _die_with(parent: int) -> None:
 
 
 def _config(app: ASGIApp, row: Row) -> uvicorn.Config:
-    class Http(_Counted, HttpToolsProtocol):
+    class Http(_Counted, _Prompt):
         pass
 
     class WebSocket(_Counted, WebSocketsSansIOProtocol):
@@ -92,6 +93,44 @@ class _Counted(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.row.closed()
         super().connection_lost(exc)
+
+
+class _Prompt(HttpToolsProtocol):
+    """Closes a connection on which a request is not begun, or its head is not ended, in time: uvicorn would wait for
+    ever. Between two requests its time for a kept connection counts, and for a body the application's."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._late is None:
+            self._wait()
+
+    def on_headers_complete(self) -> None:
+        self._wait_no_more()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._late = self.loop.call_later(HEAD_S, self._give_up)
+
+    def _wait_no_more(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _give_up(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._wait()  # it is being answered, and may have been told to send no more meanwhile
+        else:
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):

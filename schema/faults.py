@@ -154,6 +154,13 @@ class NotAcceptable(Fault):
     status = 406
 
 
+class RequestTimeout(Fault):
+    """The request's body did not come in time; nothing was done."""
+
+    code = "REQUEST_TIMEOUT"
+    status = 408
+
+
 class BodyTooLarge(Fault):
     """The request's body is too large."""
 

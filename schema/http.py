@@ -30,6 +30,7 @@ from schema.faults import (
     Fault,
     MethodNotAllowed,
     NotAcceptable,
+    RequestTimeout,
     Unauthenticated,
     Unavailable,
     UnsupportedMedia,
@@ -64,9 +65,10 @@ class _Reply(NamedTuple):
 
 @dataclass(slots=True)
 class _Course:
-    """How far a request has come. ``late``: what is true of it when there is no more time for it."""
+    """How far a request is. ``late``: what is true of it when its time is over; ``ended``: when the server's is."""
 
     late: type[Fault] = Unavailable  # nothing was done yet
+    ended: type[Fault] = Unavailable
 
 
 class _ClientGone(Exception):
@@ -159,7 +161,7 @@ class GraphQLEndpoint(Generic[C]):
                     raise course.late from None
                 raise
         except asyncio.CancelledError:  # by the server, and by nobody else: it ends, and waits for requests no longer
-            return _fault(course.late(), media)
+            return _fault(course.ended(), media)
         except DocumentRefused as refused:
             return _refused(refused.errors, refused.code, media)
         except _ClientGone:
@@ -181,13 +183,14 @@ class GraphQLEndpoint(Generic[C]):
             _check_media(headers)
             # Who asks is settled before the body is read: a bad key gets no 16 MiB of our memory.
             context = await self._context_factory(_incoming(scope, headers, request_id))
+            course.late = RequestTimeout
             parameters = _posted(await _body(receive, headers, self._body_bytes_max))
         elif method == "GET":
             context = await self._context_factory(_incoming(scope, headers, request_id))
             parameters = _queried(scope["query_string"])
         else:
             raise MethodNotAllowed(f"{method} is not served here.", allow="GET, POST")
-        course.late = DeadlineExceeded
+        course.late = course.ended = DeadlineExceeded
         result = await self._operations.execute(parameters, context, reading=method == "GET")
         if isinstance(result, PreExecutionError):
             return _refused(result.errors or [], "BAD_INPUT", media)
@@ -311,6 +314,6 @@ def _fault(fault: Fault, media: bytes) -> _Reply:
         headers = ((b"www-authenticate", b"Bearer"),)
     elif isinstance(fault, MethodNotAllowed):
         headers = ((b"allow", str((fault.extensions or {}).get("allow", "")).encode()),)
-    elif isinstance(fault, BodyTooLarge):
+    elif isinstance(fault, BodyTooLarge | RequestTimeout):
         headers = ((b"connection", b"close"),)  # what is left of the body is not worth reading
     return _Reply(fault.status, media, _encode({"errors": formatted([fault], fault.code)}), headers)

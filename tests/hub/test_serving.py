@@ -3,6 +3,7 @@
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -76,9 +77,11 @@ def answer(connection: http.client.HTTPConnection, path: str = "/") -> int:
 
 
 @contextmanager
-def serving(workers: int, port: int = 0) -> Iterator[Serving]:
+def serving(workers: int, port: int = 0, head_s: float | None = None) -> Iterator[Serving]:
+    """``head_s``: how long a worker waits for a request's head, if not as long as it always does."""
+    sooner = "" if head_s is None else f"from hub import worker\nworker.HEAD_S = {head_s}\n"
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(port), str(workers)],
+        [sys.executable, "-c", sooner + SERVER, str(port), str(workers)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     try:
@@ -142,6 +145,30 @@ def test_a_signal_to_the_whole_group_is_the_parents_affair(two: Serving) -> None
     assert two.process.wait(40) == 0
     asking.join()
     assert len(answered) == 1
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "GET / HTTP/1.1\r\nhost: hu", "GET / HTTP/1.1\r\nhost: hub\r\n\r\nGET / HTTP/1.1\r\n"]
+)
+def test_a_connection_whose_request_does_not_come_is_closed(sent: str) -> None:
+    """Nothing, a part of the first request's head, and a part of the second's; byte by byte is no better."""
+    with serving(1, head_s=1) as server, socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+        raw.sendall(sent.encode())
+        is_open = True
+        with suppress(ConnectionError):
+            for _ in range(100):
+                time.sleep(0.1)
+                raw.setblocking(False)
+                with suppress(BlockingIOError):
+                    if not raw.recv(65_536):
+                        is_open = False
+                        break
+                raw.setblocking(True)
+                if sent:
+                    raw.sendall(b"x")
+            assert not is_open
+        assert len(server.workers()) == 1
+        assert server.ask("/slow") in server.workers()  # whose answer may take as long as it likes
 
 
 def test_workers_end_with_their_parent(two: Serving) -> None:

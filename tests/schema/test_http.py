@@ -1,7 +1,9 @@
 """The endpoint over a real server: GraphQL over HTTP as specified, typed faults, nothing of a crash, WebSockets."""
 
 import asyncio
+import http.client
 import json
+import socket
 import threading
 import time
 from collections.abc import AsyncGenerator, Iterator
@@ -475,6 +477,23 @@ async def test_a_request_that_the_server_ends_is_told_whether_it_was_begun(
     request.cancel()
     await request
     assert (sent[0]["status"], json.loads(sent[1]["body"])["errors"][0]["extensions"]["code"]) == (status, expected)
+
+
+@pytest.mark.parametrize(
+    ("sent", "headers"),
+    [
+        ('{"query": "{ hello', "content-length: 99"),
+        ('5\r\n{"que', "transfer-encoding: chunked"),
+    ],
+)
+def test_a_body_that_does_not_come_is_the_clients_delay(port: int, sent: str, headers: str) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as raw:
+        raw.sendall(f"POST /graphql HTTP/1.1\r\nhost: hub\r\ncontent-type: {JSON}\r\n{headers}\r\n\r\n{sent}".encode())
+        answer = http.client.HTTPResponse(raw)
+        answer.begin()
+        [error] = json.loads(answer.read())["errors"]
+    assert (answer.status, error["extensions"]) == (408, {"code": "REQUEST_TIMEOUT"})
+    assert answer.headers["connection"] == "close"
 
 
 # --- execution ------------------------------------------------------------------------------------------------------
