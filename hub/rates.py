@@ -65,7 +65,8 @@ class Rate(Version):
     """One version, of a pair. Source and target are point currencies' ids; bounds in source units; fee amounts in
     millionths of ``money``, ``fee_per_point`` and ``price`` in 10^-12 of it per whole point; ``fee_percent`` in 10^-6
     percent. ``allows_cashout``: points that cannot become money may become cashable ones by this rate.
-    ``outflow_limit``: the most target units that it credits in one settlement window."""
+    ``outflow_limit``: the most target units that it credits in one settlement window. ``cancels_quotes``: whether its
+    withdrawal has cancelled its open quotes; None: it is not withdrawn, or was before that was kept."""
 
     source: int
     target: int
@@ -85,6 +86,7 @@ class Rate(Version):
     life: Life = Life.TARGET_POLICY
     allows_cashout: bool = False
     outflow_limit: int | None = None
+    cancels_quotes: bool | None = None
 
     def yield_at(self, at: datetime, source_scale: int, target_scale: int) -> Fraction:
         """The most whole target points that one source point can become at ``at``: the ratio with every live bonus at

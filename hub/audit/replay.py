@@ -38,6 +38,7 @@ from hub.audit.payments import Payments
 from hub.audit.people import People
 from hub.audit.positions import Positions
 from hub.audit.prepaid import Prepaid
+from hub.audit.quotes import Quotes
 from hub.audit.relocations import Relocations
 from hub.audit.restrictions import Restrictions
 from hub.audit.shares import Shares
@@ -48,6 +49,7 @@ from hub.currencies import PointCurrency
 from hub.institutions import DebitCap, Institution
 from hub.ledger.records import ACCEPTED, AccountKind, MovementKind, Phase, Purpose
 from hub.models import SettlementModel
+from hub.rates import Rate
 from hub.versions import Version
 
 _Take = Callable[[Any, list[Any], Batch], None]
@@ -90,6 +92,7 @@ class Replay:
         self.defaults = Defaults(findings, self.accounts, self.positions, self.payments)
         self.prepaid = Prepaid(findings, self.accounts)
         self.banking = Banking(findings)
+        self.quotes = Quotes(findings)
         self._changes: list[Noun] = []
         self._conversions: dict[int, Any] = {}
         self._originals: dict[int, Original] = {}
@@ -287,6 +290,8 @@ class Replay:
             self._configure()
             by = self.configuration.credentials.get(change.credential)
             versions.check(self._findings, change, self.configuration.known_version(noun.id), noun, by)
+        if isinstance(noun, Rate):
+            self.quotes.configured(change, noun, batch)
         if isinstance(noun, DebitCap):
             self._configure()
             before = self.configuration.caps.get((noun.institution, noun.currency))

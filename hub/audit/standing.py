@@ -62,6 +62,7 @@ async def compare(connection: AsyncConnection, replay: Replay, findings: Finding
     replay.relocations.compare(await driver.fetch(_RELOCATIONS))
     await replay.breaks.compare(driver)
     await replay.disputes.compare(driver)
+    await replay.quotes.compare(driver)
     await replay.prepaid.compare(driver)
     await _positions(driver, replay, findings)
     replay.positions.obligations.compare(await driver.fetch(_PAIRS))

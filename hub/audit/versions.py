@@ -9,6 +9,7 @@ from dataclasses import replace
 from hub.access import Credential
 from hub.audit.findings import Findings
 from hub.configuration import Change
+from hub.rates import Rate
 from hub.registry.checks import is_one_person
 from hub.versions import Version, VersionStatus
 
@@ -30,7 +31,9 @@ def _is_proposal(after: Version, by: Credential) -> bool:
 
 
 def _follows(before: Version, after: Version, by: Credential) -> bool:
-    life = ("status", "starts", "awaiting", "accepted_by", "decided_by", "reason")
+    life: tuple[str, ...] = ("status", "starts", "awaiting", "accepted_by", "decided_by", "reason")
+    if isinstance(before, Rate) and after.status is VersionStatus.WITHDRAWN:
+        life = (*life, "cancels_quotes")
     if replace(after, **{name: getattr(before, name) for name in life}) != before:
         return False  # the terms themselves
     match before.status, after.status:

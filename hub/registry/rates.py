@@ -4,6 +4,7 @@ Consent: who proposes agrees, the other issuer accepts, unless its currency was 
 Then a person of the operator's approves who did not propose it. Approvals are serial, because commands are.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 
 import msgspec
@@ -202,14 +203,14 @@ def withdraw(book: Book, command: commands.WithdrawRate) -> Draft:
         RateCycle: an older version that comes back into force would let points multiply; withdraw that one first.
     """
     rate, asking = _endable(book, command.actor, command.id)
-    ended = approvals.withdraw(rate, asking, command.reason)
+    ended = replace(approvals.withdraw(rate, asking, command.reason), cancels_quotes=command.cancel_quotes)
     _check_cycle(book, ended)
     draft = _take(Draft(book), ended)
     if command.cancel_quotes:
         draft.quotes.extend(
             msgspec.structs.replace(offer, cancelled=True)
             for offer in book.quotes.values()
-            if offer.rate == ended.id and offer.used_by is None and not offer.cancelled
+            if offer.rate == ended.id and offer.expires_at > book.at and offer.used_by is None and not offer.cancelled
         )
     return draft
 
