@@ -49,11 +49,15 @@ async def audit(
     head = await journal.look(connection)
     count = supplements = 0
     if head is not None:
-        configuration = await rows.refresh(connection, Configuration(), head.configuration_version)
-        reports = _Reports(connection, configuration, findings, known)
-        count = await reports.check(progress)
-        supplements = await audit_supplements(connection, configuration, reports.keys, findings)
-        await _acceptances(connection, configuration, findings)
+        with findings.unreadable("All that is signed"):
+            configuration = await rows.refresh(connection, Configuration(), head.configuration_version)
+            reports = _Reports(connection, configuration, findings, known)
+            with findings.unreadable("The windows of reports"):
+                count = await reports.check(progress)
+            with findings.unreadable("A supplement"):
+                supplements = await audit_supplements(connection, configuration, reports.keys, findings)
+            with findings.unreadable("An acceptance"):
+                await _acceptances(connection, configuration, findings)
     counts = books.counts | {"settlement_report": count, "settlement_supplement": supplements}
     return replace(books, findings=books.findings + findings.all(), counts=counts)
 
@@ -140,7 +144,8 @@ class _Reports:
         shown, count = await traces(self._connection), 0
         for place, (id, window) in enumerate(windows.items(), start=1):
             if id in holders:
-                count += await self._window(window, keys)
+                with self._findings.unreadable(f"A report of window {window.number}"):
+                    count += await self._window(window, keys)
             elif id in shown and window.status is not WindowStatus.OPEN:
                 why = shown[id][0].value
                 self._findings.add("REPORT_MISSING", f"Window {window.number} has no reports, but {why}.")

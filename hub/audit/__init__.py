@@ -56,7 +56,8 @@ async def audit(connection: AsyncConnection, progress: Progress | None = None) -
     entries, count = Entries(connection, findings), 0
     replay = Replay(findings, await driver.fetchval(_LOTS_SINCE), flat, singly)
     async for batch in entries.batches(progress):
-        await replay.take(connection, batch)
+        with findings.unreadable(f"What entry {batch.number} of the journal is over"):
+            await replay.take(connection, batch)
         count += batch.at is not None
     _check_head(findings, head, entries)
     await standing.compare(connection, replay, findings, progress)

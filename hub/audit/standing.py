@@ -56,20 +56,34 @@ _POTS = frozenset(
 async def compare(connection: AsyncConnection, replay: Replay, findings: Findings, progress: Progress | None) -> None:
     """Find every standing row that is not what the replayed journal gives."""
     driver = driver_of(connection)
-    await _accounts(driver, replay, findings, progress)
-    await _lots(driver, replay, findings)
-    await replay.restrictions.compare(driver, replay.debts)
-    replay.relocations.compare(await driver.fetch(_RELOCATIONS))
-    await replay.breaks.compare(driver)
-    await replay.disputes.compare(driver)
-    await replay.quotes.compare(driver)
-    await replay.prepaid.compare(driver)
-    await _positions(driver, replay, findings)
-    replay.positions.obligations.compare(await driver.fetch(_PAIRS))
-    await _bonus_uses(driver, replay, findings)
-    await _limit_uses(driver, replay, findings)
-    await _windows(driver, replay, findings)
-    _money(replay, findings)
+    with findings.unreadable("A row of account"):
+        await _accounts(driver, replay, findings, progress)
+    with findings.unreadable("A row of lot"):
+        await _lots(driver, replay, findings)
+    with findings.unreadable("A row of customer_mark"):
+        await replay.restrictions.compare(driver, replay.debts)
+    with findings.unreadable("A row of relocation"):
+        replay.relocations.compare(await driver.fetch(_RELOCATIONS))
+    with findings.unreadable("A row of reconciliation_break"):
+        await replay.breaks.compare(driver)
+    with findings.unreadable("A row of dispute"):
+        await replay.disputes.compare(driver)
+    with findings.unreadable("A row of quote"):
+        await replay.quotes.compare(driver)
+    with findings.unreadable("A row of prepaid_block"):
+        await replay.prepaid.compare(driver)
+    with findings.unreadable("A row of position"):
+        await _positions(driver, replay, findings)
+    with findings.unreadable("A row of pair_position"):
+        replay.positions.obligations.compare(await driver.fetch(_PAIRS))
+    with findings.unreadable("A row of bonus_use"):
+        await _bonus_uses(driver, replay, findings)
+    with findings.unreadable("A row of limit_use"):
+        await _limit_uses(driver, replay, findings)
+    with findings.unreadable("A row of settlement_window"):
+        await _windows(driver, replay, findings)
+    with findings.unreadable("The money of windows"):
+        _money(replay, findings)
 
 
 async def _accounts(driver: Any, replay: Replay, findings: Findings, progress: Progress | None) -> None:
