@@ -141,7 +141,11 @@ class RateMutation:
         id: Id,
         reason: Reason,
         cancel_quotes: Annotated[
-            bool, strawberry.argument(description="Whether its open quotes end as well; otherwise they are honoured.")
+            bool,
+            strawberry.argument(
+                description="Whether its open quotes end as well, also of one that is withdrawn already; otherwise "
+                "they are honoured."
+            ),
         ] = False,
     ) -> RateResult:
         command = commands.WithdrawRate(

@@ -1,7 +1,8 @@
 """Quotes: which are cancelled follows from the withdrawals of their rates, not from what their rows say.
 
 A withdrawal that cancels quotes ends those of its rate that were made before it, had not expired and were not executed.
-Nothing else cancels a quote. Withdrawals from before it was kept whether they did are not asked.
+Nothing else cancels a quote; a rate may be withdrawn a second time to do so. Withdrawals from before it was kept
+whether they did are not asked.
 """
 
 from typing import Any
@@ -37,8 +38,8 @@ class Quotes:
 
     def configured(self, change: Change, rate: Rate, batch: Batch) -> None:
         """Take a rate as it is after a change."""
-        if rate.status is VersionStatus.WITHDRAWN:
-            self._withdrawn.setdefault(rate.id, (change.version, batch.at, rate.cancels_quotes))
+        if rate.status is VersionStatus.WITHDRAWN and (rate.id not in self._withdrawn or rate.cancels_quotes):
+            self._withdrawn[rate.id] = (change.version, batch.at, rate.cancels_quotes)
 
     async def compare(self, driver: Any) -> None:
         """Find every quote that is not cancelled as these withdrawals have it, or that was executed afterwards."""

@@ -47,6 +47,9 @@ def _follows(before: Version, after: Version, by: Credential) -> bool:
             return other and by.operates and starts and len(before.awaiting) == 1 and _is_decided(before, after, by)
         case (VersionStatus.PROPOSED, VersionStatus.REJECTED) | (VersionStatus.APPROVED, VersionStatus.WITHDRAWN):
             return bool(after.reason) and after.starts == before.starts and _is_decided(before, after, by)
+        case VersionStatus.WITHDRAWN, VersionStatus.WITHDRAWN if isinstance(before, Rate) and isinstance(after, Rate):
+            cancels = bool(after.cancels_quotes) and not before.cancels_quotes
+            return cancels and bool(after.reason) and after.starts == before.starts and _is_decided(before, after, by)
     return False
 
 

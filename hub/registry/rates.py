@@ -26,7 +26,7 @@ from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.points import parse_positive, ratio
 from hub.rates import Bonus, Rate, Step
-from hub.registry import approvals, prices
+from hub.registry import approvals, checks, prices
 from hub.versions import VersionStatus
 
 BONUSES_MAX = 20
@@ -197,14 +197,19 @@ def reject(book: Book, command: commands.RejectRate) -> Draft:
 
 def withdraw(book: Book, command: commands.WithdrawRate) -> Draft:
     """End an approved version: by the operator, or by an administrator of either issuer. With ``cancel_quotes`` its
-    open quotes end as well, for emergencies; otherwise they are honoured.
+    open quotes end as well, for emergencies; otherwise they are honoured, until it is withdrawn once more with that.
 
     Raises:
         RateCycle: an older version that comes back into force would let points multiply; withdraw that one first.
+        InvalidInput: it is not approved, and has no quotes to be cancelled; or no reason is given.
     """
     rate, asking = _endable(book, command.actor, command.id)
-    ended = replace(approvals.withdraw(rate, asking, command.reason), cancels_quotes=command.cancel_quotes)
-    _check_cycle(book, ended)
+    if command.cancel_quotes and rate.status is VersionStatus.WITHDRAWN and not rate.cancels_quotes:
+        checks.name("reason", command.reason)
+        ended = replace(rate, decided_by=asking.person, reason=command.reason, cancels_quotes=True)
+    else:
+        ended = replace(approvals.withdraw(rate, asking, command.reason), cancels_quotes=command.cancel_quotes)
+        _check_cycle(book, ended)
     draft = _take(Draft(book), ended)
     if command.cancel_quotes:
         draft.quotes.extend(

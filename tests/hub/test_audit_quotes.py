@@ -7,6 +7,7 @@ import pytest
 
 from hub import postgres
 from hub.audit import audit
+from hub.errors import InvalidInput, QuoteCancelled
 from hub.ledger import commands
 from hub.ledger.commands import Party
 from tests.conftest import Hub, NewHub
@@ -37,14 +38,15 @@ async def withdraw(hub: Hub, rate: Any, *, cancels: bool) -> None:
 @pytest.fixture(scope="module")
 async def quoted(hubs: NewHub) -> AsyncIterator[Hub]:
     """A quote that was executed and one that was cancelled with the rate to MILE; one that outlived the rate to COIN;
-    and one of the rate to STAR that is open."""
+    one that was executed after the rate to TOKEN ended, and one that was cancelled after that; and one of the rate to
+    STAR that is open."""
     async with hubs() as hub:
         await hub.institution("BANK")
         await hub.institution("AIR")
         await hub.currency("BP", "BANK")
         await hub.issue("BP", "BANK", "alice", "100000")
         rates = {}
-        for code in ("MILE", "COIN", "STAR"):
+        for code in ("MILE", "COIN", "TOKEN", "STAR"):
             await hub.currency(code, "AIR")
             rates[code] = await hub.rate("BP", code, "1:2")
         await execute(hub, await quote(hub, "MILE"))
@@ -52,6 +54,16 @@ async def quoted(hubs: NewHub) -> AsyncIterator[Hub]:
         await withdraw(hub, rates["MILE"], cancels=True)
         await quote(hub, "COIN")
         await withdraw(hub, rates["COIN"], cancels=False)
+        honoured, standing = await quote(hub, "TOKEN"), await quote(hub, "TOKEN")
+        await withdraw(hub, rates["TOKEN"], cancels=False)
+        await execute(hub, honoured)
+        with pytest.raises(InvalidInput):
+            await withdraw(hub, rates["TOKEN"], cancels=False)
+        await withdraw(hub, rates["TOKEN"], cancels=True)
+        with pytest.raises(InvalidInput):
+            await withdraw(hub, rates["TOKEN"], cancels=True)
+        with pytest.raises(QuoteCancelled):
+            await execute(hub, standing)
         await quote(hub, "STAR")
         yield hub
 
