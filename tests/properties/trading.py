@@ -113,7 +113,9 @@ class Trading(Picking):
         (source, target), taker = self.pair(), self.who()
         giver = self.giver(source)
         taker = giver if self.dice.random() < 0.3 else taker
-        text, least = self.amount(source, 400), self.dice.choice([None, None, None, "0", "100"])
+        to = self.model.currencies.get(target)
+        unit = "1" if to is None else render(1, to.scale)
+        text, least = self.amount(source, 400), self.dice.choice([None, None, None, unit, "100"])
         way = self.way(giver)
         command = commands.Convert(
             actor=self.actor,
