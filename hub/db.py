@@ -1,10 +1,11 @@
 """The database: where it is, its pool of connections, and the one way to open a transaction on it."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -113,8 +114,11 @@ async def _transaction(pool: AsyncEngine, **terms: Any) -> AsyncIterator[AsyncCo
             try:
                 yield connection
             except BaseException:
-                await transaction.rollback()
-                is_over = True
+                # What ended the block is told, and not that its connection is lost as well: SQLAlchemy closes one whose
+                # statement is cancelled.
+                with suppress(OSError, PostgresError, InterfaceError):
+                    await transaction.rollback()
+                    is_over = True
                 raise
             await transaction.commit()
             is_over = True

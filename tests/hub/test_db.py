@@ -49,14 +49,19 @@ async def test_what_a_block_wrote_is_there_when_it_ends_and_not_if_it_fails(hub:
     assert await hub.sql(MARKS) == [(1,)]
 
 
-async def test_a_block_that_is_cancelled_leaves_nothing_and_its_connection_is_good(hub: Hub) -> None:
+@pytest.mark.parametrize("who", ["driver", "SQLAlchemy"])
+async def test_a_block_that_is_cancelled_leaves_nothing_and_its_connection_is_good(hub: Hub, who: str) -> None:
+    """Whoever cancels it is told so, as whoever ends it for its time has to be."""
     begun = asyncio.Event()
 
     async def write() -> None:
         async with hub.database.write() as connection:
             await driver_of(connection).execute(MARK)
             begun.set()
-            await driver_of(connection).execute("SELECT pg_sleep(60)")
+            if who == "driver":
+                await driver_of(connection).execute("SELECT pg_sleep(60)")
+            else:
+                await connection.execute(text("SELECT pg_sleep(60)"))
 
     task = asyncio.create_task(write())
     await begun.wait()
