@@ -123,7 +123,7 @@ async def _transaction(pool: AsyncEngine, **terms: Any) -> AsyncIterator[AsyncCo
             await transaction.commit()
             is_over = True
         finally:
-            if not is_over or driver.is_in_transaction():
+            if not is_over:
                 driver.terminate()
                 await connection.invalidate()
 

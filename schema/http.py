@@ -176,7 +176,7 @@ class GraphQLEndpoint(Generic[C]):
         request_id: str,
         receive: Receive,
         media: bytes,
-        course: "_Course",
+        course: _Course,
     ) -> _Reply:
         method = scope["method"]
         if method == "POST":

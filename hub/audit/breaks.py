@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from hub import ids
+from hub.access import person_key
 from hub.audit.accounts import Key, host_of
 from hub.audit.act import Act
 from hub.audit.entries import Batch
@@ -109,7 +110,7 @@ class Breaks:
         if proposed is None or proposed["ending"] != ending or ending not in Ending.__members__:
             return False
         persons = [configuration.credentials.get(one["credential_id"]) for one in (proposed, row)]
-        if None in persons or len({one.person for one in persons if one is not None}) < 2:
+        if None in persons or len({person_key(one.person) for one in persons if one is not None}) < 2:
             self._findings.add("BREAK_APPROVAL", f"{_name(row['break_id'])} was not ended by two persons.")
         found.status, found.proposed = ENDED_AS[Ending(ending)], None
         if movement is not None:

@@ -1,10 +1,10 @@
 """Caps as the configuration's rows make them: what eased one was proposed before, and by another person."""
 
+from hub.access import person_key
 from hub.audit.findings import Findings
 from hub.configuration import Change, Configuration
 from hub.institutions import DebitCap
 from hub.registry.caps import eases
-from hub.registry.checks import is_one_person
 
 
 class Caps:
@@ -27,7 +27,7 @@ class Caps:
         proposal = before.proposal
         if proposal is None or proposal.amount != after.amount:
             self._findings.add("CAP_CHANGE", f"The cap of {_name(configuration, after)} was eased without a proposal.")
-        elif by is None or is_one_person(by.person, proposal.person):
+        elif by is None or person_key(by.person) == person_key(proposal.person):
             self._findings.add("CAP_CHANGE", f"The cap of {_name(configuration, after)} was eased by one person.")
 
 

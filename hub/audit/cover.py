@@ -6,6 +6,7 @@ What it holds against acts is with the money legs, beside the caps.
 from typing import Any
 
 from hub import ids
+from hub.access import person_key
 from hub.audit.accounts import Accounts, Key, operator_of
 from hub.audit.findings import Findings
 from hub.audit.payments import Payments
@@ -39,7 +40,7 @@ class Cover:
         proposal = None if before is None else before.proposal
         if proposal is None or proposal.terms != after.terms:
             self._findings.add("COVER_CHANGE", f"The cover of {name} was eased without a proposal.")
-        elif by is None or (by.institution, by.person) == (proposal.institution, proposal.person):
+        elif by is None or person_key(by.person) == person_key(proposal.person):
             self._findings.add("COVER_CHANGE", f"The cover of {name} was eased by one person.")
 
     def entry(self, row: Any) -> None:
@@ -60,7 +61,7 @@ class Cover:
             self._findings.add("COVER_ENTRY", f"{_name(entry['id'])} does not say what became of it.")
         if posted:
             who = [configuration.credentials.get(one["credential_id"]) for one in (entry, row)]
-            if len({None if one is None else (one.institution, one.person) for one in who}) < len(who):
+            if len({None if one is None else person_key(one.person) for one in who}) < len(who):
                 self._findings.add("COVER_ENTRY", f"{_name(entry['id'])} was recorded and approved by one person.")
         if row["movement_id"] is not None:
             self._due[row["movement_id"]] = entry

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub import ids
+from hub.access import person_key
 from hub.audit.accounts import Accounts, Key, operator_of
 from hub.audit.entries import Batch
 from hub.audit.findings import Findings
@@ -88,7 +89,7 @@ class Defaults:
             self._due[row["movement_id"]] = row
         if kind == "DECLARED":
             who = [configuration.credentials.get(one["credential_id"]) for one in (of.row, row)]
-            if len({None if one is None else (one.institution, one.person) for one in who}) < len(who):
+            if len({None if one is None else person_key(one.person) for one in who}) < len(who):
                 self._findings.add("DEFAULT", f"{_name(of.row['id'])} was proposed and declared by one person.")
         elif kind == "COVERED":
             shares = self._shares(of, configuration)

@@ -10,6 +10,7 @@ from typing import Any
 from hub import ids
 from hub.acceptance.disputes import UNENDED, DisputeOutcome, DisputeReason, DisputeStatus, DisputeStepKind
 from hub.acceptance.reports import deadline
+from hub.access import person_key
 from hub.audit.accounts import Key, operator_of
 from hub.audit.act import Act
 from hub.audit.entries import Batch
@@ -112,7 +113,7 @@ class Disputes:
             return False
         persons = [configuration.credentials.get(one["credential_id"]) for one in (proposed, row)]
         operating = [one for one in persons if one is not None and one.institution == operator_of(configuration)]
-        if len({one.person for one in operating}) < 2:
+        if len({person_key(one.person) for one in operating}) < 2:
             self._findings.add("DISPUTE_APPROVAL", f"{_name(row['dispute_id'])} was not ended by two persons.")
         found.status, found.outcome, found.proposed = DisputeStatus.RESOLVED, outcome, None
         if outcome == DisputeOutcome.REJECTED:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from hub import ids
+from hub.access import person_key
 from hub.audit.accounts import Accounts, Key, host_of
 from hub.audit.act import Act
 from hub.audit.entries import Batch
@@ -319,7 +320,7 @@ class Exchanges:
 def _same_person(row: Any, way: Way, configuration: Configuration) -> bool:
     one = configuration.credentials.get(row["credential_id"])
     other = configuration.credentials.get(way.proposed["credential_id"])
-    return one is None or other is None or one.person == other.person
+    return one is None or other is None or person_key(one.person) == person_key(other.person)
 
 
 def _state(text: str) -> ExchangeState | None:

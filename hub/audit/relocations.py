@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from hub import ids
+from hub.access import person_key
 from hub.audit.accounts import Accounts, Key, host_of
 from hub.audit.act import Act, sums
 from hub.audit.entries import Batch
@@ -288,7 +289,7 @@ def _keeper(row: Any) -> tuple[str, str] | None:
 
 def _are_two(credentials: list[int], configuration: Configuration) -> bool:
     people = [configuration.credentials.get(one) for one in credentials]
-    return None not in people and len({one.person for one in people if one is not None}) == len(people)
+    return None not in people and len({person_key(one.person) for one in people if one is not None}) == len(people)
 
 
 def _of(kind: AccountKind, of: PointCurrency) -> Key:

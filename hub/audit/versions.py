@@ -6,11 +6,10 @@ proposed, for the operator, when all others have agreed; an end has a reason.
 
 from dataclasses import replace
 
-from hub.access import Credential
+from hub.access import Credential, person_key
 from hub.audit.findings import Findings
 from hub.configuration import Change
 from hub.rates import Rate
-from hub.registry.checks import is_one_person
 from hub.versions import Version, VersionStatus
 
 
@@ -42,7 +41,7 @@ def _follows(before: Version, after: Version, by: Credential) -> bool:
             rest = (after.accepted_by, after.starts, after.decided_by) == (agreed, before.starts, None)
             return rest and set(after.awaiting) < set(before.awaiting)
         case VersionStatus.PROPOSED, VersionStatus.APPROVED:
-            other = not is_one_person(by.person, before.proposed_by)
+            other = person_key(by.person) != person_key(before.proposed_by)
             starts = after.starts is not None and before.starts in (None, after.starts)
             return other and by.operates and starts and len(before.awaiting) == 1 and _is_decided(before, after, by)
         case (VersionStatus.PROPOSED, VersionStatus.REJECTED) | (VersionStatus.APPROVED, VersionStatus.WITHDRAWN):

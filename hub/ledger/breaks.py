@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from hub.access import Right
-from hub.errors import InvalidInput, NotFound, SameApprover
+from hub.errors import InvalidInput, NotFound
 from hub.ledger import commands, exchanges, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
@@ -217,9 +217,7 @@ def approve_end(book: Book, command: commands.ApproveBreakEnd) -> Draft:
     said = book.break_proposals.get(found.id)
     if said is None or said.ending is None or said.id != command.proposal or found.proposal != said.id:
         raise NotFound
-    person = resolve.credential(book, command.actor).person
-    if book.configuration.credentials[said.credential].person == person:
-        raise SameApprover(person=person)
+    resolve.second_person(book, command.actor, said.credential)
     _check_end(book, found, said.ending)
     draft = Draft(book)
     exchange = _under_way(book, found)

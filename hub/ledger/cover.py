@@ -15,7 +15,6 @@ from hub.errors import (
     InvalidInput,
     NotFound,
     PayOutWaits,
-    SameApprover,
 )
 from hub.institutions import Institution
 from hub.ledger import commands, payments, resolve
@@ -91,9 +90,7 @@ def approve(book: Book, command: commands.ApproveCoverEntry) -> Draft:
         InsufficientLiquidity: there would be less than there has to be.
     """
     entry = _proposed(book, command.actor, command.id)
-    person = resolve.credential(book, command.actor).person
-    if book.configuration.credentials[entry.credential].person == person:
-        raise SameApprover(person=person)
+    resolve.second_person(book, command.actor, entry.credential)
     _check_left(book, book.configuration.institutions[entry.institution], entry)
     draft = Draft(book)
     decision, movement = draft.new_id(), draft.new_id()

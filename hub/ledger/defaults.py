@@ -15,7 +15,7 @@ from hub.access import Right
 from hub.confirmations import free
 from hub.cover import NO_TERMS
 from hub.defaults import Borne, Default, DefaultStatus, DefaultStep, DefaultStepKind, ordered
-from hub.errors import Duplicate, InvalidAmount, InvalidInput, NotFound, PayOutWaits, SameApprover, WindowOrder
+from hub.errors import Duplicate, InvalidAmount, InvalidInput, NotFound, PayOutWaits, WindowOrder
 from hub.ledger import commands, payments, resolve, unpaid
 from hub.ledger.book import Book, live_windows
 from hub.ledger.covered import held
@@ -106,9 +106,7 @@ def approve(book: Book, command: commands.ApproveDefault) -> Draft:
         Duplicate: the net was confirmed since.
     """
     found = _proposed(book, command.actor, command.id)
-    person = resolve.credential(book, command.actor).person
-    if book.configuration.credentials[found.credential].person == person:
-        raise SameApprover(person=person)
+    resolve.second_person(book, command.actor, found.credential)
     window = _settling(book, found.window)
     whose = (found.institution, found.currency)
     net = next(net for net in book.nets[window.id] if (net.institution, net.currency) == whose)

@@ -31,7 +31,6 @@ from hub.errors import (
     InvalidInput,
     NotFound,
     ReportAccepted,
-    SameApprover,
 )
 from hub.ledger import commands, resolve
 from hub.ledger.acceptances import accepted, closed_window
@@ -190,9 +189,7 @@ def approve_end(book: Book, command: commands.ApproveDisputeEnd) -> Draft:
     said = book.dispute_proposals.get(found.id)
     if said is None or said.outcome is None or said.id != command.proposal or found.proposal != said.id:
         raise NotFound
-    person = resolve.credential(book, command.actor).person
-    if book.configuration.credentials[said.credential].person == person:
-        raise SameApprover(person=person)
+    resolve.second_person(book, command.actor, said.credential)
     draft = Draft(book)
     step = draft.new_id()
     movement = None

@@ -15,7 +15,7 @@ import msgspec
 
 from hub.access import Right
 from hub.currencies import HOSTED, PointCurrency, Relocating
-from hub.errors import CurrencyMoving, Duplicate, InvalidInput, NotAccepted, NotFound, SameApprover
+from hub.errors import CurrencyMoving, Duplicate, InvalidInput, NotAccepted, NotFound
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
@@ -76,7 +76,7 @@ def approve(book: Book, command: commands.ApproveRelocation) -> Draft:
         SameApprover: the same person proposed it.
     """
     found = _operated(book, command.actor, command.id, _S.PROPOSED)
-    _another(book, command.actor, found.credential)
+    resolve.second_person(book, command.actor, found.credential)
     draft, of = Draft(book), resolve.currency(book, found.currency)
     halts = max(found.starts_at, book.at)
     draft.nouns.append(replace(of, relocation=Relocating(found.id, halts)))
@@ -148,7 +148,7 @@ def accept(book: Book, command: commands.AcceptDifferences) -> Draft:
     if found.accepted_by is None:
         changed = msgspec.structs.replace(found, accepted_by=command.actor)
     else:
-        _another(book, command.actor, found.accepted_by)
+        resolve.second_person(book, command.actor, found.accepted_by)
         changed = msgspec.structs.replace(found, accepted=True)
     return step(Draft(book), changed, RelocationAct.ACCEPT, command.actor)
 
@@ -179,12 +179,6 @@ def _operated(book: Book, actor: int, id: int | None, status: RelocationStatus) 
     if found.status is not status:
         raise InvalidInput(status=found.status.value)
     return found
-
-
-def _another(book: Book, actor: int, before: int) -> None:
-    person = resolve.credential(book, actor).person
-    if book.configuration.credentials[before].person == person:
-        raise SameApprover(person=person)
 
 
 def _check_waits(book: Book, of: PointCurrency) -> None:

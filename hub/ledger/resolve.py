@@ -1,6 +1,6 @@
 """What the words of a command mean in the book: codes to nouns, references to customers, and the rights to use them."""
 
-from hub.access import Credential, Right, require
+from hub.access import Credential, Right, person_key, require
 from hub.currencies import HOSTED, PartnerState, PointCurrency
 from hub.errors import (
     CustomerClosed,
@@ -16,6 +16,7 @@ from hub.errors import (
     NotHosted,
     PartnerUnavailable,
     PoolRightMissing,
+    SameApprover,
     Suspended,
     Unauthenticated,
     UnknownCurrency,
@@ -123,6 +124,25 @@ def own_word(book: Book, actor: int, subject: int) -> Credential:
     if asking.institution != subject:
         raise Forbidden(right=Right.CONFIGURE.value)
     return asking
+
+
+def another_person(asking: Credential, before: str) -> None:
+    """Pass if who asks is another person than ``before``, where two are wanted (``hub.access.person_key``).
+
+    Raises:
+        SameApprover: it is the same one, or a namesake.
+    """
+    if person_key(asking.person) == person_key(before):
+        raise SameApprover(person=asking.person)
+
+
+def second_person(book: Book, actor: int, first: int) -> None:
+    """Pass if the actor is another person than the holder of the credential ``first``.
+
+    Raises:
+        SameApprover: see ``another_person``.
+    """
+    another_person(credential(book, actor), book.configuration.credentials[first].person)
 
 
 def active(book: Book, *institutions: int, closing: bool = False) -> None:

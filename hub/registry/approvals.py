@@ -12,8 +12,9 @@ from enum import StrEnum
 from typing import TypeVar
 
 from hub.access import Credential
-from hub.errors import InvalidInput, NotAccepted, RateOverlap, SameApprover
+from hub.errors import InvalidInput, NotAccepted, RateOverlap
 from hub.institutions import is_below
+from hub.ledger import resolve
 from hub.ledger.book import Book
 from hub.registry import checks
 from hub.versions import Version, VersionStatus
@@ -91,8 +92,7 @@ def approve(version: V, asking: Credential, at: datetime, approved: Collection[V
     waiting = [step for step in version.awaiting if step is not operator]
     if waiting:
         raise NotAccepted(awaiting=",".join(waiting))
-    if checks.is_one_person(version.proposed_by, asking.person):
-        raise SameApprover(person=asking.person)
+    resolve.another_person(asking, version.proposed_by)
     starts = version.starts
     if starts is None:
         starts, taken = at, {other.starts for other in approved}

@@ -9,7 +9,7 @@ cap is held against every act all the same.
 from dataclasses import replace
 
 from hub.access import Credential, Right
-from hub.errors import InvalidAmount, LimitExceeded, NotFound, SameApprover
+from hub.errors import InvalidAmount, LimitExceeded, NotFound
 from hub.institutions import CapProposal, DebitCap, Institution, ancestry, is_below
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book
@@ -62,8 +62,7 @@ def approve(book: Book, command: commands.ApproveDebitCap) -> Draft:
     """
     cap, proposal, node = _proposed(book, command.actor, command.id)
     asking = _level_above(book, command.actor, node)
-    if checks.is_one_person(proposal.person, asking.person):
-        raise SameApprover(person=asking.person)
+    resolve.another_person(asking, proposal.person)
     _check_above(book, node, cap.currency, proposal.amount)
     return _take(Draft(book), replace(cap, amount=proposal.amount, set_by=asking.person, proposal=None))
 

@@ -44,9 +44,3 @@ def person(value: str) -> str:
     if plain != value or any(unicodedata.category(char) in _UNSEEN for char in value):
         raise InvalidInput(person=value[:60])
     return value
-
-
-def is_one_person(one: str, other: str) -> bool:
-    """Whether two names differ at most in capitals and in the width of their characters. Where two persons are wanted
-    these are one, also at two institutions: nobody can tell from the record that they are not."""
-    return unicodedata.normalize("NFKC", one).casefold() == unicodedata.normalize("NFKC", other).casefold()

@@ -7,7 +7,7 @@ until another person approves it, as with caps.
 from dataclasses import replace
 
 from hub.cover import WHOLE, Cover, CoverProposal, CoverTerms, eases
-from hub.errors import InvalidAmount, InvalidInput, NotFound, SameApprover
+from hub.errors import InvalidAmount, InvalidInput, NotFound
 from hub.institutions import Institution, pays_through
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book
@@ -57,8 +57,7 @@ def approve(book: Book, command: commands.ApproveCover) -> Draft:
     """
     asking = resolve.operating(book, command.actor)
     cover, proposal = _proposed(book, command.id)
-    if (proposal.institution, proposal.person) == (asking.institution, asking.person):
-        raise SameApprover(person=asking.person)
+    resolve.another_person(asking, proposal.person)
     return _take(Draft(book), replace(cover, terms=proposal.terms, set_by=asking.person, proposal=None))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hub.access import OPERATOR_ROLES, Credential, Right, Role
+from hub.access import OPERATOR_ROLES, Credential, Right, Role, person_key
 from hub.errors import Forbidden, InvalidInput, NotFound
 from hub.institutions import Institution
 from hub.ledger import commands, resolve
@@ -60,7 +60,7 @@ def create(book: Book, command: commands.CreateCredential) -> Draft:
     checks.name("label", command.label)
     colleagues = {other.person for other in book.configuration.credentials.values() if other.institution == home.id}
     for other in colleagues - {command.person}:
-        if checks.is_one_person(other, command.person):
+        if person_key(other) == person_key(command.person):
             raise InvalidInput(person=command.person[:60], writtenBefore=other[:60])
     roles = tuple(dict.fromkeys(command.roles))
     if not roles:

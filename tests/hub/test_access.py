@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.access import Credential, Right, Role, hash_secret, new_secret, require
+from hub.access import Credential, Right, Role, hash_secret, new_secret, person_key, require
 from hub.errors import Forbidden, Unauthenticated
 from tests.hub.test_institutions import TREE
 
@@ -92,3 +92,8 @@ def test_secrets_are_long_never_the_same_and_kept_as_their_hash() -> None:
     assert len(first) >= len("phk_") + 43  # 256 bits in base64
     # printf 'phk_x' | sha256sum
     assert hash_secret("phk_x") == "329119512be67dd1653106414e191df1faf4981cc793ca8adf259c38afb51cd2"
+
+
+def test_persons_are_told_apart_by_more_than_capitals_and_the_width_of_characters() -> None:
+    assert person_key("Zoë Lin") == person_key("zoë LIN") == person_key("\uff3aoë Lin")
+    assert person_key("Zoë Lin") != person_key("Zoe Lin")

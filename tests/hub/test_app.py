@@ -18,6 +18,7 @@ import pytest
 
 from hub import postgres
 from settlement.renderings.formats import FILES, render
+from settlement.signing import SigningKey
 from tests.conftest import driver_url
 from tests.hub.programs import SOON_S_MAX, Pattern, Served, children, is_gone, run, served, until
 
@@ -491,3 +492,12 @@ def test_asked_to_end_it_writes_nothing_but_json(pattern: Pattern, tmp_path: Pat
     lines = server.log.read_text().splitlines()
     assert [line for line in lines if not line.startswith("{")] == []
     assert {"serving", "stopping"} <= {json.loads(line)["event"] for line in lines}
+
+
+def test_public_keys_of_other_hosts_are_served_as_they_are_told(pattern: Pattern, tmp_path: Path) -> None:
+    other = SigningKey.generate().public_jwk()
+    told = json.dumps({"keys": [other]})
+    with served(pattern.copy(tmp_path / "hub"), pattern.secret, workers=1, HUB_SIGNING_JWKS=told) as server:
+        keys = json.loads(server.get("/.well-known/jwks.json")[1])["keys"]
+    assert len(keys) == 2  # its own beside it
+    assert other in keys

@@ -1,6 +1,6 @@
 """Deciding by evidence: two persons of the operator's say what became of an order that no partner tells of. Pure."""
 
-from hub.errors import InvalidInput, NotFound, SameApprover
+from hub.errors import InvalidInput, NotFound
 from hub.ledger import commands, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
@@ -77,7 +77,7 @@ def approve_evidence(book: Book, command: commands.ApproveEvidence) -> Draft:
     proposed = book.proposals.get(exchange.id)
     if proposed is None or proposed.id != command.proposal or proposed.order != exchange.order.reference:
         raise NotFound
-    _check_second(book, command.actor, proposed)
+    resolve.second_person(book, command.actor, proposed.credential)
     draft = Draft(book)
     _approve(draft, exchange, exchange.order, command.actor, done=bool(proposed.done))
     return draft
@@ -95,14 +95,8 @@ def approve(draft: Draft, exchange: Exchange, actor: int, *, done: bool) -> None
         raise NotFound
     if (proposed.order, proposed.done) != (exchange.order.reference, done):
         raise NotFound
-    _check_second(draft.book, actor, proposed)
+    resolve.second_person(draft.book, actor, proposed.credential)
     _approve(draft, exchange, exchange.order, actor, done=done)
-
-
-def _check_second(book: Book, actor: int, proposed: Evidence) -> None:
-    person = resolve.credential(book, actor).person
-    if book.configuration.credentials[proposed.credential].person == person:
-        raise SameApprover(person=person)
 
 
 def _approve(draft: Draft, exchange: Exchange, order: PlacedOrder, actor: int, *, done: bool) -> None:

@@ -135,7 +135,7 @@ def test_what_is_wrong_with_the_settings_is_said_in_a_sentence(here: Here, more:
     assert not here.folder.exists()
 
 
-@pytest.mark.parametrize("name", ["HUB_SIGNING_KEY", "HUB_SECRETS_KEY"])
+@pytest.mark.parametrize("name", ["HUB_SIGNING_KEY", "HUB_SIGNING_JWKS", "HUB_SECRETS_KEY"])
 def test_a_malformed_key_is_named_before_anything_is_served(pattern: Pattern, tmp_path: Path, name: str) -> None:
     folder = pattern.copy(tmp_path / "hub")
     done = run(folder, "serve", "--port", "0", **{name: "hidden"})

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from hub.institutions import Kind
 from hub.ledger import commands
+from hub.money import format_millionths
 from settlement.publish import Keys, Reports
 from tests.conftest import Hub
 from tests.hub.cli.here import says_why
@@ -111,3 +113,32 @@ async def test_lines_take_the_place_of_what_is_in_the_file_only_if_the_window_cl
     assert json.loads(done.stdout)["reports"] == "SIGNED"
     [line] = lines.read_bytes().splitlines()
     assert json.loads(line)["kind"] == "redeem"
+
+
+async def test_a_window_that_was_paid_without_reports_gets_its_first_by_the_operators_word(
+    hub: Hub, tmp_path: Path
+) -> None:
+    await traded(hub)
+    window = await hub.window()
+    await hub.do(commands.CloseWindow(actor=hub.admin, key="close", window=window))
+    [owed] = await hub.sql(f"SELECT net FROM window_net WHERE net < 0 AND window_id = {window}")
+    paid = commands.ConfirmSettlement(
+        actor=hub.admin,
+        key="pay",
+        window=window,
+        institution="BANK",
+        currency="CNY",
+        amount=format_millionths(owed["net"], "CNY"),
+        value_date=None,
+        reference="paid",
+    )
+    await hub.do(paid)  # as programs did that did not have the reports made before
+
+    async def signed(number: str) -> subprocess.CompletedProcess[str]:
+        words = ("window", "sign", number)
+        return await asyncio.to_thread(partial(run, tmp_path / "hub", *words, HUB_DATABASE_URL=hub.addresses.server))
+
+    assert (await signed("1")).stdout == "The reports of window 1 are signed.\n"
+    [reports] = await hub.sql("SELECT count(*) FROM settlement_report")
+    assert reports["count"] == 3
+    assert (await signed("9")).returncode == 3

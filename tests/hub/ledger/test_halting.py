@@ -236,6 +236,11 @@ async def test_two_persons_are_needed_and_the_second_is_the_operators(bank: Movi
     with pytest.raises(NotFound):
         await hub.do(commands.CancelRelocation(actor=other, id=run.id, reason="r"))
     await hub.do(commands.CancelRelocation(actor=admin, id=run.id, reason="r"))
+    namesake, _ = await hub.key("BANK", Role.INSTITUTION_ADMIN, person="ROOT")
+    run = await bank.propose(actor=namesake)
+    with pytest.raises(SameApprover):
+        await hub.do(commands.ApproveRelocation(actor=hub.admin, id=run.id))
+    await hub.do(commands.CancelRelocation(actor=namesake, id=run.id, reason="r"))
     run = await bank.propose()
     with pytest.raises(SameApprover):
         await hub.do(commands.ApproveRelocation(actor=hub.admin, id=run.id))
