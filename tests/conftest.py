@@ -75,6 +75,11 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 50, 50)
 
 
+def pytest_unconfigure() -> None:
+    """Let the interpreter collect all at its end, or libraries complain on stderr of what is left."""
+    gc.unfreeze()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show what tests have to tell (``record_property("told", ...)``), whichever worker ran them."""
     for report in terminalreporter.getreports("passed"):
