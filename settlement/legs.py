@@ -36,6 +36,7 @@ _PREFIXES: Mapping[int, str] = {
     MovementKind.TRANSFER: ids.TRANSFER,
     MovementKind.REDEEM: ids.REDEMPTION,
     MovementKind.CONVERT: ids.CONVERSION,
+    MovementKind.HOLD: ids.HOLD,  # the capture of one is named by it
     MovementKind.ACCEPT: ids.CONVERSION,
     MovementKind.ACCEPT_ISSUE: ids.ISSUE,
     MovementKind.ACCEPT_TRANSFER: ids.TRANSFER,

@@ -197,7 +197,23 @@ async def test_lines_of_reversals_and_redemptions_name_what_they_are_of(members:
             memo=None,
         )
     )
-    for key, act in (("v1", conversion), ("v2", redemption)):
+    held = await members.do(
+        commands.HoldPoints(
+            actor=members.admin,
+            key="h1",
+            currency="MILE",
+            customer=commands.Party("AIR", "al"),
+            amount="100",
+            expires_at=now() + timedelta(days=1),
+            memo=None,
+        )
+    )
+    await members.do(
+        commands.CaptureHold(
+            actor=members.admin, key="c2", hold=held.hold.id, amount=None, target=None, merchant="BANK"
+        )
+    )
+    for key, act in (("v1", conversion), ("v2", redemption), ("v3", held.hold)):
         await members.do(commands.Reverse(actor=members.admin, key=key, id=act.id, amount="10", reason="test"))
     window = await close(members)
     lines = [json.loads(line) for line in await lines_of(members, reports, window, None)]
@@ -205,11 +221,13 @@ async def test_lines_of_reversals_and_redemptions_name_what_they_are_of(members:
         ("convert", None),
         ("convert", None),
         ("redeem", None),
+        ("capture", None),
         ("reverse", ids.text(ids.CONVERSION, conversion.id)),
         ("reverse", ids.text(ids.CONVERSION, conversion.id)),
         ("reverse", ids.text(ids.REDEMPTION, redemption.id)),
+        ("reverse", ids.text(ids.HOLD, held.hold.id)),
     ]
-    assert lines[3]["points"] == [{"currency": "MILE", "amount": "10.0"}]
+    assert lines[4]["points"] == [{"currency": "MILE", "amount": "10.0"}]
     assert (await verified(members, reports, window, "HUB")).findings == ()
 
 
