@@ -136,7 +136,7 @@ def transfer(book: Book, command: commands.Transfer) -> Draft:
     amount = parse_positive(command.amount, of.scale)
     labels.check(command.channel)
     draft = Draft(book)
-    giver = _spender(draft, command.source, home, of, command.by)
+    giver = _spender(draft, command.actor, command.source, home, of, command.by)
     taker = resolve.credited_customer(draft, command.target, away)
     if giver.id == taker.id:
         raise InvalidInput(to="the same customer")
@@ -184,7 +184,7 @@ def redeem(book: Book, command: commands.Redeem) -> Draft:
     amount = parse_positive(command.amount, of.scale)
     labels.check(command.channel, command.product)
     draft = Draft(book)
-    customer = _spender(draft, command.customer, home, of, command.by)
+    customer = _spender(draft, command.actor, command.customer, home, of, command.by)
     paid = redeeming.payment_of(book, of, merchant.id, amount)
     movement = redeeming.movement(draft, command.actor, acting, of, customer, merchant.id, amount, paid)
     if of.adapter == HOSTED:
@@ -208,12 +208,14 @@ def enroll(book: Book, command: commands.EnrollCustomer) -> Draft:
     return draft
 
 
-def _spender(draft: Draft, party: Party, home: Institution, of: PointCurrency, by: Party | None) -> Customer:
+def _spender(
+    draft: Draft, actor: int, party: Party, home: Institution, of: PointCurrency, by: Party | None
+) -> Customer:
     """Who spends: somebody whom the hub knows, if it keeps the points, and otherwise whom the partner knows."""
     if of.adapter == HOSTED:
         return resolve.known_customer(draft.book, party, home)
     resolve.taking_part(of)
-    return resolve.remote_spender(draft, party, home, of, by)
+    return resolve.remote_spender(draft, actor, party, home, of, by)
 
 
 def _answer(draft: Draft, movement: Movement, command: commands.Issue | commands.Transfer | commands.Redeem) -> None:

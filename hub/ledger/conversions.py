@@ -85,7 +85,7 @@ class _Deal:
         self.giver = (
             resolve.known_customer(book, command.source, terms.home)
             if self.source.adapter == HOSTED
-            else resolve.remote_spender(self.draft, command.source, terms.home, self.source, None)
+            else resolve.remote_spender(self.draft, command.actor, command.source, terms.home, self.source, None)
         )
         self.taker = resolve.credited_customer(self.draft, command.target, terms.away)
         _check_policies(book, self.source, self.target, self.rate, self.giver, self.taker)

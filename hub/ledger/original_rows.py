@@ -79,8 +79,8 @@ async def load(connection: AsyncConnection, driver: Any, book: Book, needs: Need
     for id, done in found.items():
         asked = _name(done)
         if asked in needs.originals:
-            if needs.has_shortfall and done.target is not None:
-                needs.owners.add(done.target.id)
+            if done.target is not None and (needs.has_shortfall or asked in over_partners):
+                needs.owners.add(done.target.id)  # no leg is of what a partner keeps for it
             conversion = converted.get(asked)
             if done.source is not None:
                 book.people[done.source.id] = done.source  # whose points may be over when they come back

@@ -193,22 +193,25 @@ def credited_customer(draft: Draft, party: Party, home: Institution) -> Customer
     return draft.enroll(home.id, party.reference)
 
 
-def remote_spender(draft: Draft, party: Party, home: Institution, of: PointCurrency, by: Party | None) -> Customer:
-    """Who spends points that a partner keeps. Whom the partner knows, the hub need not have met.
+def remote_spender(
+    draft: Draft, actor: int, party: Party, home: Institution, of: PointCurrency, by: Party | None
+) -> Customer:
+    """Who spends points that a partner keeps. Whom the partner knows, the hub need not have met. The partner is told
+    the reference alone, which is one of the issuer's members whosever customer it is said to be: so who may act for
+    ``home`` has to be one who may act for the issuer.
 
     Raises:
+        Forbidden: the actor may not.
         NotFound, InvalidInput: see ``credited_customer``; or somebody spends of a pool.
         NotHosted: it is a pool, whose points the hub itself keeps.
-        Frozen, CustomerClosed: nothing may leave the customer's account.
     """
     if by is not None:
         raise InvalidInput(by=by.reference)
-    found, book = credited_customer(draft, party, home), draft.book
-    if found.id in book.pools:
+    if home.id != of.issuer:
+        allow(draft.book, actor, Right.TRADE, of.issuer)
+    found = credited_customer(draft, party, home)
+    if found.id in draft.book.pools:
         raise NotHosted(currency=of.code, act="POOL")
-    account = book.accounts.get((AccountKind.CUSTOMER, found.id, of.code))
-    marks = book.customer_marks.get(found.id, 0) if account is None else account.marks
-    allowed(of.code, marks)
     return found
 
 
@@ -267,6 +270,12 @@ def unfrozen(account: Account) -> None:
         CustomerClosed: its customer has left.
     """
     allowed(account.currency, account.marks)
+
+
+def marks_of(book: Book, customer: Customer, code: str) -> int:
+    """The marks of what a customer has of a currency; a customer without an account in it has those of its own."""
+    account = book.accounts.get((AccountKind.CUSTOMER, customer.id, code))
+    return book.customer_marks.get(customer.id, 0) if account is None else account.marks
 
 
 def allowed(code: str, marks: int) -> None:

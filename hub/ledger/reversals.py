@@ -115,6 +115,7 @@ def _accept(
         PartnerRefused: it does not undo such acts, or the points were kept by somebody else when it was done.
         InsufficientPoints: the hub keeps what was credited, and it has been spent. What of it repaid a debt is not owed
             again, but has to be there like the rest.
+        Frozen, CustomerClosed: nothing may leave the account of whom it was credited to, whoever keeps it.
         LimitExceeded: a cap is in the way of whoever pays back.
     """
     book = draft.book

@@ -30,9 +30,13 @@ def accept(draft: Draft, deal: Deal, movement: Movement, held: Held | None = Non
 
     Raises:
         LimitExceeded: a cap is in the way.
-        CustomerClosed: whose points come has left.
+        Frozen: a partner keeps what goes, and nothing may leave the account of whose points go.
+        CustomerClosed: who gives or gets points has left.
     """
     book = draft.book
+    if deal.gives is not None and deals.is_remote(book, deal.gives):  # what the hub keeps is looked at as it is held
+        giver, code = deal.gives.customer, deal.gives.currency
+        resolve.allowed(code, resolve.marks_of(book, giver, code))
     if deal.takes is not None and deals.has_left(book, deal.takes.customer, deals.currency(book, deal.takes)):
         raise CustomerClosed
     draft.movements.append(movement)
@@ -76,8 +80,7 @@ def accept_act(draft: Draft, movement: Movement) -> None:
     """Begin a redemption, a transfer or an issue of points that a partner keeps, by the movement that accepts it.
 
     Raises:
-        LimitExceeded: a cap is in the way.
-        CustomerClosed: whose points come has left.
+        LimitExceeded, Frozen, CustomerClosed: see ``accept``.
     """
     book = draft.book
     fee = fees.of_redemption(book, movement)
@@ -88,8 +91,9 @@ def accept_conversion(draft: Draft, conversion: Conversion, channel: str | None,
     """Begin a conversion that needs a partner.
 
     Raises:
-        InsufficientPoints, Frozen, NotAMember, PoolRightMissing: the source is hosted; see ``resolve.spendable``.
+        InsufficientPoints, NotAMember, PoolRightMissing: the source is hosted; see ``resolve.spendable``.
         LimitExceeded: a cap or a limit is in the way.
+        Frozen, CustomerClosed: see ``accept``, and ``resolve.spendable``.
         InvalidInput: a partner keeps the source, and somebody spends of a pool.
     """
     configuration = draft.book.configuration

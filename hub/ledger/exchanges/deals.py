@@ -2,7 +2,7 @@
 
 from hub.configuration import Configuration
 from hub.currencies import HOSTED, PointCurrency
-from hub.ledger import fees
+from hub.ledger import fees, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.ledger.orders import Deal, End, ExchangeState, Payment, reference_of
@@ -203,6 +203,4 @@ def between(draft: Draft, of: PointCurrency) -> tuple[Account, Account]:
 
 def has_left(book: Book, customer: Customer, of: PointCurrency) -> bool:
     """Whether nothing can be given to a customer any more."""
-    account = book.accounts.get((AccountKind.CUSTOMER, customer.id, of.code))
-    marks = book.customer_marks.get(customer.id, 0) if account is None else account.marks
-    return bool(marks & Mark.CLOSED)
+    return bool(resolve.marks_of(book, customer, of.code) & Mark.CLOSED)

@@ -7,17 +7,18 @@ from typing import Any
 import pytest
 
 from hub import clock
+from hub.access import Role
 from hub.audit import audit
 from hub.currencies import PartnerState
-from hub.errors import Frozen, InvalidInput, LimitExceeded, NotHosted, PartnerUnavailable
+from hub.errors import CustomerClosed, Forbidden, Frozen, InvalidInput, LimitExceeded, NotHosted, PartnerUnavailable
 from hub.ledger import commands
 from hub.ledger.commands import Party
 from hub.ledger.orders import ExchangeState
-from hub.ledger.records import Movement, MovementKind, PoolKind
+from hub.ledger.records import ConversionStatus, Movement, MovementKind, PoolKind
 from hub.limits import Act
 from hub.partners import Reason, Status
 from tests.conftest import Hub
-from tests.hub.ledger.test_exchanges import AL, CNY, answer, network, owed, stands, under_way
+from tests.hub.ledger.test_exchanges import AL, ALICE, CNY, HAN, answer, conversion, network, owed, stands, under_way
 
 BO = Party("AIR", "bo")
 
@@ -110,6 +111,52 @@ async def test_who_is_frozen_here_or_spends_of_a_pool_redeems_nothing_there(net:
     await net.do(state)
     with pytest.raises(PartnerUnavailable):
         await net.do(redemption(net, "20", customer=BO))
+
+
+async def test_nobody_spends_another_programmes_points_by_a_reference_of_its_own(net: Hub) -> None:
+    """The partner is told the reference alone: whoever has a customer of that name elsewhere is not its member."""
+    trader, _ = await net.key("BANK", Role.INSTITUTION_TRADER)
+    thief = Party("BANK", AL.reference)
+    for command in (
+        conversion(net, thief, thief, "MILE>BP", "100", actor=trader),
+        conversion(net, thief, HAN, "MILE>STAY", "100", actor=trader),
+        redemption(net, "100", customer=thief, actor=trader),
+        transfer(net, "100", source=thief, target=BO, actor=trader),
+        offer(net, thief, thief, actor=trader),
+        redemption(net, "101", actor=trader),
+    ):
+        with pytest.raises(Forbidden):
+            await net.do(command)
+    assert await net.sql("SELECT 1 FROM partner_order") == []
+    assert len(await net.sql("SELECT 1 FROM customer")) == 1  # alice, and nobody was enrolled
+    await begun(net, redemption(net, "102", customer=thief))  # the operator may act for the members of all
+
+
+@pytest.mark.parametrize("source", [AL, ALICE], ids=["kept by a partner", "kept by the hub"])
+async def test_a_quote_is_not_executed_for_who_was_frozen_or_left_since(net: Hub, source: Party) -> None:
+    """To a partner that takes them, out of points that another keeps and out of the hub's own."""
+    pair = "MILE>STAY" if source is AL else "BP>MILE"
+    taker = HAN if source is AL else AL
+    await net.do(commands.EnrollCustomer(actor=net.admin, customer=AL))
+    quotes = [await net.do(offer(net, source, taker, pair)) for _ in range(3)]
+    executions = [commands.ExecuteQuote(actor=net.admin, key=f"execute {quote.id}", quote=quote.id) for quote in quotes]
+    await net.do(commands.FreezeAccount(actor=net.admin, key="f", customer=source, currency=None, reason="suspicion"))
+    with pytest.raises(Frozen):
+        await net.do(executions[0])
+    assert await net.sql("SELECT 1 FROM partner_order") == []
+    await net.do(commands.UnfreezeAccount(actor=net.admin, key="u", customer=source, currency=None, reason="cleared"))
+    assert (await net.do(executions[1])).status is ConversionStatus.PENDING
+    if source is AL:
+        await net.do(commands.CloseCustomer(actor=net.admin, key="c", customer=source, reason="left"))
+        with pytest.raises(CustomerClosed):
+            await net.do(executions[2])
+
+
+def offer(hub: Hub, source: Party, target: Party, pair: str = "MILE>BP", amount: str = "100", **changes: Any) -> Any:
+    source_currency, _, target_currency = pair.partition(">")
+    asked = {"actor": hub.admin, "source": source, "target": target, "amount": amount, "ttl_seconds": 900}
+    pair_of = {"source_currency": source_currency, "target_currency": target_currency}
+    return commands.RequestQuote(**{**asked, **pair_of, **changes})
 
 
 # --- transfers and issues ---------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hub.currencies import PartnerState
 from hub.errors import (
     AlreadyReversed,
     ExceedsOriginal,
+    Frozen,
     InsufficientPoints,
     NotHosted,
     PartnerRefused,
@@ -227,3 +228,15 @@ async def test_what_a_partner_has_not_is_not_owed(net: Hub) -> None:
     await answer(net, f"PH-{made.id:X}-C", Status.SUCCEEDED)
     with pytest.raises(NotHosted):
         await net.do(reversal(net, made, shortfall=ReversalShortfall.DEBT))
+
+
+async def test_nothing_is_taken_back_from_who_is_frozen_whoever_keeps_it(net: Hub) -> None:
+    made = await converted(net, ALICE, AL, "BP>MILE", "1000", "C")
+    given = await accepted(net, issue(net, "50"))
+    await answer(net, f"PH-{given.id:X}-C", Status.SUCCEEDED)
+    await net.do(commands.FreezeAccount(actor=net.admin, key="f", customer=AL, currency="MILE", reason="suspicion"))
+    for act in (made, given):
+        with pytest.raises(Frozen):
+            await net.do(reversal(net, act))
+    await net.do(commands.UnfreezeAccount(actor=net.admin, key="u", customer=AL, currency="MILE", reason="cleared"))
+    await accepted(net, reversal(net, made, key="again"))
