@@ -16,4 +16,4 @@ def units_of(order: Order, capabilities: Capabilities) -> int | Answer:
 
 def refused(reason: Reason, told: str) -> Answer:
     """A refusal of our own; the partner was not asked."""
-    return Answer(status=Status.REFUSED, reason=reason, message=told)
+    return Answer(status=Status.REFUSED, reason=reason, message=told, asked=False)

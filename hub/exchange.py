@@ -325,15 +325,17 @@ class Exchange:
         if not capabilities.idempotent:
             return Answer(status=Status.UNKNOWN, message="It can neither be asked for nor sent again.")
         answer = await self._sent(call, order, partner, sent)
-        if answer.status is Status.ABSENT:  # this sending; nobody knows of the one before
-            return Answer(status=Status.UNKNOWN, code=answer.code, message=answer.message, halts=answer.halts)
+        if answer.status is Status.ABSENT or not answer.asked:  # this sending; nobody knows of the one before
+            return _unknown(answer)
         return answer
 
     async def _sent(self, call: Call, order: Order, partner: Partner, sent: "_Sent") -> Answer:
         if _left(call) <= 0:
             raise _LeaseOver
         sent.at = clock.now()
-        return await self._asked(call, order, partner.perform(order), partner.capabilities)
+        answer = await self._asked(call, order, partner.perform(order), partner.capabilities)
+        # What is owed is not refused by a configuration that has changed.
+        return _unknown(answer) if call.state in OWED and not answer.asked else answer
 
     async def _asked(
         self, call: Call, order: Order, answering: Awaitable[Answer], capabilities: Capabilities
@@ -433,6 +435,11 @@ def _halted(configuration: Configuration) -> list[str]:
 def _unasked(call: Call, message: str | None = None) -> Answer:
     """What is known of an order where its partner cannot be asked."""
     return Answer(status=Status.ABSENT if call.sent_at is None else Status.UNKNOWN, message=message)
+
+
+def _unknown(answer: Answer) -> Answer:
+    """It leaves open what became of the order, in the answer's words."""
+    return Answer(status=Status.UNKNOWN, code=answer.code, message=answer.message, halts=answer.halts)
 
 
 def _left(call: Call) -> float:

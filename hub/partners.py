@@ -104,7 +104,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     ``reference``: ours, as it repeats it. ``partner_reference``: its own. ``amount`` in smallest units of the order's
     currency, ``unit`` the partner's word for it, ``at`` when it did it. ``code`` and ``message``: its own words, for
-    people. ``halts``: nothing more may be asked of it until the operator says so.
+    people. ``halts``: nothing more may be asked of it until the operator says so. ``asked``: False of a refusal of the
+    adapter's own, which says nothing of what was sent before.
     """
 
     status: Status
@@ -117,6 +118,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
     message: str | None = None
     halts: bool = False
+    asked: bool = True
 
 
 class Settling(StrEnum):

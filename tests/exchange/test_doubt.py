@@ -3,13 +3,18 @@ it is until evidence comes; over the real wire, with a source that holds points 
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
+import msgspec
 import pytest
 
+from adapters.orders import units_of
 from adapters.simulator.rules import Programme
 from hub.audit import audit
 from hub.ledger import commands
 from hub.ledger.records import Conversion
+from hub.partners import Answer, Capabilities, Operation, Order
+from tests.adapters.example import Airline, Configuration
 from tests.conftest import Hub
 from tests.exchange.world import AL, AT_ONCE, HAN, Quick, World, eventually, world
 from tests.properties import invariants
@@ -110,3 +115,66 @@ async def test_points_whose_hold_ended_meanwhile_are_taken_once_or_wait_for_a_pe
         [exchange] = await found.sql("SELECT state FROM exchange WHERE id = $1", spent.id)
         assert exchange["state"] == "COLLECTING"
         assert await _Doubt(at, spent).decide(done=True) == "COMPLETED"
+
+
+class _Changed(Airline):
+    """Once it has sent an order it refuses, by its configuration alone, what it is asked next, until that is over."""
+
+    def __init__(self, configuration: Configuration, before: Capabilities, after: Capabilities) -> None:
+        super().__init__(configuration)
+        self.capabilities, self._after, self.is_over = before, after, False
+
+    async def perform(self, order: Order) -> Answer:
+        if order.operation in (Operation.DEBIT, Operation.HOLD, Operation.CAPTURE) and not self.is_over:
+            units = units_of(order, self.capabilities)
+            self.capabilities = self._after
+            if isinstance(units, Answer):
+                return units
+        return await super().perform(order)
+
+
+class _Changing(Quick):
+    def __init__(self, *, holds: bool, before: dict[str, Any], after: dict[str, Any]) -> None:
+        self.holds, self._before, self._after, self.made = holds, before, after, list[_Changed]()
+
+    def connect(self, configuration: Configuration) -> Airline:
+        before = msgspec.structs.replace(super().connect(configuration).capabilities, **self._before)
+        self.made.append(_Changed(configuration, before, msgspec.structs.replace(before, **self._after)))
+        return self.made[-1]
+
+    def change_back(self) -> None:
+        for one in self.made:
+            one.is_over = True
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        (_Changing(holds=False, before={"status": False}, after={"maximum": 1}), ["DEBIT", "CREDIT"]),
+        (_Changing(holds=False, before={"status": False}, after={"operations": frozenset()}), ["DEBIT", "CREDIT"]),
+        (
+            _Changing(holds=True, before={}, after={"operations": frozenset({Operation.DEBIT, Operation.CREDIT})}),
+            ["HOLD", "CREDIT", "CAPTURE"],
+        ),
+    ],
+    ids=["beyond its bounds by now", "not done by now", "owed, and not done by now"],
+)
+async def test_what_our_own_side_refuses_by_now_says_nothing_of_what_was_sent(
+    found: Hub, kind: _Changing, asked: list[str]
+) -> None:
+    async with world(found, AT_ONCE, kind) as at:
+        if not kind.holds:
+            await at.airline.script("ERROR_DONE", operation="DEBIT")  # taken, and nobody can be asked
+        made = await at.convert(AL, HAN, "MILE>STAY", "200")
+        await at.until(made, "IN_DOUBT")
+        called = len(at.counted.statuses)
+
+        async def asked_again() -> bool | None:
+            return True if len(at.counted.statuses) >= called + 3 else None
+
+        await eventually(asked_again)
+        assert await at.status(made) == "IN_DOUBT"
+        kind.change_back()
+        assert await at.settled(made) == "COMPLETED"
+        assert await operations(at, made) == asked
+        assert await members(at) == ("99800.00", 0, "300.00")
