@@ -90,14 +90,14 @@ def follows(way: Way, state: ExchangeState, row: Any) -> bool:
     """Whether an answer brings an exchange into a state, with the movements that were made."""
     made, status, doubt = way.made, row["status"], row["in_doubt"]
     refused = status in (Status.REFUSED, Status.ABSENT)
+    nothing_held = row["reason"] == Reason.EXCEEDS_ORIGINAL and status == Status.REFUSED
     if state is way.state:
-        owed = state in OWED and (state is not _S.CAPTURING or status == Status.ABSENT)
+        owed = state in OWED and not (state is _S.CAPTURING and nothing_held)
         doubtful = status == Status.UNKNOWN or (refused and owed)
         return not made and way.in_doubt != doubt and doubt == doubtful and (doubtful or status == Status.PENDING)
     ends = way.takes is None or way.takes.is_hosted
     done, held = [way.kind], way.held
     succeeded, arrived = status == Status.SUCCEEDED, made == [MovementKind.ARRIVE]
-    nothing_held = row["reason"] == Reason.EXCEEDS_ORIGINAL and status == Status.REFUSED
     ways: dict[tuple[ExchangeState | None, ExchangeState], bool] = {
         (_S.DEBITING, _S.CREDITING): succeeded and arrived and not ends,
         (_S.DEBITING, _S.COMPLETED): succeeded and made == [MovementKind.ARRIVE, *done] and ends,
@@ -112,6 +112,7 @@ def follows(way: Way, state: ExchangeState, row: Any) -> bool:
         (_S.CREDITING, _S.REFUNDING): refused and not made and way.taken,
         (_S.CREDITING, _S.RELEASING): refused and not made and held,
         (_S.CAPTURING, _S.COMPLETED): succeeded and made == [MovementKind.ARRIVE, *done],
+        # Before, a capture that was refused for anything led to a plain debit.
         (_S.CAPTURING, _S.COLLECTING): status == Status.REFUSED and not made,
         (_S.COLLECTING, _S.COMPLETED): succeeded and made == [MovementKind.ARRIVE, *done],
         (_S.RELEASING, _S.REFUSED): (succeeded or nothing_held) and made == [MovementKind.DECLINE],

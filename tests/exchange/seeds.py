@@ -408,7 +408,7 @@ class History:
         never = reference in books.muted or (not can.status and not can.idempotent)
         lost = kept is None and not can.idempotent  # and so is not sent again
         refused = kept is not None and kept.outcome is Status.REFUSED and order["undoes"] not in books.over
-        waits = (lost and row["state"] in OWED) or (refused and row["state"] in UNREFUSABLE)
+        waits = (lost or refused) and row["state"] in OWED
         return bool(row["in_doubt"]) and (never or waits)
 
     async def _decide(self) -> None:
@@ -420,6 +420,8 @@ class History:
             books, order = self._books_of(row["order_reference"])
             if row["state"] in UNREFUSABLE:
                 books.by_hand(_asked(order))
+            elif row["state"] in OWED:  # a capture: if it was not done, its people end the hold
+                books.end_hold(order["undoes"])
             actor, second = self._hub.admin, self._hub.second
             done = books.done[order["reference"]] > 0
             said = commands.AddEvidence(actor=actor, exchange=row["id"], done=done, text="Seen in its books.")

@@ -178,3 +178,14 @@ async def test_what_our_own_side_refuses_by_now_says_nothing_of_what_was_sent(
         assert await at.settled(made) == "COMPLETED"
         assert await operations(at, made) == asked
         assert await members(at) == ("99800.00", 0, "300.00")
+
+
+async def test_points_that_are_still_held_are_not_taken_beside_their_hold(found: Hub) -> None:
+    async with world(found, AT_ONCE, Holding()) as at:
+        await at.airline.script("REFUSED", operation="CAPTURE", reason="MEMBER_BLOCKED")
+        made = await at.convert(AL, HAN, "MILE>STAY", "200")
+        await at.until(made, "IN_DOUBT")
+        assert await operations(at, made) == ["HOLD", "CREDIT", "CAPTURE"]
+        assert await members(at) == ("99800.00", 20_000, "300.00")
+        assert await _Doubt(at, made).decide(done=False) == "COMPLETED"  # its people have ended the hold: a plain debit
+        assert await operations(at, made) == ["HOLD", "CREDIT", "CAPTURE", "DEBIT"]

@@ -121,11 +121,13 @@ def _arrived(draft: Draft, deal: Deal, exchange: Exchange, said: commands.Report
 
 def _refused(draft: Draft, exchange: Exchange, said: commands.ReportOrder) -> None:
     deal = draft.book.deals[exchange.id]
-    if exchange.state is ExchangeState.RELEASING and said.reason is Reason.EXCEEDS_ORIGINAL:
-        _nothing_changed(draft, deal, exchange, said)  # nothing is held any more, which is what was to be
+    nothing_held = said.status is Status.REFUSED and said.reason is Reason.EXCEEDS_ORIGINAL
+    if exchange.state is ExchangeState.RELEASING and nothing_held:
+        _nothing_changed(draft, deal, exchange, said)  # which is what was to be
         return
-    if exchange.state is ExchangeState.CAPTURING and said.status is Status.REFUSED:
-        steps.ask(draft, exchange, said, ExchangeState.COLLECTING)  # the hold is over, and what it was for is given
+    # Refused for anything else the hold may still stand, and a plain debit would take of what is beside it.
+    if exchange.state is ExchangeState.CAPTURING and nothing_held:
+        steps.ask(draft, exchange, said, ExchangeState.COLLECTING)  # what it was for is given
         return
     if exchange.state in UNREFUSABLE or exchange.state is ExchangeState.CAPTURING:  # only a person can help
         _doubt(draft, exchange, said, in_doubt=True)

@@ -5,7 +5,7 @@ from hub.ledger import commands, resolve
 from hub.ledger.book import Book
 from hub.ledger.draft import Draft
 from hub.ledger.exchanges import answers
-from hub.ledger.orders import UNREFUSABLE, Evidence, EvidenceKind, Exchange, PlacedOrder
+from hub.ledger.orders import UNREFUSABLE, Evidence, EvidenceKind, Exchange, ExchangeState, PlacedOrder
 from hub.partners import Reason, Status
 
 
@@ -111,6 +111,8 @@ def _approve(draft: Draft, exchange: Exchange, order: PlacedOrder, actor: int, *
         )
     )
     status, reason = (Status.SUCCEEDED, None) if done else (Status.REFUSED, Reason.OTHER)
+    if exchange.state is ExchangeState.CAPTURING and not done:
+        reason = Reason.EXCEEDS_ORIGINAL  # they have seen to it that nothing is held any more
     answers.take(
         draft, exchange, commands.ReportOrder(actor=actor, reference=order.reference, status=status, reason=reason)
     )

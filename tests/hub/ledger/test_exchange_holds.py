@@ -114,9 +114,11 @@ async def test_what_is_owed_is_never_given_up_and_only_a_person_ends_its_refusal
         assert (after.state, after.in_doubt) == (ExchangeState.RELEASING, True)
     after = await answer(net, f"PH-{taken.id:X}-T", Status.ABSENT)  # it was certainly not done so far
     assert (after.state, after.in_doubt) == (ExchangeState.CAPTURING, True)
-    for letter, state in (("T", ExchangeState.COLLECTING), ("L", ExchangeState.COLLECTING)):
-        after = await answer(net, f"PH-{taken.id:X}-{letter}", Status.REFUSED, reason=Reason.INSUFFICIENT_POINTS)
-        assert after.state is state
+    after = await answer(net, f"PH-{taken.id:X}-T", Status.REFUSED, reason=Reason.MEMBER_BLOCKED)  # the hold may stand
+    assert (after.state, after.in_doubt) == (ExchangeState.CAPTURING, True)
+    for letter, reason in (("T", Reason.EXCEEDS_ORIGINAL), ("L", Reason.INSUFFICIENT_POINTS)):
+        after = await answer(net, f"PH-{taken.id:X}-{letter}", Status.REFUSED, reason=reason)
+        assert after.state is ExchangeState.COLLECTING
     assert after.in_doubt
     assert await stands(net, "transit", "MILE") == (0, 402)
     for made in (freed, taken):
