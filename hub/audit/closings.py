@@ -77,10 +77,8 @@ class Closings:
         """Take one institution's closing: its position, with what its children brought, passes on as a net, rounded."""
         window, node, currency = moved["subject_id"], moved["for_institution_id"], moved["money"]
         net = moved["value"] or 0
-        debits, credits, *_ = self._positions.sum(window, node, currency)
         brought = self._brought.pop((window, node, currency), 0)
-        left, operator = credits - debits + brought - net, operator_of(configuration)
-        left -= self._positions.gross[window, node, currency]
+        left, operator = self._positions.held(window, node, currency) + brought - net, operator_of(configuration)
         position = (int(AccountKind.POSITION), node, currency)
         passes: list[tuple[Key, Key, int, int]] = []
         parent = self._positions.parent(configuration, node, window)
@@ -179,7 +177,7 @@ class Closings:
                     f"Window {window.number}: the net of {_place(configuration, place)} is not what its legs give.",
                 )
             moved = self._closing.pop((window.id, *place), None)
-            left = 0 if of is None else of.own_exact - of.own - self._positions.gross[window.id, *place]
+            left = 0 if of is None else self._positions.held(window.id, *place) - of.own
             if moved != (due if due or left else None):
                 self._findings.add(
                     "NET", f"Window {window.number}: {_place(configuration, place)} was closed with another net."
@@ -190,8 +188,7 @@ class Closings:
                 "NET", f"Window {window.number}: {_place(configuration, key[1:])} was closed, but has no net."
             )
         for key, brought in self._brought.items():
-            debits, credits, *_ = self._positions.sum(*key)
-            if credits - debits + brought:  # otherwise there was nothing left to pass on
+            if self._positions.held(*key) + brought:  # otherwise there was nothing left to pass on
                 self._findings.add(
                     "NET", f"Window {window.number}: a parent that takes nets over was not closed after."
                 )

@@ -120,6 +120,13 @@ class Positions:
             found = self.sums[key] = [0, 0, 0, 0, 0]
         return found
 
+    def held(self, window: int, node: int, currency: str) -> int:
+        """What an account holds of a window by its node's acts, in millionths: what they owe it, less what of that was
+        paid at once."""
+        key = (window, node, currency)
+        debits, credits, *_ = self.sums.get(key, (0, 0))
+        return credits - debits - self.gross[key]
+
     def adjust(self, configuration: Configuration, window: int, node: int, currency: str, change: int) -> None:
         """Carry a change of what is owed to a node up to all above it; above who settles apart, its debt by itself."""
         path = self.path(configuration, node, window)
