@@ -193,7 +193,8 @@ async def load_files(connection: AsyncConnection, book: Book, needs: Needs) -> N
 
 async def load_positions(driver: Any, book: Book, needs: Needs) -> None:
     """The positions of touched institutions and of all above them, in every window that is not settled; for a closing,
-    all of them."""
+    all of them. What it posts on stands on the way up as well, whether it has a position or not: of all there the
+    accounts are needed."""
     nodes: set[int] | None = None
     if not needs.closing:
         institutions = book.configuration.institutions
@@ -222,7 +223,9 @@ async def load_positions(driver: Any, book: Book, needs: Needs) -> None:
             *between, debits, credits = row
             book.pairs[tuple(between)] = PairPosition(debits, credits)
     if needs.closing:
-        needs.institutions.update(institution for window, institution, _ in book.positions if window != UNPOSTED)
+        for window, institution, _ in book.positions:
+            if window != UNPOSTED:
+                needs.owners.update(book.path(institution, window))
         needs.owners.update(made.id for made in book.internals.values())
 
 

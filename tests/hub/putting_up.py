@@ -9,14 +9,14 @@ from tests.conftest import Hub
 _numbers = itertools.count(1)
 
 
-async def put_up(hub: Hub, of: str, amount: str) -> None:
+async def put_up(hub: Hub, of: str, amount: str, currency: str = "CNY") -> None:
     """What the bank moved, recorded by one person and approved by another."""
     entry = await hub.do(
         commands.RecordCoverEntry(
             actor=hub.admin,
             institution=of,
             pot=Pot.LIQUIDITY,
-            currency="CNY",
+            currency=currency,
             amount=amount,
             value_date=None,
             reference=f"bank {next(_numbers)}",

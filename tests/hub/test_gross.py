@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 
 from hub import lookups, postgres
@@ -120,6 +121,21 @@ async def test_an_act_is_paid_with_itself_or_not_done_and_its_window_is_settled_
 
 
 @pytest.mark.parametrize("value", ["0.01", "0.0033"])  # the second leaves something to round
+async def test_a_window_closes_in_which_only_those_below_its_members_acted(hub: Hub, value: str) -> None:
+    await found(hub, "A", "B", parents={"EAST": "A", "DESK": "EAST", "SHOP": "B"}, value=value)
+    await put_up(hub, "A", "5.00")
+    for _ in range(2):  # once the internal accounts are there as well
+        await hub.do(owing(hub, "DESK", "SHOP", 40))
+        await hub.do(owing(hub, "SHOP", "EAST", 20))
+        await hub.do(owing(hub, "SHOP", "HUB", 7))
+        window = await close(hub)
+        assert await status(hub, window) == "SETTLED"
+        assert await tops(hub, window) == {"A": 0, "B": 0, "HUB": 0}
+        assert (await holds(hub, 4), await holds(hub, 5)) == ({}, {})
+        await clean(hub)
+
+
+@pytest.mark.parametrize("value", ["0.01", "0.0033"])
 async def test_a_member_that_was_paid_for_itself_and_for_its_branch_has_nothing_but_rounding_to_pass_on(
     hub: Hub, value: str, postgres_server: postgres.Server
 ) -> None:
@@ -131,6 +147,26 @@ async def test_a_member_that_was_paid_for_itself_and_for_its_branch_has_nothing_
     assert (await status(hub, window), await tops(hub, window)) == ("SETTLED", {"A": 0, "B": 0})
     await clean(hub)
     await check_every(UNPASSED if value == "0.0033" else {}, hub, postgres_server)
+
+
+async def test_branches_are_paid_at_once_in_each_currency_of_the_model_and_netted_in_others(hub: Hub) -> None:
+    await found(hub, "A", "B", parents={"DESK": "A", "SHOP": "B"}, value="0.01")
+    for money in ("JPY", "USD"):
+        await hub.currency(f"{money}-P", "DESK", unit_value="1", money=money)
+        await hub.issue(f"{money}-P", "DESK", "alice", "1000")
+    await hub.model("PAIRS", ["A", "B"], currencies=["CNY", "USD"], kind=ModelKind.IMMEDIATE_GROSS)
+    for money in ("CNY", "USD"):
+        await put_up(hub, "A", "5.00", money)
+    for currency in ("DESK-P", "USD-P"):
+        await hub.do(msgspec.structs.replace(owing(hub, "DESK", "SHOP", 3), currency=currency))
+    window = await close(hub)
+    assert (await status(hub, window), await tops(hub, window)) == ("SETTLED", {"A": 0, "B": 0})
+    await clean(hub)
+    await hub.do(msgspec.structs.replace(owing(hub, "DESK", "SHOP", 3), currency="JPY-P"))
+    of_default = await hub.window()
+    await hub.do(commands.CloseWindow(actor=hub.admin, key="default", window=of_default))
+    assert (await status(hub, of_default), await tops(hub, of_default)) == ("CLOSED", {"A": -300, "B": 300})
+    await clean(hub)
 
 
 async def test_a_bill_is_refused_for_nobodys_liquidity_and_is_the_defaults(hub: Hub, pass_: Pass) -> None:
