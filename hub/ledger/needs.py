@@ -120,6 +120,7 @@ class Needs:
         self.windowed = False  # whether the open window matters
         self.money = False
         self.closing = False
+        self.opening = False  # whether a window may be opened, for which whoever moved stands below others
         self.billing = False  # whether invoices are made
         self.invoices: set[int] = set()  # that are credited
         self.blocks: set[int] = set()  # prepaid ones, that something is done about
@@ -298,7 +299,7 @@ class Needs:
                 self._id(self.links, command.id)
             case commands.CloseWindow():
                 self._id(self.windows, command.window)
-                self.money = self.closing = True
+                self.money = self.closing = self.opening = True
             case commands.ConfirmSettlement():
                 self._id(self.windows, command.window)
                 self._institution(command.institution)
@@ -328,8 +329,11 @@ class Needs:
                 self._id(self.blocks, command.id)
             case commands.SetPrepaidNotice():
                 self._stock(command.holder, command.currency)
+            case commands.ApproveModel():
+                self.opening = True
             case commands.MoveInstitution():
                 self.moving = True
+                self._institution(command.parent)
             case commands.SetDebitCap() | commands.SetCover():
                 self._institution(command.institution)
                 self.money = True

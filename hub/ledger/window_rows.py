@@ -194,39 +194,50 @@ async def load_files(connection: AsyncConnection, book: Book, needs: Needs) -> N
 async def load_positions(driver: Any, book: Book, needs: Needs) -> None:
     """The positions of touched institutions and of all above them, in every window that is not settled; for a closing,
     all of them. What it posts on stands on the way up as well, whether it has a position or not: of all there the
-    accounts are needed."""
-    nodes: set[int] | None = None
-    if not needs.closing:
-        institutions = book.configuration.institutions
-        nodes = set()
-        for window in book.windows.values():
-            for institution in needs.institutions & institutions.keys():
-                nodes.update(settlement_path(institutions, institution, window.ordinal))
-        for window_id in needs.windows:  # what is confirmed settles what stands below, too
-            nodes.update(net.institution for net in book.nets.get(window_id, ()))
-        for id in needs.defaults & book.defaults.keys():
-            default = book.defaults[id]
-            nodes.update(settlement_path(institutions, default.institution, book.ordinal(default.window)))
-        for deal in book.deals.values():  # by the path on which its money became pending
-            ordinal = book.ordinal(deal.window)
-            for one in deal.payments:
-                nodes.update(settlement_path(institutions, one.payer, ordinal))
-    if nodes is not None and book.configuration.covers:
+    accounts are needed. So they are above whoever acts in a window that the batch opens: somebody there pays for it."""
+    nodes = _on_paths(book, needs)
+    if book.configuration.covers:
         needs.owners.update(nodes & {covered for covered, _ in book.configuration.covers})
-    for row in await driver.fetch(_POSITIONS, [*book.windows, UNPOSTED], None if nodes is None else list(nodes)):
+    of = None if needs.closing else list(nodes)
+    for row in await driver.fetch(_POSITIONS, [*book.windows, UNPOSTED], of):
         window_id, institution_id, currency, *sums = row
         book.positions[window_id, institution_id, currency] = Position(*sums)
     if in_pairs := [one.id for one in book.open_windows() if book.in_pairs(one)] if book.configuration.models else ():
-        of = None if nodes is None else _participants(book, in_pairs, needs)
-        needs.owners.update(of or ())  # what they have put up to pay with
-        for row in await driver.fetch(_PAIRS, in_pairs, of):
+        participants = _participants(book, in_pairs, needs)
+        needs.owners.update(participants)  # what they have put up to pay with
+        for row in await driver.fetch(_PAIRS, in_pairs, None if needs.closing else participants):
             *between, debits, credits = row
             book.pairs[tuple(between)] = PairPosition(debits, credits)
+    if needs.opening:
+        needs.owners.update(nodes)
     if needs.closing:
         for window, institution, _ in book.positions:
             if window != UNPOSTED:
                 needs.owners.update(book.path(institution, window))
         needs.owners.update(made.id for made in book.internals.values())
+
+
+def _on_paths(book: Book, needs: Needs) -> set[int]:
+    """The touched institutions and all above them, as they stand for the money of any window that is not settled, or
+    that the batch opens."""
+    institutions = book.configuration.institutions
+    ordinals = {window.ordinal for window in book.windows.values()}
+    if needs.opening:
+        ordinals.add(book.newest_window.ordinal + 1)
+    nodes = set[int]()
+    for ordinal in ordinals:
+        for institution in needs.institutions & institutions.keys():
+            nodes.update(settlement_path(institutions, institution, ordinal))
+    for window_id in needs.windows:  # what is confirmed settles what stands below, too
+        nodes.update(net.institution for net in book.nets.get(window_id, ()))
+    for id in needs.defaults & book.defaults.keys():
+        default = book.defaults[id]
+        nodes.update(settlement_path(institutions, default.institution, book.ordinal(default.window)))
+    for deal in book.deals.values():  # by the path on which its money became pending
+        ordinal = book.ordinal(deal.window)
+        for one in deal.payments:
+            nodes.update(settlement_path(institutions, one.payer, ordinal))
+    return nodes
 
 
 def _participants(book: Book, windows: Sequence[int], needs: Needs) -> list[int]:

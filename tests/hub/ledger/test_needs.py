@@ -2,13 +2,20 @@
 
 from typing import Any
 
+import msgspec
+
 from hub.currencies import ExpiryKind, RateConsent
 from hub.institutions import Kind
 from hub.ledger import commands
 from hub.ledger.commands import Party
 from hub.ledger.decide import Outcome
 from hub.ledger.waiting import Answer
+from hub.models import ModelKind
 from tests.conftest import Hub
+from tests.hub import test_gross as gross
+from tests.hub.ledger import test_cover as covering
+from tests.hub.putting_up import put_up
+from tests.hub.test_obligations import owing
 
 
 def redeem(hub: Hub, key: str, merchant: str, amount: str) -> commands.Redeem:
@@ -164,3 +171,77 @@ async def test_a_new_currency_of_an_issuer_with_positions_works_in_its_own_batch
     after = int((await hub.sql("SELECT batch FROM journal_head"))[0][0])
     assert after == before + 1  # one batch, none of it retried
     assert (await positions(hub))["BANK"] == (8_000_000, 0, -8_000_000)  # 5.00 and 3.00
+
+
+def closing(hub: Hub, window: int) -> commands.CloseWindow:
+    return commands.CloseWindow(actor=hub.admin, key="close", window=window)
+
+
+async def test_who_pays_at_once_is_known_in_the_batch_that_closes_a_window(hub: Hub) -> None:
+    await gross.found(hub, "A", "B", parents={"DESK": "A", "SHOP": "B"}, value="0.01")
+    await put_up(hub, "A", "5.00")
+    closed, first = await hub.batch([closing(hub, await hub.window("PAIRS")), owing(hub, "DESK", "SHOP", 20)])
+    result(closed)
+    result(first)
+    closed, second = await hub.batch(
+        [msgspec.structs.replace(closing(hub, await hub.window("PAIRS")), key="2"), owing(hub, "DESK", "SHOP", 30)]
+    )
+    result(closed)
+    result(second)
+    assert await gross.holds(hub) == {"A": 4_500_000, "B": 500_000}
+    await gross.clean(hub)
+
+
+async def test_who_pays_at_once_is_known_in_the_batch_that_approves_the_model(hub: Hub) -> None:
+    for code, parent in (("A", "HUB"), ("B", "HUB"), ("DESK", "A"), ("SHOP", "B")):
+        await hub.institution(code, parent=parent)
+    await hub.currency("DESK-P", "DESK")  # 0.05 CNY
+    await hub.issue("DESK-P", "DESK", "alice", "1000")
+    await put_up(hub, "A", "5.00")
+    made = await hub.do(hub.model_proposal("GROSS", ["A", "B"], kind=ModelKind.IMMEDIATE_GROSS))
+    answers = await hub.batch([commands.ApproveModel(actor=hub.second, id=made.id), owing(hub, "DESK", "SHOP", 20)])
+    for answer in answers:
+        result(answer)
+    assert await gross.holds(hub) == {"A": 4_000_000, "B": 1_000_000}
+    await gross.clean(hub)
+
+
+async def test_who_pays_at_once_is_known_in_the_batch_that_moves_its_branch_and_closes_a_window(hub: Hub) -> None:
+    await gross.found(hub, "A", "B", "C", parents={"DESK": "A", "TILL": "DESK", "SHOP": "B"}, value="0.01")
+    await put_up(hub, "C", "5.00")
+    move = commands.MoveInstitution(actor=hub.admin, code="DESK", parent="C")
+    answers = await hub.batch([move, closing(hub, await hub.window("PAIRS")), owing(hub, "TILL", "SHOP", 20)])
+    for answer in answers:
+        result(answer)
+    assert await gross.holds(hub) == {"B": 200_000, "C": 4_800_000}
+    await gross.clean(hub)
+
+
+async def test_what_covers_somebody_is_known_in_the_batch_that_closes_a_window(hub: Hub) -> None:
+    await covering.found(hub)
+    await covering.put(hub, "500", "in 1")
+    await hub.do(covering.terms(hub))
+    closed, covered = await hub.batch([closing(hub, await hub.window()), covering.owing(hub, "a", 400)])
+    result(closed)
+    result(covered)
+
+
+async def test_a_cap_above_a_moved_branch_counts_what_was_owed_before_in_the_batch_that_opens_a_window(
+    hub: Hub,
+) -> None:
+    for code, parent in (("BANK", "HUB"), ("DESK", "BANK"), ("AIR", "HUB"), ("SHOP", "HUB")):
+        await hub.institution(code, parent=parent)
+    for code, issuer in (("DP", "DESK"), ("AP", "AIR")):
+        await hub.currency(code, issuer, unit_value="0.05")
+        await hub.issue(code, issuer, "alice", "1000")
+    await hub.cap("AIR", "5.00")
+    await hub.do(msgspec.structs.replace(owing(hub, "AIR", "SHOP", 100), currency="AP"))  # 5.00: the cap is used up
+    await hub.do(commands.MoveInstitution(actor=hub.admin, code="DESK", parent="AIR"))
+    made = await hub.do(hub.model_proposal("NEW", ["AIR", "SHOP"]))
+    act = msgspec.structs.replace(owing(hub, "DESK", "SHOP", 10), currency="DP")
+    approved, last = await hub.batch([commands.ApproveModel(actor=hub.second, id=made.id), act])
+    result(approved)
+    assert isinstance(last, Outcome)
+    assert last.refusal is not None
+    assert last.refusal.code == "LIMIT_EXCEEDED"
+    assert last.refusal.details["exposure"] == "5.50"  # 5.00 and 10 × 0.05
