@@ -2,8 +2,8 @@
 
 A break is of one reference on one business day, however many sides disagree in however many ways: its type is the
 gravest of them, and its sides are shown beside each other. Amounts of sides are in smallest units of the partner's
-scale and signed as the member sees them: what was taken is below zero. ``difference`` is in smallest units of the
-currency.
+scale and signed as the member sees them: what was taken is below zero, also if by undoing a credit. ``difference`` is
+in smallest units of the currency.
 """
 
 from datetime import datetime
@@ -92,7 +92,8 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong. ``difference``: what the partner's books have more than the hub's; None: that is not clear,
-    because the partner's sides disagree, count in other units, or the hub does not know yet what became of it."""
+    because the partner's sides disagree, count in other units, list a reversal that the hub did not ask for, or the hub
+    does not know yet what became of it."""
 
     type: BreakType
     difference: int | None
@@ -109,7 +110,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 class SideSum(msgspec.Struct, frozen=True, kw_only=True):
     """What one of the three lists of a day: how many rows, what was taken and given by those that say it was done, in
-    smallest units of the partner's scale, and SHA-256 of what was read, in hexadecimal."""
+    smallest units of the partner's scale (of reversals that the hub did not ask for, nobody knows which), and SHA-256
+    of what was read, in hexadecimal."""
 
     source: Source
     rows: int

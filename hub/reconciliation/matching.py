@@ -10,6 +10,12 @@ What is compared, for each order of the hub's that is of the day and each side t
   when it was asked and when it was answered: agreed;
 - what the ends of earlier breaks have posted counts as the hub's, so that a difference that was made good is none.
 
+What is taken is below zero, what is given above: a debit takes and a credit gives, and a reversal does the opposite of
+the order that it undoes. Which one that is, only the hub's order says, so a reversal that a partner lists is of the
+order that the hub asked for as a reversal, under the same reference. Where the hub asked for none, nobody can tell
+whether the member had more or less of it: it is a break whose difference is not clear, its amount is shown as it is
+written, and it is in none of the day's sums.
+
 What is there and not here is the day's on which it was done; an order of the hub's of a neighbouring day is compared on
 that day.
 """
@@ -37,7 +43,7 @@ _SAID: Final = {"DONE": Status.SUCCEEDED, "REFUSED": Status.REFUSED, "PENDING": 
 _COLUMNS: Final = {
     "hub": (
         *("reference VARCHAR", "operation VARCHAR", "amount BIGINT", "status VARCHAR", "asked BIGINT"),
-        *("span_start BIGINT", "span_end BIGINT", "home BOOLEAN", "member VARCHAR"),
+        *("span_start BIGINT", "span_end BIGINT", "home BOOLEAN", "member VARCHAR", "undoes VARCHAR"),
     ),
     "adjustment": ("reference VARCHAR", "posted HUGEINT"),
     "source": ("name VARCHAR",),
@@ -46,19 +52,24 @@ _COLUMNS: Final = {
         *("amount BIGINT", "unit VARCHAR", "status VARCHAR", "instant BIGINT"),
     ),
 }
-_SIGN = """CASE WHEN operation IN ('DEBIT', 'CAPTURE') THEN -1 WHEN operation IN ('CREDIT', 'REVERSE') THEN 1
-    ELSE 0 END"""
+# Whether the member has more or less of it; NULL: it reverses, and nobody knows what. To undo a credit takes; whatever
+# else is undone had taken.
+_SIGN = """CASE operation WHEN 'DEBIT' THEN -1 WHEN 'CAPTURE' THEN -1 WHEN 'CREDIT' THEN 1
+    WHEN 'REVERSE' THEN CASE WHEN undoes = 'CREDIT' THEN -1 WHEN undoes IS NOT NULL THEN 1 END ELSE 0 END"""
+# What the partner's sides say, each row with the operation that it undoes if the hub asked for a reversal.
+_HEARD = "CREATE VIEW heard AS SELECT t.*, h.undoes FROM told t LEFT JOIN hub h USING (reference)"
 _SIDES = f"""
 CREATE TABLE side AS
 SELECT source, reference, count(*) AS listed, count(*) FILTER (status = 'SUCCEEDED') AS done,
     count(*) FILTER (status = 'SUCCEEDED' AND instant >= $start AND instant < $end) AS done_today,
     bool_or(status = 'REFUSED') AS refused,
     coalesce(bool_or(unit <> $unit) FILTER (status = 'SUCCEEDED'), false) AS odd,
-    coalesce(sum({_SIGN} * amount::HUGEINT) FILTER (status = 'SUCCEEDED'), 0) AS effect,
+    coalesce(bool_or({_SIGN} IS NULL) FILTER (status = 'SUCCEEDED'), false) AS unclear,
+    coalesce(sum(coalesce({_SIGN}, 1) * amount::HUGEINT) FILTER (status = 'SUCCEEDED'), 0) AS effect,
     min(instant) FILTER (status = 'SUCCEEDED') AS first, max(instant) FILTER (status = 'SUCCEEDED') AS last,
     min(operation) AS operation, min(unit) AS unit, min(status) AS status, min(instant) AS instant,
     min(member) AS member, max(member) AS other_member, min(partner_reference) AS partner_reference
-FROM told WHERE reference IS NOT NULL GROUP BY source, reference
+FROM heard WHERE reference IS NOT NULL GROUP BY source, reference
 """
 _BOOKED = f"""
 CREATE VIEW booked AS
@@ -69,14 +80,14 @@ FROM hub h LEFT JOIN adjustment a USING (reference)
 _JUDGED = """
 CREATE TABLE judged AS
 SELECT * FROM (SELECT h.reference, CASE
-    WHEN h.adjusted AND h.effect = coalesce(s.effect, 0) AND NOT coalesce(s.odd, false) THEN NULL
+    WHEN h.adjusted AND h.effect = coalesce(s.effect, 0) AND NOT coalesce(s.odd OR s.unclear, false) THEN NULL
     WHEN s.reference IS NULL OR (s.done = 0 AND NOT s.refused)
         THEN CASE WHEN h.status = 'SUCCEEDED' THEN 'MISSING_THERE' END
     WHEN s.done = 0 THEN CASE WHEN h.status <> 'REFUSED' THEN 'STATUS' END
     WHEN h.status <> 'SUCCEEDED' THEN 'STATUS'
     WHEN s.done > 1 THEN 'DUPLICATE'
     WHEN s.odd THEN 'UNIT'
-    WHEN s.effect <> h.effect THEN 'AMOUNT'
+    WHEN s.unclear OR s.effect <> h.effect THEN 'AMOUNT'
     WHEN s.member <> h.member OR s.other_member <> h.member THEN 'MEMBER'
     WHEN s.first < h.span_start OR s.last >= h.span_end THEN 'DATE'
     END AS type
@@ -85,7 +96,7 @@ WHERE h.home) WHERE type IS NOT NULL
 UNION ALL
 SELECT s.reference, 'MISSING_HERE' FROM side s
 LEFT JOIN adjustment a USING (reference)
-WHERE s.done_today > 0 AND NOT (coalesce(a.posted = s.effect, false) AND NOT s.odd)
+WHERE s.done_today > 0 AND NOT (coalesce(a.posted = s.effect, false) AND NOT s.odd AND NOT s.unclear)
     AND NOT EXISTS (SELECT 1 FROM hub h WHERE h.reference = s.reference)
 UNION ALL
 SELECT s.reference, CASE WHEN s.done > 1 THEN 'DUPLICATE' ELSE 'DATE' END FROM side s
@@ -127,7 +138,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """How many rows a side has of the day, and what those took and gave that were done."""
+    """How many rows a side has of the day, and what those took and gave of which that is known and that were done."""
 
     rows: int
     taken: int
@@ -152,6 +163,7 @@ class Matching:
             self._database.execute(statement)
         for table, columns in _COLUMNS.items():
             self._database.execute(f"CREATE TABLE {table} ({', '.join(columns)})")
+        self._database.execute(_HEARD)
 
     def __enter__(self) -> Self:
         return self
@@ -245,7 +257,7 @@ class Matching:
         self._database.execute(_GRAVEST, {"types": types, "most": most})
         wrong = self._rows("SELECT reference, type FROM wrong ORDER BY reference")
         here = {row[0]: row[1:] for row in self._wrong("booked", "operation, effect, status, asked, member")}
-        shown = "source, listed, operation, effect, unit, status, instant, partner_reference, done, odd"
+        shown = "source, listed, operation, effect, unit, status, instant, partner_reference, done, odd OR unclear"
         there: dict[str, dict[str, tuple[Any, ...]]] = {}
         for reference, source, *said in self._wrong("side", f"{shown}, member, other_member"):
             there.setdefault(reference, {})[source] = tuple(said)
@@ -262,7 +274,7 @@ class Matching:
         found = {Source.HUB: self._sum("hub", "home")}
         for (name,) in self._rows("SELECT DISTINCT name FROM source"):
             where = f"source = '{name}' AND instant >= {frame.start} AND instant < {frame.end}"
-            found[Source(name)] = self._sum("told", where)
+            found[Source(name)] = self._sum("heard", where)
         return found
 
     def agreed(self) -> int:
@@ -327,7 +339,7 @@ def _found(
             sides.append(Side(source=source, rows=0))
             effects.add(0)
             continue
-        listed, operation, effect, unit, status, micros, partner_reference, done, odd, member, other = said
+        listed, operation, effect, unit, status, micros, partner_reference, done, unclear, member, other = said
         sides.append(
             Side(
                 source=source,
@@ -340,7 +352,7 @@ def _found(
                 partner_reference=partner_reference,
             )
         )
-        effects.add(None if odd else int(effect))
+        effects.add(None if unclear else int(effect))
         members.append(f"{source}: {member or '-'}" + ("" if other in (None, member) else f", {other}"))
     is_waiting = hub.status in (Status.PENDING, Status.UNKNOWN)
     [said_by_all] = effects if len(effects) == 1 and not is_waiting else [None]

@@ -26,7 +26,7 @@ REFERENCE_MAX: Final = 100  # characters of a partner's, of a journal's row
 # Orders of a currency whose identifiers lie between $2 and $3, or whose references are among $4, as matching takes
 # them. An order is final once an answer has ended it; that a refund was refused ends nothing. $5 is by how much amounts
 # are multiplied, $6 the zone of the days, $7 and $8 from when and until when an order is the day's own, $9 by how much
-# a partner's clock may differ.
+# a partner's clock may differ. What a reversal does to the member is told by the operation of the order that it undoes.
 _ORDERS: Final = f"""
 SELECT o.reference, o.operation, o.amount * $5::bigint,
     CASE WHEN s.status = 'SUCCEEDED' THEN 'SUCCEEDED' WHEN s.id IS NOT NULL THEN 'REFUSED'
@@ -35,13 +35,14 @@ SELECT o.reference, o.operation, o.amount * $5::bigint,
     (extract(epoch FROM date_trunc('day', e.at - $9::interval, $6)) * 1000000)::bigint,
     (extract(epoch FROM (date_trunc('day', (coalesce(a.at, now()) + $9::interval) AT TIME ZONE $6) + interval '1 day')
         AT TIME ZONE $6) * 1000000)::bigint,
-    e.at >= $7::timestamptz AND e.at < $8::timestamptz, r.reference
+    e.at >= $7::timestamptz AND e.at < $8::timestamptz, r.reference, u.operation
 FROM partner_order o
 JOIN journal_entry e ON e.journal_id = o.journal_id AND e.batch = o.id >> {PLACES_BITS}
 JOIN exchange x ON x.journal_id = o.journal_id AND x.id = o.exchange_id
 LEFT JOIN exchange_step s ON s.journal_id = o.journal_id AND s.exchange_id = o.exchange_id
     AND s.order_reference = o.reference AND s.status IN ('SUCCEEDED', 'REFUSED', 'ABSENT') AND NOT s.in_doubt
 LEFT JOIN journal_entry a ON a.journal_id = s.journal_id AND a.batch = s.id >> {PLACES_BITS}
+LEFT JOIN partner_order u ON u.journal_id = o.journal_id AND u.reference = o.undoes AND o.operation = 'REVERSE'
 LEFT JOIN customer_reference r ON r.journal_id = o.journal_id AND r.customer_id = o.customer_id
 WHERE o.journal_id = {JOURNAL_ID} AND o.currency = $1
 """

@@ -13,7 +13,7 @@ from adapters.registry import Registry
 from hub.audit import audit
 from hub.expiry import day_of
 from hub.ledger import commands
-from hub.ledger.records import Conversion
+from hub.ledger.records import Conversion, Movement
 from hub.partners import Status
 from hub.reconciliation import reconciling
 from hub.reconciliation.breaks import Break, Ending, Run
@@ -27,13 +27,13 @@ from tests.properties import invariants
 
 @dataclass
 class Day:
-    """A day of MILE: 25 BP = 1 MILE. What is asked is done at once; the day counts as over."""
+    """A day of MILE: 25 BP = 1 MILE, 1 MILE = 20 BP. What is asked is done at once; the day counts as over."""
 
     hub: Hub
     airline: Playing
     registry: Registry
     folder: Path
-    made: list[Conversion] = field(default_factory=list)
+    made: list[Conversion | Movement] = field(default_factory=list)
 
     @property
     def zone(self) -> str:
@@ -46,7 +46,22 @@ class Day:
     async def credit(self, miles: int) -> str:
         """Points of the hub's become MILE; the reference of the order, once it is done."""
         asked = conversion(self.hub, ALICE, AL, "BP>MILE", str(25 * miles), key=f"credit {len(self.made)}")
-        made = await self.hub.do(asked)
+        return f"PH-{await self._done(asked):X}-C"
+
+    async def debit(self, miles: int) -> str:
+        """MILE become points of the hub's; the reference of the order, once it is done."""
+        asked = conversion(self.hub, AL, ALICE, "MILE>BP", str(miles), key=f"debit {len(self.made)}")
+        return f"PH-{await self._done(asked):X}-D"
+
+    async def reverse(self, of: str) -> str:
+        """What became of an order is taken back; the reference of the order that reverses it, once it is done."""
+        subject, letter = int(of.split("-")[1], 16), of[-1]
+        reverse = commands.Reverse(actor=self.hub.admin, key=f"back {of}", id=subject, amount=None, reason="back")
+        return f"PH-{await self._done(reverse):X}-{'D' if letter == 'C' else 'C'}"
+
+    async def _done(self, command: commands.Command) -> int:
+        """Which exchange does it, once it has ended."""
+        made = await self.hub.do(command)
         self.made.append(made)
 
         async def done() -> bool | None:
@@ -56,7 +71,7 @@ class Day:
             return True if rows else None
 
         await eventually(done)
-        return f"PH-{made.id:X}-C"
+        return int(made.id)
 
     def plant(self, statement: str, *given: object) -> None:
         """Change what the airline has in its books."""
@@ -127,6 +142,7 @@ async def day(hub: Hub, tmp_path: Path) -> AsyncIterator[Day]:
         await connect(hub, registry, "MILE", "AIR", airline.url, time_zone=noon())
         await hub.issue("BP", "BANK", "alice", "1000000")
         await hub.rate("BP", "MILE", "1:25")
+        await hub.rate("MILE", "BP", "20:1")
         async with exchanging(hub, registry):
             yield Day(hub, airline, registry, tmp_path)
     await invariants.check(hub)

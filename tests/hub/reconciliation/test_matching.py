@@ -6,8 +6,9 @@ import tempfile
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,8 @@ HOUR = 3_600 * 1_000_000
 DAY = 24 * HOUR
 START = 20_000 * DAY
 FRAME = Frame(START, START + DAY, START - DAY, START + 2 * DAY, "MILES")
-SIGNS = {"DEBIT": -1, "CREDIT": 1, "REVERSE": 1}
+SIGNS = {"DEBIT": -1, "CREDIT": 1}
+OPERATIONS = ["CREDIT", "DEBIT", "REVERSE"]
 
 
 class Order(NamedTuple):
@@ -32,6 +34,12 @@ class Order(NamedTuple):
     span_end: int
     home: bool
     member: str
+    undoes: str | None = None
+
+    @property
+    def booked(self) -> int:
+        """What was done here, as the member sees it."""
+        return 0 if self.status != "SUCCEEDED" else (sign_of(self.operation, self) or 0) * self.amount
 
 
 class Told(NamedTuple):
@@ -45,13 +53,26 @@ class Told(NamedTuple):
     at: int
 
 
+def sign_of(operation: str, order: Order | None) -> int | None:
+    """Whether the member had more or less of it; None: of a reversal that the hub has not asked for, nobody knows."""
+    if operation != "REVERSE":
+        return SIGNS[operation]
+    return None if order is None or order.undoes is None else -SIGNS[order.undoes]
+
+
+def effect_of(done: Sequence[Told], order: Order | None) -> int | None:
+    """What a side says was done in all; None: that is not clear."""
+    signs = [sign_of(row.operation, order) for row in done]
+    return None if None in signs else sum((sign or 0) * row.amount for sign, row in zip(signs, done, strict=True))
+
+
 def drawn(dice: random.Random, reference: str) -> tuple[Order | None, list[Told], list[Told], int | None]:
     """One reference: the hub's order, if it has one, what the journal and the file list, and what was posted. A side
     mostly says what the order says, but for one thing or two; times are mostly at the edges of something."""
     day = dice.choice([-5, -2, -1, 0, 0, 0, 0, 1, 2])
     order = Order(
         reference,
-        dice.choice(sorted(SIGNS)),
+        operation := dice.choice(OPERATIONS),
         dice.choice([5, 7]),
         dice.choice(["SUCCEEDED"] * 4 + ["REFUSED", "PENDING", "UNKNOWN"]),
         START + day * DAY + dice.choice([0, HOUR, DAY - 1]),
@@ -59,6 +80,7 @@ def drawn(dice: random.Random, reference: str) -> tuple[Order | None, list[Told]
         START + (day + dice.choice([1, 1, 2, 6])) * DAY,
         day == 0,
         dice.choice(["a", "b"]),
+        dice.choice(sorted(SIGNS)) if operation == "REVERSE" else None,
     )
     edges = [order.asked, order.span_start - 1, order.span_start, order.span_end - 1, order.span_end]
     edges += [START - 1, START, START + DAY - 1, START + DAY]
@@ -66,7 +88,7 @@ def drawn(dice: random.Random, reference: str) -> tuple[Order | None, list[Told]
     def row() -> Told:
         made = Told(reference, "X", order.operation, order.member, order.amount, "MILES", "SUCCEEDED", order.asked)
         for name, values in (
-            ("operation", sorted(SIGNS)),
+            ("operation", OPERATIONS),
             ("member", ["a", "b"]),
             ("amount", [5, 7]),
             ("unit", ["KM"]),
@@ -81,11 +103,8 @@ def drawn(dice: random.Random, reference: str) -> tuple[Order | None, list[Told]
     sides = [[row() for _ in range(dice.choice([0, 1, 1, 1, 2]))] for _ in range(2)]
     posted = None
     if dice.random() < 0.3:
-        effects = [
-            sum(SIGNS[one.operation] * one.amount for one in rows if one.status == "SUCCEEDED") for rows in sides
-        ]
-        booked = SIGNS[order.operation] * order.amount if order.status == "SUCCEEDED" else 0
-        posted = dice.choice([effects[0], effects[0] - booked, effects[1] - booked, 5])
+        effects = [effect_of([one for one in rows if one.status == "SUCCEEDED"], order) or 0 for rows in sides]
+        posted = dice.choice([effects[0], effects[0] - order.booked, effects[1] - order.booked, 5])
     return (None if dice.random() < 0.2 else order), sides[0], sides[1], posted
 
 
@@ -101,12 +120,12 @@ def expected(here: Sequence[Order], there: dict[Source, list[Told]], posted: dic
         for reference in known.keys() | {row.reference for row in rows}:
             listed = [row for row in rows if row.reference == reference]
             done = [row for row in listed if row.status == "SUCCEEDED"]
-            effect = sum(SIGNS[row.operation] * row.amount for row in done)
+            order = known.get(reference)
+            effect = effect_of(done, order)
             odd = any(row.unit != "MILES" for row in done)
             today = any(START <= row.at < START + DAY for row in done)
-            order = known.get(reference)
             if order is None:
-                if today and (odd or posted.get(reference) != effect):
+                if today and (odd or effect is None or posted.get(reference) != effect):
                     wrong(reference, BreakType.MISSING_HERE)
                 continue
             in_span = all(order.span_start <= row.at < order.span_end for row in done)
@@ -115,8 +134,7 @@ def expected(here: Sequence[Order], there: dict[Source, list[Told]], posted: dic
                 if today and not is_near and not in_span and reference not in posted:
                     wrong(reference, BreakType.DUPLICATE if len(done) > 1 else BreakType.DATE)
                 continue
-            booked = SIGNS[order.operation] * order.amount if order.status == "SUCCEEDED" else 0
-            booked += posted.get(reference, 0)
+            booked = order.booked + posted.get(reference, 0)
             refused = any(row.status == "REFUSED" for row in listed)
             if reference in posted and booked == effect and not odd:
                 continue
@@ -207,6 +225,71 @@ def test_the_difference_is_what_the_partner_s_books_have_more() -> None:
         "PH-3-C": -10,  # 0 - 10
         "PH-4-C": 6,  # 6 - 0
     }
+
+
+def reversal(undoes: str, amount: int = 40) -> Order:
+    return order(1, amount)._replace(operation="REVERSE", undoes=undoes)
+
+
+def reversed(amount: int = 40, operation: str = "REVERSE", **more: Any) -> Told:
+    return row(1, amount)._replace(operation=operation, **more)
+
+
+@pytest.mark.parametrize(("undoes", "sign"), [("CREDIT", -1), ("DEBIT", 1), ("CAPTURE", 1)])
+@pytest.mark.parametrize(
+    ("rows", "type", "difference"),
+    [
+        ([], BreakType.MISSING_THERE, -40),  # 0 - 40, of what was given; of what was taken the other way round
+        ([reversed(30)], BreakType.AMOUNT, -10),
+        ([reversed(), reversed()], BreakType.DUPLICATE, 40),
+        ([reversed(status="REFUSED")], BreakType.STATUS, -40),
+        ([reversed(member="M-2")], BreakType.MEMBER, 0),
+        ([reversed(at=START - HOUR)], BreakType.DATE, 0),
+    ],
+)
+def test_a_reversal_takes_what_a_credit_gave_and_gives_what_a_debit_took(
+    undoes: str, sign: int, rows: list[Told], type: BreakType, difference: int
+) -> None:
+    for side in (Source.JOURNAL, Source.FILE):
+        [found], _ = matched([reversal(undoes)], {side: rows}, {})
+        assert (found.figures.type, found.figures.difference) == (type, sign * difference)
+        assert [one.amount for one in found.figures.sides] == [sign * 40, sign * (40 + difference)]
+        done, _ = matched([reversal(undoes)], {side: [reversed()]}, {})
+        assert done == []
+        posted = {"PH-1-C": sign * -40}  # what never happened there was made good here
+        assert matched([reversal(undoes)], {side: []}, posted)[0] == []
+
+
+def test_a_reversal_that_was_refused_here_and_done_there_differs_by_its_own_sign() -> None:
+    for undoes, difference in (("CREDIT", -40), ("DEBIT", 40)):
+        refused = reversal(undoes)._replace(status="REFUSED")
+        [found], _ = matched([refused], {Source.JOURNAL: [reversed()]}, {})
+        assert (found.figures.type, found.figures.difference) == (BreakType.STATUS, difference)
+
+
+def test_a_reversal_may_be_listed_there_as_what_it_does() -> None:
+    for undoes, same, opposite in (("CREDIT", "DEBIT", "CREDIT"), ("DEBIT", "CREDIT", "DEBIT")):
+        assert matched([reversal(undoes)], {Source.JOURNAL: [reversed(operation=same)]}, {})[0] == []
+        [found], _ = matched([reversal(undoes)], {Source.JOURNAL: [reversed(operation=opposite)]}, {})
+        assert found.figures.type is BreakType.AMOUNT
+
+
+def test_of_a_reversal_that_the_hub_did_not_ask_for_nobody_knows_what_it_does() -> None:
+    for here, type in (([], BreakType.MISSING_HERE), ([order(1, 40)], BreakType.AMOUNT)):
+        [found], _ = matched(here, {Source.JOURNAL: [reversed()]}, {})
+        assert (found.figures.type, found.figures.difference) == (type, None)
+        assert found.figures.sides[1].amount == 40  # as it is written
+
+
+def test_what_a_day_took_and_gave_counts_reversals_by_what_they_undo() -> None:
+    here = [reversal("CREDIT", 40), reversal("DEBIT", 30)._replace(reference="PH-2-C"), order(3, 5)]
+    there = [reversed(40), reversed(30)._replace(reference="PH-2-C"), row(3, 5), reversed(7)._replace(reference="X")]
+    with tempfile.TemporaryDirectory() as name, Matching(Path(name), FRAME) as matching:
+        matching.take_hub(written(Path(name) / "hub.csv", here))
+        matching.take_journal(written(Path(name) / "journal.csv", there))
+        matching.match(10)
+        # 30 + 5 were given; of the 7 nobody knows
+        assert matching.sums() == {Source.HUB: Sum(3, 40, 35), Source.JOURNAL: Sum(4, 40, 35)}
 
 
 def test_a_difference_on_which_the_partner_s_sides_disagree_is_not_clear() -> None:

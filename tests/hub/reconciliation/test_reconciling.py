@@ -117,6 +117,30 @@ async def test_a_correction_makes_the_hub_s_books_say_what_the_partner_s_say(day
     assert await day.stands(9) == 1_300  # 10.00 + 3.00, as the partner has it
 
 
+async def test_a_reversal_that_the_partner_did_not_do_is_corrected_by_what_it_would_have_moved(day: Day) -> None:
+    given, taken = await day.credit(40), await day.debit(30)
+    back, again = await day.reverse(given), await day.reverse(taken)
+    assert await day.stands(9) == 0
+    run = await day.run()
+    assert counts(run) == (4, 0, 0, 0, 0)
+    assert {(side.taken, side.given) for side in run.sides} == {(7_000, 7_000)}  # 40.00 + 30.00 each way
+    day.plant("DELETE FROM orders WHERE reference = ?", back)
+    day.plant("DELETE FROM orders WHERE reference = ?", again)
+    run = await day.run()
+    assert [(side.source, side.taken, side.given) for side in run.sides] == [
+        (Source.HUB, 7_000, 7_000),
+        (Source.JOURNAL, 3_000, 4_000),
+    ]
+    assert await types(day) == {back: "MISSING_THERE", again: "MISSING_THERE"}
+    corrected = await day.end(back, Ending.CORRECTION)
+    assert (corrected.figures.sides[0].amount, corrected.figures.difference) == (-4_000, 4_000)
+    assert await day.stands(9) == 4_000  # as the partner has it
+    corrected = await day.end(again, Ending.CORRECTION)
+    assert (corrected.figures.sides[0].amount, corrected.figures.difference) == (3_000, -3_000)
+    assert await day.stands(9) == 1_000
+    assert counts(await day.run()) == (4, 0, 0, 0, 0)
+
+
 async def test_what_is_in_doubt_goes_on_by_the_partner_s_word(day: Day) -> None:
     await day.airline.script("ERROR_DONE", operation="CREDIT")
     await day.airline.script("BUSY", operation="STATUS", next=10_000)
