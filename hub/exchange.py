@@ -349,7 +349,11 @@ class Exchange:
         except Exception as error:  # of an adapter, which is not ours to trust
             log.exception("adapter failed", reference=call.reference)
             return await self._believed(
-                call, order, Answer(status=Status.UNKNOWN), capabilities, f"Its adapter failed: {error!r}"
+                call,
+                order,
+                Answer(status=Status.UNKNOWN),
+                capabilities,
+                f"Its adapter failed ({type(error).__name__}).",
             )
         return await self._believed(call, order, answer, capabilities)
 

@@ -2,8 +2,9 @@
 
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from adapters.http_json.credentials import SecretHeaderText
 from adapters.parts import Part, Points, address
 from adapters.tls import Tls
 from hub.partners import ANSWER_S_MAX, HOLD_LASTS
@@ -21,7 +22,9 @@ class Configuration(Points):
 
     url: str = Field(max_length=500, description="Its API, such as https://hub.example/graphql.")
     allow_plain_http: bool = Field(default=False, description="Let the address be http: leased lines, and trials.")
-    key: SecretStr = Field(min_length=1, description="Of a trader for the members' and the reserve's institution.")
+    key: SecretHeaderText = Field(
+        min_length=1, description="Of a trader for the members' and the reserve's institution."
+    )
     institution: str = Field(min_length=1, max_length=32, description="The members' institution there, by its code.")
     currency: str = Field(min_length=1, max_length=32, description="The point currency there, by its code.")
     reserve: Reserve

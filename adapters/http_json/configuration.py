@@ -7,11 +7,11 @@ one call, and amounts have room for every digit of the partner's points.
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, JsonValue, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
 
 from adapters.amounts import AmountForm, TimeForm, scaled_enough
 from adapters.http_json import paths, templates
-from adapters.http_json.credentials import Auth, HeaderName, NoAuth, OAuth2Auth
+from adapters.http_json.credentials import Auth, HeaderName, HeaderText, NoAuth, OAuth2Auth, SecretHeaderText
 from adapters.http_json.proofs import Proof, Verification
 from adapters.parts import LookupField, Part, Points, StatusWord, address
 from adapters.tls import Tls
@@ -42,7 +42,12 @@ class Call(Part):
 
     @model_validator(mode="after")
     def _templates(self) -> "Call":
-        self.names()
+        places = dict.fromkeys(self.names(), "0")
+        for template in self.headers.values():
+            try:
+                templates.header(template, places)
+            except templates.Unsendable as error:  # whatever an order says
+                raise ValueError(str(error)) from None
         return self
 
     def names(self) -> set[str]:
@@ -190,8 +195,8 @@ class Configuration(Points):
     auth: Auth = NoAuth(scheme="none")
     tls: Tls = Tls()
     verify_answers: Verification | None = Field(default=None, description="Believe signed answers only.")
-    headers: dict[HeaderName, str] = Field(default={}, description="Sent with every request.")
-    secret_headers: dict[HeaderName, SecretStr] = Field(default={}, description="The same, kept encrypted.")
+    headers: dict[HeaderName, HeaderText] = Field(default={}, description="Sent with every request.")
+    secret_headers: dict[HeaderName, SecretHeaderText] = Field(default={}, description="The same, kept encrypted.")
     amount: AmountForm = AmountForm()
     time: TimeForm = TimeForm()
     words: dict[Operation, Word] = Field(default={}, description="The partner's words for operations.")

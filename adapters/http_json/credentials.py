@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal, Protocol
 import httpx2
 from http_message_signatures import HTTPMessageSigner, HTTPSignatureAlgorithm, MappingKeyResolver, algorithms
 from http_message_signatures.httpx2 import adapt_message
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from adapters.amounts import TimeForm, WrongAnswer, decode
 from adapters.http_json import templates
@@ -28,7 +28,24 @@ ALGORITHMS: Final[dict[str, type[HTTPSignatureAlgorithm]]] = {
 }
 Algorithm = Literal["ed25519", "hmac-sha256", "ecdsa-p256-sha256", "rsa-pss-sha512"]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")]
+_WRITTEN: Final = r"^[ -~]*$"  # as it can stand between quotation marks in a header
 _SIGNED: Final = {"timestamp", "method", "path", "body", "nonce"}
+
+
+def _header(text: str) -> str:
+    # Where it was pasted with the end of its line, a library would refuse it at each request, and might repeat it.
+    if not templates.is_header(text):
+        raise ValueError("it can be no header's value: printable ASCII, without a space at either end")
+    return text
+
+
+def _secret_header(secret: SecretStr) -> SecretStr:
+    _header(secret.get_secret_value())
+    return secret
+
+
+HeaderText = Annotated[str, AfterValidator(_header)]
+SecretHeaderText = Annotated[SecretStr, AfterValidator(_secret_header)]
 
 
 class TokenRefused(Exception):
@@ -47,7 +64,7 @@ class BearerAuth(Part):
     """``Authorization: Bearer`` with a token that does not change."""
 
     scheme: Literal["bearer"]
-    token: SecretStr = Field(min_length=1)
+    token: SecretHeaderText = Field(min_length=1)
 
 
 class HeaderAuth(Part):
@@ -55,7 +72,7 @@ class HeaderAuth(Part):
 
     scheme: Literal["header"]
     name: HeaderName
-    value: SecretStr = Field(min_length=1)
+    value: SecretHeaderText = Field(min_length=1)
 
 
 class HmacAuth(Part):
@@ -68,15 +85,21 @@ class HmacAuth(Part):
     timestamp: TimeForm = TimeForm(form="UNIX")
     timestamp_header: HeaderName = "x-timestamp"
     signature_header: HeaderName = "x-signature"
-    signature_prefix: str = Field(default="", max_length=40, pattern=r"^[\x20-\x7e]*$")
+    signature_prefix: str = Field(default="", max_length=40)
     signature_encoding: Literal["HEX", "BASE64"] = "HEX"
     nonce_header: HeaderName | None = None
-    key_id: str | None = Field(default=None, max_length=200, pattern=r"^[\x20-\x7e]*$")
+    key_id: HeaderText | None = Field(default=None, max_length=200)
     key_id_header: HeaderName = "x-key-id"
 
     @model_validator(mode="after")
     def _is_a_key(self) -> "HmacAuth":
         self.octets()
+        return self
+
+    @model_validator(mode="after")
+    def _is_sendable(self) -> "HmacAuth":
+        _header(f"{self.signature_prefix}0")
+        _header(str(self.timestamp.show(datetime.now(UTC))))
         return self
 
     @field_validator("message")
@@ -125,10 +148,10 @@ class SignatureAuth(Part):
 
     scheme: Literal["rfc9421"]
     algorithm: Algorithm
-    key_id: str = Field(min_length=1, max_length=200)
+    key_id: str = Field(min_length=1, max_length=200, pattern=_WRITTEN)
     key: SecretStr = Field(min_length=1)
     components: tuple[str, ...] = ("@method", "@authority", "@path", "@query", "content-digest")
-    tag: str | None = Field(default=None, max_length=100)
+    tag: str | None = Field(default=None, max_length=100, pattern=_WRITTEN)
 
     @model_validator(mode="after")
     def _is_a_key(self) -> "SignatureAuth":
@@ -287,7 +310,7 @@ def _token(body: bytes) -> tuple[str, int]:
     try:
         found = decode(body)
         token, lasts_s = found["access_token"], found.get("expires_in", 60)
-        if type(token) is not str or not token.isprintable() or not token.isascii():
+        if type(token) is not str or not token or not templates.is_header(token):
             raise WrongAnswer
         return token, min(int(lasts_s), 86_400)
     except (WrongAnswer, ValueError, KeyError, TypeError, AttributeError, RecursionError):

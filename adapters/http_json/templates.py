@@ -1,7 +1,7 @@
 """Templates: texts and JSON bodies with places such as ``{member}`` for what an order says; ``{{`` is a brace.
 
 Invariant: a value never becomes structure. In a body it is a JSON value, in a path it is percent-encoded and neither
-empty nor a step up, in a header it is one line of printable ASCII.
+empty nor a step up, in a header it is printable ASCII on one line, without a space at either end.
 """
 
 import re
@@ -14,7 +14,7 @@ import msgspec
 
 Value = str | int | msgspec.Raw | None
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_HEADER = re.compile(r"[\x20-\x7e]*")
+_HEADER = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
 
 
 class Unsendable(Exception):
@@ -92,12 +92,17 @@ def header(template: str, values: Mapping[str, Value]) -> str:
     """The template as a header's value.
 
     Raises:
-        Unsendable: it would not be printable ASCII.
+        Unsendable: it would be none.
     """
     filled = text(template, values)
-    if not _HEADER.fullmatch(filled):
-        raise Unsendable("a header would not be printable ASCII")
+    if not is_header(filled):
+        raise Unsendable("a header would not be printable ASCII, or have a space at one end")
     return filled
+
+
+def is_header(text: str) -> bool:
+    """Whether a text can be a header's value, as RFC 9110 has it and every library and partner takes it."""
+    return _HEADER.fullmatch(text) is not None
 
 
 class _Place(str):

@@ -111,10 +111,8 @@ class Wire:
         except templates.Unsendable:
             raise
         except Exception as error:  # whatever it is: what is certain of the request, the connection has told
-            told = f"{type(error).__name__}: {error}"[:200]
-            if left.octets:
-                raise Broken(told) from error
-            raise NotSent(told) from error
+            # Without its cause, whose text may have what the request had.
+            raise (Broken if left.octets else NotSent)(_told(error)) from None
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -174,6 +172,14 @@ class _Left:
     async def watch(self, event: str, _: Mapping[str, Any]) -> None:
         if event.endswith("send_request_headers.started"):
             self.octets = True
+
+
+def _told(error: Exception) -> str:
+    """What is told of a request that failed. The library's words only where there was no connection, so that they
+    cannot be of the request; otherwise they may repeat a header, ours or one that came back: then only their kind."""
+    if isinstance(error, httpx2.ConnectError):
+        return f"There is no connection: {error}."[:200]
+    return f"The request failed ({type(error).__name__})."
 
 
 async def _read(response: httpx2.Response, bytes_max: int) -> tuple[bytes, str | None]:

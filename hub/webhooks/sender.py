@@ -107,7 +107,7 @@ class Sender:
         except TimeoutError:
             return Answer(None, f"No answer within {self._seconds_max} seconds.")
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-            return Answer(None, _readable(f"{type(error).__name__}: {error}"))
+            return Answer(None, _readable(_told(error)))
 
     async def close(self) -> None:
         """Let the connections go."""
@@ -152,6 +152,14 @@ class Sender:
         if not all(is_allowed(address, self._networks) for address in found):
             raise NotSent("The host has an address that is not public.")
         return found
+
+
+def _told(error: Exception) -> str:
+    """What is told of a request that failed. The library's words only where there was no connection, so that they
+    cannot be of the request; otherwise they may repeat a header, ours or one that came back: then only their kind."""
+    if isinstance(error, httpx2.ConnectError):
+        return f"There is no connection: {error}."[:200]
+    return f"The request failed ({type(error).__name__})."
 
 
 def _netloc(host: str, port: int | None) -> str:

@@ -14,9 +14,10 @@ from hub.channels import Channel
 from hub.currencies import PartnerState
 from hub.errors import PartnerUnavailable
 from hub.ledger import commands
-from hub.partners import Status
+from hub.partners import Answer, Order, Status
+from tests.adapters.example import Airline, Configuration
 from tests.conftest import Hub, counted
-from tests.exchange.world import AL, ALICE, AT_ONCE, HAN, World, eventually, exchanging, world
+from tests.exchange.world import AL, ALICE, AT_ONCE, HAN, Quick, World, eventually, exchanging, world
 from tests.hub.ledger.test_exchange_acts import redemption
 from tests.hub.ledger.test_exchange_reversals import reversal
 from tests.properties import invariants
@@ -85,6 +86,25 @@ async def test_what_is_unclear_is_asked_for_until_it_is_known(two: World, operat
     assert await two.settled(made) == "COMPLETED"
     assert await two.points() == ("99800.00", "300.00", 100_000)
     assert bool(await two.incidents()) == behaviour.startswith("WRONG")
+
+
+class Talkative(Quick):
+    """An adapter that fails with what it was going to send."""
+
+    def connect(self, configuration: Configuration) -> Airline:
+        made = super().connect(configuration)
+
+        async def fail(order: Order) -> Answer:
+            raise RuntimeError("Illegal header value b'Bearer s3cr3t'")
+
+        made.perform = made.status = fail  # type: ignore[method-assign]
+        return made
+
+
+async def test_what_an_adapter_says_of_its_failure_is_not_kept(hub: Hub) -> None:
+    async with world(hub, kind=Talkative()) as made:
+        await made.until(await made.convert(ALICE, AL, "BP>MILE", "50"), "IN_DOUBT")
+        assert set(await made.incidents()) == {"Its adapter failed (RuntimeError)."}
 
 
 async def test_while_nobody_knows_it_is_in_doubt_and_points_stay_where_they_are(two: World) -> None:

@@ -38,6 +38,8 @@ def test_the_reserve_is_the_members_institutions_unless_it_says_otherwise() -> N
         {"url": "https://hub.example/{member}"},
         {"url": "https://user:word@hub.example/graphql"},
         {"key": ""},
+        {"key": "s3cr3t\n"},
+        {"key": "s3cr3t "},
         {"scale": 7},
         {"answersWithinS": 41},
         {"minimum": "0.5"},
@@ -48,8 +50,9 @@ def test_the_reserve_is_the_members_institutions_unless_it_says_otherwise() -> N
     ids=str,
 )
 def test_what_does_not_fit_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError) as refused:
         Configuration.model_validate(GOOD | changes)
+    assert "s3cr3t" not in str(refused.value)
 
 
 def test_the_key_is_never_shown() -> None:

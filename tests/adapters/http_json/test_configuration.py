@@ -45,6 +45,8 @@ def test_the_example_is_accepted_and_reads_its_own_json_again() -> None:
             "orders.0.call",
         ),
         ({"orders": [{"operations": ["DEBIT"], "call": {"path": "/v1", "headers": {"a b": "c"}}}]}, None),
+        ({"orders": [{"operations": ["DEBIT"], "call": {"path": "/v1", "headers": {"a": "b\n"}}}]}, "orders.0.call"),
+        ({"orders": [{"operations": ["DEBIT"], "call": {"path": "/v1", "headers": {"a": "{of} "}}}]}, "orders.0.call"),
         ({"partial": ["CAPTURE"], "orders": [{"operations": ["DEBIT"], "call": CALL}]}, ""),
         ({"answer": {**ANSWER, "amount": "a..b"}}, "answer.amount"),
         ({"answer": {**ANSWER, "amount": "/a~2"}}, "answer.amount"),

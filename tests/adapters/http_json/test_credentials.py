@@ -258,6 +258,60 @@ def test_credentials_that_cannot_work_are_refused_without_repeating_them(auth: d
     assert "no PEM at all" not in str(refused.value.errors(include_input=False))
 
 
+NO_HEADERS = ["s3cr3t\n", "s3cr3t\r\nx: y", " s3cr3t", "s3cr3t ", "s3cr3t\x00", "s3\tcr3t", "s3cr3t\x7f", "s3cr3té"]
+
+
+@pytest.mark.parametrize("value", NO_HEADERS, ids=ascii)
+@pytest.mark.parametrize(
+    ("place", "changes"),
+    [
+        ("auth.bearer.token", lambda value: {"auth": {"scheme": "bearer", "token": value}}),
+        ("auth.header.value", lambda value: {"auth": {"scheme": "header", "name": "x-key", "value": value}}),
+        ("auth.hmac.keyId", lambda value: {"auth": {"scheme": "hmac", "key": "k", "keyId": value}}),
+        ("headers.x-key", lambda value: {"headers": {"x-key": value}}),
+        ("secretHeaders.x-key", lambda value: {"secretHeaders": {"x-key": value}}),
+    ],
+)
+def test_what_can_be_no_header_s_value_is_refused_without_repeating_it(
+    value: str, place: str, changes: Callable[[str], dict[str, Any]]
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Configuration.model_validate(configured("https://bank.example", **changes(value)))
+    [told] = refused.value.errors(include_input=False, include_context=False)
+    assert ".".join(str(part) for part in told["loc"]) == place
+    assert told["msg"] == "Value error, it can be no header's value: printable ASCII, without a space at either end"
+    assert "s3cr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {"scheme": "hmac", "key": "k", "signaturePrefix": " HMAC "},
+        {"scheme": "hmac", "key": "k", "signaturePrefix": "HMAC\n"},
+        {"scheme": "hmac", "key": "k", "timestamp": {"form": "PATTERN", "pattern": "%Y%n"}},
+        {"scheme": "rfc9421", "algorithm": "hmac-sha256", "key": "k", "keyId": "k\n"},
+        {"scheme": "rfc9421", "algorithm": "hmac-sha256", "key": "k", "keyId": "k", "tag": "é"},
+        {"scheme": "header", "name": "x key", "value": "k"},
+        {"scheme": "header", "name": "x-key\n", "value": "k"},
+    ],
+)
+def test_what_would_stand_in_no_header_is_refused(auth: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Configuration.model_validate(configured("https://bank.example", auth=auth))
+
+
+@pytest.mark.parametrize("token", ["t-1\n", "t-1 ", "", "t-1é"])
+async def test_a_token_that_can_be_no_header_s_value_is_none(
+    server: Server, bank: Bank, authority: Authority, token: str
+) -> None:
+    authority.refuses = Reply(200, {"access_token": token, "expires_in": 60})
+    partner = connected(server, auth={**OAUTH, "tokenUrl": f"{server.url}/oauth/token"})
+    answer = await partner.perform(order())
+    await partner.close()
+    assert (answer.status, answer.message) == (Status.ABSENT, "The authorisation server's answer holds no token.")
+    assert bank.orders == {}
+
+
 def test_a_key_of_another_algorithm_is_refused() -> None:
     private, _ = keys("ecdsa-p256-sha256")
     auth = {"scheme": "rfc9421", "algorithm": "ed25519", "keyId": "k", "key": private}

@@ -124,6 +124,21 @@ async def test_a_partner_that_is_not_there_was_certainly_not_asked(server: Serve
             await partner.lookup({"membershipNumber": "M-1"})
 
 
+async def test_what_a_library_says_of_a_request_is_not_told(server: Server, bank: Bank) -> None:
+    spoiled(bank, Reply(raw=b"HTTP/1.1 200 OK\r\nauthorization Bearer s3cr3t\r\n\r\n"))  # it repeats what it was sent
+    async with changed(server, auth={"scheme": "bearer", "token": "s3cr3t"}) as partner:
+        answer = await partner.perform(order())
+        assert (answer.status, answer.message) == (Status.UNKNOWN, "The request failed (RemoteProtocolError).")
+        with pytest.raises(PartnerUnavailable) as unavailable:
+            await partner.lookup({"membershipNumber": "M-1"})
+    told: BaseException | None = unavailable.value
+    while told is not None:  # nor where its traceback is shown
+        assert "s3cr3t" not in str(told)
+        told = told.__cause__
+    async with changed(server, baseUrl="http://127.0.0.1:1") as nobody:
+        assert (await nobody.perform(order())).message == "There is no connection: All connection attempts failed."
+
+
 async def test_no_answer_after_sending_is_unknown_and_the_truth_is_asked_for(
     partner: HttpJsonPartner, bank: Bank
 ) -> None:

@@ -44,6 +44,13 @@ def test_a_header_is_one_line_of_ascii(value: str) -> None:
         templates.header("x {a}", {"a": value})
 
 
+@pytest.mark.parametrize("value", ["a ", " a", "a\n"])
+def test_a_header_has_no_space_at_either_end(value: str) -> None:
+    with pytest.raises(Unsendable):
+        templates.header("{a}", {"a": value})
+    assert templates.header("{a}", {"a": None}) == ""
+
+
 def test_the_places_of_a_template_are_known() -> None:
     assert templates.names({"a": ["{b}", {"c": "{d} {e}"}], "f": 1}) == {"b", "d", "e"}
     for wrong in ("{", "}", "{a.b}", "{a[0]}", "{a!r}", "{a:>9}", "{}", "{ a}"):

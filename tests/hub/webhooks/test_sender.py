@@ -158,6 +158,17 @@ async def test_what_cannot_be_sent_says_why(url: str, error: str) -> None:
     assert (answer.status, answer.error) == (None, error)
 
 
+async def test_what_a_library_says_of_a_request_is_not_told() -> None:
+    sender = Sender(LOOPBACK, plain=True, resolve=to("127.0.0.1"))
+    answer = await sender.send("http://partner.invalid:1/in", {"webhook-signature": "s3cr3t\n"}, b"{}")
+    assert answer.error == "There is no connection: All connection attempts failed."
+    async with receiving() as receiver:
+        port = receiver.url.split(":")[2].partition("/")[0]
+        answer = await sender.send(f"http://partner.invalid:{port}/in", {"webhook-signature": "s3cr3t\n"}, b"{}")
+    await sender.close()
+    assert answer.error == "The request failed (LocalProtocolError)."
+
+
 async def test_a_host_without_an_address_says_so() -> None:
     sender = Sender(resolve=to())
     assert (await sender.send("https://partner.invalid/", {}, b"{}")).error == "The host has no address."
