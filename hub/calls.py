@@ -14,7 +14,7 @@ import msgspec
 from hub import ids
 from hub.db import Database, driver_of
 from hub.ledger.journal import JOURNAL_ID
-from hub.ledger.orders import ExchangeState
+from hub.ledger.orders import ExchangeState, exchange_of
 from hub.partners import Operation, Status
 
 TEXT_MAX = 500  # of what is kept of a partner's own words
@@ -109,7 +109,10 @@ async def take(
 
 
 async def look(database: Database, reference: str) -> Call | None:
-    """The call of an order that has no final answer."""
+    """The call of an order that has no final answer; none, if the text, which may be a stranger's, is no reference of
+    ours: the database does not take every text."""
+    if exchange_of(reference) is None:
+        return None
     async with database.beside() as connection:
         driver = driver_of(connection)
         row = await driver.fetchrow(_LOOK, reference)

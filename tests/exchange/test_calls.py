@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from hub import calls, clock
 from hub.partners import Status
 from tests.conftest import Hub
@@ -25,6 +27,11 @@ async def test_an_order_may_have_been_sent_until_the_lease_ended_of_whoever_did_
     assert first.sent_at is None
     assert first.leased_until is not None
     assert second.sent_at == first.leased_until
+
+
+@pytest.mark.parametrize("text", ["", "PH-1-C", "a\0b", "PH-1-C\0", "PH-1-C\n", "\ud800", "x" * 1_000], ids=ascii)
+async def test_nobody_has_a_reference_that_is_none_of_ours(hub: Hub, text: str) -> None:
+    assert await calls.look(hub.database, text) is None
 
 
 async def test_whose_lease_ended_puts_nothing_back_and_ends_no_lease(hub: Hub) -> None:

@@ -2,6 +2,8 @@
 a hub that is killed in the middle. Nothing is lost and nothing is there twice, over all three."""
 
 import asyncio
+import hashlib
+import hmac
 import json
 import re
 import time
@@ -212,6 +214,16 @@ def test_what_is_proven_by_nothing_is_no_answer(story: Story) -> None:
     assert httpx2.post(url, json=told, headers=signed).status_code == 401
     assert httpx2.post(f"{story.operator.url}/partners/NOPE/answers", json=told).status_code == 401
     assert httpx2.post(url, content=b"x" * 70_000).status_code == 413
+
+
+@pytest.mark.parametrize("reference", ["PH-1-C", "a\0b", "x" * 1_000], ids=["ours", "NUL", "long"])
+def test_an_answer_to_nothing_of_ours_is_thanked_for_like_one_that_is_late(story: Story, reference: str) -> None:
+    path = "/partners/STAY/answers"
+    body = json.dumps({"reference": reference, "status": "SUCCEEDED"}).encode()
+    stamp = str(int(time.time()))
+    told = f"{stamp}.POST.{path}.".encode() + body
+    signed = {"x-timestamp": stamp, "x-signature": hmac.new(SECRET.encode(), told, hashlib.sha256).hexdigest()}
+    assert httpx2.post(f"{story.operator.url}{path}", content=body, headers=signed).status_code == 204
 
 
 def test_what_nobody_knows_is_decided_by_two_persons(story: Story) -> None:
