@@ -134,7 +134,7 @@ class HttpJsonPartner:
         try:
             document = decode(message.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise NotProven("The message is no JSON.") from None
+            raise NotProven("The message is no JSON, or an object in it names something twice.") from None
         answer = understood(told.answer or self._configuration.answer, self._configuration, None, document)
         reference = word(paths.find(document, (told.answer or self._configuration.answer).reference))
         if reference is None:

@@ -2,7 +2,7 @@
 
 Nothing was done if no octet of the request left us; after that everything is possible. That is told by watching the
 connection, not by the kind of error. Redirects are not followed, the environment's proxies are not used, and an answer
-that is too long, compressed or no JSON is not read.
+that is too long, compressed or no JSON, or has an object that names something twice, is not read.
 """
 
 import asyncio
@@ -137,7 +137,7 @@ class Wire:
             try:
                 return Heard(response.status_code, decode(body))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                fault = "it is no JSON"
+                fault = "it is no JSON, or an object in it names something twice"
         return Heard(response.status_code, None, fault)
 
     def _request(self, call: Call, values: Mapping[str, Value]) -> httpx2.Request:

@@ -68,6 +68,26 @@ def test_numbers_keep_their_digits() -> None:
     assert [type(one) for one in found] == [Digits, Digits, int, int]
 
 
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b'{"status": "REFUSED", "status": "SUCCEEDED"}',
+        b'{"status": "SUCCEEDED", "status": "SUCCEEDED"}',
+        b'{"status": "REFUSED", "st\\u0061tus": "SUCCEEDED"}',
+        b'{"data": [{"a": 1}, {"a": {"b": 1, "c": 2, "b": 3}}]}',
+        b'{"": null, "": null}',
+    ],
+)
+def test_an_object_that_names_something_twice_is_not_read(octets: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode(octets)
+
+
+def test_what_is_named_twice_in_different_objects_is_read() -> None:
+    octets = '{"a": {"a": [{"a": "卡"}, {"a": 1.50, "A": null}]}}'.encode()
+    assert decode(octets) == {"a": {"a": [{"a": "卡"}, {"a": Digits("1.50"), "A": None}]}}
+
+
 EAST = timezone(timedelta(hours=8))
 AT = datetime(2026, 3, 1, 12, 0, 30, 250_000, tzinfo=UTC)
 

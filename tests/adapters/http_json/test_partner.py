@@ -186,6 +186,10 @@ GOOD = {"status": "SUCCEEDED", "reference": "PH-1-D", "amount": "123.45", "unit"
         Reply(200, b"OK"),
         Reply(200, b'{"status": "SUCCEEDED"'),
         Reply(200, b'{"status": NaN}'),
+        Reply(
+            200,
+            b'{"status": "REFUSED", "reference": "PH-1-D", "amount": "123.45", "unit": "MILES", "status": "SUCCEEDED"}',
+        ),
         Reply(200, b"\xff\xfe"),
         Reply(200, b"[" * 100_000),
         Reply(200, b'"' + b"x" * 2_000_000 + b'"'),
@@ -395,6 +399,7 @@ async def test_a_day_is_read_page_by_page_in_its_order(partner: HttpJsonPartner,
     [
         Reply(200, {"entries": [], "next": "same"}),
         Reply(200, {"entries": {}}),
+        Reply(200, b'{"entries": [], "next": null, "next": null}'),
         Reply(200, {"entries": [{"reference": "x"}]}),
         Reply(200, b"x"),
         Reply(503, {"code": "BUSY"}),

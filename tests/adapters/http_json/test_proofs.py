@@ -76,6 +76,7 @@ async def test_the_same_callback_again_says_the_same(partner: HttpJsonPartner) -
         called(at=NOW - timedelta(seconds=301)),
         called(at=NOW + timedelta(seconds=301)),
         called(body=b"{"),
+        called(body=msgspec.json.encode(DONE)[:-1] + b',"status":"REFUSED"}'),
         called(body=[DONE]),
         called(body={**DONE, "reference": None}),
     ],
