@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from adapters.sql.configuration import Configuration
 from adapters.sql.guard import Guard
-from adapters.sql.values import Misfit
+from adapters.sql.values import Misfit, columns
 from hub.partners import Answer
 
 T = TypeVar("T")
@@ -112,7 +112,7 @@ class Line:
                     if not page:
                         return
                     for row in page:
-                        yield dict(row)
+                        yield columns(row)
             finally:
                 await connection.close()
         except Exception as error:  # whatever a driver raises

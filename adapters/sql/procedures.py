@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.parts import LookupField
 from adapters.sql.configuration import Procedure, Result, Statement
 from adapters.sql.line import Told, code_of
-from adapters.sql.values import Misfit, instant, no, word
+from adapters.sql.values import Misfit, columns, instant, no, word
 from hub.partners import Answer, Entry, Member, Operation, Order, Reason, Status
 
 
@@ -129,7 +129,7 @@ class Procedures:
         """Up to two rows: one is an answer, and two are none."""
         clause, values = _bound(statement, bound)
         found = await connection.execute(clause, values)
-        return [dict(row) for row in found.mappings().fetchmany(2)]
+        return [columns(row) for row in found.mappings().fetchmany(2)]
 
     def _understood(self, rows: Sequence[Mapping[str, Any]]) -> Answer:
         """What a result says; its amount is in smallest units of the partner's scale. It is committed all the same:
@@ -170,7 +170,7 @@ def _bound(statement: Statement, values: Mapping[str, Any]) -> tuple[TextClause,
 
 def _at(row: Mapping[str, Any], column: str) -> Any:
     if column not in row:
-        raise Misfit(f"The result has no column {column}.")
+        raise Misfit(f"The result has no column {column}, or several.")
     return row[column]
 
 

@@ -4,6 +4,7 @@ Amounts are read as the driver hands them over, so that a column of binary fract
 as is whatever else is not what the configuration says. Inside, an amount is in smallest units of the partner's scale.
 """
 
+from collections import Counter
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -12,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, Numeric, String, Uuid
+from sqlalchemy import BigInteger, Numeric, RowMapping, String, Uuid
 from sqlalchemy.types import TypeEngine
 
 from adapters.parts import MEMBER_MAX
@@ -26,6 +27,12 @@ Key: TypeAlias = str | int | UUID
 
 class Misfit(Exception):
     """The database is not what its configuration says."""
+
+
+def columns(row: RowMapping) -> dict[str, Any]:
+    """What a row says by its columns' names, without those that it has twice: they may say two things."""
+    names = Counter(row.keys())
+    return {name: row[name] for name, times in names.items() if times == 1}
 
 
 class Naming(StrEnum):

@@ -49,6 +49,16 @@ async def test_what_a_result_does_not_say_clearly_is_unknown(books: Books) -> No
         assert answer.status is status, rows
 
 
+async def test_a_result_that_has_a_column_twice_is_unknown(books: Books) -> None:
+    sql = (
+        "SELECT 'NO' AS state, NULL AS code, :reference AS ref, 1 AS id, :amount AS amount, now() AS done_at,"
+        " 'OK' AS state WHERE :operation <> '' AND :member <> ''"
+    )
+    partner = books.connect(text=PROCEDURE, procedure=procedure(perform={"sql": sql}))
+    answer = await partner.perform(books.order("M-1"))
+    assert (answer.status, answer.message) == (Status.UNKNOWN, "The result has no column state, or several.")
+
+
 async def test_what_an_order_says_is_bound(books: Books) -> None:
     partner = books.connect(text=PROCEDURE)
     hostile = "'; DROP TABLE member; --"
