@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from asyncpg import InterfaceError, PostgresError
+from asyncpg import InterfaceError, InternalClientError, PostgresError
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -13,6 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from hub import postgres
 from hub.errors import Failure
 from hub.settings import Settings
+
+# What the driver raises of itself; the second where a connection ends between two of the server's messages: it has read
+# why, and not yet that nothing follows.
+DRIVER_ERRORS = (InterfaceError, InternalClientError)
 
 
 class UnfitDatabase(Failure):
@@ -116,7 +120,7 @@ async def _transaction(pool: AsyncEngine, **terms: Any) -> AsyncIterator[AsyncCo
             except BaseException:
                 # What ended the block is told, and not that its connection is lost as well: SQLAlchemy closes one whose
                 # statement is cancelled.
-                with suppress(OSError, PostgresError, InterfaceError):
+                with suppress(OSError, PostgresError, *DRIVER_ERRORS):
                     await transaction.rollback()
                     is_over = True
                 raise

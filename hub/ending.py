@@ -6,11 +6,12 @@ import signal
 from types import FrameType
 from typing import Any, NoReturn
 
-from asyncpg import InterfaceError, PostgresError
+from asyncpg import PostgresError
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from sqlalchemy.exc import SQLAlchemyError
 
+from hub.db import DRIVER_ERRORS
 from hub.errors import Failure
 
 FINDINGS = 1
@@ -59,7 +60,7 @@ def sentence_of(error: Exception) -> str:
         return f"{error.filename}: {error.strerror}."
     if isinstance(error, OSError) and error.errno in _NOT_WRITTEN:
         return f"A file cannot be written: {error.strerror}."
-    if isinstance(error, SQLAlchemyError | PostgresError | InterfaceError | OSError):
+    if isinstance(error, (SQLAlchemyError, PostgresError, *DRIVER_ERRORS, OSError)):
         cause = getattr(error, "orig", None) or error
         detail = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
         return f"The database cannot be used: {detail.rstrip('.')}."

@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy import make_url
 
 from hub import billing, clearings, cut_offs, notices, relocations, sweeping
-from hub.db import Database
+from hub.db import DRIVER_ERRORS, Database
 from hub.errors import Fault, NotSetUp, Refusal
 from hub.ledger.engine import Engine
 from hub.reading import Reading
@@ -89,7 +89,7 @@ class Schedule:
         while not self._ending.is_set():
             try:
                 await self._lead()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, NotSetUp) as error:
+            except (OSError, TimeoutError, asyncpg.PostgresError, *DRIVER_ERRORS, NotSetUp) as error:
                 log.warning("schedule interrupted", error=repr(error))
             except Exception:
                 log.exception("schedule failed")

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import make_url
 
 from hub.channels import Channel
+from hub.db import DRIVER_ERRORS
 
 log = structlog.get_logger()
 
@@ -90,7 +91,7 @@ class Updates:
         while True:
             try:
                 await self._hear()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, TimeoutError, asyncpg.PostgresError, *DRIVER_ERRORS) as error:
                 log.warning("updates interrupted", error=repr(error))
             await asyncio.sleep(RETRY_AFTER_S)
 

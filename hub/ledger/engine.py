@@ -14,13 +14,12 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Protocol
 
-import asyncpg
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeout
 
 from hub.configuration import Configuration
-from hub.db import Database, driver_of
+from hub.db import DRIVER_ERRORS, Database, driver_of
 from hub.errors import Fault, InvalidAmount, InvalidInput, NotSetUp, RetryLater, Unexpected
 from hub.ledger import journal, rows
 from hub.ledger.applying import apply
@@ -40,7 +39,7 @@ log = structlog.get_logger()
 FEW_COMMANDS = 256  # of whose rows any plan is good
 YOUNG_BATCHES = 1 << 16  # after which the database has looked at its tables by itself
 OUTAGE_S_MAX = 20  # how long a batch waits for a database that does not answer
-_OUTAGES = (OSError, TimeoutError, SQLAlchemyTimeout, asyncpg.InterfaceError)
+_OUTAGES = (OSError, TimeoutError, SQLAlchemyTimeout, *DRIVER_ERRORS)
 # SQLSTATE: connection lost; no memory, disk or connection left; shutting down or starting up; failed over to a replica.
 _OUTAGE_STATES = ("08", "53", "57P", "25006")
 STRETCH = 125  # commands that are decided while the database writes the rows of those before them

@@ -7,10 +7,12 @@ from typing import Any
 
 import asyncpg
 import pytest
+from asyncpg.transaction import Transaction
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub.db import Database, driver_of
+from hub.db import DRIVER_ERRORS, Database, driver_of
+from hub.ledger.engine import is_outage
 from tests.conftest import Hub
 
 MARK = "INSERT INTO webhook_cursor (journal_id, batch) VALUES (1, 7)"
@@ -168,9 +170,32 @@ async def test_a_connection_that_was_lost_is_not_used_again(hub: Hub, superuser:
         return seen[-1]
 
     seen: list[int] = []
-    with pytest.raises((OSError, asyncpg.PostgresError, asyncpg.InterfaceError)):
+    with pytest.raises((OSError, asyncpg.PostgresError, *DRIVER_ERRORS)):
         await lose()
     async with block() as connection:
         await pid(connection)
     first, then = seen
     assert first != then
+
+
+async def test_a_connection_that_ends_between_two_messages_is_an_outage_and_is_not_used_again(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver has read that the server ends it, and not yet the end: what it is asked then, it cannot begin."""
+
+    async def fails(*_: Any) -> None:
+        raise asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress")
+
+    async def lose() -> None:
+        async with hub.database.write() as connection:
+            seen.append(await driver_of(connection).fetchval("SELECT pg_backend_pid()"))
+            monkeypatch.setattr(Transaction, "rollback", fails)
+            raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+    seen: list[int] = []
+    with pytest.raises(asyncpg.InternalClientError, match="state 12") as told:  # and not what its rollback ran into
+        await lose()
+    assert is_outage(told.value)
+    monkeypatch.undo()
+    async with hub.database.write() as connection:
+        assert await driver_of(connection).fetchval("SELECT pg_backend_pid()") not in seen
