@@ -16,7 +16,7 @@ from hub.ledger.records import Conversion
 from hub.partners import Answer, Capabilities, Operation, Order
 from tests.adapters.example import Airline, Configuration
 from tests.conftest import Hub
-from tests.exchange.world import AL, AT_ONCE, HAN, Quick, World, eventually, world
+from tests.exchange.world import AL, AT_ONCE, HAN, Quick, World, world
 from tests.properties import invariants
 
 
@@ -46,12 +46,7 @@ async def doubtful(at: World, key: str) -> _Doubt:
     await at.hotel.script("ERROR_NOT_DONE", operation="STATUS", next=10_000)
     made = await at.convert(AL, HAN, "MILE>STAY", "200", key=key)
     await at.until(made, "IN_DOUBT")
-    called = len(at.counted.statuses)
-
-    async def asked_again() -> bool | None:
-        return True if len(at.counted.statuses) >= called + 3 else None
-
-    await eventually(asked_again)
+    await at.asked_again(3)
     assert await at.status(made) == "IN_DOUBT"  # however often it is asked, nothing is given back by itself
     return _Doubt(at, made)
 
@@ -167,12 +162,7 @@ async def test_what_our_own_side_refuses_by_now_says_nothing_of_what_was_sent(
             await at.airline.script("ERROR_DONE", operation="DEBIT")  # taken, and nobody can be asked
         made = await at.convert(AL, HAN, "MILE>STAY", "200")
         await at.until(made, "IN_DOUBT")
-        called = len(at.counted.statuses)
-
-        async def asked_again() -> bool | None:
-            return True if len(at.counted.statuses) >= called + 3 else None
-
-        await eventually(asked_again)
+        await at.asked_again(3)
         assert await at.status(made) == "IN_DOUBT"
         kind.change_back()
         assert await at.settled(made) == "COMPLETED"

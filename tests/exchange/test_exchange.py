@@ -112,12 +112,7 @@ async def test_while_nobody_knows_it_is_in_doubt_and_points_stay_where_they_are(
     await two.hotel.script("ERROR_NOT_DONE", operation="STATUS", next=10_000)
     made = await two.convert(AL, HAN, "MILE>STAY", "200")
     await two.until(made, "IN_DOUBT")
-    called = len(two.counted.statuses)
-
-    async def asked_again() -> bool | None:
-        return True if len(two.counted.statuses) >= called + 5 else None
-
-    await eventually(asked_again)
+    await two.asked_again(5)
     assert await two.status(made) == "IN_DOUBT"
     assert await two.points() == ("99800.00", "0.00", 100_000)
 

@@ -132,6 +132,15 @@ class World:
 
         return await eventually(found)
 
+    async def asked_again(self, times: int) -> None:
+        """Return once partners have answered so many times more."""
+        wanted = len(self.counted.statuses) + times
+
+        async def found() -> bool | None:
+            return True if len(self.counted.statuses) >= wanted else None
+
+        await eventually(found)
+
     async def refusal(self, of: Conversion | Movement) -> Mapping[str, Any]:
         [row] = await self.hub.sql("SELECT state, refusal, details FROM exchange WHERE id = $1", of.id)
         return dict(row)

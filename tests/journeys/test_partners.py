@@ -18,7 +18,7 @@ import pytest
 
 from tests.hub.cli.simulating import simulating
 from tests.hub.programs import Pattern, Served, served
-from tests.journeys.client import Client, key
+from tests.journeys.client import Client, Failed, key
 from tests.journeys.network import Network, network_of
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "connect-a-partner.md"
@@ -196,6 +196,29 @@ def test_a_refusal_says_why_in_the_caller_s_language(story: Story) -> None:
     assert refused["reason"] == "PARTNER_REFUSED"
     details = {one["key"]: one["value"] for one in refused["details"]}
     assert details == {"currency": "MILE", "because": "INSUFFICIENT_POINTS", "code": "INSUFFICIENT_POINTS"}
+
+
+def test_a_member_s_points_are_spent_by_nobody_else_and_not_while_they_are_frozen(story: Story) -> None:
+    codes, has = story.codes, story.airline.available("M4")
+    bank = story.network.institution("BANK")
+    thief, member = ({"institution": code, "reference": "M4"} for code in (bank, codes["AIR"]))
+    taker = {"institution": codes["HOTEL"], "reference": "M4"}
+    pair = {"sourceCurrency": "MILE", "targetCurrency": "STAY", "sourceAmount": "100"}
+    trader = story.network.person(bank, "INSTITUTION_TRADER")
+    for source in (thief, member):
+        with pytest.raises(Failed) as refused:
+            trader.do("convert", idempotencyKey=key(), source=source, target=taker, **pair)
+        assert refused.value.codes == ["FORBIDDEN"]
+
+    quote = story.operator.do("requestQuote", source=member, target=taker, **pair)["id"]
+    story.operator.do("freezeAccount", idempotencyKey=key(), customer=member, reason="suspicion")
+    frozen = story.operator.do("executeQuote", idempotencyKey=key(), quoteId=quote)
+    assert (frozen["__typename"], frozen["reason"]) == ("Refused", "FROZEN")
+    assert story.airline.available("M4") == has
+    story.operator.do("unfreezeAccount", idempotencyKey=key(), customer=member, reason="cleared")
+    done = story.operator.do("executeQuote", idempotencyKey=key(), quoteId=quote)
+    story.until(done["id"], "COMPLETED")
+    assert story.airline.available("M4") == has - 100
 
 
 def test_a_callback_that_comes_twice_completes_a_conversion_once(story: Story) -> None:

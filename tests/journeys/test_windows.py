@@ -6,12 +6,14 @@ Windows are the whole server's, so a test settles whatever others have left befo
 import asyncio
 import json
 from collections import defaultdict
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
+from hub.clock import now
 from tests.hub.programs import Served
 from tests.journeys.client import Client, key
 from tests.journeys.network import Network
@@ -262,6 +264,21 @@ def test_a_late_reversal_falls_into_the_open_window_and_the_closed_one_stays(net
     assert trade.nets(following) == {trade.bank: "5.00", trade.air: "-5.00"}
     nets = window_of(network, closed["id"])["nets"]
     assert trade.nets({"nets": nets}) == {trade.bank: "-5.00", trade.air: "5.00"}
+
+
+def test_a_window_in_which_a_captured_hold_was_reversed_is_reported_and_settled(network: Network) -> None:
+    trade = Trade(network)
+    customer, until = {"institution": trade.bank, "reference": "c"}, (now() + timedelta(days=1)).isoformat()
+    asked = {"currency": trade.a, "customer": customer, "amount": "100", "expiresAt": until}
+    held = network.operator.do("holdPoints", idempotencyKey=key(), **asked)["id"]
+    network.operator.do("captureHold", idempotencyKey=key(), holdId=held, merchant=trade.air)
+    network.operator.do("reverse", idempotencyKey=key(), id=held, amount="40", reason="returned")
+    closed = network.close_window()
+    assert trade.nets(closed) == {trade.bank: "-3.00", trade.air: "3.00"}  # 60 × 0.05
+    for code in (trade.bank, trade.air, "HUB"):
+        assert network.operator.ask(REPORT, w=closed["id"], i=code)["settlementReport"]["jws"]
+    network.settle()
+    assert window_of(network, closed["id"])["status"] == "SETTLED"
 
 
 def download(client: Client, folder: Path, window: str, institution: str) -> tuple[Path, Path, Path]:
